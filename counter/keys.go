@@ -1,0 +1,107 @@
+package counter
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// DefaultPrefix starts every key of ours.
+const DefaultPrefix = "ddkk"
+
+// How long the keys of a period live. The period is in the key's name, so
+// nothing has to be reset when it ends.
+const (
+	DayKeysTTL  = 90 * 24 * time.Hour // per-day totals and events, after the day ends
+	HotDayTTL   = 2 * 24 * time.Hour  // after the day ends
+	HotWeekTTL  = 8 * 24 * time.Hour  // after the week ends
+	HotMonthTTL = 32 * 24 * time.Hour // after the month ends
+	// OnlineWindow is how long a visitor counts as online after the last view.
+	OnlineWindow = 5 * time.Minute
+)
+
+// Keys names every Redis key, one method each; the comment behind a method is
+// the key's type. In cluster mode the site is written in braces, so that all
+// keys of a site share a slot and one script may touch them together.
+type Keys struct {
+	prefix  string
+	cluster bool
+}
+
+// NewKeys names the keys under prefix; cluster puts the site in braces.
+func NewKeys(prefix string, cluster bool) Keys { return Keys{prefix: prefix, cluster: cluster} }
+
+func (k Keys) site(s string) string {
+	if k.cluster {
+		return "{" + s + "}"
+	}
+	return s
+}
+
+func day(d parser.Day) string { return fmt.Sprintf("%08d", int32(d)) }
+
+// Sites holds the names of all sites that ever counted.
+func (k Keys) Sites() string { return k.prefix + ":sites" } // Set
+
+// Secret holds the secret of the visitor hash.
+func (k Keys) Secret() string { return k.prefix + ":secret" } // String
+
+// Checkpoint holds segment -> offset, and the epoch.
+func (k Keys) Checkpoint(s string) string { return k.prefix + ":ckpt:" + k.site(s) } // Hash
+
+func (k Keys) SitePV(s string) string { return k.prefix + ":site:pv:" + k.site(s) } // String
+func (k Keys) SiteUV(s string) string { return k.prefix + ":site:uv:" + k.site(s) } // String
+
+func (k Keys) SitePVDay(s string, d parser.Day) string { return k.SitePV(s) + ":" + day(d) } // String
+func (k Keys) SiteUVDay(s string, d parser.Day) string { return k.SiteUV(s) + ":" + day(d) } // String
+
+// Visitors holds the 16-byte hashes of a day's visitors.
+func (k Keys) Visitors(s string, d parser.Day) string { // Set
+	return k.prefix + ":site:uv:set:" + k.site(s) + ":" + day(d)
+}
+
+// Books holds a day's sums that are not page views: bot, pc, mobile, dedup.
+func (k Keys) Books(s string, d parser.Day) string { // Hash
+	return k.prefix + ":site:books:" + k.site(s) + ":" + day(d)
+}
+
+func (k Keys) PagePV(s, page string) string { // String
+	return k.prefix + ":page:pv:" + k.site(s) + ":" + page
+}
+
+func (k Keys) PageUV(s, page string) string { // String
+	return k.prefix + ":page:uv:" + k.site(s) + ":" + page
+}
+
+// Pairs holds a day's (visitor, page) pairs, 8 bytes each, packed: appending
+// to it costs Redis a memcpy where a Set would cost an insert for each.
+func (k Keys) Pairs(s string, d parser.Day) string { // String
+	return k.prefix + ":page:uv:set:" + k.site(s) + ":" + day(d)
+}
+
+// Online holds visitor -> last seen, in Unix seconds.
+func (k Keys) Online(s string) string { return k.prefix + ":online:" + k.site(s) } // Sorted set
+
+// HotAll ranks all pages by their total page views.
+func (k Keys) HotAll(s string) string { return k.prefix + ":hot:" + k.site(s) + ":all" } // Sorted set
+
+func (k Keys) HotDay(s string, d parser.Day) string { // Sorted set
+	return k.prefix + ":hot:" + k.site(s) + ":day:" + day(d)
+}
+
+// HotWeek names the ISO 8601 week that holds d, such as 2026W47.
+func (k Keys) HotWeek(s string, d parser.Day) string { // Sorted set
+	y, w := d.Date(time.UTC).ISOWeek()
+	return fmt.Sprintf("%s:hot:%s:week:%04dW%02d", k.prefix, k.site(s), y, w)
+}
+
+func (k Keys) HotMonth(s string, d parser.Day) string { // Sorted set
+	return k.prefix + ":hot:" + k.site(s) + ":month:" + strconv.Itoa(int(d)/100)
+}
+
+// Events holds event key -> pv, and event key + "|uv" -> uv.
+func (k Keys) Events(s string, d parser.Day) string { // Hash
+	return k.prefix + ":event:" + k.site(s) + ":" + day(d)
+}

@@ -1,0 +1,102 @@
+package parser
+
+import "net/netip"
+
+// Kind says what a line became.
+type Kind uint8
+
+const (
+	// Pageview is a hit that counts as a view of a page.
+	Pageview Kind = iota
+	// Event is a hit with a category.
+	Event
+	// Skipped is a well-formed line that must not count; Hit.Reason says why.
+	Skipped
+	// Malformed is a line that is not a record of the format; Hit.Reason says why.
+	Malformed
+)
+
+// Reason says why a line was skipped or is malformed. Its String is the
+// value of the metrics' label and is relied upon from outside.
+type Reason uint8
+
+const (
+	ReasonNone Reason = iota
+
+	SkipMethod   // not GET
+	SkipStatus   // not 200, 204 or 304
+	SkipPath     // a beacon log's line that is not the beacon
+	SkipPrefetch // Sec-Purpose: prefetch or prerender
+	SkipSite     // not in SITES, or no site could be told
+	SkipReferer  // the Referer's host is not the site's
+	SkipBlocked  // blocked address, network or path
+	SkipSelf     // the owner's own view
+
+	BadVersion // the first field is not the format's
+	BadEnd     // torn: the end mark is missing
+	BadFields  // too few or too many fields (two lines glued together)
+	BadTime    // no time, or out of range
+	BadAddr    // no client address
+	BadEscape  // an escape sequence that the writer cannot have written
+	BadBytes   // bytes that the writer cannot have written (NUL, binary)
+	BadLength  // longer than the limit of a line (64 KiB)
+	BadSyntax  // foreign formats: not this format at all
+	BadEmpty   // nothing between two newlines
+
+	NumReasons
+)
+
+// Device is what the visitor used, as told by the user agent.
+type Device uint8
+
+const (
+	PC Device = iota
+	Mobile
+)
+
+// Day is a calendar day in the configured zone as the number YYYYMMDD.
+type Day int32
+
+// Visitor is the 128-bit keyed hash of (day's salt, address, user agent,
+// site). The zero value means "not to be told" (GPC), which counts no UV.
+type Visitor [16]byte
+
+// Hit is one parsed line. Byte slices point into the parser's buffers or into
+// the line and are valid until the next call of Parse; strings are interned
+// and may be kept.
+type Hit struct {
+	Kind   Kind
+	Reason Reason
+
+	Time int64 // milliseconds since the Unix epoch
+	Day  Day
+
+	Site string // normalised host, interned
+	Page []byte // normalised path, at most MaxPage bytes
+
+	Visitor Visitor
+	Bot     bool
+	Device  Device
+
+	// ViewID is the beacon's id, empty when the page sent none.
+	ViewID []byte
+	// UID is the application's own user, empty when the page sent none.
+	UID []byte
+
+	// The four levels of an event, decoded, not escaped. Category is never
+	// empty for an Event; the levels after the first empty one are empty.
+	Category, Action, Label, Value []byte
+
+	Addr      netip.Addr // client address, v4-in-v6 unmapped, full length
+	UserAgent []byte     // decoded
+	Referer   []byte     // decoded
+	RequestID []byte     // empty in foreign formats
+
+	// The request itself, for API-call series and import rules.
+	Method      []byte
+	URI         []byte // decoded from the log's escaping, not from percent-encoding
+	RemoteUser  []byte // empty when "-"
+	Status      int
+	RequestTime float64 // seconds; negative when the format has none
+	BytesSent   int64
+}
