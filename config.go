@@ -1,0 +1,277 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// DefaultConfigFile is read when neither --config nor CONFIG names a file and
+// it exists in the working directory.
+const DefaultConfigFile = "ddkk-stats.yaml"
+
+// Config is the whole configuration of every command. It is made by
+// LoadConfig from the table in config_settings.go and not changed afterwards;
+// a reload makes a new one, and Diff tells what became of it.
+type Config struct {
+	File string // the file that was read, empty when none was
+
+	Listen         string // host or address, without the port
+	Port           int    // 0: any free port
+	CORSOrigins    []string
+	AdminToken     Secret
+	TrustedProxies []netip.Prefix
+
+	DataDir       string
+	AccessLog     string // empty: the built-in beacon's log in DataDir
+	LogFormat     string // of AccessLog: v1, combined or json
+	SiteLog       string // empty: no API series
+	SiteLogFormat string
+	JSONFields    map[string]string // field of the v1 format -> name in a JSON log
+	NginxPID      string
+	LogSync       bool
+
+	RedisAddrs    []string // empty: embedded
+	RedisCluster  bool
+	RedisPassword Secret
+	RedisDB       int
+	RedisPrefix   string
+	AllowEviction bool
+	UVSetTTL      time.Duration
+
+	MySQLDSN         Secret // empty: SQLite in DataDir
+	RawRetentionDays int    // 0: forever
+	IPMode           string // full, masked or none
+	LogRetention     time.Duration
+
+	Sites           []string          // empty: every site
+	SiteAliases     map[string]string // host -> site
+	RefererCheck    bool
+	PageQuery       []string // query parameters that stay; "*" alone: all of them
+	PageIndex       string   // keep or strip
+	PageSlash       string   // keep, strip or add
+	MaxPagesPerSite int
+	MaxSites        int
+	Dedupe          DedupeWindows
+	PrivacyGPC      string // uv, all or off
+	Secret          Secret
+	BlockIPs        []netip.Prefix
+	BlockPaths      []string
+
+	Timezone      *time.Location
+	LogLevel      slog.Level
+	BatchSize     int // lines
+	BatchInterval time.Duration
+
+	RotateCron, ArchiveCron, FlushCron, VerifyCron Schedule
+
+	// texts holds every setting as it was written, by name: what Diff
+	// compares and String prints.
+	texts map[string]string
+}
+
+// Secret is a text that never shows in logs, messages or dumps. Only an
+// explicit conversion, string(s), reveals it.
+type Secret string
+
+// String is "(set)" or empty; it is what fmt and slog print.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(set)"
+}
+
+// GoString keeps %#v quiet as well.
+func (s Secret) GoString() string { return strconv.Quote(s.String()) }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText keeps the secret out of JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Schedule is a cron expression; the zero value never fires.
+type Schedule struct {
+	Text  string        // as written, empty when off
+	Times cron.Schedule // nil when off
+}
+
+// On reports whether the schedule ever fires.
+func (s Schedule) On() bool { return s.Times != nil }
+
+// DedupeWindows says for how long the same visitor address and page count
+// once; 0 is off.
+type DedupeWindows struct {
+	Default time.Duration
+	Sites   map[string]time.Duration
+}
+
+// For is the window of one site.
+func (d DedupeWindows) For(site string) time.Duration {
+	if w, ok := d.Sites[site]; ok {
+		return w
+	}
+	return d.Default
+}
+
+// Address is where the HTTP server listens, as net.Listen takes it.
+func (c *Config) Address() string { return net.JoinHostPort(c.Listen, strconv.Itoa(c.Port)) }
+
+// Cluster reports whether Redis is a cluster, and so whether keys carry braces.
+func (c *Config) Cluster() bool { return c.RedisCluster || len(c.RedisAddrs) > 1 }
+
+// LoadConfig reads the environment and the YAML file. path is the value of
+// --config; when empty, the environment's CONFIG, then ./ddkk-stats.yaml if
+// it exists. The environment wins over the file, an empty variable counts as
+// not set. Everything that is wrong is reported at once: the error lists one
+// *SettingError for each.
+func LoadConfig(path string, lookup func(string) (string, bool)) (*Config, error) {
+	path, err := configPath(path, lookup)
+	if err != nil {
+		return nil, err
+	}
+	var problems problemList
+	var fromFile []fileValue
+	if path != "" {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+		fromFile = readYAML(path, data, &problems)
+	}
+	c := &Config{File: path, texts: make(map[string]string, len(settings))}
+	for i := range settings {
+		s := &settings[i]
+		text, where := s.lookup(lookup, path, fromFile)
+		c.texts[s.Name] = text
+		if err := s.apply(c, text); err != nil {
+			problems.add(s.problem(text, where, err))
+		}
+	}
+	c.checkTogether(&problems)
+	if err := problems.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// configPath picks the file to read; empty means none.
+func configPath(path string, lookup func(string) (string, bool)) (string, error) {
+	if path != "" {
+		return path, nil
+	}
+	if p, ok := lookup("CONFIG"); ok && p != "" {
+		return p, nil
+	}
+	_, err := os.Stat(DefaultConfigFile)
+	switch {
+	case err == nil:
+		return DefaultConfigFile, nil
+	case os.IsNotExist(err):
+		return "", nil
+	default:
+		return "", fmt.Errorf("look for configuration: %w", err)
+	}
+}
+
+// checkTogether finds settings that are right alone and wrong together.
+func (c *Config) checkTogether(problems *problemList) {
+	if c.Cluster() && c.RedisDB != 0 {
+		problems.add(&SettingError{
+			Name: "REDIS_DB", Value: strconv.Itoa(c.RedisDB), Where: "together with REDIS_CLUSTER or several REDIS_ADDR",
+			Allowed: "0: a cluster has one database",
+		})
+	}
+	if c.AccessLog != "" && c.AccessLog == c.SiteLog {
+		problems.add(&SettingError{
+			Name: "SITE_LOG", Value: c.SiteLog, Where: "together with ACCESS_LOG",
+			Allowed: "another file than ACCESS_LOG, or empty",
+		})
+	}
+	for site := range c.Dedupe.Sites {
+		if len(c.Sites) > 0 && !slices.Contains(c.Sites, site) {
+			problems.add(&SettingError{
+				Name: "DEDUPE_WINDOW", Value: site, Where: "together with SITES",
+				Allowed: "sites that are in SITES",
+			})
+		}
+	}
+}
+
+// Warnings are settings that work but that an operator should know about;
+// each is a sentence that says what to do.
+func (c *Config) Warnings() []string {
+	var w []string
+	if c.Secret != "" && len(c.Secret) < 16 {
+		w = append(w, "SECRET has fewer than 16 characters: visitor hashes could be reversed by trial; use `openssl rand -hex 32`")
+	}
+	if c.AdminToken != "" && len(c.AdminToken) < 16 {
+		w = append(w, "ADMIN_TOKEN has fewer than 16 characters: it could be guessed; use `openssl rand -hex 32`")
+	}
+	if c.AllowEviction && len(c.RedisAddrs) > 0 {
+		w = append(w, "ALLOW_EVICTION is on: a Redis that evicts keys loses counters without a word; set maxmemory-policy noeviction")
+	}
+	if !c.LogSync {
+		w = append(w, "LOG_SYNC is off: after a power loss Redis may count lines that the log no longer holds")
+	}
+	return w
+}
+
+// Change is one setting that differs between two configurations.
+type Change struct {
+	Name       string
+	Old, New   string // as written; "(set)" for a secret
+	Reloadable bool   // false: takes effect after a restart
+}
+
+// Diff lists what other has different from c, in the table's order.
+func (c *Config) Diff(other *Config) []Change {
+	var changes []Change
+	for i := range settings {
+		s := &settings[i]
+		before, after := c.texts[s.Name], other.texts[s.Name]
+		if before == after {
+			continue
+		}
+		changes = append(changes, Change{
+			Name: s.Name, Old: s.shown(before), New: s.shown(after), Reloadable: s.Reload,
+		})
+	}
+	return changes
+}
+
+// String lists every setting that is not the default, secrets redacted.
+func (c *Config) String() string {
+	var b strings.Builder
+	for i := range settings {
+		s := &settings[i]
+		if text := c.texts[s.Name]; text != s.Default {
+			fmt.Fprintf(&b, "%s=%s\n", s.Name, s.shown(text))
+		}
+	}
+	return b.String()
+}
+
+// GoString is String: a %#v in a log must not reveal a secret either.
+func (c *Config) GoString() string { return c.String() }
+
+// LogValue implements slog.LogValuer: a group of what is not the default.
+func (c *Config) LogValue() slog.Value {
+	var attrs []slog.Attr
+	for i := range settings {
+		s := &settings[i]
+		if text := c.texts[s.Name]; text != s.Default {
+			attrs = append(attrs, slog.String(s.Name, s.shown(text)))
+		}
+	}
+	return slog.GroupValue(attrs...)
+}

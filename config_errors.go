@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// SettingError is one thing that is wrong with the configuration.
+type SettingError struct {
+	Name    string // the setting, or the unknown name as it was written
+	Value   string // what was given; empty for a secret or when there is none
+	Where   string // the environment, or file and line
+	Allowed string // what would be right
+	Err     error  // what the reader of the value said, may be nil
+}
+
+func (e *SettingError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Name)
+	if e.Value != "" {
+		fmt.Fprintf(&b, "=%s", quoteShort(e.Value))
+	}
+	if e.Where != "" {
+		fmt.Fprintf(&b, " (%s)", e.Where)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.Allowed != "" {
+		fmt.Fprintf(&b, "; allowed: %s", e.Allowed)
+	}
+	return b.String()
+}
+
+// Unwrap gives the reader's own error.
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// quoteShort quotes a value for a message and keeps the message readable.
+func quoteShort(v string) string {
+	const limit = 80
+	if len(v) > limit {
+		return fmt.Sprintf("%.*q...", limit, v)
+	}
+	return fmt.Sprintf("%q", v)
+}
+
+// problemList gathers everything that is wrong, so that one start shows it all.
+type problemList struct{ list []error }
+
+func (p *problemList) add(err error) { p.list = append(p.list, err) }
+
+// err is nil when nothing was wrong.
+func (p *problemList) err() error {
+	if len(p.list) == 0 {
+		return nil
+	}
+	return fmt.Errorf("configuration has %d problem(s):\n%w", len(p.list), errors.Join(p.list...))
+}
+
+// nearest is the candidate with the smallest edit distance to name, or empty
+// when none is near enough to be what was meant.
+func nearest(name string, candidates []string) string {
+	best, bestDistance := "", len(name)/3+2
+	for _, c := range candidates {
+		if d := editDistance(name, c); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// editDistance counts insertions, deletions and replacements of bytes
+// (Levenshtein), with one row of memory.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			replace := diagonal
+			if a[i-1] != b[j-1] {
+				replace++
+			}
+			diagonal = row[j]
+			row[j] = min(replace, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}

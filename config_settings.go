@@ -1,0 +1,244 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// setting is one row of the table that everything about the configuration is
+// derived from: reading, checking, reloading, redacting and the manual.
+type setting struct {
+	Name    string // of the environment; the file has it in lower case
+	Default string // as one would write it; empty is a meaning of its own
+	Allowed string // what a value looks like, for messages and the manual
+	Doc     string // what it does, a sentence or two
+	Reload  bool   // takes effect on SIGHUP, without a restart
+	Secret  bool   // never printed
+	Pairs   bool   // a list of key=value; the file may have a mapping
+	set     func(c *Config, text string) error
+}
+
+// What several settings allow.
+const (
+	allowedSwitch   = "on or off (also 1/0, true/false, yes/no)"
+	allowedCron     = "a cron expression (five fields, six with seconds first, or @every 1h, @daily), or off"
+	allowedDuration = "a duration such as 20ms, 1h30m or 30d"
+	allowedFormat   = "v1, combined or json"
+	allowedNets     = "addresses and networks such as 127.0.0.1, 10.0.0.0/8, ::1, separated by commas"
+	allowedPath     = "a path"
+)
+
+// settings is the table. Its order is the manual's.
+var settings = []setting{
+	{Name: "PORT", Default: "8360", Allowed: "0 to 65535; 0 takes any free port",
+		Doc: "Port of the HTTP server.",
+		set: intBetween(func(c *Config) *int { return &c.Port }, 0, 65535)},
+	{Name: "LISTEN", Default: "127.0.0.1", Allowed: "an address or a host name, without port; 0.0.0.0 or :: for all",
+		Doc: "Address of the HTTP server. Keep it on loopback behind nginx.",
+		set: parseListen},
+	{Name: "DATA_DIR", Default: "./data", Allowed: allowedPath,
+		Doc: "Folder of the built-in beacon's log, of SQLite and of the daemon's own state.",
+		set: text(func(c *Config) *string { return &c.DataDir })},
+
+	{Name: "ACCESS_LOG", Allowed: allowedPath,
+		Doc: "The beacon log that nginx writes. Empty: the built-in beacon's log in `DATA_DIR`.",
+		set: text(func(c *Config) *string { return &c.AccessLog })},
+	{Name: "LOG_FORMAT", Default: "v1", Allowed: allowedFormat,
+		Doc: "Format of `ACCESS_LOG`. Only v1 can tell a torn line from a whole one.",
+		set: oneOf(func(c *Config) *string { return &c.LogFormat }, "v1", "combined", "json")},
+	{Name: "SITE_LOG", Allowed: allowedPath,
+		Doc: "The site's own access log, for the series of API calls. Empty: no such series.",
+		set: text(func(c *Config) *string { return &c.SiteLog })},
+	{Name: "SITE_LOG_FORMAT", Default: "v1", Allowed: allowedFormat,
+		Doc: "Format of `SITE_LOG`.",
+		set: oneOf(func(c *Config) *string { return &c.SiteLogFormat }, "v1", "combined", "json")},
+	{Name: "JSON_FIELDS", Allowed: "pairs such as msec=time,status=code, with v1's field names on the left", Pairs: true,
+		Doc: "Names that a JSON log gives to the fields, where they differ from v1's.",
+		set: parseJSONFields},
+	{Name: "NGINX_PID", Allowed: allowedPath + " of nginx's pid file",
+		Doc: "Whom to tell (USR1) that the log was renamed. Empty: the daemon does not rotate nginx's log.",
+		set: text(func(c *Config) *string { return &c.NginxPID })},
+	{Name: "LOG_SYNC", Default: "always", Allowed: "always or off",
+		Doc: "`always`: the log is synced to the disk before its lines are committed, so that a power loss cannot leave Redis ahead of the log.",
+		set: parseLogSync},
+	{Name: "LOG_RETENTION", Default: "30d", Allowed: allowedDuration + "; 0 keeps everything",
+		Doc: "Age at which an archived segment may be deleted. Keep it longer than the longest outage of Redis or MySQL.", Reload: true,
+		set: duration(func(c *Config) *dur { return &c.LogRetention }, 0)},
+
+	{Name: "REDIS_ADDR", Allowed: "host:port, or a socket's absolute path; several host:port separated by commas for a cluster",
+		Doc: "Redis. Empty: the embedded one, for trying out and small sites.",
+		set: parseRedisAddr},
+	{Name: "REDIS_CLUSTER", Default: "off", Allowed: allowedSwitch,
+		Doc: "The one address in `REDIS_ADDR` is a cluster. Several addresses always are.",
+		set: toggle(func(c *Config) *bool { return &c.RedisCluster })},
+	{Name: "REDIS_PASSWORD", Secret: true, Allowed: "any text",
+		Doc: "Password of Redis.",
+		set: secret(func(c *Config) *Secret { return &c.RedisPassword })},
+	{Name: "REDIS_DB", Default: "0", Allowed: "a number from 0 on",
+		Doc: "Database of a Redis that is no cluster.",
+		set: intBetween(func(c *Config) *int { return &c.RedisDB }, 0, 1<<20)},
+	{Name: "REDIS_PREFIX", Default: "ddkk", Allowed: "1 to 32 letters, digits, _ or -",
+		Doc: "First part of every key.",
+		set: parsePrefix},
+	{Name: "ALLOW_EVICTION", Default: "off", Allowed: allowedSwitch,
+		Doc: "Start although Redis may evict keys, which loses counters.",
+		set: toggle(func(c *Config) *bool { return &c.AllowEviction })},
+	{Name: "UV_SET_TTL", Default: "72h", Allowed: allowedDuration + ", at least 24h",
+		Doc: "How long a day's set of visitors is kept. Lines that are read later than this may count a visitor again until the archive corrects it.",
+		set: duration(func(c *Config) *dur { return &c.UVSetTTL }, 24*hour)},
+
+	{Name: "MYSQL_DSN", Secret: true, Allowed: "user:password@tcp(host:3306)/database",
+		Doc: "The archive. Empty: SQLite in `DATA_DIR`.",
+		set: parseDSN},
+	{Name: "RAW_RETENTION_DAYS", Default: "90", Allowed: "a number of days; 0 keeps everything",
+		Doc: "How long the archive keeps raw rows. The sums per day stay for good.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.RawRetentionDays }, 0, 36500)},
+	{Name: "IP_MODE", Default: "full", Allowed: "full, masked or none",
+		Doc: "Addresses in the archive's raw rows: whole, cut to a /24 or /48, or left out.",
+		set: oneOf(func(c *Config) *string { return &c.IPMode }, "full", "masked", "none")},
+
+	{Name: "SITES", Allowed: "hosts separated by commas",
+		Doc: "The sites that count; others are skipped. Empty: every site counts.",
+		set: parseSites},
+	{Name: "SITE_ALIASES", Allowed: "pairs such as blog.ddkk.com=ddkk.com, separated by commas", Pairs: true,
+		Doc: "Hosts whose views count for another site.",
+		set: parseAliases},
+	{Name: "REFERER_CHECK", Default: "on", Allowed: allowedSwitch,
+		Doc: "A Referer, when there is one, must be of the site itself.",
+		set: toggle(func(c *Config) *bool { return &c.RefererCheck })},
+	{Name: "PAGE_QUERY", Default: "drop", Allowed: "drop, keep, or names of query parameters separated by commas",
+		Doc: "What of a page's query belongs to the page: nothing, everything, or the named parameters.",
+		set: parsePageQuery},
+	{Name: "PAGE_INDEX", Default: "keep", Allowed: "keep or strip",
+		Doc: "`strip`: /a/index.html counts as /a/.",
+		set: oneOf(func(c *Config) *string { return &c.PageIndex }, "keep", "strip")},
+	{Name: "PAGE_SLASH", Default: "keep", Allowed: "keep, strip or add",
+		Doc: "`strip`: /a/ counts as /a; `add`: /a counts as /a/.",
+		set: oneOf(func(c *Config) *string { return &c.PageSlash }, "keep", "strip", "add")},
+	{Name: "MAX_PAGES_PER_SITE", Default: "100000", Allowed: "1 to 10000000",
+		Doc: "Distinct pages of a site and day; what is over counts as `__other__`.",
+		set: intBetween(func(c *Config) *int { return &c.MaxPagesPerSite }, 1, 10_000_000)},
+	{Name: "MAX_SITES", Default: "10000", Allowed: "1 to 1000000",
+		Doc: "Distinct sites when `SITES` is empty; lines of further ones are skipped.",
+		set: intBetween(func(c *Config) *int { return &c.MaxSites }, 1, 1_000_000)},
+	{Name: "DEDUPE_WINDOW", Default: "0", Allowed: "0, a duration such as 1h, or per site ddkk.com=1h, separated by commas", Pairs: true,
+		Doc: "The same address and page count one view within this time. 0: every view counts.",
+		set: parseDedupe},
+	{Name: "PRIVACY_GPC", Default: "uv", Allowed: "uv, all or off",
+		Doc: "What a browser's Sec-GPC: 1 leaves out: the visitor (the view counts), the whole view, or nothing.",
+		set: oneOf(func(c *Config) *string { return &c.PrivacyGPC }, "uv", "all", "off")},
+	{Name: "SECRET", Secret: true, Allowed: "any text; the same on every host",
+		Doc: "Key of the visitor hash. Empty: made once and kept in Redis and in the archive.",
+		set: secret(func(c *Config) *Secret { return &c.Secret })},
+	{Name: "BLOCK_IPS", Allowed: allowedNets,
+		Doc: "Client addresses whose lines are skipped.",
+		set: parseNets(func(c *Config) *nets { return &c.BlockIPs })},
+	{Name: "BLOCK_PATHS", Allowed: "paths separated by commas; a * at the end matches what begins so",
+		Doc: "Pages whose lines are skipped.",
+		set: parseBlockPaths},
+
+	{Name: "CORS_ORIGINS", Default: "*", Allowed: "*, none, or origins such as https://ddkk.com separated by commas",
+		Doc: "Web origins that may read the numbers.", Reload: true,
+		set: parseOrigins},
+	{Name: "ADMIN_TOKEN", Secret: true, Allowed: "printable characters without blanks",
+		Doc: "Opens the dashboard and the admin API. Empty: only from this machine, and not through a proxy.", Reload: true,
+		set: parseToken},
+	{Name: "TRUSTED_PROXIES", Default: "127.0.0.0/8,::1", Allowed: allowedNets + ", or none",
+		Doc: "Peers whose X-Real-IP and X-Forwarded-For are believed.", Reload: true,
+		set: parseNets(func(c *Config) *nets { return &c.TrustedProxies })},
+
+	{Name: "TIMEZONE", Default: "Local", Allowed: "a zone such as Asia/Shanghai or UTC; Local is the machine's",
+		Doc: "Zone in which a day begins. Changing it later splits a day.",
+		set: parseTimezone},
+	{Name: "LOG_LEVEL", Default: "info", Allowed: "debug, info, warn or error",
+		Doc: "What the daemon writes about itself.", Reload: true,
+		set: parseLevel},
+	{Name: "BATCH_SIZE", Default: "8192", Allowed: "1 to 1000000",
+		Doc: "Lines in a batch at most. More is faster for a backlog and holds Redis longer.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.BatchSize }, 1, 1_000_000)},
+	{Name: "BATCH_INTERVAL", Default: "5ms", Allowed: allowedDuration + ", at most 1m",
+		Doc: "How long a batch waits for more lines. Less is fresher and costs more round trips.", Reload: true,
+		set: parseBatchInterval},
+	{Name: "ROTATE_CRON", Default: "0 0 * * *", Allowed: allowedCron,
+		Doc: "When the log is rotated. Off, when logrotate does it.", Reload: true,
+		set: schedule(func(c *Config) *Schedule { return &c.RotateCron })},
+	{Name: "ARCHIVE_CRON", Default: "0 3 * * *", Allowed: allowedCron,
+		Doc: "When closed segments go to the archive and days are summed up.", Reload: true,
+		set: schedule(func(c *Config) *Schedule { return &c.ArchiveCron })},
+	{Name: "FLUSH_CRON", Default: "* * * * *", Allowed: allowedCron,
+		Doc: "When `page_counts` follows the page totals.", Reload: true,
+		set: schedule(func(c *Config) *Schedule { return &c.FlushCron })},
+	{Name: "VERIFY_CRON", Default: "0 5 * * 0", Allowed: allowedCron,
+		Doc: "When everything is counted again and compared.", Reload: true,
+		set: schedule(func(c *Config) *Schedule { return &c.VerifyCron })},
+}
+
+// lookup finds the setting's text and says where it came from. Empty texts
+// count as not given, as compose files pass them on for unset variables.
+func (s *setting) lookup(env func(string) (string, bool), path string, file []fileValue) (text, where string) {
+	if v, ok := env(s.Name); ok && strings.TrimSpace(v) != "" {
+		return s.trim(v), "environment"
+	}
+	for _, v := range file {
+		if v.name == s.Name && strings.TrimSpace(v.text) != "" {
+			return s.trim(v.text), fmt.Sprintf("%s:%d", path, v.line)
+		}
+	}
+	return s.Default, "default"
+}
+
+// trim drops blanks around a value, but leaves secrets as they are.
+func (s *setting) trim(text string) string {
+	if s.Secret {
+		return text
+	}
+	return strings.TrimSpace(text)
+}
+
+// apply parses text into c. NUL and line ends fit no setting, and in a secret
+// they are a mistake such as a file read with its last newline.
+func (s *setting) apply(c *Config, text string) error {
+	if strings.ContainsAny(text, "\x00\r\n") {
+		return errors.New("holds a line end or NUL")
+	}
+	return s.set(c, text)
+}
+
+// problem describes a bad value. What a reader says about a secret may quote
+// it, so it is left out.
+func (s *setting) problem(text, where string, err error) error {
+	e := &SettingError{Name: s.Name, Value: text, Where: where, Allowed: s.Allowed, Err: err}
+	if s.Secret {
+		e.Value, e.Err = "", errors.New("bad value")
+	}
+	return e
+}
+
+// shown is a value as it may be printed.
+func (s *setting) shown(text string) string {
+	if s.Secret {
+		return Secret(text).String()
+	}
+	return text
+}
+
+// fileName is the setting's name in the YAML file.
+func (s *setting) fileName() string { return strings.ToLower(s.Name) }
+
+func settingByFileName(name string) *setting {
+	for i := range settings {
+		if settings[i].fileName() == name {
+			return &settings[i]
+		}
+	}
+	return nil
+}
+
+func fileNames() []string {
+	names := make([]string, len(settings))
+	for i := range settings {
+		names[i] = settings[i].fileName()
+	}
+	return names
+}
