@@ -1,0 +1,188 @@
+package parser
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxToken is the longest view id and application user in bytes.
+const maxToken = 64
+
+// params are the beacon's parameters as they stand in the query, encoded. Of a
+// parameter that is given twice the first counts; an empty one is a missing one.
+type params struct {
+	site, page, id, uid            []byte
+	category, action, label, value []byte
+}
+
+// beaconHit decides whether the request is a beacon that counts and completes
+// it. The order of checks is the order of reasons: a line has the first that
+// fits.
+func (p *Parser) beaconHit(h *Hit) Reason {
+	query, ok := p.beaconQuery(h.URI)
+	switch {
+	case !ok:
+		return SkipPath
+	case string(h.Method) != "GET":
+		return SkipMethod
+	case h.Status != 200 && h.Status != 204 && h.Status != 304:
+		return SkipStatus
+	case speculative(p.extra.purpose):
+		return SkipPrefetch
+	}
+	q := parseParams(query)
+	site, page, reason := p.place(h.Referer, p.decode(q.site), p.decode(q.page))
+	if reason != ReasonNone {
+		return reason
+	}
+	p.tokens(h, &q)
+	p.levels(h, &q)
+	return p.complete(h, site, page)
+}
+
+// beaconQuery is the query of a request for the beacon. A request line may also
+// hold a whole URL (RFC 9112, section 3.2.2).
+func (p *Parser) beaconQuery(uri []byte) ([]byte, bool) {
+	if len(uri) > 0 && uri[0] != '/' {
+		uri = pathOfURL(uri)
+	}
+	n := len(p.beacon)
+	if len(uri) < n || string(uri[:n]) != p.beacon {
+		return nil, false
+	}
+	if len(uri) == n {
+		return nil, true
+	}
+	return uri[n+1:], uri[n] == '?'
+}
+
+// speculative says whether Sec-Purpose tells of a page that nobody looks at
+// yet: "prefetch", "prefetch;prerender".
+func speculative(purpose []byte) bool {
+	if len(purpose) == 0 {
+		return false
+	}
+	lower := bytes.ToLower(purpose)
+	return bytes.Contains(lower, []byte("prefetch")) || bytes.Contains(lower, []byte("prerender"))
+}
+
+// place tells site and raw page from the parameters and the Referer, which must
+// agree. A parameter that is no host is not replaced by the Referer's.
+func (p *Parser) place(ref, rawSite, rawPage []byte) (name string, page []byte, _ Reason) {
+	host, rest, hasHost := refererParts(ref)
+	var from site
+	if hasHost {
+		from = p.siteOf(host)
+	}
+	s := from
+	if len(rawSite) > 0 {
+		s = p.siteOf(rawSite)
+	}
+	if !s.counts {
+		return "", nil, SkipSite
+	}
+	if p.refCheck && len(ref) > 0 && from.name != s.name {
+		return "", nil, SkipReferer
+	}
+	if len(rawPage) == 0 {
+		rawPage = rest
+	}
+	return s.name, rawPage, ReasonNone
+}
+
+func parseParams(query []byte) (q params) {
+	for len(query) > 0 {
+		pair := query
+		if i := bytes.IndexByte(query, '&'); i >= 0 {
+			pair, query = query[:i], query[i+1:]
+		} else {
+			query = nil
+		}
+		eq := bytes.IndexByte(pair, '=')
+		if eq < 0 || eq == len(pair)-1 {
+			continue
+		}
+		if to := q.slot(pair[:eq]); to != nil && *to == nil {
+			*to = pair[eq+1:]
+		}
+	}
+	return q
+}
+
+func (q *params) slot(name []byte) *[]byte {
+	switch string(name) {
+	case "site":
+		return &q.site
+	case "page":
+		return &q.page
+	case "id":
+		return &q.id
+	case "uid":
+		return &q.uid
+	case "category":
+		return &q.category
+	case "action":
+		return &q.action
+	case "label":
+		return &q.label
+	case "value":
+		return &q.value
+	}
+	return nil
+}
+
+// decode undoes the query's encoding; it returns b itself if there is none.
+func (p *Parser) decode(b []byte) []byte {
+	for _, c := range b {
+		if c == '%' || c == '+' {
+			from := len(p.buf)
+			p.buf = appendForm(p.buf, b)
+			return p.buf[from:len(p.buf):len(p.buf)]
+		}
+	}
+	return b
+}
+
+func (p *Parser) tokens(h *Hit, q *params) {
+	if len(q.id) > 0 {
+		h.ViewID = p.token(p.decode(q.id))
+	}
+	if len(q.uid) > 0 {
+		h.UID = p.token(p.decode(q.uid))
+	}
+}
+
+// token keeps the printable characters of b, without spaces, up to maxToken
+// bytes.
+func (p *Parser) token(b []byte) []byte {
+	from := len(p.buf)
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		plain := r > ' ' && unicode.IsPrint(r) && !(r == utf8.RuneError && size == 1)
+		if plain {
+			if len(p.buf)-from+size > maxToken {
+				break
+			}
+			p.buf = append(p.buf, b[:size]...)
+		}
+		b = b[size:]
+	}
+	return p.buf[from:len(p.buf):len(p.buf)]
+}
+
+// levels makes the hit an event if it has a category.
+func (p *Parser) levels(h *Hit, q *params) {
+	if len(q.category) == 0 {
+		return
+	}
+	h.Kind = Event
+	from := [...][]byte{q.category, q.action, q.label, q.value}
+	to := [...]*[]byte{&h.Category, &h.Action, &h.Label, &h.Value}
+	for i := range from {
+		if len(from[i]) == 0 {
+			return
+		}
+		*to[i] = p.decode(from[i])
+	}
+}

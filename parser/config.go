@@ -1,0 +1,249 @@
+package parser
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// DefaultBeaconPath is the beacon's path when Config names none.
+const DefaultBeaconPath = "/event.png"
+
+// GPCMode says what a request with "Sec-GPC: 1" counts (PRIVACY_GPC).
+type GPCMode uint8
+
+const (
+	// GPCVisitor ("uv", the default) counts the view but no visitor.
+	GPCVisitor GPCMode = iota
+	// GPCAll ("all") counts nothing: the line is skipped as SkipBlocked.
+	GPCAll
+	// GPCOff ("off") counts as if the header were not there.
+	GPCOff
+)
+
+// ParseGPCMode reads the value of PRIVACY_GPC.
+func ParseGPCMode(s string) (GPCMode, error) {
+	switch s {
+	case "uv", "":
+		return GPCVisitor, nil
+	case "all":
+		return GPCAll, nil
+	case "off":
+		return GPCOff, nil
+	}
+	return 0, fmt.Errorf("parse GPC mode %q: use uv, all or off", s)
+}
+
+// Config is all that decides what a line becomes. The zero value reads v1 lines
+// of any site, in UTC, without checking Referers.
+type Config struct {
+	Format   Format
+	Location *time.Location // where days begin; nil: UTC
+
+	// Secret keys the visitor hash. Without one, hashes can be reversed by
+	// trying all addresses.
+	Secret []byte
+
+	Sites   []string          // sites that count; empty: all
+	Aliases map[string]string // host -> site that it counts for
+
+	// RefererCheck skips lines whose Referer is of another site. A line without
+	// a Referer passes. One whose Referer has no http(s) host ("null",
+	// "android-app://...") does not: no browser sends that with an image.
+	RefererCheck bool
+
+	GPC        GPCMode
+	BeaconPath string // empty: DefaultBeaconPath
+	Page       PageRules
+
+	Blocked []netip.Prefix // client networks that do not count
+	// BlockedPaths are normalised pages that do not count; a "*" at the end
+	// makes one a prefix.
+	BlockedPaths []string
+	// Self are the owner's own networks: skipped as SkipSelf.
+	Self []netip.Prefix
+
+	// JSONFields says under which key FormatJSON finds a field, for those that
+	// differ from the usual names: field (see JSONFieldNames) -> key.
+	JSONFields map[string]string
+}
+
+// Parser turns lines into hits. It owns caches and buffers, so each goroutine
+// needs its own.
+type Parser struct {
+	format     Format
+	beacon     string
+	page       PageRules
+	gpc        GPCMode
+	refCheck   bool
+	allowed    map[string]bool   // nil: all
+	aliases    map[string]string // normalised on both sides
+	blocked    prefixSet
+	self       prefixSet
+	pages      pageList
+	jsonFields map[string]jsonKey
+
+	bots   *botMatcher
+	agents cache[agent]
+	sites  cache[site]
+	days   days
+
+	buf     []byte // decoded texts of the current line
+	pageBuf []byte
+	extra   extra
+}
+
+// extra is what a line holds beside the Hit.
+type extra struct {
+	host, purpose, gpc []byte
+	span               *daySpan
+}
+
+// Buffers start with room for nearly all lines; longer ones grow them.
+const (
+	startBuf     = 4 << 10
+	cachedSites  = 4096
+	maxCachedKey = 300
+)
+
+// New makes a parser, or says all that is wrong with the configuration.
+func New(c Config) (*Parser, error) {
+	p := &Parser{
+		format: c.Format, beacon: c.BeaconPath, page: c.Page, gpc: c.GPC, refCheck: c.RefererCheck,
+		blocked: newPrefixSet(c.Blocked), self: newPrefixSet(c.Self), pages: newPageList(c.BlockedPaths),
+		agents:  newCache[agent](cachedAgents, maxCachedAgent),
+		sites:   newCache[site](cachedSites, maxCachedKey),
+		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
+		buf:     make([]byte, 0, startBuf),
+		pageBuf: make([]byte, 0, startBuf),
+	}
+	if p.days.loc == nil {
+		p.days.loc = time.UTC
+	}
+	if p.beacon == "" {
+		p.beacon = DefaultBeaconPath
+	}
+	var errs []error
+	if !strings.HasPrefix(p.beacon, "/") || strings.ContainsAny(p.beacon, "?# ") {
+		errs = append(errs, fmt.Errorf("beacon path %q: use a path such as %s", p.beacon, DefaultBeaconPath))
+	}
+	if int(c.Format) >= len(formatNames) {
+		errs = append(errs, fmt.Errorf("log format %d: use FormatV1, FormatCombined or FormatJSON", c.Format))
+	}
+	errs = append(errs, p.setSites(c.Sites), p.setAliases(c.Aliases))
+	var err error
+	if p.jsonFields, err = jsonKeys(c.JSONFields); err != nil {
+		errs = append(errs, err)
+	}
+	if p.bots, err = crawlers(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("configure parser: %w", err)
+	}
+	return p, nil
+}
+
+func (p *Parser) setSites(sites []string) error {
+	var errs []error
+	for _, s := range sites {
+		name, ok := NormalizeSite(s)
+		if !ok {
+			errs = append(errs, fmt.Errorf("site %q is no host name", s))
+			continue
+		}
+		if p.allowed == nil {
+			p.allowed = map[string]bool{}
+		}
+		p.allowed[name] = true
+	}
+	return errors.Join(errs...)
+}
+
+func (p *Parser) setAliases(aliases map[string]string) error {
+	var errs []error
+	p.aliases = make(map[string]string, len(aliases))
+	for host, target := range aliases {
+		from, ok1 := NormalizeSite(host)
+		to, ok2 := NormalizeSite(target)
+		if !ok1 || !ok2 {
+			errs = append(errs, fmt.Errorf("alias %q of site %q: both must be host names", host, target))
+			continue
+		}
+		p.aliases[from] = to
+	}
+	return errors.Join(errs...)
+}
+
+// prefixSet finds whether an address is in one of many networks, with one look
+// up for each length of prefix in use.
+type prefixSet struct {
+	lengths  []netip.Prefix // one of each family and length
+	prefixes map[netip.Prefix]bool
+}
+
+func newPrefixSet(list []netip.Prefix) prefixSet {
+	s := prefixSet{prefixes: make(map[netip.Prefix]bool, len(list))}
+	type kind struct {
+		is4  bool
+		bits int
+	}
+	seen := map[kind]bool{}
+	for _, prefix := range list {
+		prefix = prefix.Masked()
+		if !prefix.IsValid() {
+			continue // the zero Prefix holds no address
+		}
+		s.prefixes[prefix] = true
+		if k := (kind{prefix.Addr().Is4(), prefix.Bits()}); !seen[k] {
+			seen[k] = true
+			s.lengths = append(s.lengths, prefix)
+		}
+	}
+	return s
+}
+
+func (s *prefixSet) has(addr netip.Addr) bool {
+	for _, l := range s.lengths {
+		if l.Addr().Is4() != addr.Is4() {
+			continue
+		}
+		if prefix, err := addr.Prefix(l.Bits()); err == nil && s.prefixes[prefix] {
+			return true
+		}
+	}
+	return false
+}
+
+// pageList is a set of pages and of prefixes of pages.
+type pageList struct {
+	exact    map[string]bool
+	prefixes []string
+}
+
+func newPageList(list []string) pageList {
+	l := pageList{exact: map[string]bool{}}
+	for _, page := range list {
+		if prefix, ok := strings.CutSuffix(page, "*"); ok {
+			l.prefixes = append(l.prefixes, prefix)
+		} else {
+			l.exact[page] = true
+		}
+	}
+	return l
+}
+
+func (l *pageList) has(page []byte) bool {
+	if l.exact[string(page)] {
+		return true
+	}
+	for _, prefix := range l.prefixes {
+		if len(page) >= len(prefix) && string(page[:len(prefix)]) == prefix {
+			return true
+		}
+	}
+	return false
+}

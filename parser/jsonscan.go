@@ -1,0 +1,227 @@
+package parser
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// scanObject takes the fields that are known out of one JSON object. A cut-off
+// object is BadEnd; more than one object is BadFields.
+func (p *Parser) scanObject(line []byte, fields *[numJSONFields][]byte) Reason {
+	s := jsonScanner{b: line}
+	if s.b[0] != '{' {
+		return BadSyntax
+	}
+	s.i = 1
+	var ranks [numJSONFields]int
+	for first := true; ; first = false {
+		s.space()
+		if first && s.at('}') {
+			break
+		}
+		key, reason := s.text(p)
+		if reason != ReasonNone {
+			return reason
+		}
+		if s.space(); !s.at(':') {
+			return s.wrong()
+		}
+		value, reason := s.value(p)
+		if reason != ReasonNone {
+			return reason
+		}
+		if k, ok := p.jsonFields[string(key)]; ok && value != nil {
+			if fields[k.field] == nil || k.rank < ranks[k.field] {
+				fields[k.field], ranks[k.field] = value, k.rank
+			}
+		}
+		if s.space(); s.at(',') {
+			continue
+		}
+		if !s.at('}') {
+			return s.wrong()
+		}
+		break
+	}
+	if s.i < len(s.b) {
+		return BadFields
+	}
+	return ReasonNone
+}
+
+// jsonScanner walks over one line.
+type jsonScanner struct {
+	b []byte
+	i int
+}
+
+func (s *jsonScanner) space() {
+	for s.i < len(s.b) && (s.b[s.i] == ' ' || s.b[s.i] == '\t') {
+		s.i++
+	}
+}
+
+// at takes c if it comes next.
+func (s *jsonScanner) at(c byte) bool {
+	if s.i < len(s.b) && s.b[s.i] == c {
+		s.i++
+		return true
+	}
+	return false
+}
+
+// wrong is the reason for an unexpected byte, or for none where one is due.
+func (s *jsonScanner) wrong() Reason {
+	if s.i >= len(s.b) {
+		return BadEnd
+	}
+	return BadSyntax
+}
+
+// value takes a value; nil for null, objects and arrays, which no field is.
+func (s *jsonScanner) value(p *Parser) ([]byte, Reason) {
+	s.space()
+	if s.i >= len(s.b) {
+		return nil, BadEnd
+	}
+	switch s.b[s.i] {
+	case '"':
+		return s.text(p)
+	case '{', '[':
+		return nil, s.nested()
+	}
+	from := s.i
+	for s.i < len(s.b) && isJSONWord(s.b[s.i]) {
+		s.i++
+	}
+	word := s.b[from:s.i]
+	switch {
+	case s.i >= len(s.b):
+		return nil, BadEnd
+	case len(word) == 0 && s.b[s.i] != ',' && s.b[s.i] != '}':
+		return nil, BadSyntax
+	case len(word) == 0 || string(word) == "null":
+		return nil, ReasonNone
+	case word[0] != '-' && (word[0] < '0' || word[0] > '9') && string(word) != "true" && string(word) != "false":
+		return nil, BadSyntax
+	}
+	return word, ReasonNone
+}
+
+func isJSONWord(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '+' || c == 'E'
+}
+
+// nested reads over an object or array of any depth without recursion.
+func (s *jsonScanner) nested() Reason {
+	for depth := 0; s.i < len(s.b); {
+		switch s.b[s.i] {
+		case '"':
+			if !s.skipText() {
+				return BadEnd
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		s.i++
+		if depth == 0 {
+			return ReasonNone
+		}
+	}
+	return BadEnd
+}
+
+// skipText moves behind the string that begins at the quote under i.
+func (s *jsonScanner) skipText() bool {
+	for s.i++; s.i < len(s.b); s.i++ {
+		switch s.b[s.i] {
+		case '\\':
+			s.i++
+		case '"':
+			s.i++
+			return true
+		}
+	}
+	return false
+}
+
+// text takes a string and undoes its escapes, if any, in the parser's buffer.
+func (s *jsonScanner) text(p *Parser) ([]byte, Reason) {
+	if s.i >= len(s.b) || s.b[s.i] != '"' {
+		return nil, s.wrong()
+	}
+	from := s.i + 1
+	if !s.skipText() {
+		return nil, BadEnd
+	}
+	raw := s.b[from : s.i-1]
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw, ReasonNone
+	}
+	start := len(p.buf)
+	for i := 0; i < len(raw); {
+		if raw[i] != '\\' {
+			p.buf = append(p.buf, raw[i])
+			i++
+			continue
+		}
+		var used int
+		if p.buf, used = appendJSONEscape(p.buf, raw[i:]); used == 0 {
+			return nil, BadEscape
+		}
+		i += used
+	}
+	return p.buf[start:len(p.buf):len(p.buf)], ReasonNone
+}
+
+// appendJSONEscape undoes the escape at the begin of b and tells its length, 0
+// for a wrong one.
+func appendJSONEscape(dst, b []byte) ([]byte, int) {
+	switch b[1] {
+	case 'x':
+		c, ok := unhex2(b[2:])
+		if !ok {
+			return dst, 0
+		}
+		return append(dst, c), 4
+	case 'u':
+		return appendUnicodeEscape(dst, b)
+	case 'v':
+		return dst, 0
+	}
+	c, ok := unescapeC(b[1])
+	if !ok {
+		return dst, 0
+	}
+	return append(dst, c), 2
+}
+
+// appendUnicodeEscape undoes \uXXXX and pairs of surrogates. A lone surrogate
+// becomes the three bytes that its number would have in UTF-8: they are no
+// valid text, but two different ones stay different.
+func appendUnicodeEscape(dst, b []byte) ([]byte, int) {
+	r, ok := unhex4(b)
+	if !ok {
+		return dst, 0
+	}
+	if r < 0xD800 || r > 0xDFFF {
+		return utf8.AppendRune(dst, r), 6
+	}
+	if low, ok := unhex4(b[6:]); ok && r < 0xDC00 && low >= 0xDC00 && low <= 0xDFFF {
+		return utf8.AppendRune(dst, 0x10000+(r-0xD800)<<10+(low-0xDC00)), 12
+	}
+	return append(dst, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F), 6
+}
+
+// unhex4 is the number in "\uXXXX".
+func unhex4(b []byte) (rune, bool) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	hi, ok1 := unhex2(b[2:])
+	lo, ok2 := unhex2(b[4:])
+	return rune(hi)<<8 | rune(lo), ok1 && ok2
+}

@@ -1,0 +1,188 @@
+package parser
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"unicode/utf8"
+)
+
+// MaxPage is the longest page in bytes.
+const MaxPage = 500
+
+// OtherPage stands for the pages of a site and day that are over the limit of
+// distinct ones, so that totals stay exact.
+const OtherPage = "__other__"
+
+// A longer page is cut and ends in "~" and this many hex digits of its SHA-256,
+// so that distinct pages stay distinct.
+const pageHashDigits = 16
+
+// SlashRule says what to do with a slash at the end of a page.
+type SlashRule uint8
+
+const (
+	SlashKeep  SlashRule = iota // "/a" and "/a/" are two pages
+	SlashStrip                  // both are "/a"
+	SlashAdd                    // both are "/a/"; "/a.html" stays
+)
+
+// PageRules say which spellings are one page. The zero value keeps what was
+// sent but drops query and fragment.
+type PageRules struct {
+	// KeepQuery keeps "?..." as it was sent, not decoded.
+	KeepQuery bool
+	// KeepFragment keeps "#...", for sites whose router lives there.
+	KeepFragment bool
+	// StripIndex makes ".../index.html" and ".../index.htm" the page ".../".
+	StripIndex bool
+	// Slash is applied after StripIndex.
+	Slash SlashRule
+}
+
+// Normalize appends the page that raw names to dst: raw is the value of
+// "page=" after query decoding, or a page as a client of the read API wrote it.
+// A URL gives its path. The path is percent-decoded once, also "%2F"; what does
+// not decode stays. Runs of "/" become one. At most MaxPage bytes are appended.
+// Bytes are kept: no case folding, no Unicode normalisation, no dot segments.
+// Nothing is "/"; a page without a leading "/" is kept as an opaque name.
+func (r PageRules) Normalize(dst, raw []byte) []byte {
+	start := len(dst)
+	path, suffix := r.cut(pathOfURL(raw))
+	dst = appendPercent(dst, path)
+	dst = collapseSlashes(dst, start)
+	dst = r.index(dst, start)
+	dst = r.slash(dst, start)
+	if len(dst) == start {
+		dst = append(dst, '/')
+	}
+	dst = append(dst, suffix...)
+	if len(dst)-start > MaxPage {
+		dst = cutPage(dst, start)
+	}
+	return dst
+}
+
+// clean says that Normalize would copy raw as it is.
+func (r PageRules) clean(raw []byte) bool {
+	if len(raw) == 0 || len(raw) > MaxPage || raw[0] != '/' || r.StripIndex || r.Slash != SlashKeep {
+		return false
+	}
+	for i := 1; i < len(raw); i++ {
+		switch raw[i] {
+		case '%', '?', '#':
+			return false
+		case '/':
+			if raw[i-1] == '/' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// pathOfURL strips "scheme://host".
+func pathOfURL(raw []byte) []byte {
+	i := bytes.Index(raw, []byte("://"))
+	if i <= 0 || !isScheme(string(raw[:i])) {
+		return raw
+	}
+	raw = raw[i+3:]
+	if i = bytes.IndexAny(raw, "/?#"); i < 0 {
+		return nil
+	}
+	return raw[i:]
+}
+
+// cut separates the path from what is kept of query and fragment. That is one
+// piece of raw unless the query is dropped and the fragment kept, where it is
+// the fragment.
+func (r PageRules) cut(raw []byte) (path, suffix []byte) {
+	path = raw
+	if i := bytes.IndexByte(path, '#'); i >= 0 {
+		path, suffix = path[:i], path[i:]
+	}
+	if !r.KeepFragment {
+		suffix = nil
+	}
+	i := bytes.IndexByte(path, '?')
+	if i < 0 {
+		return path, suffix
+	}
+	if r.KeepQuery {
+		return path[:i], raw[i : len(path)+len(suffix)]
+	}
+	return path[:i], suffix
+}
+
+func collapseSlashes(b []byte, start int) []byte {
+	if !bytes.Contains(b[start:], []byte("//")) {
+		return b
+	}
+	n := start
+	for i := start; i < len(b); i++ {
+		if b[i] == '/' && n > start && b[n-1] == '/' {
+			continue
+		}
+		b[n] = b[i]
+		n++
+	}
+	return b[:n]
+}
+
+func (r PageRules) index(b []byte, start int) []byte {
+	if !r.StripIndex {
+		return b
+	}
+	for _, name := range []string{"/index.html", "/index.htm"} {
+		if bytes.HasSuffix(b[start:], []byte(name)) {
+			return b[:len(b)-len(name)+1]
+		}
+	}
+	return b
+}
+
+func (r PageRules) slash(b []byte, start int) []byte {
+	page := b[start:]
+	ends := len(page) > 0 && page[len(page)-1] == '/'
+	switch {
+	case r.Slash == SlashStrip && ends && len(page) > 1:
+		return b[:len(b)-1]
+	case r.Slash == SlashAdd && !ends && len(page) > 0:
+		if last := page[bytes.LastIndexByte(page, '/')+1:]; bytes.IndexByte(last, '.') < 0 {
+			return append(b, '/')
+		}
+	}
+	return b
+}
+
+// cutPage shortens b[start:] to MaxPage bytes at most, without splitting a
+// character.
+func cutPage(b []byte, start int) []byte {
+	sum := sha256.Sum256(b[start:])
+	n := cutRunes(b[start:], MaxPage-1-pageHashDigits)
+	b = append(b[:start+n], '~')
+	return hex.AppendEncode(b, sum[:pageHashDigits/2])
+}
+
+// cutRunes is the greatest length up to n at which b can be cut without
+// splitting a valid UTF-8 sequence. Other bytes may be cut anywhere.
+func cutRunes(b []byte, n int) int {
+	if len(b) <= n {
+		return len(b)
+	}
+	for back := range utf8.UTFMax {
+		i := n - back
+		if i < 0 {
+			break
+		}
+		if !utf8.RuneStart(b[i]) {
+			continue
+		}
+		if _, size := utf8.DecodeRune(b[i:]); i+size > n {
+			return i
+		}
+		break
+	}
+	return n
+}

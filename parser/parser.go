@@ -1,0 +1,124 @@
+package parser
+
+import "bytes"
+
+// Parse reads one line, without its newline (a "\r" at its end is ignored),
+// into h. It never fails: h.Kind and h.Reason tell what became of the line. A
+// malformed line leaves nothing else in h; a skipped one has all fields of the
+// request. The byte slices in h are valid until the next call.
+func (p *Parser) Parse(line []byte, h *Hit) {
+	*h = Hit{RequestTime: -1}
+	p.buf, p.extra = p.buf[:0], extra{}
+	if reason := p.read(line, h); reason != ReasonNone {
+		*h = Hit{Kind: Malformed, Reason: reason, RequestTime: -1}
+		return
+	}
+	p.extra.span = p.days.of(h.Time)
+	h.Day = p.extra.span.day
+	if reason := p.beaconHit(h); reason != ReasonNone {
+		p.skip(h, reason)
+	}
+}
+
+// skip marks h and takes back what must not be counted.
+func (p *Parser) skip(h *Hit, reason Reason) {
+	h.Kind, h.Reason = Skipped, reason
+	h.Site, h.Page, h.Visitor = "", nil, Visitor{}
+	h.Category, h.Action, h.Label, h.Value = nil, nil, nil, nil
+}
+
+func (p *Parser) read(line []byte, h *Hit) Reason {
+	if len(line) > MaxLine {
+		return BadLength
+	}
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	if p.format != FormatV1 {
+		line = bytes.TrimPrefix(line, []byte(byteOrderMark))
+	}
+	if len(line) == 0 {
+		return BadEmpty
+	}
+	switch p.format {
+	case FormatCombined:
+		return p.readCombined(line, h)
+	case FormatJSON:
+		return p.readJSON(line, h)
+	}
+	return p.readV1(line, h)
+}
+
+// Host is the host that the last parsed line was asked of ($host), as sent;
+// empty where the format has none. It is valid until the next call of Parse.
+func (p *Parser) Host() []byte { return p.extra.host }
+
+// PageOf completes h, the last hit that Parse filled, into a view of path on
+// site, whatever its own request was: for import from a site's own access log,
+// where the caller's rules have chosen the line. The path is as in the request,
+// percent-encoded, with or without a query. h ends as Pageview, or as Skipped
+// for a site that does not count and for blocked clients and pages. A malformed
+// hit stays as it is.
+func (p *Parser) PageOf(h *Hit, site string, path []byte) {
+	if h.Kind == Malformed {
+		return
+	}
+	h.Kind, h.Reason = Pageview, ReasonNone
+	s := p.siteOf([]byte(site))
+	if !s.counts {
+		p.skip(h, SkipSite)
+		return
+	}
+	if reason := p.complete(h, s.name, path); reason != ReasonNone {
+		p.skip(h, reason)
+	}
+}
+
+// complete fills what a counted hit needs: site, page, bot, device, visitor.
+func (p *Parser) complete(h *Hit, site string, page []byte) Reason {
+	h.Site = site
+	if p.page.clean(page) {
+		h.Page = page
+	} else {
+		p.pageBuf = p.page.Normalize(p.pageBuf[:0], page)
+		h.Page = p.pageBuf
+	}
+	if p.self.has(h.Addr) {
+		return SkipSelf
+	}
+	if p.blocked.has(h.Addr) || p.pages.has(h.Page) {
+		return SkipBlocked
+	}
+	a := p.agentOf(h.UserAgent)
+	h.Bot, h.Device = a.bot, a.device
+	if len(p.extra.gpc) == 1 && p.extra.gpc[0] == '1' && p.gpc != GPCOff {
+		if p.gpc == GPCAll {
+			return SkipBlocked
+		}
+		return ReasonNone
+	}
+	h.Visitor = visitor(p.extra.span.key, h.Addr, &a.digest, site)
+	return ReasonNone
+}
+
+// site is what a host stands for.
+type site struct {
+	name   string // alias resolved; empty: no host
+	counts bool   // it is one of SITES
+}
+
+// siteOf looks a host, as somebody wrote it, up.
+func (p *Parser) siteOf(host []byte) site {
+	if s, ok := p.sites.get(host); ok {
+		return s
+	}
+	var s site
+	if name, ok := NormalizeSite(string(host)); ok {
+		if to, ok := p.aliases[name]; ok {
+			name = to
+		}
+		s = site{name: name, counts: p.allowed == nil || p.allowed[name]}
+	}
+	p.sites.put(host, s)
+	return s
+}

@@ -1,0 +1,186 @@
+package parser
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Fields of a v1 line, in their order. A line, with "|" for TAB:
+//
+//	v1|1763769600.123|4f0c...32 hex|203.0.113.7|ddkk.com|GET|200|/event.png?site=ddkk.com&page=%2F|https://ddkk.com/|Mozilla/5.0 ...|-|-|-|0.000|43|end
+const (
+	fieldVersion = iota
+	fieldTime    // $msec
+	fieldID      // $request_id
+	fieldAddr    // $remote_addr
+	fieldHost    // $host
+	fieldMethod  // $request_method
+	fieldStatus  // $status
+	fieldURI     // $request_uri
+	fieldReferer // $http_referer
+	fieldAgent   // $http_user_agent
+	fieldPurpose // $http_sec_purpose
+	fieldGPC     // $http_sec_gpc
+	fieldUser    // $remote_user
+	fieldTook    // $request_time
+	fieldSent    // $body_bytes_sent
+	fieldEnd
+)
+
+// lineV1 is a line split at its TABs.
+type lineV1 struct {
+	b       []byte
+	tabs    [NumFieldsV1]int // where field i ends, for those that a TAB ends
+	n       int              // number of TABs, counted on beyond the array
+	escaped bool             // there is a backslash
+	clean   bool             // printable ASCII and TABs, nothing else
+}
+
+const (
+	lowBits  = 0x0101010101010101
+	highBits = 0x8080808080808080
+	spaces   = ' ' * lowBits
+)
+
+// split looks at each byte of the line once, eight at a time.
+func (l *lineV1) split(b []byte) {
+	l.b, l.n = b, 0
+	var bad, esc uint64
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		bad |= (w | (w + lowBits)) & highBits // over 0x7E
+		x := w ^ ('\\' * lowBits)
+		esc |= (x - lowBits) & ^x & highBits
+		// Bytes under 0x20; a borrow may mark a neighbour too, never hide one.
+		if ctl := (w - spaces) & ^w & highBits; ctl != 0 {
+			bad |= l.controls(ctl, i)
+		}
+	}
+	if i < len(b) {
+		w := uint64(spaces)
+		for j, c := range b[i:] {
+			w ^= uint64(c^' ') << (8 * j)
+		}
+		bad |= (w | (w + lowBits)) & highBits
+		x := w ^ ('\\' * lowBits)
+		esc |= (x - lowBits) & ^x & highBits
+		bad |= l.controls((w-spaces) & ^w & highBits, i)
+	}
+	l.clean, l.escaped = bad == 0, esc != 0
+}
+
+// controls notes the TABs among the marked bytes of the word at i and returns
+// something else than 0 if there are other control bytes.
+func (l *lineV1) controls(marks uint64, i int) (bad uint64) {
+	for ; marks != 0; marks &= marks - 1 {
+		at := i + bits.TrailingZeros64(marks)/8
+		if at >= len(l.b) {
+			break
+		}
+		switch c := l.b[at]; {
+		case c == '\t':
+			if l.n < len(l.tabs) {
+				l.tabs[l.n] = at
+			}
+			l.n++
+		case c < ' ':
+			bad = 1
+		}
+	}
+	return bad
+}
+
+// field is field i, i >= 1, of a line that has all its TABs.
+func (l *lineV1) field(i int) []byte {
+	if i == fieldEnd {
+		return l.b[l.tabs[i-1]+1:]
+	}
+	return l.b[l.tabs[i-1]+1 : l.tabs[i]]
+}
+
+// check tells what is wrong with the line as a whole. The number of fields is
+// exact and no field can hold a TAB, so a line that lost its newline, or its
+// tail, to a full disk cannot pass, whatever follows it.
+func (l *lineV1) check() Reason {
+	b := l.b
+	switch {
+	case !l.clean:
+		return BadBytes
+	case len(b) < 3 || string(b[:3]) != VersionV1+"\t":
+		return BadVersion
+	case l.n > NumFieldsV1-1:
+		return BadFields
+	case len(b) < 4 || string(b[len(b)-4:]) != "\t"+EndMark:
+		return BadEnd
+	case l.n < NumFieldsV1-1:
+		return BadFields
+	}
+	return ReasonNone
+}
+
+// readV1 reads our own format: TAB-separated, nginx's default escape, "-" for
+// what is missing, a version mark at the begin and an end mark.
+func (p *Parser) readV1(line []byte, h *Hit) Reason {
+	var l lineV1
+	l.split(line)
+	if reason := l.check(); reason != ReasonNone {
+		return reason
+	}
+	var ok bool
+	if h.Time, ok = parseMsec(l.field(fieldTime)); !ok || h.Time < minTime || h.Time >= maxTime {
+		return BadTime
+	}
+	if h.Addr, ok = parseAddr(l.field(fieldAddr)); !ok {
+		return BadAddr
+	}
+	if h.Status, ok = parseStatus(l.field(fieldStatus)); !ok {
+		return BadFields
+	}
+	if h.RequestTime, ok = parseSeconds(l.field(fieldTook)); !ok {
+		return BadFields
+	}
+	if h.BytesSent, ok = parseSize(l.field(fieldSent)); !ok {
+		return BadFields
+	}
+	return p.textsV1(&l, h)
+}
+
+func (p *Parser) textsV1(l *lineV1, h *Hit) Reason {
+	texts := [...]struct {
+		to    *[]byte
+		field int
+	}{
+		{&h.RequestID, fieldID}, {&p.extra.host, fieldHost}, {&h.Method, fieldMethod}, {&h.URI, fieldURI},
+		{&h.Referer, fieldReferer}, {&h.UserAgent, fieldAgent}, {&p.extra.purpose, fieldPurpose},
+		{&p.extra.gpc, fieldGPC}, {&h.RemoteUser, fieldUser},
+	}
+	for _, t := range texts {
+		text := l.field(t.field)
+		if len(text) == 1 && text[0] == '-' {
+			continue
+		}
+		if l.escaped {
+			var ok bool
+			if text, ok = p.unescape(text); !ok {
+				return BadEscape
+			}
+		}
+		*t.to = text
+	}
+	return ReasonNone
+}
+
+// unescape returns text itself if there is nothing to undo.
+func (p *Parser) unescape(text []byte) ([]byte, bool) {
+	from := len(p.buf)
+	buf, ok := appendUnescaped(p.buf, text)
+	if !ok {
+		return nil, false
+	}
+	if len(buf)-from == len(text) {
+		return text, true
+	}
+	p.buf = buf
+	return buf[from:len(buf):len(buf)], true
+}
