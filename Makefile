@@ -1,0 +1,66 @@
+# Everything a developer or a build server runs. `make help` lists it.
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS   = -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 5s
+# Staticcheck needs no installation; a pinned version gives everybody the same answer.
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Unit tests are everything but the end-to-end tests, which start real servers.
+UNITS = $(shell go list ./... | grep -v /e2e)
+# The end-to-end tests that every change has to pass.
+QUICK = Harness|Pipeline|Embedded
+
+.DEFAULT_GOAL := help
+.PHONY: help build test check test-unit test-race bench fuzz lint fmt e2e e2e-quick chaos deps deps-full generate clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: ## build ./ddkk-stats
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o ddkk-stats .
+
+test: deps check build test-race fuzz e2e-quick ## what every change has to pass
+
+check: ## formatting and go vet
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "run make fmt for:" $$files; exit 1; }
+	go vet ./...
+
+test-unit: ## unit tests, quickly
+	go test $(UNITS)
+
+test-race: ## unit tests with the race detector
+	go test -race -timeout 8m $(UNITS)
+
+bench: ## benchmarks of all packages
+	go test -run '^$$' -bench . -benchmem $(UNITS)
+
+fuzz: ## each fuzz target for FUZZTIME (5s)
+	.ci/fuzz $(FUZZTIME)
+
+lint: check ## staticcheck, and golangci-lint where it is installed
+	$(STATICCHECK) ./...
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; fi
+
+fmt: ## format all Go files
+	gofmt -w .
+
+e2e: ## all end-to-end tests: real nginx, Redis, MariaDB and the built daemon
+	go test -race -count 1 -timeout 30m ./e2e/...
+
+e2e-quick: ## the end-to-end tests of make test
+	go test -race -count 1 -timeout 5m -run '$(QUICK)' ./e2e
+
+chaos: ## the long fault-injection tests
+	go test -race -count 1 -timeout 2h -tags chaos -run Chaos -v ./e2e/...
+
+deps: ## install the packages that make test needs, if missing
+	.ci/deps core
+
+deps-full: ## install what all other tests and benchmarks need
+	.ci/deps full
+
+generate: ## refresh generated files
+	go generate ./...
+
+clean: ## remove what was built
+	rm -rf ddkk-stats dist
