@@ -12,10 +12,6 @@ import (
 	"ddkk-stats/parser"
 )
 
-// otherPage takes the views of pages over the cardinality limit. It is no
-// page that anybody could visit, so hot lists leave it out.
-const otherPage = "__other__"
-
 // scalars are the fields that are one string key each, in the order of MGET.
 func (r *Reader) scalars(q *Query, day parser.Day) []string {
 	k, keys := r.keys, make([]string, 0, 6+len(q.Pages))
@@ -117,10 +113,12 @@ func (r *Reader) fetch(ctx context.Context, q *Query, a *Answer, day parser.Day,
 	return takeScalars(mget, q, a)
 }
 
+// hotList leaves out parser.OtherPage: it stands for many pages and nobody can
+// visit it.
 func hotList(members []redis.Z, limit int) []PageCount {
 	list := make([]PageCount, 0, len(members))
 	for _, z := range members {
-		if page, ok := z.Member.(string); ok && page != otherPage && len(list) < limit {
+		if page, ok := z.Member.(string); ok && page != parser.OtherPage && len(list) < limit {
 			list = append(list, PageCount{Page: page, PV: int64(z.Score)})
 		}
 	}

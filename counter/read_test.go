@@ -11,6 +11,8 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
 )
 
 const readSite = "ddkk.com"
@@ -159,7 +161,7 @@ func readSeed(t *testing.T, m *miniredis.Miniredis, now time.Time) {
 	z("ddkk:hot:ddkk.com:week:2026W47", "/a", 7)
 	z("ddkk:hot:ddkk.com:week:2026W47", "/b", 5)
 	z("ddkk:hot:ddkk.com:week:2026W47", "/c", 1)
-	z("ddkk:hot:ddkk.com:week:2026W47", otherPage, 6)
+	z("ddkk:hot:ddkk.com:week:2026W47", parser.OtherPage, 6)
 	z("ddkk:hot:ddkk.com:day:20261120", "/t", 1)
 	z("ddkk:hot:ddkk.com:month:202611", "/m", 2)
 	z("ddkk:hot:ddkk.com:all", "/x", 9)

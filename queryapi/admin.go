@@ -1,0 +1,124 @@
+package queryapi
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// admit applies the admin rule: the token, or without a configured one a
+// loopback peer that no proxy stands in front of.
+func (s *Server) admit(ctx *fasthttp.RequestCtx) error {
+	if s.cfg.AdminToken != "" {
+		if s.tokenMatches(bearer(ctx)) {
+			return nil
+		}
+		ctx.Response.Header.Set("WWW-Authenticate", `Bearer realm="ddkk-stats"`)
+		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired, "send Authorization: Bearer with the ADMIN_TOKEN")
+	}
+	if localRequest(ctx) {
+		return nil
+	}
+	return fail(fasthttp.StatusUnauthorized, CodeAdminRequired,
+		"set ADMIN_TOKEN: without it only direct requests from this machine to a loopback address are allowed")
+}
+
+func bearer(ctx *fasthttp.RequestCtx) []byte {
+	scheme, token, _ := bytes.Cut(ctx.Request.Header.Peek("Authorization"), []byte(" "))
+	if !bytes.EqualFold(scheme, []byte("Bearer")) {
+		return nil
+	}
+	return bytes.TrimSpace(token)
+}
+
+// tokenMatches takes as long for any token, whatever its length.
+func (s *Server) tokenMatches(token []byte) bool {
+	got, want := sha256.Sum256(token), sha256.Sum256([]byte(s.cfg.AdminToken))
+	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+}
+
+// localRequest tells a request of this machine's user from one that a proxy
+// passed on (behind a proxy every peer is local) and from one that a foreign
+// page made in the user's browser: by a name that it had resolved to the
+// loopback address, or by a form.
+func localRequest(ctx *fasthttp.RequestCtx) bool {
+	if !peerAddr(ctx).IsLoopback() {
+		return false
+	}
+	for _, name := range []string{"X-Real-IP", "X-Forwarded-For", "Forwarded"} {
+		if ctx.Request.Header.Peek(name) != nil {
+			return false
+		}
+	}
+	origin := ctx.Request.Header.Peek("Origin")
+	return loopbackHost(string(ctx.Host())) && (len(origin) == 0 || sameOrigin(origin, ctx.Host()))
+}
+
+func loopbackHost(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+// peerAddr is the address at the other end of the connection; a unix socket
+// is this machine.
+func peerAddr(ctx *fasthttp.RequestCtx) netip.Addr {
+	switch a := ctx.RemoteAddr().(type) {
+	case *net.TCPAddr:
+		return a.AddrPort().Addr().Unmap().WithZone("")
+	case *net.UnixAddr:
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return netip.IPv4Unspecified()
+}
+
+// clientAddr is the address of who made the request: the peer, or what a
+// trusted proxy says in X-Real-IP, else the last address in X-Forwarded-For
+// that is not a trusted proxy itself (those before it can be made up).
+func (s *Server) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
+	peer := peerAddr(ctx)
+	if !s.trusted(peer) {
+		return peer
+	}
+	h := &ctx.Request.Header
+	if a, err := netip.ParseAddr(strings.TrimSpace(string(h.Peek("X-Real-IP")))); err == nil {
+		return a.Unmap().WithZone("")
+	}
+	client := peer
+	lists := h.PeekAll("X-Forwarded-For")
+	for i := len(lists) - 1; i >= 0; i-- {
+		hops := strings.Split(string(lists[i]), ",")
+		for j := len(hops) - 1; j >= 0; j-- {
+			a, err := netip.ParseAddr(strings.TrimSpace(hops[j]))
+			if err != nil {
+				return client
+			}
+			client = a.Unmap().WithZone("")
+			if !s.trusted(client) {
+				return client
+			}
+		}
+	}
+	return client
+}
+
+func (s *Server) trusted(a netip.Addr) bool {
+	for _, p := range s.cfg.TrustedProxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,143 @@
+package queryapi
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"ddkk-stats/counter"
+)
+
+// Reader reads counters; a *counter.Reader is one. Its error means that the
+// query is wrong: a store that does not answer is told by Answer.Stale.
+type Reader interface {
+	Read(ctx context.Context, q *counter.Query, a *counter.Answer) error
+}
+
+// Record is a request to the built-in beacon, as it goes into the log. The
+// byte slices belong to the request: they are valid during Append only.
+type Record struct {
+	Time               time.Time
+	Addr               netip.Addr // client address, v4-in-v6 unmapped
+	Host               []byte     // Host header
+	Method             string
+	URI                []byte // request target as the client wrote it
+	Status             int
+	Referer, UserAgent []byte
+	SecPurpose, SecGPC []byte
+	RequestTime        time.Duration
+	BodyBytes          int
+}
+
+// Beacon is the log behind the built-in pixel. Append returns when the line
+// is in the log, and the position just after it; an error means that it is
+// not. It must not keep the record's slices.
+type Beacon interface {
+	Append(ctx context.Context, r *Record) (segment string, end int64, err error)
+}
+
+// Waiter tells when something that is in the log has been counted.
+type Waiter interface {
+	// WaitCounted returns nil once the segment is counted up to end.
+	WaitCounted(ctx context.Context, segment string, end int64) error
+	// WaitView returns nil once a view with this id was counted (or was a
+	// short while ago).
+	WaitView(ctx context.Context, viewID string) error
+}
+
+// Defaults of Config.
+const (
+	DefaultConcurrency = 8192
+	// DefaultCountWait bounds the wait of action "count" for its own view.
+	DefaultCountWait = time.Second
+	// DefaultViewWait bounds the wait of a read for the reader's own view: the
+	// reader rather sees a number without it than waits longer.
+	DefaultViewWait = 250 * time.Millisecond
+	// maxWaiting bounds the requests that wait at the same time; the others
+	// answer what is known, so that made-up view ids cannot fill the server.
+	maxWaiting = 1024
+)
+
+// Config is what a Server needs. Fields without a comment about their
+// absence are required.
+type Config struct {
+	Reader Reader
+	Beacon Beacon
+	Waiter Waiter
+
+	// NormalizePage and NormalizeSite are the parser's, so that a read finds
+	// what was counted. NormalizeSite is false for what is no site and for
+	// sites outside SITES. They must not keep raw.
+	NormalizePage func(raw []byte) string
+	NormalizeSite func(raw string) (site string, ok bool)
+
+	// Static holds ddkk-stats.js and demo/.
+	Static fs.FS
+	Logger *slog.Logger
+
+	// Health and Ready answer /healthz and /readyz: nil, or why not. Their
+	// messages are public. A nil function is always well.
+	Health func(context.Context) error
+	Ready  func(context.Context) error
+	// Metrics answers /metrics under the admin rule; nil: 404.
+	Metrics http.Handler
+	// Observe is told about every request that met a route; may be nil.
+	Observe func(route string, status int, took time.Duration)
+
+	// CORSOrigins are exact origins such as "https://ddkk.com", or "*". Empty
+	// is "*": the numbers are public unless somebody says otherwise.
+	CORSOrigins []string
+	// AdminToken opens the admin routes; empty: only direct loopback requests.
+	AdminToken string
+	// TrustedProxies may name the client in X-Real-IP and X-Forwarded-For.
+	TrustedProxies []netip.Prefix
+
+	Concurrency int              // connections; 0: DefaultConcurrency
+	CountWait   time.Duration    // 0: DefaultCountWait
+	ViewWait    time.Duration    // 0: DefaultViewWait
+	Now         func() time.Time // nil: time.Now
+}
+
+func (c *Config) withDefaults() (Config, error) {
+	d := *c
+	var errs []error
+	need := func(ok bool, name string) {
+		if !ok {
+			errs = append(errs, errors.New("query API needs "+name))
+		}
+	}
+	need(d.Reader != nil, "Reader")
+	need(d.Beacon != nil, "Beacon")
+	need(d.Waiter != nil, "Waiter")
+	need(d.NormalizePage != nil, "NormalizePage")
+	need(d.NormalizeSite != nil, "NormalizeSite")
+	need(d.Static != nil, "Static")
+	need(d.Logger != nil, "Logger")
+	well := func(context.Context) error { return nil }
+	if d.Health == nil {
+		d.Health = well
+	}
+	if d.Ready == nil {
+		d.Ready = well
+	}
+	if d.Observe == nil {
+		d.Observe = func(string, int, time.Duration) {}
+	}
+	if d.Concurrency <= 0 {
+		d.Concurrency = DefaultConcurrency
+	}
+	if d.CountWait <= 0 {
+		d.CountWait = DefaultCountWait
+	}
+	if d.ViewWait <= 0 {
+		d.ViewWait = DefaultViewWait
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return d, errors.Join(errs...)
+}

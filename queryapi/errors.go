@@ -1,0 +1,69 @@
+package queryapi
+
+import (
+	"fmt"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Error codes. Clients may rely on them; messages may change.
+const (
+	CodeBadJSON         = "bad_json"         // 400: the body is not the JSON object that is expected
+	CodeUnknownField    = "unknown_field"    // 400: a field that the route does not know, or one given twice
+	CodeMissingField    = "missing_field"    // 400: a field that the route needs
+	CodeBadValue        = "bad_value"        // 400: a field of a wrong type or out of range
+	CodeBadRequest      = "bad_request"      // 400: not an HTTP request that can be read
+	CodeOriginDenied    = "40010"            // 401: a browser origin that is not in CORS_ORIGINS
+	CodeAdminRequired   = "admin_required"   // 401: an admin route without the admin's credentials
+	CodeSiteDenied      = "site_not_allowed" // 403: a site that is not in SITES
+	CodeNotFound        = "not_found"        // 404
+	CodeMethod          = "method_not_allowed"
+	CodeTimeout         = "timeout"          // 408: the request did not arrive in time
+	CodeTooLarge        = "body_too_large"   // 413: over the route's limit
+	CodeHeadersTooLarge = "header_too_large" // 431
+	CodeInternal        = "internal"         // 500: our fault; the log says more
+	CodeUnavailable     = "unavailable"      // 503: try again later
+)
+
+// Error is an error with the status, the code and the message that the
+// client is told.
+type Error struct {
+	Status  int
+	Code    string
+	Message string
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+func fail(status int, code, format string, args ...any) *Error {
+	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func badValue(field, format string, args ...any) *Error {
+	return fail(fasthttp.StatusBadRequest, CodeBadValue, field+": "+format, args...)
+}
+
+func missing(field string) *Error {
+	return fail(fasthttp.StatusBadRequest, CodeMissingField, "%s: is required", field)
+}
+
+// writeError answers {"error":{"code","message"}} in place of whatever the
+// response held; headers of cors and routing stay.
+func writeError(ctx *fasthttp.RequestCtx, e *Error) {
+	ctx.SetStatusCode(e.Status)
+	body := append(ctx.Response.Body()[:0:0], `{"error":{"code":`...)
+	body = appendString(body, e.Code)
+	body = append(body, `,"message":`...)
+	body = appendString(body, e.Message)
+	body = append(body, `}}`...)
+	writeJSON(ctx, body)
+}
+
+// writeJSON answers body, which is copied, and forbids to keep or sniff it.
+func writeJSON(ctx *fasthttp.RequestCtx, body []byte) {
+	h := &ctx.Response.Header
+	h.SetContentType("application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	ctx.Response.SetBody(body)
+}

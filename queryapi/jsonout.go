@@ -1,0 +1,131 @@
+package queryapi
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"ddkk-stats/counter"
+)
+
+const hexDigits = "0123456789ABCDEF"
+
+// appendString appends s as a JSON string that is safe inside a <script>
+// element too: < > & and the line separators of JavaScript are escaped. A
+// byte that is not UTF-8 is percent-encoded, as the browser would send it, so
+// that pages which differ in such bytes stay different and can be asked for
+// by the name that was answered.
+func appendString[T string | []byte](dst []byte, s T) []byte {
+	dst = append(dst, '"')
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			dst = appendASCII(dst, c)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
+		switch {
+		case r == utf8.RuneError && size == 1:
+			dst = append(dst, '%', hexDigits[c>>4], hexDigits[c&15])
+		case r == '\u2028' || r == '\u2029':
+			dst = append(dst, `\u202`...)
+			dst = append(dst, hexDigits[r&15])
+		default:
+			dst = append(dst, s[i:i+size]...)
+		}
+		i += size
+	}
+	return append(dst, '"')
+}
+
+func appendASCII(dst []byte, c byte) []byte {
+	switch {
+	case c == '"' || c == '\\':
+		return append(dst, '\\', c)
+	case c < ' ' || c == '<' || c == '>' || c == '&' || c == 0x7f:
+		return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+	}
+	return append(dst, c)
+}
+
+// scalarNames are the names of the scalar fields, in the order of their bits.
+var scalarNames = [...]string{
+	"site_pv", "site_uv", "site_pv_today", "site_uv_today", "page_pv", "page_uv", "site_online",
+}
+
+const hotPrefix = "hot_pages_"
+
+// parseField is the field of a name in the API.
+func parseField(name []byte) (counter.Fields, bool) {
+	for i, n := range scalarNames {
+		if string(name) == n {
+			return counter.FieldSitePV << i, true
+		}
+	}
+	if len(name) > len(hotPrefix) && string(name[:len(hotPrefix)]) == hotPrefix {
+		p, ok := counter.ParsePeriod(string(name[len(hotPrefix):]))
+		return p.Field(), ok
+	}
+	return 0, false
+}
+
+// appendFields appends ,"name":value for all fields that were asked for.
+func appendFields(dst []byte, fields counter.Fields, a *counter.Answer) []byte {
+	for i, name := range scalarNames {
+		if f := counter.FieldSitePV << i; fields&f != 0 {
+			dst = append(dst, ',', '"')
+			dst = append(dst, name...)
+			dst = append(dst, '"', ':')
+			dst = strconv.AppendInt(dst, a.Get(f), 10)
+		}
+	}
+	for p := range counter.NumPeriods {
+		if fields&p.Field() != 0 {
+			dst = append(dst, `,"hot_pages_`...)
+			dst = append(dst, p.String()...)
+			dst = append(dst, '"', ':')
+			dst = appendHot(dst, a.Hot[p])
+		}
+	}
+	return dst
+}
+
+// appendHot appends [{"page":"/a","pv":1},...].
+func appendHot(dst []byte, list []counter.PageCount) []byte {
+	dst = append(dst, '[')
+	for i, pc := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"page":`...)
+		dst = appendString(dst, pc.Page)
+		dst = append(dst, `,"pv":`...)
+		dst = strconv.AppendInt(dst, pc.PV, 10)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}
+
+// appendPages appends ,"pages":{"/a":{"pv":1},...} under the names that were
+// asked for; pv is in the order of names.
+func appendPages(dst []byte, names [][]byte, pv []int64) []byte {
+	dst = append(dst, `,"pages":{`...)
+	for i, name := range names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, name)
+		dst = append(dst, `:{"pv":`...)
+		dst = strconv.AppendInt(dst, pv[i], 10)
+		dst = append(dst, '}')
+	}
+	return append(dst, '}')
+}
+
+// appendEnd closes an answer, which is marked if its numbers are not current.
+func appendEnd(dst []byte, stale bool) []byte {
+	if stale {
+		dst = append(dst, `,"stale":true`...)
+	}
+	return append(dst, '}')
+}

@@ -1,0 +1,76 @@
+package queryapi
+
+import (
+	"context"
+
+	"github.com/valyala/fasthttp"
+)
+
+// gif is a transparent pixel of 1x1, 43 bytes, as nginx's empty_gif sends it.
+const gif = "GIF89a\x01\x00\x01\x00\x80\x01\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x01\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02L\x01\x00;"
+
+// pixel answers GET /event.png, the built-in beacon. What the line is worth
+// is the parser's to say; here it only has to get into the log.
+func (s *Server) pixel(ctx *fasthttp.RequestCtx) error {
+	uri := ctx.Request.Header.RequestURI()
+	if len(uri) == 0 || uri[0] != '/' {
+		uri = ctx.URI().RequestURI() // absolute form, which nginx logs as a path too
+	}
+	if _, _, err := s.append(ctx, uri); err != nil {
+		return err
+	}
+	h := &ctx.Response.Header
+	h.SetContentType("image/gif")
+	h.Set("Cache-Control", "no-store, max-age=0")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("X-Robots-Tag", "noindex")
+	ctx.Response.SetBodyString(gif)
+	return nil
+}
+
+// append logs the client's request as a beacon for uri.
+func (s *Server) append(ctx *fasthttp.RequestCtx, uri []byte) (segment string, end int64, err error) {
+	now, h := s.cfg.Now(), &ctx.Request.Header
+	segment, end, err = s.cfg.Beacon.Append(s.base, &Record{
+		Time: now, Addr: s.clientAddr(ctx), Host: ctx.Host(), Method: fasthttp.MethodGet, URI: uri,
+		Status: fasthttp.StatusOK, BodyBytes: len(gif),
+		Referer: h.Peek("Referer"), UserAgent: h.Peek("User-Agent"),
+		SecPurpose: h.Peek("Sec-Purpose"), SecGPC: h.Peek("Sec-GPC"),
+		RequestTime: now.Sub(ctx.Time()),
+	})
+	if err != nil {
+		s.cfg.Logger.Error("view is lost: the beacon log cannot be written", "err", err)
+		ctx.Response.Header.Set("Retry-After", "1")
+		return "", 0, fail(fasthttp.StatusServiceUnavailable, CodeUnavailable, "the log cannot be written; nothing was counted")
+	}
+	return segment, end, nil
+}
+
+// countView logs a view of the requested page in the client's name and waits
+// until it is counted; counted is false if the wait ran out.
+func (s *Server) countView(ctx *fasthttp.RequestCtx, r *request, site string) (counted bool, err error) {
+	if r.page == nil && len(ctx.Request.Header.Peek("Referer")) == 0 {
+		return false, missing("page")
+	}
+	segment, end, err := s.append(ctx, viewURI(r, site))
+	if err != nil {
+		return false, err
+	}
+	return s.wait(s.cfg.CountWait, func(ctx context.Context) error {
+		return s.cfg.Waiter.WaitCounted(ctx, segment, end)
+	}), nil
+}
+
+// viewURI is the beacon that the page itself would have sent. The page goes
+// in as it was asked for: the parser normalises it, and twice would be wrong.
+func viewURI(r *request, site string) []byte {
+	uri := append([]byte("/event.png?site="), fasthttp.AppendQuotedArg(nil, []byte(site))...)
+	if r.page != nil {
+		uri = fasthttp.AppendQuotedArg(append(uri, "&page="...), r.page)
+	}
+	if len(r.view) > 0 {
+		uri = append(append(uri, "&id="...), r.view...)
+	}
+	return uri
+}

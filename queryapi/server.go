@@ -1,0 +1,196 @@
+package queryapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// What one connection may cost.
+const (
+	readTimeout  = 10 * time.Second
+	writeTimeout = 10 * time.Second
+	idleTimeout  = 75 * time.Second // nginx keeps upstream connections for 60 s
+	maxHeader    = 16 << 10         // bytes; beacon URLs carry pages and referrers
+	// maxDrain is what is read of a body that is too large, so that its sender
+	// gets to see the 413; a longer one is cut off.
+	maxDrain = 4 * maxBody
+	maxBody  = 64 << 10
+)
+
+// Server answers the HTTP API. Make it with New, run it with Serve.
+type Server struct {
+	cfg   Config
+	cors  corsRule
+	table map[string]*pathRoutes
+	http  *fasthttp.Server
+	files map[string]*asset
+
+	base    context.Context // ends when Shutdown gives up waiting
+	cancel  context.CancelFunc
+	waiting atomic.Int32
+	pool    sync.Pool // of *work
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// New checks the configuration and makes a Server. It listens nowhere and
+// starts nothing.
+func New(c Config) (*Server, error) {
+	cfg, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg}
+	if s.cors, err = newCORSRule(cfg.CORSOrigins); err != nil {
+		return nil, err
+	}
+	if s.files, err = loadAssets(cfg.Static); err != nil {
+		return nil, err
+	}
+	if s.table, err = newTable(s.routes()); err != nil {
+		return nil, err
+	}
+	s.pool.New = func() any { return &work{} }
+	s.base, s.cancel = context.WithCancel(context.Background())
+	s.http = &fasthttp.Server{
+		Handler:               s.handle,
+		ErrorHandler:          s.refuse,
+		NoDefaultServerHeader: true,
+		NoDefaultContentType:  true,
+		Concurrency:           cfg.Concurrency,
+		ReadBufferSize:        maxHeader,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		MaxRequestBodySize:    maxDrain,
+		TCPKeepalive:          true,
+		CloseOnShutdown:       true,
+		Logger:                connLog{cfg.Logger},
+
+		DisablePreParseMultipartForm: true,
+	}
+	return s, nil
+}
+
+// connLog takes what fasthttp says about connections.
+type connLog struct{ *slog.Logger }
+
+func (l connLog) Printf(format string, args ...any) { l.Debug(fmt.Sprintf(format, args...)) }
+
+// ErrClosed is returned by Serve after Shutdown.
+var ErrClosed = errors.New("query API is shut down")
+
+// Serve answers requests from ln, which it closes, until Shutdown; then it
+// returns nil.
+func (s *Server) Serve(ln net.Listener) error {
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return errors.Join(ErrClosed, ln.Close())
+	}
+	if err := s.http.Serve(ln); err != nil {
+		return fmt.Errorf("serve HTTP on %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown closes the listeners and waits for the requests in hand until ctx
+// ends, then cancels their waits.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	defer s.cancel()
+	if err := s.http.ShutdownWithContext(ctx); err != nil {
+		return fmt.Errorf("shut down HTTP: %w", err)
+	}
+	return nil
+}
+
+// handle finds the route of a request and sees it through.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	began := s.cfg.Now()
+	route := "none"
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Logger.Error("request handler failed", "route", route, "panic", p, "stack", string(debug.Stack()))
+			ctx.Response.Reset()
+			writeError(ctx, fail(fasthttp.StatusInternalServerError, CodeInternal, "the server failed; its log says why"))
+		}
+		if route != "none" {
+			s.cfg.Observe(route, ctx.Response.StatusCode(), s.cfg.Now().Sub(began))
+		}
+	}()
+	at := s.table[string(ctx.Path())]
+	if at == nil {
+		writeError(ctx, fail(fasthttp.StatusNotFound, CodeNotFound, "no such path: %s", ctx.Path()))
+		return
+	}
+	route = at.path
+	if err := s.serve(ctx, at); err != nil {
+		s.writeFailure(ctx, route, err)
+	}
+}
+
+func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
+	if ctx.IsOptions() {
+		return s.preflight(ctx, at)
+	}
+	r := at.find(ctx)
+	if r == nil {
+		ctx.Response.Header.Set("Allow", at.allow)
+		return fail(fasthttp.StatusMethodNotAllowed, CodeMethod, "%s answers %s only", at.path, at.allow)
+	}
+	if r.admin {
+		if err := s.admit(ctx); err != nil {
+			return err
+		}
+	}
+	if r.cors {
+		if err := s.cors.apply(ctx); err != nil {
+			return err
+		}
+	}
+	if n := len(ctx.Request.Body()); n > r.maxBody {
+		return fail(fasthttp.StatusRequestEntityTooLarge, CodeTooLarge, "body: %d bytes are more than the %d that are read", n, r.maxBody)
+	}
+	return r.handle(ctx)
+}
+
+// writeFailure tells the client about err; what is not an *Error is ours to
+// look into, and the client only learns that it happened.
+func (s *Server) writeFailure(ctx *fasthttp.RequestCtx, route string, err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		s.cfg.Logger.Error("request failed", "route", route, "err", err)
+		e = fail(fasthttp.StatusInternalServerError, CodeInternal, "the server failed; its log says why")
+	}
+	writeError(ctx, e)
+}
+
+// refuse answers what fasthttp could not read as a request.
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var netErr net.Error
+	e := fail(fasthttp.StatusBadRequest, CodeBadRequest, "not an HTTP request that can be read")
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		e = fail(fasthttp.StatusRequestEntityTooLarge, CodeTooLarge, "body: more than the %d bytes that are read", maxBody)
+	case errors.As(err, &small):
+		e = fail(fasthttp.StatusRequestHeaderFieldsTooLarge, CodeHeadersTooLarge, "header: more than the %d bytes that are read", maxHeader)
+	case errors.As(err, &netErr) && netErr.Timeout():
+		e = fail(fasthttp.StatusRequestTimeout, CodeTimeout, "the request did not arrive in time")
+	}
+	writeError(ctx, e)
+}
