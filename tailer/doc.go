@@ -1,0 +1,50 @@
+// Package tailer hands out the complete lines of a log that is rotated by
+// renaming, each with its place in the log, and loses none of them.
+//
+// # Model
+//
+// A log is a sequence of segments: the live file and the rotated ones beside
+// it. A segment is known by its content (Options.Identify of its first line),
+// so rename, copy, gzip and inode reuse do not confuse it; names and inodes are
+// only hints that save work. An offset is a position in the segment's
+// uncompressed content, just after a newline.
+//
+// Whoever wants lines pulls them: Next does all the work on the caller's
+// goroutine, so a slow consumer slows reading and nothing piles up. The only
+// goroutines are those of a follower (see below), which Next starts and Next
+// or Close waits for.
+//
+//	found ──> open ──────────────> closed ──(grew, Rewind)──> open
+//	            │  read, quiet,        ╲
+//	            │  a newer one exists    ╲──> deleted
+//	            └─(shorter than read)──> frozen ──(Rewind, a whole copy)──> open
+//
+// Whatever is behind is read in large blocks with positioned reads, oldest
+// segment first; the live segment and those written lately take turns with it.
+// At the end of the live segment nxadm/tail follows the descriptor that is held
+// here (not the name: it would re-open by name and lose what the old file still
+// gets). Every line of it must continue exactly where the last one ended; on
+// any doubt the follower is dropped and the block reader goes on from our own
+// offset.
+//
+// # What is a segment's file
+//
+// Regular files named PATH, PATH.something or PATH-something (as rotation makes
+// them), except names that end like editors', locks' and other programs' files
+// (.pid, .lock, .tmp, .swp, ~ and so on; see scan.go). Names ending in .gz are
+// decompressed. Of several files with the same identity one is read: the one
+// already being read, else the live one, else a plain one, else the longest.
+//
+// # Alarms
+//
+// A file that is shorter than what was read of it (copytruncate, a crash that
+// lost pages, a restored backup) is never read from the start again: that would
+// count its lines twice. The segment is frozen, Segment.Alarm says why, an
+// error is logged once. Lines that are appended to such a file below the old
+// offset cannot be told from counted ones by offset, so they are not handed out
+// either, until Rewind is called or the log is rotated, which starts a new
+// segment. With Sync before every checkpoint a power loss cannot bring this
+// about. If the file got a new first line, that is a new segment and is read
+// from its start; and when a whole copy of the frozen one exists (copytruncate
+// leaves one), the rest of it is read there.
+package tailer

@@ -1,0 +1,240 @@
+package tailer
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// notSegments are endings of files beside a log that are not the log's.
+var notSegments = []string{
+	"~", ".pid", ".lock", ".lck", ".tmp", ".temp", ".part", ".partial", ".swp", ".swo", ".swx", ".swpx",
+	".sock", ".pos", ".offset", ".state", ".idx", ".db", ".json", ".yaml", ".yml", ".conf", ".html",
+	".md5", ".sha1", ".sha256", ".sig", ".asc",
+}
+
+// notReadable are endings of compressed logs that cannot be read here.
+var notReadable = []string{".bz2", ".xz", ".zst", ".lz4", ".lzo", ".Z", ".zip", ".7z", ".br"}
+
+// isCandidate reports whether name may be a segment of the log called base.
+func isCandidate(base, name string) bool {
+	if name == base {
+		return true
+	}
+	rest, ok := strings.CutPrefix(name, base)
+	if !ok || len(rest) < 2 || (rest[0] != '.' && rest[0] != '-') {
+		return false
+	}
+	return !hasSuffix(name, notSegments)
+}
+
+func hasSuffix(name string, endings []string) bool {
+	return slices.ContainsFunc(endings, func(e string) bool { return strings.HasSuffix(name, e) })
+}
+
+// segmentFile is a file that holds a segment.
+type segmentFile struct {
+	name string
+	fi   fs.FileInfo
+	id   string // "" while it has no complete first line
+	gz   bool
+}
+
+// hint saves reading the first line of a file again that did not change.
+type hint struct {
+	fi fs.FileInfo
+	id string
+}
+
+func unchanged(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// check looks at the open files and at the live path, without reading the
+// directory or any content.
+func (t *Tailer) check() {
+	for _, s := range t.all {
+		if s.src != nil && !s.gz {
+			t.checkSize(s)
+		}
+	}
+	fi, err := t.disk.Stat(t.opt.Path)
+	switch {
+	case err != nil:
+		if t.live.fi != nil {
+			t.scanAt = time.Time{}
+		}
+	case t.live.fi == nil, !os.SameFile(fi, t.live.fi), fi.Size() < t.live.fi.Size():
+		t.scanAt = time.Time{}
+	case t.live.id == "" && !unchanged(fi, t.live.fi):
+		t.scanAt = time.Time{}
+	}
+}
+
+// checkSize notes growth, and raises the alarm when a file shrank.
+func (t *Tailer) checkSize(s *segment) {
+	size, err := s.src.Size()
+	if err != nil {
+		t.trouble(s, err)
+		return
+	}
+	switch {
+	case size > s.size:
+		s.size, s.changed = size, t.opt.Now()
+		t.publish(s)
+	case size < s.size && size < s.rd.off:
+		t.freeze(s, alarmShrank, "size", size, "read", s.rd.off)
+		s.size = size
+		t.publish(s)
+	case size < s.size:
+		t.giveUpFollowing(s)
+		s.rd = newReader(s.src, s.rd.off)
+		s.size, s.changed = size, t.opt.Now()
+		t.raise(s, alarmCut, "size", size, "read", s.rd.off)
+	}
+}
+
+const (
+	alarmShrank    = "the log shrank below what was read of it: copytruncate and editing are not supported, rotate by rename; this segment is frozen"
+	alarmCut       = "the log shrank, though not below what was read of it: copytruncate and editing are not supported, rotate by rename"
+	alarmShort     = "the segment is shorter than its checkpoint: it was cut or replaced; it is frozen, rotate the log to go on counting"
+	alarmRewritten = "the log was overwritten with other content: copytruncate is not supported, rotate by rename; this segment is frozen"
+	alarmClosed    = "a closed segment became shorter: it was cut or replaced"
+)
+
+// scan reads the directory and brings the segments up to date.
+func (t *Tailer) scan() {
+	var files []segmentFile
+	t.live = liveFile{}
+	names, whole := t.names()
+	for _, name := range names {
+		f, ok := t.look(name)
+		if !ok {
+			continue
+		}
+		if f.name == t.opt.Path {
+			t.live = liveFile{fi: f.fi, id: f.id}
+		}
+		files = append(files, f)
+	}
+	if t.live.fi == nil && t.said[t.opt.Path] == "" {
+		t.complain(t.opt.Path, "there is no log yet; waiting for it", "path", t.opt.Path)
+	}
+	if whole {
+		t.forget(names)
+	}
+	t.merge(files, whole)
+}
+
+// list returns the paths of what may be segments, sorted.
+func (t *Tailer) list() ([]string, error) {
+	entries, err := t.disk.Names(t.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list the log's folder: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if isCandidate(t.base, e) {
+			names = append(names, filepath.Join(t.dir, e))
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// names is list with its complaints. It reports false when only the live log's
+// name is known, since the folder may not be read.
+func (t *Tailer) names() ([]string, bool) {
+	names, err := t.list()
+	if err != nil {
+		t.complain(t.dir, "only the live log is read, rotated ones are not found", "dir", t.dir, "err", err)
+		return []string{t.opt.Path}, false
+	}
+	t.passed(t.dir, "dir", t.dir)
+	return slices.DeleteFunc(names, func(name string) bool {
+		foreign := hasSuffix(name, notReadable)
+		if foreign {
+			t.complain(name, "a compressed log that cannot be read; use gzip, or decompress it", "file", name)
+		}
+		return foreign
+	}), true
+}
+
+// look finds out what the file called name holds.
+func (t *Tailer) look(name string) (segmentFile, bool) {
+	fi, err := t.disk.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return segmentFile{}, false
+	}
+	if err == nil && !fi.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w", typeName(fi.Mode()), ErrNotLog)
+	}
+	if err != nil {
+		t.complain(name, "cannot read a log; trying again", "file", name, "err", err)
+		return segmentFile{}, false
+	}
+	f := segmentFile{name: name, fi: fi, gz: isGzip(name)}
+	if h, ok := t.hints[name]; ok && unchanged(h.fi, fi) {
+		f.id = h.id
+		return f, true
+	}
+	f.id, err = t.identify(name, fi)
+	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+		t.scanAt = time.Time{} // rotated under our eyes: look again at once
+		return segmentFile{}, false
+	}
+	if err != nil {
+		t.complain(name, "cannot read a log; trying again", "file", name, "err", err)
+		// It is there all the same: the older segment must not wait for it.
+		return f, name == t.opt.Path
+	}
+	t.passed(name, "file", name)
+	t.hints[name] = hint{fi: fi, id: f.id}
+	return f, true
+}
+
+// forget drops what was remembered about names that are gone.
+func (t *Tailer) forget(names []string) {
+	for name := range t.hints {
+		if _, there := slices.BinarySearch(names, name); !there {
+			delete(t.hints, name)
+		}
+	}
+	for about := range t.said {
+		if about == t.dir || about == t.opt.Path || hasSuffix(about, notReadable) {
+			continue
+		}
+		if _, there := slices.BinarySearch(names, about); !there && filepath.Dir(about) == t.dir {
+			delete(t.said, about)
+		}
+	}
+}
+
+// prefer orders files of the same content: live, plain, longest, by name.
+func (t *Tailer) prefer(a, b segmentFile) int {
+	if a.gz != b.gz {
+		if b.gz {
+			return -1
+		}
+		return 1
+	}
+	if al, bl := a.name == t.opt.Path, b.name == t.opt.Path; al != bl {
+		if al {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(b.fi.Size(), a.fi.Size()), cmp.Compare(a.name, b.name))
+}
+
+func sortSegments(list []Segment) {
+	slices.SortFunc(list, func(a, b Segment) int {
+		return cmp.Or(a.LastWrite.Compare(b.LastWrite), cmp.Compare(a.ID, b.ID))
+	})
+}

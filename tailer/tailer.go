@@ -1,0 +1,294 @@
+package tailer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	// DefaultBlockSize is large enough that the cost of a read is nothing and
+	// small enough to stay in the processor's cache.
+	DefaultBlockSize = 256 << 10
+	// DefaultMaxLine is twice what nginx accepts as a request's headers.
+	DefaultMaxLine = 64 << 10
+	// DefaultPoll is what a view waits at the live edge, against wake-ups.
+	DefaultPoll = 3 * time.Millisecond
+	// DefaultQuiet must be longer than a worker takes to notice a rotation. It
+	// costs an open descriptor; a late line after it is found all the same.
+	DefaultQuiet = 60 * time.Second
+	// DefaultRescan is how often the directory is read. A rotation of the live
+	// file is noticed at once and does not wait for it.
+	DefaultRescan = time.Second
+)
+
+// Options says which log to read and how. Only Path is required.
+type Options struct {
+	// Path is the live log; rotated segments are its siblings PATH.* and PATH-*.
+	Path string
+	// Identify returns the identity of the segment that begins with this line
+	// (given without its newline, or cut at 4096 bytes when 64 KiB go by
+	// without one). Equal content must give equal identities. Where it returns
+	// "", or is nil, a hash of the line is used.
+	Identify func(firstLine []byte) string
+	// Resume returns the offset to begin at in a segment that was just found,
+	// 0 for a new one. It is called once per segment by Next, no lock held. An
+	// offset inside a line begins at the start of that line; one that is the
+	// segment's size hands nothing out again, a torn last line included.
+	Resume func(segment string) int64
+
+	BlockSize int // bytes read at once; at least MaxLine+1 are
+	MaxLine   int // bytes, newline not counted
+
+	// Poll is how often the live edge is looked at. nxadm/tail has one such
+	// interval per process: the first tailer that follows a file sets it.
+	Poll   time.Duration
+	Quiet  time.Duration // how long a rotated segment must not change to be closed
+	Rescan time.Duration // how often the directory is read
+
+	Now    func() time.Time // the clock for Quiet and LastWrite
+	Logger *slog.Logger     // nil discards
+}
+
+// Tailer reads one log. Next may be called by one goroutine at a time, the
+// other methods by any.
+type Tailer struct {
+	opt  Options
+	dir  string
+	base string
+	disk disk
+	pool *buffers
+	wake chan struct{} // something happened that Next should look at
+	done chan struct{} // closed by Close
+
+	reading sync.Mutex // held by Next, and by Close at the end
+	engine             // guarded by reading
+
+	mu      sync.Mutex // guards what follows and the shared part of segments
+	byID    map[string]*segment
+	closed  bool
+	rewinds []*rewind
+}
+
+// engine is the state that belongs to whoever is inside Next.
+type engine struct {
+	all     []*segment // oldest first
+	order   []*segment // who may read now, see readers
+	turn    int        // whose turn it is
+	hints   map[string]hint
+	said    map[string]string // complaints made, by what they are about
+	live    liveFile
+	scanAt  time.Time // when to read the directory next
+	checkAt time.Time // when to look at the open files next
+	timer   *time.Timer
+}
+
+// liveFile is what was found under Options.Path.
+type liveFile struct {
+	fi fs.FileInfo // nil: nothing there
+	id string      // "" while it has no first line
+}
+
+// Open prepares to read a log. It reads nothing and starts nothing; a log that
+// is missing or may not be read yet is waited for by Next. A path that leads to
+// something else than a file is an error.
+func Open(opt Options) (*Tailer, error) {
+	if opt.Path == "" {
+		return nil, errors.New("open log: no path given")
+	}
+	path, err := filepath.Abs(opt.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	if fi, err := os.Stat(path); err == nil && !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("open log %s (%s): %w", path, typeName(fi.Mode()), ErrNotLog)
+	}
+	opt.Path = path
+	opt.setDefaults()
+	t := &Tailer{
+		opt: opt, dir: filepath.Dir(path), base: filepath.Base(path),
+		disk: osDisk{},
+		pool: newBuffers(max(opt.BlockSize, opt.MaxLine+1)),
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		byID: make(map[string]*segment),
+	}
+	t.hints = make(map[string]hint)
+	t.said = make(map[string]string)
+	return t, nil
+}
+
+func (o *Options) setDefaults() {
+	if o.Identify == nil {
+		o.Identify = hashIdentity
+	}
+	if o.Resume == nil {
+		o.Resume = func(string) int64 { return 0 }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.BlockSize = orDefault(o.BlockSize, DefaultBlockSize)
+	o.MaxLine = orDefault(o.MaxLine, DefaultMaxLine)
+	o.Poll = orDefault(o.Poll, DefaultPoll)
+	o.Quiet = orDefault(o.Quiet, DefaultQuiet)
+	o.Rescan = orDefault(o.Rescan, DefaultRescan)
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+func typeName(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "a FIFO"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "not a file"
+}
+
+// Next returns the next block of any segment, and waits until there is one. It
+// ends with ctx's error, or with ErrClosed after Close. Trouble with the log is
+// not its caller's: it is logged once, shows in Segments, and is tried again.
+func (t *Tailer) Next(ctx context.Context) (Block, error) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
+	for {
+		select {
+		case <-t.done:
+			return Block{}, ErrClosed
+		default:
+		}
+		if err := ctx.Err(); err != nil {
+			return Block{}, err
+		}
+		t.applyRewinds()
+		t.refresh(time.Now())
+		b, ok, again := t.readOnce()
+		if ok {
+			return b, nil
+		}
+		if !again {
+			t.wait(ctx)
+		}
+	}
+}
+
+// refresh looks at the files, when it is time to.
+func (t *Tailer) refresh(now time.Time) {
+	if !now.Before(t.checkAt) {
+		t.checkAt = now.Add(t.pace())
+		t.check()
+	}
+	if !now.Before(t.scanAt) {
+		t.scanAt = now.Add(t.opt.Rescan)
+		t.scan()
+	}
+}
+
+// idlePace is how often files are looked at that are followed or not expected
+// to change.
+const idlePace = 20 * time.Millisecond
+
+// eagerFor is how long after its last change a file is looked at every Poll.
+const eagerFor = 5 * time.Second
+
+// pace is the time until the open files should be looked at again.
+func (t *Tailer) pace() time.Duration {
+	if t.opt.Poll >= idlePace || t.live.fi == nil || t.live.id == "" {
+		return t.opt.Poll
+	}
+	now := t.opt.Now()
+	for _, s := range t.all {
+		if s.src != nil && s.fol == nil && !s.gz && (s.live || now.Sub(s.changed) < eagerFor) {
+			return t.opt.Poll
+		}
+	}
+	return idlePace
+}
+
+// wait returns when something may have happened.
+func (t *Tailer) wait(ctx context.Context) {
+	d := time.Until(t.checkAt)
+	if t.timer == nil {
+		t.timer = time.NewTimer(d)
+	} else {
+		t.timer.Reset(d)
+	}
+	defer t.timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.done:
+	case <-t.wake:
+	case <-t.timer.C:
+	}
+}
+
+// poke makes a waiting Next look again.
+func (t *Tailer) poke() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close ends a Next that is waiting, stops following and closes the files.
+// Blocks that were handed out stay valid.
+func (t *Tailer) Close() error {
+	t.mu.Lock()
+	if !t.closed {
+		t.closed = true
+		close(t.done)
+	}
+	t.mu.Unlock()
+
+	t.reading.Lock()
+	defer t.reading.Unlock()
+	var errs []error
+	for _, s := range t.all {
+		errs = append(errs, t.unfollow(s), t.drop(s))
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range t.rewinds {
+		if r.src != nil {
+			errs = append(errs, r.src.Close())
+		}
+	}
+	t.rewinds = nil
+	return errors.Join(errs...)
+}
+
+// complain logs what is wrong with a thing once, until it changes or passes.
+func (t *Tailer) complain(about, what string, args ...any) {
+	if t.said[about] != what {
+		t.said[about] = what
+		t.opt.Logger.Warn(what, args...)
+	}
+}
+
+// passed notes that a complaint is over, and says so.
+func (t *Tailer) passed(about string, args ...any) {
+	if _, was := t.said[about]; was {
+		delete(t.said, about)
+		t.opt.Logger.Info("resolved: the log can be read again", args...)
+	}
+}
