@@ -1,0 +1,170 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Beacon is one view or event as its sender knows it: what the counters must
+// make of it, not how it was spelled on the way.
+type Beacon struct {
+	Site  string // normalised, as it is in keys
+	Page  string // normalised and decoded
+	Time  time.Time
+	IP    string
+	UA    string
+	Bot   bool
+	Event []string // category, action, label, value: as many as were sent; none: a pageview
+}
+
+// visitor is whoever counts as one person on one day and site.
+func (b *Beacon) visitor() string { return b.IP + "\x00" + b.UA }
+
+// Ledger is the independent oracle: it is told every beacon that was
+// acknowledged and knows what each counter must be. It is used by many
+// goroutines at once.
+type Ledger struct {
+	loc *time.Location
+
+	mu    sync.Mutex
+	views int // all that was recorded, bots and events too
+	sites map[string]*siteBook
+}
+
+// siteBook is what one site must have.
+type siteBook struct {
+	pages map[string]*tally // over all days
+	days  map[string]*dayBook
+}
+
+// dayBook is what one site must have for one day, named YYYYMMDD.
+type dayBook struct {
+	date   time.Time // its first moment
+	views  tally
+	bots   int64
+	pages  map[string]*tally
+	events map[string]*tally // key of one of the four levels
+}
+
+// tally counts views and the distinct visitors behind them.
+type tally struct {
+	pv       int64
+	uv       int64               // of the days before: a total is the sum of days
+	visitors map[string]struct{} // only within a day
+}
+
+func (t *tally) add(visitor string) (first bool) {
+	if t.visitors == nil {
+		t.visitors = map[string]struct{}{}
+	}
+	t.pv++
+	if _, seen := t.visitors[visitor]; seen {
+		return false
+	}
+	t.visitors[visitor] = struct{}{}
+	t.uv++
+	return true
+}
+
+// NewLedger makes an empty ledger. loc is the daemon's TIMEZONE.
+func NewLedger(loc *time.Location) *Ledger {
+	return &Ledger{loc: loc, sites: map[string]*siteBook{}}
+}
+
+// Record enters a beacon that was acknowledged.
+func (l *Ledger) Record(b Beacon) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.views++
+	site := get(l.sites, b.Site, func() *siteBook {
+		return &siteBook{pages: map[string]*tally{}, days: map[string]*dayBook{}}
+	})
+	day := site.day(b.Time.In(l.loc))
+	switch {
+	case b.Bot && len(b.Event) == 0:
+		day.bots++
+	case b.Bot: // a bot's event is in no counter that is compared
+	case len(b.Event) > 0:
+		for level := range b.Event {
+			key := strings.Join(b.Event[:level+1], ".")
+			get(day.events, key, newTally).add(b.visitor())
+		}
+	default:
+		day.views.add(b.visitor())
+		total := get(site.pages, b.Page, newTally)
+		total.pv++
+		if get(day.pages, b.Page, newTally).add(b.visitor()) {
+			total.uv++
+		}
+	}
+}
+
+// Count is the number of beacons that were recorded.
+func (l *Ledger) Count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.views
+}
+
+// PV and UV are a site's totals.
+func (l *Ledger) PV(site string) int64 { return l.total(site, func(t *tally) int64 { return t.pv }) }
+
+// UV is the sum of the days' visitors.
+func (l *Ledger) UV(site string) int64 { return l.total(site, func(t *tally) int64 { return t.uv }) }
+
+func (l *Ledger) total(site string, of func(*tally) int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var sum int64
+	if s := l.sites[site]; s != nil {
+		for _, d := range s.days {
+			sum += of(&d.views)
+		}
+	}
+	return sum
+}
+
+// Sites are the names of all sites that were recorded.
+func (l *Ledger) Sites() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	names := make([]string, 0, len(l.sites))
+	for name := range l.sites {
+		names = append(names, name)
+	}
+	return names
+}
+
+func (s *siteBook) day(at time.Time) *dayBook {
+	y, m, d := at.Date()
+	return get(s.days, at.Format("20060102"), func() *dayBook {
+		return &dayBook{
+			date:  time.Date(y, m, d, 0, 0, 0, 0, time.UTC),
+			pages: map[string]*tally{}, events: map[string]*tally{},
+		}
+	})
+}
+
+// periods are the names of the ranked lists that a day belongs to. The ISO
+// week's year may differ from the day's.
+func (d *dayBook) periods() []string {
+	year, week := d.date.ISOWeek()
+	return []string{
+		"day:" + d.date.Format("20060102"), fmt.Sprintf("week:%04dW%02d", year, week),
+		"month:" + d.date.Format("200601"), "all",
+	}
+}
+
+func newTally() *tally { return &tally{} }
+
+// get finds or makes an entry of a map.
+func get[V any](m map[string]*V, key string, make func() *V) *V {
+	v := m[key]
+	if v == nil {
+		v = make()
+		m[key] = v
+	}
+	return v
+}

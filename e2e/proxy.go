@@ -1,0 +1,232 @@
+package e2e
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy stands between the daemon and a server and plays the network's part:
+// connections that break, replies that are lost, delays, and a peer that is
+// there but never answers.
+type Proxy struct {
+	Addr string // 127.0.0.1:port, to be given to the daemon
+
+	target   string
+	listener net.Listener
+	work     sync.WaitGroup
+
+	mu       sync.Mutex
+	closed   bool
+	refuse   bool
+	hole     bool
+	delay    time.Duration
+	lost     int           // replies still to be lost
+	lostDone int           // replies lost so far
+	changed  chan struct{} // closed at every change of the above
+	pairs    map[*pair]struct{}
+}
+
+// pair is one connection through the proxy.
+type pair struct {
+	client, server net.Conn
+	once           sync.Once
+	gone           chan struct{}
+}
+
+func (p *pair) close() {
+	p.once.Do(func() {
+		close(p.gone)
+		// Reset rather than end: the peer must not take it for a clean close.
+		for _, c := range []net.Conn{p.client, p.server} {
+			if tcp, ok := c.(*net.TCPConn); ok {
+				ignoreClosed(tcp.SetLinger(0))
+			}
+			ignoreClosed(c.Close())
+		}
+	})
+}
+
+// ignoreClosed takes the error of closing what the peer may have closed just
+// before; either way it is closed.
+func ignoreClosed(error) {}
+
+// StartProxy forwards to target (host:port) until the end of the test.
+func StartProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("start proxy: %v", err)
+	}
+	p := &Proxy{
+		Addr: listener.Addr().String(), target: target, listener: listener,
+		changed: make(chan struct{}), pairs: map[*pair]struct{}{},
+	}
+	p.work.Go(p.accept)
+	t.Cleanup(func() {
+		if err := p.stop(); err != nil {
+			t.Errorf("stop proxy: %v", err)
+		}
+	})
+	return p
+}
+
+func (p *Proxy) stop() error {
+	err := p.listener.Close()
+	p.change(func() { p.closed = true })
+	p.Drop()
+	p.work.Wait()
+	return err
+}
+
+// change applies f and wakes up whoever waits for a change.
+func (p *Proxy) change(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// Drop breaks all connections; new ones are accepted.
+func (p *Proxy) Drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for pr := range p.pairs {
+		pr.close()
+	}
+}
+
+// Refuse breaks all connections and, while on, new ones at once.
+func (p *Proxy) Refuse(on bool) {
+	p.change(func() { p.refuse = on })
+	if on {
+		p.Drop()
+	}
+}
+
+// BlackHole keeps connections open and, while on, passes nothing in either
+// direction: a cable that was pulled. What arrives meanwhile is passed later.
+func (p *Proxy) BlackHole(on bool) { p.change(func() { p.hole = on }) }
+
+// Delay holds every chunk for d, in both directions.
+func (p *Proxy) Delay(d time.Duration) { p.change(func() { p.delay = d }) }
+
+// LoseReplies lets the next n requests reach the server and be executed, but
+// breaks the connection instead of passing the reply on.
+func (p *Proxy) LoseReplies(n int) { p.change(func() { p.lost = n }) }
+
+// Lost is how many replies were lost so far.
+func (p *Proxy) Lost() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lostDone
+}
+
+func (p *Proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return // closed: the test ends
+		}
+		p.work.Go(func() { p.serve(client) })
+	}
+}
+
+func (p *Proxy) serve(client net.Conn) {
+	server, err := net.DialTimeout("tcp", p.target, 5*time.Second)
+	if err != nil {
+		ignoreClosed(client.Close()) // the server is down, and so are we
+		return
+	}
+	pr := &pair{client: client, server: server, gone: make(chan struct{})}
+	if !p.enter(pr) {
+		pr.close()
+		return
+	}
+	defer p.leave(pr)
+	var copies sync.WaitGroup
+	copies.Go(func() { p.copy(pr, server, client, false) })
+	copies.Go(func() { p.copy(pr, client, server, true) })
+	copies.Wait()
+}
+
+func (p *Proxy) enter(pr *pair) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.refuse {
+		return false
+	}
+	p.pairs[pr] = struct{}{}
+	return true
+}
+
+func (p *Proxy) leave(pr *pair) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.pairs, pr)
+}
+
+// copy passes bytes on until one side ends; then both do.
+func (p *Proxy) copy(pr *pair, to io.Writer, from io.Reader, replies bool) {
+	defer pr.close()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			if !p.pass(pr) || replies && p.lose() {
+				return
+			}
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return // io.EOF or a broken connection: the same to the peer
+		}
+	}
+}
+
+// pass waits for the delay and for the end of a black hole; false when the
+// connection was broken meanwhile.
+func (p *Proxy) pass(pr *pair) bool {
+	p.mu.Lock()
+	delay := p.delay
+	p.mu.Unlock()
+	if delay > 0 {
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-pr.gone:
+			return false
+		}
+	}
+	for {
+		p.mu.Lock()
+		hole, changed := p.hole && !p.closed, p.changed
+		p.mu.Unlock()
+		if !hole {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-pr.gone:
+			return false
+		}
+	}
+}
+
+// lose takes one of the replies that are to be lost.
+func (p *Proxy) lose() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lost == 0 {
+		return false
+	}
+	p.lost--
+	p.lostDone++
+	return true
+}
