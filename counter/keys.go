@@ -3,6 +3,7 @@ package counter
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"ddkk-stats/parser"
@@ -104,4 +105,57 @@ func (k Keys) HotMonth(s string, d parser.Day) string { // Sorted set
 // Events holds event key -> pv, and event key + "|uv" -> uv.
 func (k Keys) Events(s string, d parser.Day) string { // Hash
 	return k.prefix + ":event:" + k.site(s) + ":" + day(d)
+}
+
+// Seen holds what the duplicate rules remember of one bucket of time: packed
+// entries of 12 bytes (hash of visitor and view id or of address and page,
+// milliseconds since the bucket began). Rule is "id" or "window".
+func (k Keys) Seen(s, rule string, bucket int64) string { // String
+	return k.prefix + ":seen:" + rule + ":" + k.site(s) + ":" + strconv.FormatInt(bucket, 10)
+}
+
+// Pending holds page changes that are committed but not yet spread over the
+// pages' keys: catching up commits one append instead of six writes a page.
+func (k Keys) Pending(s string) string { return k.prefix + ":pending:" + k.site(s) } // List
+
+// Rebuild is the lock of the daemon that rebuilds a site.
+func (k Keys) Rebuild(s string) string { return k.prefix + ":rebuild:" + k.site(s) } // String
+
+// counted are the families of keys that hold what was counted, the longer
+// ones first where one is the start of another.
+var counted = []string{
+	"site:pv:", "site:uv:set:", "site:uv:", "site:books:", "page:pv:", "page:uv:set:", "page:uv:",
+	"online:", "hot:", "event:", "seen:id:", "seen:window:", "pending:",
+}
+
+// SiteOf tells the site of a key that holds what was counted.
+func (k Keys) SiteOf(key string) (site string, ok bool) {
+	rest, ok := strings.CutPrefix(key, k.prefix+":")
+	if !ok {
+		return "", false
+	}
+	for _, family := range counted {
+		if s, ok := strings.CutPrefix(rest, family); ok {
+			return k.leadingSite(s)
+		}
+	}
+	return "", false
+}
+
+// leadingSite cuts the site off a key's rest; an IPv6 site stands in brackets.
+func (k Keys) leadingSite(s string) (string, bool) {
+	if k.cluster {
+		s, ok := strings.CutPrefix(s, "{")
+		if !ok {
+			return "", false
+		}
+		site, _, ok := strings.Cut(s, "}")
+		return site, ok
+	}
+	if strings.HasPrefix(s, "[") {
+		i := strings.IndexByte(s, ']')
+		return s[:i+1], i > 0
+	}
+	site, _, _ := strings.Cut(s, ":")
+	return site, site != ""
 }

@@ -1,0 +1,200 @@
+package counter
+
+import (
+	"encoding/binary"
+
+	"ddkk-stats/parser"
+)
+
+// batch is what is committed at once: for each site and segment the changes
+// of the lines between two offsets.
+type batch struct {
+	number uint64
+	parts  []*part
+	byKey  map[partKey]*part
+	ends   map[string]mark // segment -> how far it is read when all parts are in
+	books  Tally
+	lines  int
+	ops    int // writes that Redis will have to do beside the pages' ones, about
+	pages  int // page changes
+	views  []uint64
+}
+
+// mark is an offset of a segment, good until the segment is rewound.
+type mark struct {
+	end     int64
+	rewinds int
+}
+
+type partKey struct {
+	site    *site
+	segment string
+}
+
+// part is one site's share of a batch from one segment: one script call.
+type part struct {
+	site     *site
+	segment  string
+	from, to int64 // from: the stored offset that is expected; none for the first
+	days     []*dayChange
+	expect   string // the epoch that the site must have, "" for a new one
+	epoch    string // the epoch that it has afterwards
+	deferred bool   // page changes go to the pending list
+	seen     []*seenChange
+	online   map[parser.Visitor]int64 // -> Unix seconds
+	pv       int64
+}
+
+// seenChange is what a part adds to one bucket of a duplicate rule.
+type seenChange struct {
+	rule   *recent
+	bucket *bucket
+	length int64 // bytes of the bucket's key before
+	data   []byte
+}
+
+// dayChange is what a part changes in one day.
+type dayChange struct {
+	state    *dayState
+	pv       int64
+	pages    []pageChange
+	visitors [][]byte // new ones, 16 bytes each
+	pairs    []byte   // new ones, packed
+	pairsLen int64    // bytes of the pairs' key before; set when the batch is closed
+	events   map[string]*eventChange
+	books    dayBooks
+}
+
+type pageChange struct {
+	page   *page
+	pv, uv int64
+}
+
+type eventChange struct{ pv, uv int64 }
+
+// dayBooks are sums of a day that are no page views.
+type dayBooks struct{ bot, botEvents, pc, mobile, dedup int64 }
+
+func newBatch(number uint64) *batch {
+	return &batch{number: number, byKey: map[partKey]*part{}, ends: map[string]mark{}}
+}
+
+func (b *batch) empty() bool { return b.lines == 0 && len(b.ends) == 0 }
+
+// part finds or opens the share of a site in a segment.
+func (b *batch) part(s *site, segment string) *part {
+	k := partKey{s, segment}
+	p := b.byKey[k]
+	if p == nil {
+		p = &part{site: s, segment: segment}
+		b.byKey[k] = p
+		b.parts = append(b.parts, p)
+		b.ops += 8
+	}
+	return p
+}
+
+// drop removes the shares of a site: its lines will be read again.
+func (b *batch) drop(s *site) {
+	kept := b.parts[:0]
+	for _, p := range b.parts {
+		if p.site != s {
+			kept = append(kept, p)
+			continue
+		}
+		delete(b.byKey, partKey{p.site, p.segment})
+	}
+	b.parts = kept
+}
+
+func (p *part) day(d *dayState) *dayChange {
+	for _, c := range p.days {
+		if c.state == d {
+			return c
+		}
+	}
+	c := &dayChange{state: d}
+	p.days = append(p.days, c)
+	return c
+}
+
+// view adds a page view and returns the change of its page.
+func (c *dayChange) view(p *page, batch uint32) *pageChange {
+	// An entry knows its place in the batch's list; several parts of one batch
+	// may hold the same day, so the place is checked.
+	if p.batch != batch || int(p.index) >= len(c.pages) || c.pages[p.index].page != p {
+		p.batch, p.index = batch, int32(len(c.pages))
+		c.pages = append(c.pages, pageChange{page: p})
+	}
+	ch := &c.pages[p.index]
+	ch.pv++
+	c.pv++
+	return ch
+}
+
+// pair notes a (visitor, thing) pair; true if it is new today.
+func (c *dayChange) pair(hash uint64) bool {
+	if !c.state.pairs.add(hash) {
+		return false
+	}
+	c.pairs = binary.LittleEndian.AppendUint64(c.pairs, hash)
+	return true
+}
+
+// visitor notes a visitor; true if this daemon sees it for the first time today.
+func (c *dayChange) visitor(v *parser.Visitor) bool {
+	if !c.state.visitors.add(binary.LittleEndian.Uint64(v[:])) {
+		return false
+	}
+	c.visitors = append(c.visitors, append([]byte(nil), v[:]...))
+	return true
+}
+
+func (c *dayChange) event(key string) *eventChange {
+	if c.events == nil {
+		c.events = map[string]*eventChange{}
+	}
+	e := c.events[key]
+	if e == nil {
+		e = &eventChange{}
+		c.events[key] = e
+	}
+	return e
+}
+
+// remember adds an entry to a bucket of a duplicate rule.
+func (p *part) remember(rule *recent, b *bucket, key uint64, at uint32) {
+	b.times.put(key, at)
+	var c *seenChange
+	for _, x := range p.seen {
+		if x.bucket == b {
+			c = x
+		}
+	}
+	if c == nil {
+		c = &seenChange{rule: rule, bucket: b}
+		p.seen = append(p.seen, c)
+	}
+	c.data = binary.LittleEndian.AppendUint64(c.data, key)
+	c.data = binary.LittleEndian.AppendUint32(c.data, at)
+}
+
+// seal fixes what the scripts must find: the checkpoint and the lengths of the
+// packed keys, as they will be once the parts before this one are applied.
+func (b *batch) seal() {
+	for _, p := range b.parts {
+		o := p.site.at(p.segment)
+		p.from, p.to = o.sent, o.open
+		o.sent = o.open
+		for _, c := range p.days {
+			c.pairsLen = c.state.pairsLen
+			c.state.pairsLen += int64(len(c.pairs))
+			c.state.used = b.number
+		}
+		for _, s := range p.seen {
+			s.length = s.bucket.length
+			s.bucket.length += int64(len(s.data))
+			s.bucket.used = b.number
+		}
+	}
+}

@@ -1,0 +1,445 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
+)
+
+// flight is the one job that Redis does for us at a time: a batch or a fold.
+// One at a time keeps the order of commits, which their checkpoints need; the
+// next batch is filled meanwhile.
+type flight struct {
+	batch   *batch
+	answers []answer // of the batch's parts
+	retried int
+
+	fold *site
+	left int // elements of the pending list that remain after the fold
+	err  error
+}
+
+// close makes the open batch ready to be sent and opens the next one. The log
+// is made durable first, so that a checkpoint never lies beyond what a power
+// loss leaves in the file.
+func (in *Ingester) close(ctx context.Context) (*batch, error) {
+	b := in.open
+	if in.opt.Sync && len(b.parts) > 0 {
+		for id, mark := range b.ends {
+			seg := in.segs[id]
+			err := in.retry(ctx, "sync log", func() error { return in.inputs[seg.input].Source.Sync(id, mark.end) })
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	b.seal()
+	for _, p := range b.parts {
+		p.deferred = in.deferred(p)
+		p.expect, p.epoch = p.site.epoch, p.site.epoch
+		if p.epoch == "" {
+			p.epoch = p.site.first
+		}
+	}
+	in.number++
+	in.open = newBatch(in.number)
+	in.cur = cursor{}
+	return b, nil
+}
+
+// Back-off between two tries while Redis is away or refuses writes.
+const (
+	minBackoff = 20 * time.Millisecond
+	maxBackoff = time.Second
+)
+
+// retry repeats f until it succeeds or ctx ends, and says once that it waits.
+func (in *Ingester) retry(ctx context.Context, what string, f func() error) error {
+	wait := minBackoff
+	for n := 0; ; n++ {
+		err := f()
+		if err == nil || !passing(err) {
+			in.recovered(what, n)
+			return err
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		if n == 3 {
+			in.log.Warn("waiting; the log keeps what is not counted yet", "for", what, "err", err)
+		}
+		in.meter.update(func(s *IngestStats) { s.Retries++; s.Redis = false })
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, maxBackoff)
+	}
+}
+
+func (in *Ingester) recovered(what string, tries int) {
+	if tries > 3 {
+		in.log.Info("goes on", "with", what, "tries", tries)
+	}
+	in.meter.update(func(s *IngestStats) { s.Redis = true })
+}
+
+// execute runs a job; it touches nothing that the loop changes meanwhile.
+func (in *Ingester) execute(ctx context.Context, f *flight) error {
+	if f.fold != nil {
+		return in.retry(ctx, "spread pending pages", func() (err error) {
+			f.left, err = in.foldOnce(ctx, f.fold.name, f.fold.epoch)
+			return err
+		})
+	}
+	b := f.batch
+	f.answers = make([]answer, len(b.parts))
+	todo := make([]int, 0, len(b.parts))
+	calls := make([]*call, len(b.parts))
+	for i, p := range b.parts {
+		calls[i] = in.encode(p)
+		todo = append(todo, i)
+	}
+	return in.retry(ctx, "commit to Redis", func() error {
+		err := in.commitParts(ctx, b, calls, f.answers, &todo)
+		if err != nil {
+			f.retried++
+		}
+		return err
+	})
+}
+
+// partsPerTrip bounds how many parts go out in one pipeline: replies are
+// buffered by Redis, and other clients wait for its turn.
+const partsPerTrip = 64
+
+// commitParts sends the parts that are still to do, in order, and keeps those
+// that must be sent again. After a passing error of one part the later parts
+// of its site are sent again as well: they build on it.
+func (in *Ingester) commitParts(ctx context.Context, b *batch, calls []*call, answers []answer, todo *[]int) error {
+	var again []int
+	var first error
+	held := map[*site]bool{}
+	for rest := *todo; len(rest) > 0; {
+		trip := rest[:min(len(rest), partsPerTrip)]
+		rest = rest[len(trip):]
+		pipe := in.rdb.Pipeline()
+		cmds := make([]*redis.Cmd, len(trip))
+		for j, i := range trip {
+			cmds[j] = calls[i].queue(ctx, pipe, in.scripts.commit)
+		}
+		_, _ = pipe.Exec(ctx) // each command's own error is looked at below
+		for j, i := range trip {
+			a, err := parseAnswer(cmds[j])
+			if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") && !held[b.parts[i].site] {
+				a, err = calls[i].run(ctx, in.rdb, in.scripts.commit)
+			}
+			switch {
+			case err != nil && !passing(err):
+				answers[i] = answer{verdict: damaged, text: err.Error()}
+			case err != nil || held[b.parts[i].site]:
+				held[b.parts[i].site] = true
+				again = append(again, i)
+				if first == nil {
+					first = err
+				}
+			default:
+				answers[i] = a
+			}
+		}
+	}
+	*todo = again
+	return first
+}
+
+// expireAt is when a key of a period dies that ends at the start of day end,
+// as Unix seconds; ok is false when that is over or nearly so: then the key is
+// not written any more.
+func (in *Ingester) expireAt(end parser.Day, ttl time.Duration) (int64, bool) {
+	at := end.Date(in.opt.Location).Add(ttl)
+	return at.Unix(), at.After(in.opt.Now().Add(time.Hour))
+}
+
+// encode writes a part as one call of commit.lua.
+func (in *Ingester) encode(p *part) *call {
+	k, s := in.keys, p.site.name
+	c := &call{}
+	c.key(k.Checkpoint(s))
+	from := any("")
+	if p.from != none {
+		from = p.from
+	}
+	c.arg(p.expect, p.epoch, p.segment, from, p.to)
+	in.encodeChecks(c, p)
+	in.encodeTypes(c, p)
+	in.encodeCounters(c, p, p.deferred)
+	in.encodeHashes(c, p)
+	in.encodeRanks(c, p, p.deferred)
+	in.encodeVisitors(c, p)
+	in.encodeAppends(c, p)
+	in.encodeOnline(c, p)
+	blobs := pendingBlobs(p, p.deferred)
+	c.arg(len(blobs))
+	if len(blobs) > 0 {
+		c.key(k.Pending(s))
+	}
+	for _, b := range blobs {
+		c.arg(b)
+	}
+	in.encodeDeletes(c, p)
+	return c
+}
+
+// deferred tells whether the part has so many pages that writing them now
+// would hold Redis for too long: they are appended to the pending list then.
+func (in *Ingester) deferred(p *part) bool {
+	n := 0
+	for _, d := range p.days {
+		n += len(d.pages) * writesPerPage
+	}
+	return n > in.opt.BatchSize
+}
+
+// writesPerPage: PV, UV and four ranked lists.
+const writesPerPage = 6
+
+func (in *Ingester) encodeChecks(c *call, p *part) {
+	k, s := in.keys, p.site.name
+	c.arg(2 + 3*len(p.days) + len(p.seen))
+	c.key(k.SitePV(s), k.SiteUV(s))
+	c.arg("GET", p.site.pv, "GET", 0)
+	for _, d := range p.days {
+		c.key(k.SiteUVDay(s, d.state.day), k.Visitors(s, d.state.day), k.Pairs(s, d.state.day))
+		c.arg("GET", 0, "SCARD", d.state.cards.visitors, "STRLEN", d.pairsLen)
+	}
+	for _, x := range p.seen {
+		c.key(k.Seen(s, x.rule.name, x.bucket.number))
+		c.arg("STRLEN", x.length)
+	}
+}
+
+func (in *Ingester) encodeTypes(c *call, p *part) {
+	k, s := in.keys, p.site.name
+	c.arg(3 + 3*len(p.days))
+	c.key(k.HotAll(s), k.Online(s), k.Pending(s))
+	c.arg("zset", "zset", "list")
+	for _, d := range p.days {
+		c.key(k.HotDay(s, d.state.day), k.HotWeek(s, d.state.day), k.HotMonth(s, d.state.day))
+		c.arg("zset", "zset", "zset")
+	}
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}
+
+func (in *Ingester) encodeCounters(c *call, p *part, deferred bool) {
+	k, s := in.keys, p.site.name
+	at := len(c.args)
+	c.arg(0)
+	n := 0
+	add := func(key string, delta int64, known bool, expire int64) {
+		c.key(key)
+		c.arg(delta, flag(known), expire)
+		n++
+	}
+	if !deferred {
+		for _, d := range p.days {
+			for i := range d.pages {
+				ch := &d.pages[i]
+				add(ch.page.keyPV, ch.pv, ch.page.seenPV, 0)
+				if ch.uv > 0 {
+					add(ch.page.keyUV, ch.uv, ch.page.seenUV, 0)
+				}
+			}
+		}
+	}
+	if p.pv > 0 {
+		add(k.SitePV(s), p.pv, false, 0)
+	}
+	for _, d := range p.days {
+		if end, ok := in.expireAt(d.state.day.Next(), DayKeysTTL); ok && d.pv > 0 {
+			add(k.SitePVDay(s, d.state.day), d.pv, false, end)
+		}
+	}
+	c.args[at] = n
+}
+
+func (in *Ingester) encodeHashes(c *call, p *part) {
+	k, s := in.keys, p.site.name
+	at := len(c.args)
+	c.arg(0)
+	n := 0
+	for _, d := range p.days {
+		end, ok := in.expireAt(d.state.day.Next(), DayKeysTTL)
+		if !ok {
+			continue
+		}
+		if fields := d.books.fields(); len(fields) > 0 {
+			c.key(k.Books(s, d.state.day))
+			c.arg(end, len(fields)/2)
+			c.arg(fields...)
+			n++
+		}
+		if len(d.events) > 0 {
+			c.key(k.Events(s, d.state.day))
+			c.arg(end)
+			fields := len(c.args)
+			c.arg(0)
+			m := 0
+			for key, e := range d.events {
+				c.arg(key, e.pv)
+				m++
+				if e.uv > 0 {
+					c.arg(key+EventUV, e.uv)
+					m++
+				}
+			}
+			c.args[fields] = m
+			n++
+		}
+	}
+	c.args[at] = n
+}
+
+// EventUV is what follows an event key in the field that holds its UV; the
+// keys escape the character.
+const EventUV = "|uv"
+
+func (b *dayBooks) fields() []any {
+	var f []any
+	for _, x := range []struct {
+		name string
+		n    int64
+	}{{"bot", b.bot}, {"bot_events", b.botEvents}, {"pc", b.pc}, {"mobile", b.mobile}, {"dedup", b.dedup}} {
+		if x.n > 0 {
+			f = append(f, x.name, x.n)
+		}
+	}
+	return f
+}
+
+// rankKeys names the ranked lists of a day and when they die, 0 for never;
+// those whose time is over are left out.
+func (in *Ingester) rankKeys(s string, d parser.Day) (keys []string, ends []int64) {
+	k := in.keys
+	add := func(key string, end parser.Day, ttl time.Duration) {
+		if at, ok := in.expireAt(end, ttl); ok {
+			keys, ends = append(keys, key), append(ends, at)
+		}
+	}
+	add(k.HotDay(s, d), d.Next(), HotDayTTL)
+	date := d.Date(time.UTC)
+	monday := date.AddDate(0, 0, 7-(int(date.Weekday())+6)%7)
+	add(k.HotWeek(s, d), parser.DayOf(monday), HotWeekTTL)
+	month := time.Date(date.Year(), date.Month()+1, 1, 0, 0, 0, 0, time.UTC)
+	add(k.HotMonth(s, d), parser.DayOf(month), HotMonthTTL)
+	return append(keys, k.HotAll(s)), append(ends, 0)
+}
+
+func (in *Ingester) encodeRanks(c *call, p *part, deferred bool) {
+	if deferred {
+		c.arg(0)
+		return
+	}
+	at := len(c.args)
+	c.arg(0)
+	n := 0
+	for _, d := range p.days {
+		if len(d.pages) == 0 {
+			continue
+		}
+		keys, ends := in.rankKeys(p.site.name, d.state.day)
+		c.key(keys...)
+		c.arg(len(keys))
+		for _, e := range ends {
+			c.arg(e)
+		}
+		c.arg(len(d.pages))
+		for i := range d.pages {
+			c.arg(d.pages[i].page.name, d.pages[i].pv)
+		}
+		n++
+	}
+	c.args[at] = n
+}
+
+func (in *Ingester) encodeVisitors(c *call, p *part) {
+	k, s := in.keys, p.site.name
+	at := len(c.args)
+	c.arg(0)
+	n := 0
+	for _, d := range p.days {
+		if len(d.visitors) == 0 {
+			continue
+		}
+		end, ok := in.expireAt(d.state.day.Next(), DayKeysTTL)
+		if !ok {
+			end = 0
+		}
+		c.key(k.Visitors(s, d.state.day), k.SiteUV(s), k.SiteUVDay(s, d.state.day))
+		c.arg(seconds(in.opt.UVSetTTL), end, len(d.visitors))
+		for _, v := range d.visitors {
+			c.arg(v)
+		}
+		n++
+	}
+	c.args[at] = n
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+func (in *Ingester) encodeAppends(c *call, p *part) {
+	k, s, ttl := in.keys, p.site.name, seconds(in.opt.UVSetTTL)
+	at := len(c.args)
+	c.arg(0)
+	n := 0
+	for _, d := range p.days {
+		if len(d.pairs) > 0 {
+			c.key(k.Pairs(s, d.state.day))
+			c.arg(ttl, d.pairs)
+			n++
+		}
+	}
+	for _, x := range p.seen {
+		c.key(k.Seen(s, x.rule.name, x.bucket.number))
+		c.arg(max(ttl, 2*x.rule.width/1000), x.data)
+		n++
+	}
+	c.args[at] = n
+}
+
+func (in *Ingester) encodeOnline(c *call, p *part) {
+	if len(p.online) == 0 {
+		c.arg(0)
+		return
+	}
+	window := seconds(OnlineWindow)
+	c.key(in.keys.Online(p.site.name))
+	c.arg(1, in.opt.Now().Unix()-window, window, len(p.online))
+	for v, at := range p.online {
+		c.arg(at, append([]byte(nil), v[:]...))
+	}
+}
+
+// encodeDeletes names buckets of the duplicate rules that are three widths
+// old: no line of this segment can ask for them any more.
+func (in *Ingester) encodeDeletes(c *call, p *part) {
+	at := len(c.args)
+	c.arg(0)
+	n := 0
+	for _, x := range p.seen {
+		if x.length == 0 { // a new bucket: one more falls off the end
+			c.key(in.keys.Seen(p.site.name, x.rule.name, x.bucket.number-3))
+			n++
+		}
+	}
+	c.args[at] = n
+}

@@ -1,0 +1,82 @@
+package counter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ConnectOptions says where Redis is.
+type ConnectOptions struct {
+	Addrs    []string
+	Cluster  bool // several addresses mean a cluster as well
+	Password string
+	DB       int           // not in a cluster
+	Timeout  time.Duration // of one read or write; 5 s
+	PoolSize int           // connections at most; 16
+}
+
+// Connect makes a client; it dials when it is first used. The library's own
+// retries are off: the ingest side has its own, which ask the checkpoint first,
+// and a read is answered from the last known values sooner than a retry could.
+func Connect(o ConnectOptions) redis.UniversalClient {
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.PoolSize == 0 {
+		o.PoolSize = 16
+	}
+	return redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs: o.Addrs, IsClusterMode: o.Cluster, Password: o.Password, DB: o.DB,
+		DialTimeout: min(o.Timeout, 2*time.Second), ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
+		ContextTimeoutEnabled: true,
+		MaxRetries:            -1, PoolSize: o.PoolSize, PoolTimeout: o.Timeout,
+		PipelinePoolSize: -1, // pipelines share the pool
+		Protocol:         2,  // plain replies; nothing here needs RESP3
+		DisableIdentity:  true,
+	})
+}
+
+// errEvicts is returned by CheckEviction.
+var errEvicts = errors.New("Redis may evict counters")
+
+// CheckEviction refuses a Redis that throws keys away when it is full: totals
+// of quiet sites would go first, and silently. A server that does not tell its
+// configuration (managed services) is accepted with the reason in unknown.
+func CheckEviction(ctx context.Context, rdb redis.UniversalClient) (unknown string, err error) {
+	v, err := rdb.ConfigGet(ctx, "maxmemory-policy").Result()
+	if err != nil {
+		if passing(err) && !redis.HasErrorPrefix(err, "NOPERM") {
+			return "", fmt.Errorf("read maxmemory-policy: %w", err)
+		}
+		return err.Error(), nil
+	}
+	policy := v["maxmemory-policy"]
+	if policy == "" {
+		return "the server does not tell its maxmemory-policy", nil
+	}
+	if strings.HasPrefix(policy, "noeviction") {
+		return "", nil
+	}
+	return "", fmt.Errorf("%w: its maxmemory-policy is %s. Set maxmemory-policy noeviction in redis.conf (deploy/redis.conf is a whole example), or ALLOW_EVICTION=1 if losing numbers is all right", errEvicts, policy)
+}
+
+// Evicts tells whether err says that Redis may evict counters.
+func Evicts(err error) bool { return errors.Is(err, errEvicts) }
+
+// ShareSecret makes all daemons on one Redis use one secret: what Redis has
+// wins, else mine is put there. The returned one is to be used and kept.
+func ShareSecret(ctx context.Context, rdb redis.UniversalClient, k Keys, mine string) (string, error) {
+	if _, err := rdb.SetNX(ctx, k.Secret(), mine, 0).Result(); err != nil {
+		return "", fmt.Errorf("share secret: %w", err)
+	}
+	s, err := rdb.Get(ctx, k.Secret()).Result()
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	return s, nil
+}

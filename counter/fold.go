@@ -1,0 +1,280 @@
+package counter
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// A backlog touches most pages of a site many times over. Writing each page's
+// six keys with every batch would make Redis the bound, so such a batch
+// appends its page changes, packed, to the site's pending list, in the same
+// atomic step as everything else. Folding sums many of these up and spreads
+// them over the keys, a few milliseconds at a time.
+//
+// A pending element is one day's changes: the day (4 bytes, little endian),
+// then for each page PV, UV and the length of its name (uvarints) and the name.
+
+// pendingBlobs packs the page changes of a part that is deferred.
+func pendingBlobs(p *part, deferred bool) [][]byte {
+	if !deferred {
+		return nil
+	}
+	var blobs [][]byte
+	for _, d := range p.days {
+		if len(d.pages) == 0 {
+			continue
+		}
+		b := binary.LittleEndian.AppendUint32(make([]byte, 0, 40*len(d.pages)), uint32(d.state.day))
+		for i := range d.pages {
+			ch := &d.pages[i]
+			b = appendPending(b, ch.page.name, ch.pv, ch.uv)
+		}
+		blobs = append(blobs, b)
+	}
+	return blobs
+}
+
+func appendPending(b []byte, name string, pv, uv int64) []byte {
+	b = binary.AppendUvarint(b, uint64(pv))
+	b = binary.AppendUvarint(b, uint64(uv))
+	b = binary.AppendUvarint(b, uint64(len(name)))
+	return append(b, name...)
+}
+
+var errPending = errors.New("read pending page changes: an element is damaged")
+
+// readPending calls f for every page of an element.
+func readPending(b string, f func(d parser.Day, name string, pv, uv int64)) error {
+	if len(b) < 4 {
+		return errPending
+	}
+	d := parser.Day(binary.LittleEndian.Uint32([]byte(b[:4])))
+	b = b[4:]
+	number := func() uint64 {
+		v, n := binary.Uvarint([]byte(b[:min(len(b), binary.MaxVarintLen64)]))
+		if n <= 0 {
+			b = ""
+			return 0
+		}
+		b = b[n:]
+		return v
+	}
+	for len(b) > 0 {
+		pv, uv, n := number(), number(), number()
+		if n == 0 || n > uint64(len(b)) {
+			return errPending
+		}
+		f(d, b[:n], int64(pv), int64(uv))
+		b = b[n:]
+	}
+	return nil
+}
+
+// maxFold is how many pending elements one fold sums up.
+const maxFold = 256
+
+// foldEvery is how long pending changes wait for company while a backlog is
+// read; at the live edge they are folded at once.
+const foldEvery = time.Second
+
+// foldDue names a site whose pending changes should be folded now.
+func (in *Ingester) foldDue(now time.Time, idle bool) *site {
+	wait := foldEvery
+	if idle && in.loop.live {
+		wait = 0
+	}
+	if len(in.pendingSites) == 0 || now.Sub(in.loop.folded) < wait {
+		return nil
+	}
+	for s := range in.pendingSites {
+		if in.sites[s.name] == s {
+			return s
+		}
+		delete(in.pendingSites, s) // dropped meanwhile; loading it again folds
+	}
+	return nil
+}
+
+type foldKey struct {
+	day  parser.Day
+	name string
+}
+
+type foldSum struct{ pv, uv int64 }
+
+// foldOnce folds what is pending of a site, at most maxFold elements, and
+// returns how many are left. The list in Redis is the truth: what another
+// daemon or an earlier run left there is folded as well.
+func (in *Ingester) foldOnce(ctx context.Context, name, epoch string) (int, error) {
+	k := in.keys
+	list := k.Pending(name)
+	pipe := in.rdb.Pipeline()
+	version := pipe.HGet(ctx, k.Checkpoint(name), "fold")
+	elements := pipe.LRange(ctx, list, 0, maxFold-1)
+	length := pipe.LLen(ctx, list)
+	if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
+		return 0, fmt.Errorf("read pending pages of %s: %w", name, err)
+	}
+	got := elements.Val()
+	if len(got) == 0 {
+		return 0, nil
+	}
+	steps, err := in.foldSteps(got)
+	if err != nil {
+		return 0, err
+	}
+	v, take, put := version.Val(), len(got), steps[min(1, len(steps)):]
+	for _, step := range steps {
+		ok, err := in.foldStep(ctx, foldAt{name, epoch, v}, take, put, step)
+		if err != nil || !ok {
+			return int(length.Val()), err
+		}
+		v, take, put = nextVersion(v), 1, nil
+	}
+	in.meter.update(func(s *IngestStats) { s.Folds++ })
+	return int(length.Val()) - len(got), nil
+}
+
+// foldStepPages is how many pages one step writes: few milliseconds of Redis.
+func (in *Ingester) foldStepPages() int { return max(1, in.opt.BatchSize/writesPerPage) }
+
+// foldSteps sums up elements and cuts the sum into steps, each one element
+// that could stand in the list by itself.
+func (in *Ingester) foldSteps(elements []string) ([]string, error) {
+	sums := map[foldKey]*foldSum{}
+	var order []foldKey
+	for _, e := range elements {
+		err := readPending(e, func(d parser.Day, name string, pv, uv int64) {
+			key := foldKey{d, name}
+			s := sums[key]
+			if s == nil {
+				s = &foldSum{}
+				sums[key] = s
+				order = append(order, key)
+			}
+			s.pv += pv
+			s.uv += uv
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	var steps []string
+	var b []byte
+	var n int
+	var d parser.Day
+	for _, key := range order {
+		if n == in.foldStepPages() || (n > 0 && key.day != d) {
+			steps, b, n = append(steps, string(b)), nil, 0
+		}
+		if n == 0 {
+			d = key.day
+			b = binary.LittleEndian.AppendUint32(nil, uint32(d))
+		}
+		b = appendPending(b, key.name, sums[key].pv, sums[key].uv)
+		n++
+	}
+	if n > 0 {
+		steps = append(steps, string(b))
+	}
+	return steps, nil
+}
+
+// foldAt is what a fold must find: the site's epoch and the fold version.
+type foldAt struct{ site, epoch, version string }
+
+func nextVersion(v string) string {
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		return "1" // there was none
+	}
+	return strconv.FormatInt(n+1, 10)
+}
+
+// foldStep applies a step in place of the first take elements and puts the
+// steps after it in front; false when another daemon folded meanwhile.
+func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []string, step string) (bool, error) {
+	k, name := in.keys, at.site
+	c := &call{}
+	c.key(k.Checkpoint(name), k.Pending(name))
+	c.arg(at.epoch, at.version, take, len(put))
+	for _, b := range put {
+		c.arg(b)
+	}
+	if err := in.encodeFold(c, name, step); err != nil {
+		return false, err
+	}
+	a, err := c.run(ctx, in.rdb, in.scripts.fold)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("fold pending pages of %s: %w", name, err)
+	case a.verdict == damaged:
+		return false, &damagedError{site: name, what: a.text}
+	}
+	return a.verdict == applied, nil
+}
+
+func (in *Ingester) encodeFold(c *call, name, step string) error {
+	var d parser.Day
+	var counters, ranks []any
+	var keys []string
+	n, pages := 0, 0
+	err := readPending(step, func(day parser.Day, page string, pv, uv int64) {
+		d = day
+		keys = append(keys, in.keys.PagePV(name, page))
+		counters = append(counters, pv, "0", 0)
+		n++
+		if uv > 0 {
+			keys = append(keys, in.keys.PageUV(name, page))
+			counters = append(counters, uv, "0", 0)
+			n++
+		}
+		ranks = append(ranks, page, pv)
+		pages++
+	})
+	if err != nil {
+		return err
+	}
+	rankKeys, ends := in.rankKeys(name, d)
+	c.arg(len(rankKeys))
+	c.key(rankKeys...)
+	for range rankKeys {
+		c.arg("zset")
+	}
+	c.arg(n)
+	c.key(keys...)
+	c.arg(counters...)
+	c.arg(1, len(rankKeys))
+	c.key(rankKeys...)
+	for _, e := range ends {
+		c.arg(e)
+	}
+	c.arg(pages)
+	c.arg(ranks...)
+	return nil
+}
+
+// foldAll folds until nothing of the site is pending.
+func (in *Ingester) foldAll(ctx context.Context, s *site) error {
+	for {
+		left := 0
+		err := in.retry(ctx, "spread pending pages", func() (err error) {
+			left, err = in.foldOnce(ctx, s.name, s.epoch)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if left <= 0 {
+			s.pending = 0
+			delete(in.pendingSites, s)
+			return nil
+		}
+	}
+}

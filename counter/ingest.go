@@ -1,0 +1,403 @@
+package counter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"ddkk-stats/parser"
+)
+
+// BlockKind says what a Block holds.
+type BlockKind uint8
+
+const (
+	Lines    BlockKind = iota // complete lines
+	Oversize                  // one line longer than the limit; Data is nil
+	Torn                      // the unfinished last line of a closed segment
+	Closed                    // nothing more will come of this segment
+)
+
+// Block is a run of one segment: Data are the bytes from Start to End.
+type Block struct {
+	Segment    string
+	Kind       BlockKind
+	Start, End int64
+	Data       []byte
+	Live       bool   // nothing more could be read at that moment
+	Release    func() // gives Data back; may be nil
+}
+
+// SegmentInfo is what a Source knows of a segment.
+type SegmentInfo struct {
+	ID, Name string
+	Size     int64
+	Read     int64 // handed out up to here
+}
+
+// Source is one log: it hands out blocks and reads again where it is told to.
+// Next is called by one goroutine, the rest by another.
+type Source interface {
+	Next(ctx context.Context) (Block, error)
+	Rewind(segment string, offset int64) error
+	Sync(segment string, upTo int64) error
+	Segments() []SegmentInfo
+}
+
+// Input is a Source and the parser for its format. The parser is used by the
+// ingest loop only.
+type Input struct {
+	Source Source
+	Parser *parser.Parser
+}
+
+// Options of an Ingester. Zero values take the defaults named behind them.
+type Options struct {
+	Redis    redis.UniversalClient
+	Keys     Keys
+	Embedded bool // the in-process server: no shebang in scripts
+
+	Location *time.Location   // of the days; time.Local
+	Now      func() time.Time // time.Now
+	Logger   *slog.Logger     // slog.Default()
+
+	BatchSize     int           // writes of one script at most, about; 3000: a few milliseconds of Redis
+	BatchInterval time.Duration // least time between two commits at the live edge; 2 ms
+	MaxPages      int           // distinct pages of a site and day; 100000
+	MaxEvents     int           // distinct event keys of a site and day; 10000
+	MaxSites      int           // 10000
+	UVSetTTL      time.Duration // how long visitors of a day are remembered; 72 h
+	IDWindow      time.Duration // how long a view id is remembered; 10 min
+	// DedupeWindow is the time in which the same address and page count once
+	// for a site; nil or 0: off.
+	DedupeWindow func(site string) time.Duration
+
+	Progress string        // file that remembers how far each segment is; "": none
+	Sync     bool          // make the log durable before its lines are committed
+	Grace    time.Duration // how long a stop may take to commit what is in hand; 5 s
+	Audit    time.Duration // how often all checkpoints are compared with ours; 30 s
+
+	// Stale is told when a site's numbers in Redis cannot be trusted and when
+	// they can again. May be nil.
+	Stale func(site string, stale bool)
+	// Restore brings back what the archive has of a site whose keys are gone
+	// and returns the segments that it covers, with their sizes. Nil: there is
+	// no archive.
+	Restore func(ctx context.Context, site string) (map[string]int64, error)
+	// Archived tells whether the archive covers a segment. May be nil.
+	Archived func(segment string) bool
+}
+
+func (o *Options) defaults() {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	dur := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&o.BatchSize, 3000)
+	def(&o.MaxPages, 100_000)
+	def(&o.MaxEvents, 10_000)
+	def(&o.MaxSites, 10_000)
+	dur(&o.BatchInterval, 2*time.Millisecond)
+	dur(&o.UVSetTTL, 72*time.Hour)
+	dur(&o.IDWindow, 10*time.Minute)
+	dur(&o.Grace, 5*time.Second)
+	dur(&o.Audit, 30*time.Second)
+	if o.Location == nil {
+		o.Location = time.Local
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.DedupeWindow == nil {
+		o.DedupeWindow = func(string) time.Duration { return 0 }
+	}
+	if o.Stale == nil {
+		o.Stale = func(string, bool) {}
+	}
+}
+
+// Ingester counts the lines of its inputs. New starts nothing; Run does all
+// the work and returns when its context ends and everything is put away.
+type Ingester struct {
+	opt     Options
+	rdb     redis.UniversalClient
+	keys    Keys
+	scripts scripts
+	inputs  []Input
+	log     *slog.Logger
+
+	// The loop's own, touched by no other goroutine.
+	sites        map[string]*site
+	segs         map[string]*segment
+	open         *batch
+	flight       *flight // what Redis is doing for us right now; nil: nothing
+	number       uint64
+	cur          cursor
+	hit          parser.Hit
+	scratch      scratch
+	healing      map[string]struct{} // sites that are being replayed after a rebuild
+	pendingSites map[*site]struct{}  // sites with pending page changes
+	loop         schedule
+	weight       int // bytes that days take in memory, about
+	known        *progress
+
+	resume resumePoints
+	meter  meter
+	wait   waiters
+}
+
+// schedule holds the loop's moments.
+type schedule struct {
+	committed time.Time // when the last batch was sent
+	opened    time.Time // when the first line came into the open batch
+	saved     time.Time // progress
+	saveTook  time.Duration
+	audited   time.Time
+	auditNow  bool
+	folded    time.Time
+	standby   time.Time // another daemon is at work until then
+	warned    time.Time
+	missing   bool // missing segments were looked for
+	live      bool // the last block came from the live edge
+	// onlineFrom is the oldest line time, in Unix milliseconds, that still
+	// marks its visitor as online.
+	onlineFrom int64
+}
+
+// New makes an Ingester; it reads no input and asks Redis nothing yet.
+func New(opt Options, inputs ...Input) (*Ingester, error) {
+	if opt.Redis == nil {
+		return nil, errors.New("make ingester: no Redis client given")
+	}
+	opt.defaults()
+	known, err := readProgress(opt.Progress)
+	if err != nil {
+		return nil, err
+	}
+	return &Ingester{
+		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs, log: opt.Logger,
+		scripts: newScripts(!opt.Embedded),
+		sites:   map[string]*site{}, segs: map[string]*segment{},
+		open: newBatch(1), number: 1, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
+		known:  known,
+		resume: resumePoints{at: map[string]int64{}},
+		wait:   newWaiters(),
+	}, nil
+}
+
+// Stats tells what was done since the start. Any goroutine.
+func (in *Ingester) Stats() IngestStats { return in.meter.snapshot() }
+
+// fetched is a block on its way from a source to the loop.
+type fetched struct {
+	input int
+	block Block
+}
+
+// Run reads, counts and commits until ctx ends. Then it stops reading, commits
+// what is in hand within Grace and saves its progress. Redis being away, full
+// or loading is waited for; what is returned is an error that only a person
+// can mend.
+func (in *Ingester) Run(ctx context.Context) error {
+	// Redis work outlives ctx by Grace.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(in.opt.Grace, cancel)
+		context.AfterFunc(work, func() { t.Stop() })
+	})
+	defer stop()
+
+	if err := in.prepare(work); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("prepare counting: %w", err)
+	}
+	pumps, reading := errgroup.WithContext(ctx)
+	blocks := make(chan fetched, 4)
+	for i := range in.inputs {
+		pumps.Go(func() error { return in.pump(reading, i, blocks) })
+	}
+	jobs, results := make(chan *flight), make(chan *flight, 1)
+	committer := make(chan struct{})
+	go func() {
+		defer close(committer)
+		for f := range jobs {
+			f.err = in.execute(work, f)
+			results <- f
+		}
+	}()
+	err := in.run(work, reading, blocks, jobs, results)
+	close(jobs)
+	<-committer
+	if perr := pumps.Wait(); perr != nil && ctx.Err() == nil {
+		err = errors.Join(err, perr)
+	}
+	return err
+}
+
+// pump hands a source's blocks to the loop.
+func (in *Ingester) pump(ctx context.Context, i int, blocks chan<- fetched) error {
+	for {
+		b, err := in.inputs[i].Source.Next(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read log: %w", err)
+		}
+		select {
+		case blocks <- fetched{i, b}:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// run is the loop that owns all state.
+func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jobs chan<- *flight, results <-chan *flight) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	pace := time.NewTimer(time.Hour) // wakes the loop when a live batch may go
+	defer pace.Stop()
+	for {
+		if err := in.next(work, len(blocks) == 0, reading.Err() != nil, jobs, pace); err != nil {
+			return err
+		}
+		if reading.Err() != nil && in.flight == nil && in.open.empty() {
+			return in.finish(work)
+		}
+		from := blocks
+		if in.full() || reading.Err() != nil || in.standingBy() {
+			from = nil // back-pressure: what is not read waits in the log
+		}
+		done := reading.Done()
+		if reading.Err() != nil {
+			done = nil
+		}
+		select {
+		case f := <-from:
+			if err := in.take(work, f); err != nil {
+				return err
+			}
+		case f := <-results:
+			in.flight = nil
+			if err := in.settle(work, f); err != nil {
+				return err
+			}
+		case <-tick.C:
+			if err := in.upkeep(work); err != nil {
+				return err
+			}
+		case <-pace.C:
+		case <-done:
+		case <-work.Done():
+			return in.abandon()
+		}
+	}
+}
+
+// next gives Redis its next job when it has none and one is due.
+func (in *Ingester) next(ctx context.Context, idle, stopping bool, jobs chan<- *flight, pace *time.Timer) error {
+	if in.flight != nil {
+		return nil
+	}
+	now := in.opt.Now()
+	if s := in.foldDue(now, idle || stopping); s != nil {
+		in.send(&flight{fold: s}, jobs)
+		in.loop.folded = now
+		return nil
+	}
+	if in.open.empty() {
+		return nil
+	}
+	if !stopping && !in.due(now, idle, pace) {
+		return nil
+	}
+	b, err := in.close(ctx)
+	if err != nil || b == nil {
+		return err
+	}
+	in.loop.committed = now
+	in.send(&flight{batch: b}, jobs)
+	return nil
+}
+
+func (in *Ingester) send(f *flight, jobs chan<- *flight) {
+	in.flight = f
+	jobs <- f
+}
+
+// catchUpAge is how long a batch may grow while a backlog is read: long
+// enough to fold many lines into few writes, short enough to show progress.
+const catchUpAge = 100 * time.Millisecond
+
+// due tells whether the open batch should go now. At the live edge that is at
+// once, but not more often than BatchInterval; in a backlog when it is full or
+// old enough.
+func (in *Ingester) due(now time.Time, idle bool, pace *time.Timer) bool {
+	if in.full() {
+		return true
+	}
+	if !in.loop.live {
+		return now.Sub(in.loop.opened) >= catchUpAge
+	}
+	if !idle {
+		return false
+	}
+	if wait := in.opt.BatchInterval - now.Sub(in.loop.committed); wait > 0 {
+		pace.Reset(wait)
+		return false
+	}
+	return true
+}
+
+// Limits of one batch beside BatchSize: how much is lost to a rewind, and how
+// much memory a batch takes.
+const (
+	maxBatchPages = 32 << 10
+	maxBatchLines = 256 << 10
+)
+
+func (in *Ingester) full() bool {
+	b := in.open
+	return b.ops >= in.opt.BatchSize || b.pages >= maxBatchPages || b.lines >= maxBatchLines
+}
+
+func (in *Ingester) standingBy() bool { return in.opt.Now().Before(in.loop.standby) }
+
+// abandon ends the loop when Redis did not take the last batch in time: what
+// it holds is read again at the next start.
+func (in *Ingester) abandon() error {
+	in.log.Warn("stopped before everything was committed; the next start reads it again from the log",
+		"lines", in.open.lines)
+	return in.saveProgress()
+}
+
+func (in *Ingester) finish(ctx context.Context) error {
+	for _, s := range in.sites {
+		if s.pending == 0 {
+			continue
+		}
+		if err := in.foldAll(ctx, s); err != nil {
+			in.log.Warn("pending page changes stay for the next start", "site", s.name, "err", err)
+			break
+		}
+	}
+	return in.saveProgress()
+}

@@ -1,0 +1,351 @@
+package counter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"ddkk-stats/parser"
+)
+
+// segment is where the loop is in one segment.
+type segment struct {
+	id, name string
+	input    int
+	pos      int64 // where the next line must start
+	booked   int64 // lines up to here are in the books
+	torn     int64 // end of an unfinished last line that starts at pos; 0: none
+	floor    int64 // up to here every site's lines are committed
+	size     int64 // as far as we know
+	closed   bool
+	rewinds  int  // how often it was rewound
+	awaited  int  // blocks that may still come from before a rewind
+	gone     bool // it could not be rewound: go on where it goes on
+}
+
+// cursor remembers where the last line went: the next one mostly goes there too.
+type cursor struct {
+	site    *site
+	segment *segment
+	offsets *offsets
+	part    *part
+	day     *dayChange
+}
+
+// segment finds or opens the segment of a block.
+func (in *Ingester) segment(f fetched) *segment {
+	s := in.segs[f.block.Segment]
+	if s == nil {
+		at := in.resume.offset(f.block.Segment)
+		s = &segment{id: f.block.Segment, input: f.input, pos: at, floor: at, booked: at}
+		in.segs[s.id] = s
+	}
+	s.input = f.input
+	s.size = max(s.size, f.block.End)
+	return s
+}
+
+// take counts a block into the open batch. Blocks that were on their way when
+// a rewind was asked for are passed over or cut to what continues at pos.
+func (in *Ingester) take(ctx context.Context, f fetched) error {
+	b := f.block
+	if b.Release != nil {
+		defer b.Release()
+	}
+	seg := in.segment(f)
+	in.loop.live = b.Live || b.Kind == Closed
+	switch {
+	case b.Start > seg.pos && seg.gone:
+		seg.pos, seg.floor, seg.gone = b.Start, b.Start, false
+	case b.Start > seg.pos && seg.awaited > 0:
+		seg.awaited--
+		return nil
+	case b.Start > seg.pos:
+		return in.rewind(seg, seg.pos)
+	case b.Kind == Closed:
+		seg.closed = b.End == max(seg.pos, seg.torn)
+		in.progressed(seg)
+		return nil
+	case b.End <= seg.pos:
+		return nil
+	}
+	seg.closed, seg.awaited = false, 0
+	if in.open.lines == 0 {
+		in.loop.opened = in.opt.Now()
+	}
+	if b.Kind != Lines {
+		in.single(seg, b)
+		return nil
+	}
+	return in.lines(ctx, seg, b.Data[seg.pos-b.Start:])
+}
+
+// progressed notes that the open batch reaches up to the segment's pos.
+func (in *Ingester) progressed(seg *segment) { in.open.ends[seg.id] = mark{seg.pos, seg.rewinds} }
+
+// maxAwaited is how many blocks may be on their way when a segment is rewound:
+// more than the channel and the source hold.
+const maxAwaited = 64
+
+// single books a line that never reaches the parser.
+func (in *Ingester) single(seg *segment, b Block) {
+	if b.End > seg.booked {
+		in.open.books.Read++
+		if b.Kind == Torn {
+			in.open.books.Torn++
+		} else {
+			in.open.books.Malformed[parser.BadLength]++
+		}
+		seg.booked = b.End
+	}
+	if b.Kind == Torn {
+		seg.torn = b.End // pos stays: should the line be finished, it comes whole
+	} else {
+		seg.pos = b.End
+	}
+	in.open.lines++
+	in.progressed(seg)
+}
+
+// lines counts complete lines. It stops early when one of them makes the
+// segment be rewound; then the rest comes again.
+func (in *Ingester) lines(ctx context.Context, seg *segment, data []byte) error {
+	p := in.inputs[seg.input].Parser
+	start, booked, rewinds := seg.pos, seg.booked, seg.rewinds
+	at := start
+	var err error
+	for at < start+int64(len(data)) {
+		rest := data[at-start:]
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			err = fmt.Errorf("count segment %s: BUG: block at %d ends within a line", seg.id, at)
+			break
+		}
+		p.Parse(rest[:i], &in.hit)
+		end := at + int64(i) + 1
+		if err = in.line(ctx, seg, end); err != nil || seg.rewinds != rewinds {
+			break
+		}
+		at = end
+		seg.booked = max(seg.booked, end)
+		in.open.lines++
+	}
+	in.bookRead(data[:at-start], booked-start)
+	if seg.rewinds == rewinds {
+		seg.pos = at
+		in.progressed(seg)
+	}
+	return err
+}
+
+// bookRead counts the newlines of what was processed; the first again bytes
+// were in the books before.
+func (in *Ingester) bookRead(data []byte, again int64) {
+	again = min(max(again, 0), int64(len(data)))
+	in.open.books.Read += int64(bytes.Count(data[again:], newline))
+	if again > 0 {
+		n := int64(bytes.Count(data[:again], newline))
+		in.meter.update(func(s *IngestStats) { s.Reread += n })
+	}
+}
+
+var (
+	newline   = []byte{'\n'}
+	otherPage = []byte(parser.OtherPage)
+)
+
+// line counts in.hit, which ends at end, and books its outcome.
+func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
+	h := &in.hit
+	book := end > seg.booked
+	books := &in.open.books
+	if !book {
+		books = &Tally{} // read again: booked before
+	}
+	switch h.Kind {
+	case parser.Skipped:
+		books.Skipped[h.Reason]++
+		return nil
+	case parser.Malformed:
+		books.Malformed[h.Reason]++
+		return nil
+	}
+	ok, err := in.locate(ctx, seg)
+	if err != nil {
+		return err
+	}
+	c := &in.cur
+	switch {
+	case !ok:
+		books.Skipped[parser.SkipSite]++
+		return nil
+	case end <= c.offsets.open:
+		books.Before++
+		return nil
+	case c.site.parked:
+		books.Before++
+		return nil
+	}
+	dup := false
+	if err = in.locateDay(ctx, seg); err == nil {
+		dup, err = in.isDuplicate(ctx)
+	}
+	if err != nil {
+		return in.damage(ctx, c.site, err)
+	}
+	c.offsets.open = end
+	switch {
+	case dup:
+		books.Dedup++
+		c.day.books.dedup++
+	case h.Bot:
+		books.Bot++
+		in.countBot()
+	default:
+		books.Human++
+		in.countHuman()
+	}
+	return nil
+}
+
+// locate points the cursor to the hit's site and its place in the segment;
+// false when the site is over the limit of sites.
+func (in *Ingester) locate(ctx context.Context, seg *segment) (bool, error) {
+	c := &in.cur
+	if c.site != nil && c.segment == seg && c.site.name == in.hit.Site {
+		return true, nil
+	}
+	s := in.sites[in.hit.Site]
+	if s == nil {
+		var err error
+		if s, err = in.loadSite(ctx, in.hit.Site); s == nil || err != nil {
+			return false, err
+		}
+	}
+	*c = cursor{site: s, segment: seg, offsets: s.at(seg.id)}
+	return true, nil
+}
+
+// locateDay points the cursor to the hit's day in the open batch.
+func (in *Ingester) locateDay(ctx context.Context, seg *segment) error {
+	c := &in.cur
+	if c.part == nil {
+		c.part = in.open.part(c.site, seg.id)
+	}
+	if c.day != nil && c.day.state.day == in.hit.Day {
+		return nil
+	}
+	d, err := in.dayOf(ctx, c.site, in.hit.Day)
+	if err != nil {
+		return err
+	}
+	c.day = c.part.day(d)
+	return nil
+}
+
+// isDuplicate applies the rules that make a line count not at all.
+func (in *Ingester) isDuplicate(ctx context.Context) (bool, error) {
+	h, s := &in.hit, in.cur.site
+	load := func(r *recent, n int64) (*bucket, error) { return in.loadBucket(ctx, s, r, n) }
+	var id, view uint64
+	byID := len(h.ViewID) > 0
+	if byID {
+		id = parser.PairHash(h.Visitor, h.ViewID)
+		if dup, err := s.ids.within(id, h.Time, load); dup || err != nil {
+			return dup, err
+		}
+	}
+	if s.window != nil && h.Kind == parser.Pageview {
+		view = parser.PairHash(parser.Visitor(h.Addr.As16()), h.Page)
+		if dup, err := s.window.within(view, h.Time, load); dup || err != nil {
+			return dup, err
+		}
+		b, at := s.window.place(h.Time)
+		in.cur.part.remember(s.window, b, view, at)
+	}
+	if byID {
+		b, at := s.ids.place(h.Time)
+		in.cur.part.remember(s.ids, b, id, at)
+		in.open.views = append(in.open.views, viewKey(h.ViewID))
+	}
+	return false, nil
+}
+
+func (in *Ingester) countBot() {
+	if in.hit.Kind == parser.Event {
+		in.cur.day.books.botEvents++
+		return
+	}
+	in.cur.day.books.bot++
+}
+
+func (in *Ingester) countHuman() {
+	h, c, b := &in.hit, &in.cur, in.open
+	told := h.Visitor != parser.Visitor{}
+	if told {
+		in.noteOnline()
+	}
+	if h.Kind == parser.Event {
+		in.countEvent(told)
+		return
+	}
+	c.part.pv++
+	if h.Device == parser.Mobile {
+		c.day.books.mobile++
+	} else {
+		c.day.books.pc++
+	}
+	before := len(c.day.pages)
+	p := c.day.state.pageOf(in.keys, c.site.name, h.Page, in.opt.MaxPages)
+	ch := c.day.view(p, uint32(b.number))
+	b.pages += len(c.day.pages) - before
+	if !told {
+		return
+	}
+	if c.day.visitor(&h.Visitor) {
+		b.ops++
+	}
+	name := h.Page
+	if p.name == parser.OtherPage {
+		name = otherPage
+	}
+	if c.day.pair(parser.PairHash(h.Visitor, name)) {
+		ch.uv++
+	}
+}
+
+// noteOnline marks the visitor as seen if the line is recent enough to matter.
+func (in *Ingester) noteOnline() {
+	h, c := &in.hit, &in.cur
+	if h.Time < in.loop.onlineFrom {
+		return
+	}
+	if c.part.online == nil {
+		c.part.online = map[parser.Visitor]int64{}
+	}
+	at := h.Time / 1000
+	if old, ok := c.part.online[h.Visitor]; !ok || at > old {
+		c.part.online[h.Visitor] = at
+		if !ok {
+			in.open.ops++
+		}
+	}
+}
+
+// countEvent counts an event at each of its levels.
+func (in *Ingester) countEvent(told bool) {
+	h, c := &in.hit, &in.cur
+	keys, ends, n := parser.AppendEventKeys(in.eventKeys[:0], h)
+	in.eventKeys = keys
+	for _, end := range ends[:n] {
+		key := c.day.state.eventKey(keys[:end], in.opt.MaxEvents)
+		ch := c.day.event(key)
+		if ch.pv == 0 {
+			in.open.ops += 2
+		}
+		ch.pv++
+		if told && c.day.pair(parser.EventHash(h.Visitor, []byte(key))) {
+			ch.uv++
+		}
+	}
+}

@@ -1,0 +1,304 @@
+package counter
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
+)
+
+// newEpoch names a life of a site's keys: it changes when they are rebuilt.
+func newEpoch() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails, by its documentation
+	return hex.EncodeToString(b[:])
+}
+
+// Fields of the checkpoint hash that are no segments.
+const (
+	fieldEpoch = "epoch"
+	fieldFold  = "fold"
+)
+
+// rebuilding starts the epoch of a site while it is being rebuilt.
+const rebuilding = "rebuild:"
+
+// checkpoint is a site's checkpoint hash.
+type checkpoint struct {
+	epoch   string
+	offsets map[string]int64
+}
+
+func parseCheckpoint(fields map[string]string) (checkpoint, error) {
+	c := checkpoint{epoch: fields[fieldEpoch], offsets: map[string]int64{}}
+	for f, v := range fields {
+		if f == fieldEpoch || f == fieldFold {
+			continue
+		}
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return c, fmt.Errorf("read checkpoint of segment %s: %w", f, err)
+		}
+		c.offsets[f] = n
+	}
+	return c, nil
+}
+
+// readCheckpoints reads the checkpoints of many sites, in as few round trips
+// as is kind to Redis.
+func (in *Ingester) readCheckpoints(ctx context.Context, sites []string) ([]checkpoint, error) {
+	out := make([]checkpoint, 0, len(sites))
+	for len(sites) > 0 {
+		trip := sites[:min(len(sites), 500)]
+		sites = sites[len(trip):]
+		cmds := make([]*redis.MapStringStringCmd, len(trip))
+		err := in.retry(ctx, "read checkpoints", func() error {
+			pipe := in.rdb.Pipeline()
+			for i, s := range trip {
+				cmds[i] = pipe.HGetAll(ctx, in.keys.Checkpoint(s))
+			}
+			_, err := pipe.Exec(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read checkpoints: %w", err)
+		}
+		for i, cmd := range cmds {
+			c, err := parseCheckpoint(cmd.Val())
+			if err != nil {
+				return nil, &damagedError{trip[i], err.Error()}
+			}
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// loadSite makes a site known that was not known yet; nil when there are too
+// many sites.
+func (in *Ingester) loadSite(ctx context.Context, name string) (*site, error) {
+	cs, err := in.readCheckpoints(ctx, []string{name})
+	if err != nil {
+		return nil, err
+	}
+	if cs[0].epoch == "" && len(in.sites) >= in.opt.MaxSites {
+		return nil, nil
+	}
+	err = in.retry(ctx, "note site", func() error { return in.rdb.SAdd(ctx, in.keys.Sites(), name).Err() })
+	if err != nil {
+		return nil, fmt.Errorf("note site %s: %w", name, err)
+	}
+	return in.adopt(ctx, name, cs[0])
+}
+
+// adopt builds the state of a site from its checkpoint. A site that another
+// daemon is rebuilding is waited for.
+func (in *Ingester) adopt(ctx context.Context, name string, c checkpoint) (*site, error) {
+	s := in.newSite(name, c)
+	in.sites[s.name] = s
+	if strings.HasPrefix(c.epoch, rebuilding) {
+		return s, in.rebuild(ctx, s, "a rebuild was not finished")
+	}
+	if err := in.readSite(ctx, s); err != nil {
+		return s, in.damage(ctx, s, err)
+	}
+	return s, nil
+}
+
+func (in *Ingester) newSite(name string, c checkpoint) *site {
+	s := &site{name: strings.Clone(name), epoch: c.epoch, first: newEpoch(),
+		offsets: map[string]*offsets{}, days: map[parser.Day]*dayState{}}
+	s.ids = newRecent("id", in.opt.IDWindow)
+	if w := in.opt.DedupeWindow(name); w > 0 {
+		s.window = newRecent("window", w)
+	}
+	for id, n := range c.offsets {
+		s.offsets[id] = &offsets{stored: n, sent: n, open: n}
+	}
+	return s
+}
+
+// readSite reads what is remembered of a site beside its checkpoint and folds
+// what an earlier run left pending.
+func (in *Ingester) readSite(ctx context.Context, s *site) error {
+	err := in.retry(ctx, "read site", func() error {
+		pv, err := in.rdb.Get(ctx, in.keys.SitePV(s.name)).Int64()
+		if err != nil && !isNil(err) {
+			return err
+		}
+		s.pv = pv
+		if pv > 0 && s.epoch == "" {
+			return &damagedError{s.name, "there are counts but no checkpoint"}
+		}
+		n, err := in.rdb.LLen(ctx, in.keys.Pending(s.name)).Result()
+		s.pending = int(n)
+		return err
+	})
+	if err != nil || s.pending == 0 {
+		return err
+	}
+	return in.foldAll(ctx, s)
+}
+
+// damage deals with an error that will not pass by itself while a site's keys
+// are read: the site is rebuilt where that is possible without loss.
+func (in *Ingester) damage(ctx context.Context, s *site, err error) error {
+	if ctx.Err() != nil || passing(err) {
+		return err
+	}
+	return in.rebuild(ctx, s, err.Error())
+}
+
+// idleDay is how long a day may stay in memory untouched: less than any of
+// its keys lives, so that what is remembered is still there.
+const idleDay = time.Hour
+
+// dayOf finds or loads the state of a site's day.
+func (in *Ingester) dayOf(ctx context.Context, s *site, day parser.Day) (*dayState, error) {
+	if d := s.days[day]; d != nil {
+		now := in.opt.Now()
+		if d.used+1 >= in.number || now.Sub(d.touched) < idleDay {
+			d.touched = now
+			return d, nil
+		}
+		delete(s.days, day)
+	}
+	if s.pending > 0 {
+		if err := in.foldAll(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	d := &dayState{day: day, pages: map[string]*page{}, events: map[string]struct{}{},
+		used: in.number, touched: in.opt.Now()}
+	err := in.retry(ctx, "read day", func() error { return in.fillDay(ctx, s, d) })
+	if err != nil {
+		return nil, fmt.Errorf("read day %d of %s: %w", day, s.name, err)
+	}
+	s.days[day] = d
+	in.weight += d.weight()
+	return d, nil
+}
+
+// Reads of large keys go in pieces, so that Redis answers others in between.
+const (
+	pieceBytes   = 4 << 20
+	pieceMembers = 10_000
+)
+
+func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
+	k := in.keys
+	d.pairs, d.pairsLen = set64{}, 0
+	n, err := in.readPacked(ctx, k.Pairs(s.name, d.day), func(b []byte) {
+		for ; len(b) >= 8; b = b[8:] {
+			d.pairs.add(binary.LittleEndian.Uint64(b))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	d.pairsLen = n
+	for from := int64(0); ; from += pieceMembers {
+		names, err := in.rdb.ZRange(ctx, k.HotDay(s.name, d.day), from, from+pieceMembers-1).Result()
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			d.admit(k, s.name, name)
+		}
+		if len(names) < pieceMembers {
+			break
+		}
+	}
+	events, err := in.rdb.HKeys(ctx, k.Events(s.name, d.day)).Result()
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if !strings.HasSuffix(e, EventUV) {
+			d.events[e] = struct{}{}
+		}
+	}
+	return nil
+}
+
+// readPacked reads a packed key in pieces of whole entries (pieceBytes is a
+// multiple of both entry sizes, 8 and 12, times a power of two) and returns
+// its length.
+func (in *Ingester) readPacked(ctx context.Context, key string, f func([]byte)) (int64, error) {
+	const piece = pieceBytes / 24 * 24
+	for at := int64(0); ; {
+		b, err := in.rdb.GetRange(ctx, key, at, at+piece-1).Bytes()
+		if err != nil {
+			return 0, err
+		}
+		f(b)
+		at += int64(len(b))
+		if len(b) < piece {
+			return at, nil
+		}
+	}
+}
+
+// loadBucket reads a bucket of a duplicate rule.
+func (in *Ingester) loadBucket(ctx context.Context, s *site, r *recent, n int64) (*bucket, error) {
+	b := &bucket{number: n, used: in.number}
+	err := in.retry(ctx, "read seen", func() (err error) {
+		b.times = times64{}
+		b.length, err = in.readPacked(ctx, in.keys.Seen(s.name, r.name, n), b.fill)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what %s has seen: %w", s.name, err)
+	}
+	return b, nil
+}
+
+// Memory that days may take before those go that no batch in hand uses.
+const maxDayWeight = 64 << 20
+
+// trim forgets days and buckets that no batch in hand uses.
+func (in *Ingester) trim() {
+	in.weight = 0
+	for _, s := range in.sites {
+		for _, d := range s.days {
+			in.weight += d.weight()
+		}
+	}
+	keep := in.number - 1 // the batch in flight and the open one
+	if in.flight == nil {
+		keep = in.number
+	}
+	for _, s := range in.sites {
+		s.ids.forget(keep)
+		if s.window != nil {
+			s.window.forget(keep)
+		}
+		for n, d := range s.days {
+			old := in.opt.Now().Sub(d.touched) > idleDay
+			if d.used < keep && (old || in.weight > maxDayWeight) && !in.open.uses(d) {
+				in.weight -= d.weight()
+				delete(s.days, n)
+			}
+		}
+	}
+}
+
+// uses tells whether the batch changes the day.
+func (b *batch) uses(d *dayState) bool {
+	for _, p := range b.parts {
+		for _, c := range p.days {
+			if c.state == d {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,111 @@
+-- commit applies one batch of one site and one segment and moves the
+-- checkpoint, all or nothing, if the checkpoint is where the caller left it.
+--
+-- KEYS[1] -> checkpoint hash; the rest in the order of the sections below.
+-- ARGV: epoch expected ('' = none: a new site), epoch to write (where it is
+--       there already, an earlier part or a lost reply has made it), segment,
+--       offset expected ('' = none), new offset, then the sections:
+--   checks    n, per check (what, value): what is a command that measures
+--             the key; 'STRLEN' must equal value, others must reach it
+--   types     n, per key the type it must have if it exists
+--   counters, hashes, ranks: see prelude.lua
+--   visitors  n, per day: set, total, day total; (ttl, expire-at, m, members)
+--   appends   n, per key: (ttl, data)
+--   online    n, 0 or 1: (trim below, ttl, m, (score, member)...)
+--   pending   m blobs appended to a list; key only when m > 0
+--   deletes   n keys
+--
+-- Returns {'ok', lost, cardinality after each check...}
+--         {'dup'}            the checkpoint already stands at the new offset
+--         {'gap', offset}    the checkpoint is elsewhere
+--         {'epoch', epoch}   the site's keys are gone or were rebuilt
+--         {'moved', index}   a checked key has grown: someone else wrote
+--         {'lost', index}    a checked key has shrunk: Redis lost data
+--         {'damaged', text}  a key has the wrong type; nothing was written
+local expected, epoch, segment, from, to = arg(), arg(), arg(), arg(), arg()
+
+local state = call('HMGET', KEYS[1], 'epoch', segment)
+local current = state[1] or ''
+if current ~= expected and current ~= epoch then return {'epoch', current} end
+if (state[2] or '') ~= from then
+  if state[2] == to then return {'dup'} end
+  return {'gap', state[2] or ''}
+end
+
+local checks = num()
+local checked = {}
+for i = 1, checks do
+  local name, what, want = key(), arg(), num()
+  local have = pcall(what, name)
+  if type(have) == 'table' then return {'damaged', name .. ': ' .. have.err} end
+  if what == 'GET' then have = tonumber(have or '0') end
+  if not have then return {'damaged', name .. ': not a number'} end
+  if have < want then return {'lost', i} end
+  if what == 'STRLEN' and have > want then return {'moved', i} end
+  checked[i] = {name, what}
+end
+for _ = 1, num() do
+  local name, want = key(), arg()
+  if not typed(name, want) then return {'damaged', name .. ': not a ' .. want} end
+end
+
+local err = counters() or hashes()
+if err then
+  rollback()
+  return {'damaged', err}
+end
+ranks()
+
+for _ = 1, num() do
+  local set, total, today = key(), key(), key()
+  local ttl, at, m = arg(), arg(), num()
+  local fresh, i = 0, 0
+  while i < m do
+    local n = math.min(m - i, 1000)
+    fresh = fresh + call('SADD', set, unpack(ARGV, a + i + 1, a + i + n))
+    i = i + n
+  end
+  a = a + m
+  call('EXPIRE', set, ttl)
+  if fresh > 0 then
+    call('INCRBY', total, fresh)
+    if at ~= '0' and call('INCRBY', today, fresh) == fresh then call('EXPIREAT', today, at) end
+  end
+end
+
+for _ = 1, num() do
+  local name, ttl = key(), arg()
+  call('APPEND', name, arg())
+  call('EXPIRE', name, ttl)
+end
+
+for _ = 1, num() do
+  local name, below, ttl, m = key(), arg(), arg(), num()
+  call('ZREMRANGEBYSCORE', name, '-inf', below)
+  for _ = 1, m do
+    local score, member = arg(), arg()
+    call('ZADD', name, 'GT', score, member)
+  end
+  call('EXPIRE', name, ttl)
+end
+
+local blobs = num()
+if blobs > 0 then
+  local name = key()
+  for _ = 1, blobs do call('RPUSH', name, arg()) end
+end
+
+for _ = 1, num() do call('UNLINK', key()) end
+
+if current == '' then
+  call('HSET', KEYS[1], 'epoch', epoch, segment, to)
+else
+  call('HSET', KEYS[1], segment, to)
+end
+
+local reply = {'ok', lost}
+for i = 1, checks do
+  local v = call(checked[i][2], checked[i][1])
+  reply[i + 2] = tonumber(v or '0')
+end
+return reply

@@ -1,0 +1,36 @@
+-- fold spreads pending page changes over the pages' keys: it takes the first
+-- elements off the pending list, applies a part of them and puts the rest
+-- back at the front, all or nothing, if nobody else folded meanwhile.
+--
+-- KEYS[1] -> checkpoint hash, KEYS[2] -> pending list, then the sections'.
+-- ARGV: epoch expected, fold version expected ('' = none), elements to take,
+--       m blobs to put back (in order), sections counters and ranks.
+--
+-- Returns {'ok', lost}, {'epoch', epoch}, {'moved'} (somebody else folded),
+--         {'damaged', text}: nothing was written.
+local expected, version = arg(), arg()
+local list = key()
+
+local state = call('HMGET', KEYS[1], 'epoch', 'fold')
+if (state[1] or '') ~= expected then return {'epoch', state[1] or ''} end
+if (state[2] or '') ~= version then return {'moved'} end
+
+local take, back = num(), {}
+if call('LLEN', list) < take then return {'damaged', list .. ': pending changes are missing'} end
+for i = 1, num() do back[i] = arg() end
+for _ = 1, num() do
+  local name, want = key(), arg()
+  if not typed(name, want) then return {'damaged', name .. ': not a ' .. want} end
+end
+
+local err = counters()
+if err then
+  rollback()
+  return {'damaged', err}
+end
+ranks()
+
+call('LTRIM', list, take, -1)
+for i = #back, 1, -1 do call('LPUSH', list, back[i]) end
+call('HINCRBY', KEYS[1], 'fold', 1)
+return {'ok', lost}

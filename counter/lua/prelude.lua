@@ -1,0 +1,97 @@
+-- Shared by commit.lua and fold.lua. KEYS[1] is the site's checkpoint hash;
+-- the other keys and arguments are consumed in order by two cursors.
+--
+-- Redis does not roll back. So everything that can fail is either checked
+-- before the first write, or done first and undone here when it fails.
+local call, pcall = redis.call, redis.pcall
+local k, a = 1, 0
+
+local function key() k = k + 1; return KEYS[k] end
+local function arg() a = a + 1; return ARGV[a] end
+local function num() a = a + 1; return tonumber(ARGV[a]) end
+
+local undo = {}
+
+-- rollback takes back every increment made so far; a key or field that the
+-- increment created is removed again.
+local function rollback()
+  for i = #undo, 1, -1 do
+    local u = undo[i]
+    if u[1] == 'k' then
+      if call('INCRBY', u[2], -u[3]) == 0 then call('DEL', u[2]) end
+    else
+      if call('HINCRBY', u[2], u[4], -u[3]) == 0 then call('HDEL', u[2], u[4]) end
+    end
+  end
+end
+
+-- lost counts keys that were known to exist and came up new.
+local lost = 0
+
+-- incr adds to a counter. Returns the new value, or nil and the error.
+local function incr(name, delta)
+  local v = pcall('INCRBY', name, delta)
+  if type(v) == 'table' then return nil, v.err end
+  undo[#undo + 1] = {'k', name, delta}
+  return v
+end
+
+local function hincr(name, field, delta)
+  local v = pcall('HINCRBY', name, field, delta)
+  if type(v) == 'table' then return nil, v.err end
+  undo[#undo + 1] = {'h', name, delta, field}
+  return v
+end
+
+-- counters: n, then per counter a key and (delta, known 0/1, expire-at or 0).
+local function counters()
+  for _ = 1, num() do
+    local name, delta, known, at = key(), arg(), arg(), arg()
+    local v, err = incr(name, delta)
+    if not v then return name .. ': ' .. err end
+    if v == tonumber(delta) then
+      if known == '1' then lost = lost + 1 end
+      if at ~= '0' then call('EXPIREAT', name, at) end
+    end
+  end
+end
+
+-- hashes: n, then per hash a key and (expire-at, fields, (field, delta)...).
+local function hashes()
+  for _ = 1, num() do
+    local name, at, n = key(), arg(), num()
+    local fresh = call('EXISTS', name) == 0
+    for _ = 1, n do
+      local field, delta = arg(), arg()
+      local v, err = hincr(name, field, delta)
+      if not v then return name .. ': ' .. err end
+    end
+    if fresh and at ~= '0' then call('EXPIREAT', name, at) end
+  end
+end
+
+local function typed(name, want)
+  local t = call('TYPE', name)
+  t = type(t) == 'table' and t.ok or t
+  return t == 'none' or t == want
+end
+
+-- ranks: groups; per group z sorted sets (a key and expire-at each, 0: never),
+-- then m (member, delta) that every one of them gets.
+local function ranks()
+  for _ = 1, num() do
+    local z, sets = num(), {}
+    for i = 1, z do
+      local name, at = key(), arg()
+      sets[i] = name
+      if at ~= '0' and call('EXISTS', name) == 0 then sets[-i] = at end
+    end
+    for _ = 1, num() do
+      local member, delta = arg(), arg()
+      for i = 1, z do call('ZINCRBY', sets[i], delta, member) end
+    end
+    for i = 1, z do
+      if sets[-i] then call('EXPIREAT', sets[i], sets[-i]) end
+    end
+  end
+end

@@ -1,0 +1,203 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+)
+
+// prepare learns from Redis where every site stands and decides where reading
+// starts: at the remembered floor of each segment, or earlier where Redis
+// holds less than we remember.
+func (in *Ingester) prepare(ctx context.Context) error {
+	in.loop.audited, in.loop.saved = in.opt.Now(), in.opt.Now()
+	in.loop.onlineFrom = in.opt.Now().Add(-OnlineWindow).UnixMilli()
+	names, err := in.siteNames(ctx)
+	if err != nil {
+		return err
+	}
+	cs, err := in.readCheckpoints(ctx, names)
+	if err != nil {
+		return err
+	}
+	at := map[string]int64{}
+	for id, s := range in.known.Segments {
+		at[id] = s.Floor
+	}
+	var gone []string
+	for i, name := range names {
+		if cs[i].epoch == "" {
+			gone = append(gone, name)
+			continue
+		}
+		before, known := in.known.Sites[name]
+		if known && before.Epoch != cs[i].epoch {
+			before.Offsets = nil // another life: only Redis knows
+		}
+		for id := range at {
+			at[id] = min(at[id], startOf(id, before, known, cs[i]))
+		}
+	}
+	if len(gone) > 0 {
+		at = map[string]int64{} // what is rebuilt is read from the start
+	}
+	in.resume.set(at)
+	for i, name := range names {
+		if cs[i].epoch == "" {
+			continue
+		}
+		if _, err := in.adopt(ctx, name, cs[i]); err != nil {
+			return err
+		}
+	}
+	return in.rebuildGone(ctx, gone)
+}
+
+// startOf is where a segment must be read from for one site: far behind if
+// Redis holds less than was remembered, anywhere if it holds as much.
+func startOf(id string, before siteProgress, known bool, c checkpoint) int64 {
+	const anywhere = int64(1) << 62
+	stored, has := c.offsets[id]
+	remembered, had := before.Offsets[id]
+	switch {
+	case !known:
+		return anywhere // its lines lie above the floor, or on other hosts
+	case before.Offsets == nil:
+		return stored // zero when the site has none
+	case !had:
+		return anywhere
+	case !has:
+		return 0
+	case stored < remembered || before.Parked:
+		return stored
+	}
+	return anywhere
+}
+
+// siteNames are all sites that Redis or the progress file knows.
+func (in *Ingester) siteNames(ctx context.Context) ([]string, error) {
+	all := map[string]struct{}{}
+	for s := range in.known.Sites {
+		all[s] = struct{}{}
+	}
+	err := in.retry(ctx, "read sites", func() error {
+		members, err := in.rdb.SMembers(ctx, in.keys.Sites()).Result()
+		for _, s := range members {
+			all[s] = struct{}{}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read sites: %w", err)
+	}
+	names := make([]string, 0, len(all))
+	for s := range all {
+		names = append(names, s)
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// saveEvery is how often progress is written, and how much of the time that
+// may take at most (one part in twenty).
+const (
+	saveEvery = 2 * time.Second
+	saveShare = 20
+)
+
+// upkeep is what the loop does ten times a second beside counting.
+func (in *Ingester) upkeep(ctx context.Context) error {
+	now := in.opt.Now()
+	in.loop.onlineFrom = now.Add(-OnlineWindow).UnixMilli()
+	in.healed()
+	if now.Sub(in.loop.saved) >= max(saveEvery, saveShare*in.loop.saveTook) {
+		in.trim()
+		in.missing()
+		if err := in.saveProgress(); err != nil {
+			// The file is a hint; counting goes on without it.
+			in.log.Warn("progress is not saved; a restart will read more of the log than it needs", "err", err)
+		}
+		in.loop.saveTook = in.opt.Now().Sub(now)
+		in.loop.saved = now
+	}
+	if in.flight != nil || (!in.loop.auditNow && now.Sub(in.loop.audited) < in.opt.Audit) {
+		return nil
+	}
+	in.loop.auditNow, in.loop.audited = false, now
+	return in.audit(ctx)
+}
+
+// audit compares every checkpoint with what we committed: a Redis that went
+// back in time is seen although no new line of the site comes.
+func (in *Ingester) audit(ctx context.Context) error {
+	names := make([]string, 0, len(in.sites))
+	for name, s := range in.sites {
+		if s.epoch != "" && !s.parked {
+			names = append(names, name)
+		}
+	}
+	cs, err := in.readCheckpoints(ctx, names)
+	if err != nil {
+		return in.stopped(ctx, err)
+	}
+	for i, name := range names {
+		s := in.sites[name]
+		if s == nil {
+			continue
+		}
+		if err := in.compare(ctx, s, cs[i]); err != nil {
+			return in.stopped(ctx, err)
+		}
+	}
+	return nil
+}
+
+// stopped turns an error into a quiet end when the stop caused it.
+func (in *Ingester) stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil // the loop sees it next
+	}
+	return err
+}
+
+func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
+	if c.epoch != s.epoch {
+		return in.reload(ctx, s, c)
+	}
+	for id, o := range s.offsets {
+		have, ok := c.offsets[id]
+		if o.stored != none && (!ok || have < o.stored) {
+			in.log.Warn("Redis went back in time; what it lost is counted again from the log",
+				"site", s.name, "segment", id, "stored", have, "committed", o.stored)
+			return in.reload(ctx, s, c)
+		}
+	}
+	return nil
+}
+
+// missing reports, once, segments that were not read to their end and are not
+// there any more.
+func (in *Ingester) missing() {
+	if in.loop.missing {
+		return
+	}
+	in.loop.missing = true
+	there := map[string]bool{}
+	for _, i := range in.inputs {
+		for _, s := range i.Source.Segments() {
+			there[s.ID] = true
+		}
+	}
+	for id, s := range in.known.Segments {
+		if there[id] {
+			continue
+		}
+		if !s.Closed {
+			in.log.Error("gap: a segment of the log is gone or unreadable before it was read to its end; its lines are not counted",
+				"segment", id, "file", s.Name, "bytes_missing_at_least", s.Size-s.Floor)
+			in.meter.update(func(st *IngestStats) { st.Missing++; st.MissingBytes += s.Size - s.Floor })
+		}
+		delete(in.known.Segments, id)
+	}
+}

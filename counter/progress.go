@@ -1,0 +1,137 @@
+package counter
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// progress is how far reading is: a hint that saves the next start from
+// reading what all sites have counted. It is believed only as far as Redis
+// agrees with it, so losing it costs time and nothing else.
+type progress struct {
+	Segments map[string]segmentProgress `json:"segments"`
+	Sites    map[string]siteProgress    `json:"sites"`
+}
+
+type segmentProgress struct {
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`  // as last seen
+	Floor  int64  `json:"floor"` // every site's lines up to here are committed
+	Closed bool   `json:"closed,omitempty"`
+}
+
+type siteProgress struct {
+	Epoch   string           `json:"epoch"`
+	Offsets map[string]int64 `json:"offsets"`
+	Parked  bool             `json:"parked,omitempty"`
+}
+
+func readProgress(path string) (*progress, error) {
+	p := &progress{Segments: map[string]segmentProgress{}, Sites: map[string]siteProgress{}}
+	if path == "" {
+		return p, nil
+	}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read progress: %w", err)
+	}
+	if err := json.Unmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("read progress: %s is damaged (%w); delete it: the log is then read again from its start, and nothing is counted twice", path, err)
+	}
+	return p, nil
+}
+
+// writeFile replaces a file so that a crash leaves the old one or the new one.
+func writeFile(path string, b []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(b)
+	if serr := tmp.Sync(); err == nil {
+		err = serr
+	}
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return nil
+}
+
+// saveProgress writes what is committed now.
+func (in *Ingester) saveProgress() error {
+	if in.opt.Progress == "" {
+		return nil
+	}
+	p := progress{Segments: map[string]segmentProgress{}, Sites: map[string]siteProgress{}}
+	for id, s := range in.known.Segments {
+		p.Segments[id] = s // not seen in this run yet
+	}
+	for _, i := range in.inputs {
+		for _, info := range i.Source.Segments() {
+			p.Segments[info.ID] = segmentProgress{Name: info.Name, Size: info.Size, Floor: in.resume.offset(info.ID)}
+			if s := in.segs[info.ID]; s != nil {
+				s.name, s.size = info.Name, max(s.size, info.Size)
+			}
+		}
+	}
+	for id, s := range in.segs {
+		p.Segments[id] = segmentProgress{Name: s.name, Size: s.size, Floor: s.floor, Closed: s.closed}
+	}
+	for name, s := range in.sites {
+		sp := siteProgress{Epoch: s.epoch, Offsets: map[string]int64{}, Parked: s.parked}
+		for id, o := range s.offsets {
+			if _, ok := p.Segments[id]; ok && o.stored != none {
+				sp.Offsets[id] = o.stored
+			}
+		}
+		p.Sites[name] = sp
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("save progress: %w", err)
+	}
+	if err := writeFile(in.opt.Progress, b); err != nil {
+		return fmt.Errorf("save progress: %w", err)
+	}
+	return nil
+}
+
+// resumePoints tells the sources where to start reading. A source asks from
+// its own goroutine.
+type resumePoints struct {
+	mu sync.Mutex
+	at map[string]int64
+}
+
+func (r *resumePoints) set(at map[string]int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at = at
+}
+
+// restart makes reading of every segment that is opened from now on start at 0.
+func (r *resumePoints) restart() { r.set(map[string]int64{}) }
+
+func (r *resumePoints) offset(segment string) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.at[segment]
+}
+
+// Resume is where reading of a segment should start; 0 for one never seen.
+// Sources ask it when they find a segment, after Run began to read.
+func (in *Ingester) Resume(segment string) int64 { return in.resume.offset(segment) }

@@ -1,0 +1,143 @@
+package counter
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/prelude.lua
+var preludeLua string
+
+//go:embed lua/commit.lua
+var commitLua string
+
+//go:embed lua/fold.lua
+var foldLua string
+
+// scripts are the two that write counters. With the shebang a full Redis
+// refuses a script before it starts and a cluster rejects keys of another
+// slot; miniredis does not parse that line, so the embedded server goes
+// without it.
+type scripts struct {
+	commit, fold *redis.Script
+}
+
+func newScripts(shebang bool) scripts {
+	head := ""
+	if shebang {
+		head = "#!lua\n"
+	}
+	return scripts{
+		commit: redis.NewScript(head + preludeLua + commitLua),
+		fold:   redis.NewScript(head + preludeLua + foldLua),
+	}
+}
+
+// call collects the keys and arguments of one run of a script in the order in
+// which the script consumes them.
+type call struct {
+	keys []string
+	args []any
+}
+
+func (c *call) key(k ...string) { c.keys = append(c.keys, k...) }
+func (c *call) arg(v ...any)    { c.args = append(c.args, v...) }
+
+// queue adds the call to a pipeline by the script's hash. A pipelined EVALSHA
+// cannot fall back on NOSCRIPT by itself: run does that.
+func (c *call) queue(ctx context.Context, p redis.Pipeliner, s *redis.Script) *redis.Cmd {
+	return p.EvalSha(ctx, s.Hash(), c.keys, c.args...)
+}
+
+// run executes the call, loading the script when the server does not know it.
+func (c *call) run(ctx context.Context, rdb redis.UniversalClient, s *redis.Script) (answer, error) {
+	cmd := rdb.EvalSha(ctx, s.Hash(), c.keys, c.args...)
+	if err := cmd.Err(); err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+		cmd = s.Eval(ctx, rdb, c.keys, c.args...)
+	}
+	return parseAnswer(cmd)
+}
+
+// verdict is the first word of a script's answer.
+type verdict string
+
+const (
+	applied   verdict = "ok"
+	duplicate verdict = "dup"
+	gap       verdict = "gap"
+	noEpoch   verdict = "epoch"
+	moved     verdict = "moved"
+	lost      verdict = "lost"
+	damaged   verdict = "damaged"
+)
+
+// answer is what a script said.
+type answer struct {
+	verdict verdict
+	text    string  // gap: the stored offset; epoch: the stored epoch; damaged: what is wrong
+	lost    int64   // ok: keys that were known to exist and came up new
+	cards   []int64 // ok: the checked keys' cardinalities afterwards
+}
+
+func parseAnswer(cmd *redis.Cmd) (answer, error) {
+	v, err := cmd.Slice()
+	if err != nil {
+		return answer{}, err
+	}
+	if len(v) == 0 {
+		return answer{}, errors.New("read script's answer: it is empty")
+	}
+	word, ok := v[0].(string)
+	if !ok {
+		return answer{}, fmt.Errorf("read script's answer: %v is not a word", v[0])
+	}
+	a := answer{verdict: verdict(word)}
+	for i, x := range v[1:] {
+		switch x := x.(type) {
+		case string:
+			a.text = x
+		case int64:
+			if i == 0 {
+				a.lost = x
+			} else {
+				a.cards = append(a.cards, x)
+			}
+		}
+	}
+	return a, nil
+}
+
+// passing tells the errors that go away by themselves, or by an operator's
+// hand, from those that mean a bug: the same batch is sent again after these,
+// and reading waits meanwhile. Any network error is one as well: whether the
+// script ran is told by the checkpoint.
+func passing(err error) bool {
+	var de *damagedError
+	if err == nil || errors.As(err, &de) || errors.Is(err, errPending) {
+		return false
+	}
+	var re redis.Error
+	if !errors.As(err, &re) {
+		return true
+	}
+	for _, p := range []string{"LOADING", "BUSY", "MISCONF", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN",
+		"MASTERDOWN", "NOREPLICAS", "MOVED", "ASK", "NOSCRIPT", "UNKILLABLE", "NOAUTH", "WRONGPASS", "NOPERM"} {
+		if redis.HasErrorPrefix(err, p) {
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), "max number of clients")
+}
+
+// isNil tells "there is no such key" from an error.
+func isNil(err error) bool { return errors.Is(err, redis.Nil) }
+
+// damagedError says that a key of a site is not what it must be.
+type damagedError struct{ site, what string }
+
+func (e *damagedError) Error() string { return "keys of " + e.site + " are damaged: " + e.what }

@@ -1,0 +1,259 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// settle takes the answers of a flight into account: what was applied is
+// remembered, what was not is read again.
+func (in *Ingester) settle(ctx context.Context, f *flight) error {
+	if f.err != nil {
+		return in.settleError(ctx, f)
+	}
+	if f.fold != nil {
+		f.fold.pending = f.left
+		if f.left <= 0 {
+			delete(in.pendingSites, f.fold)
+		}
+		return nil
+	}
+	if f.retried > 0 {
+		in.loop.auditNow = true // Redis was away: look at sites without new lines too
+	}
+	done := map[*site]bool{}
+	for i, p := range f.batch.parts {
+		if done[p.site] || in.sites[p.site.name] != p.site {
+			continue // dropped already: its lines are read again
+		}
+		drop, err := in.settlePart(ctx, p, f.answers[i])
+		if err != nil {
+			return in.stopped(ctx, err)
+		}
+		done[p.site] = drop
+	}
+	for id, m := range f.batch.ends {
+		// After a rewind the floor is set back, and the lines come again.
+		if seg := in.segs[id]; seg.rewinds == m.rewinds {
+			seg.floor = max(seg.floor, m.end)
+		}
+	}
+	in.meter.update(func(s *IngestStats) { s.Books.Add(&f.batch.books) })
+	in.wait.counted(in.segs, f.batch.views)
+	return nil
+}
+
+func (in *Ingester) settleError(ctx context.Context, f *flight) error {
+	if ctx.Err() != nil {
+		return nil // the loop ends; the log keeps what was not committed
+	}
+	if f.fold != nil {
+		return in.rebuild(ctx, f.fold, f.err.Error())
+	}
+	return f.err
+}
+
+// settlePart deals with one answer; drop tells that the site's state was
+// thrown away.
+func (in *Ingester) settlePart(ctx context.Context, p *part, a answer) (drop bool, err error) {
+	s := p.site
+	switch a.verdict {
+	case applied, duplicate:
+		in.applied(p, a)
+		if a.lost > 0 {
+			return true, in.rebuild(ctx, s, fmt.Sprintf("%d keys of pages are gone", a.lost))
+		}
+		return false, nil
+	case gap:
+		in.meter.update(func(st *IngestStats) { st.Gaps++ })
+		in.conflict(p, a.text)
+		return true, in.refresh(ctx, s)
+	case noEpoch:
+		if a.text != "" {
+			return true, in.refresh(ctx, s)
+		}
+		return true, in.rebuild(ctx, s, "its checkpoint is gone")
+	case moved:
+		return true, in.refresh(ctx, s)
+	case lost:
+		if in.mayHaveExpired(p, a.lost) {
+			return true, in.refresh(ctx, s)
+		}
+		return true, in.rebuild(ctx, s, "keys are gone or went back")
+	}
+	return true, in.rebuild(ctx, s, a.text)
+}
+
+// applied remembers that a part is in Redis.
+func (in *Ingester) applied(p *part, a answer) {
+	s := p.site
+	s.epoch = p.epoch
+	s.at(p.segment).stored = p.to
+	in.meter.update(func(st *IngestStats) {
+		if a.verdict == duplicate {
+			st.Duplicates++
+		} else {
+			st.Commits++
+		}
+	})
+	if p.deferred {
+		s.pending++
+		in.pendingSites[s] = struct{}{}
+	}
+	for i, d := range p.days {
+		if !p.deferred {
+			for j := range d.pages {
+				ch := &d.pages[j]
+				ch.page.seenPV = true
+				ch.page.seenUV = ch.page.seenUV || ch.uv > 0
+			}
+		}
+		if at := 3 + 3*i; len(a.cards) > at {
+			d.state.cards.visitors = max(d.state.cards.visitors, a.cards[at])
+		}
+	}
+	if len(a.cards) > 0 {
+		s.pv = max(s.pv, a.cards[0])
+	}
+}
+
+// mayHaveExpired tells whether the check that failed is of a key that lives
+// only for a while and belongs to a day that is long over.
+func (in *Ingester) mayHaveExpired(p *part, check int64) bool {
+	i := int(check) - 1 // Lua counts from one
+	if i < 2 {
+		return false
+	}
+	day := (i - 2) / 3
+	if day >= len(p.days) {
+		return true // a bucket of the duplicate rules
+	}
+	end := p.days[day].state.day.Next().Date(in.opt.Location)
+	return in.opt.Now().After(end.Add(in.opt.UVSetTTL / 2))
+}
+
+// standby is how long this daemon leaves a log to another one that is ahead.
+const standby = time.Second
+
+// conflict says what a refused checkpoint means: ahead of us is another daemon
+// on the same log, behind us is a Redis that went back in time.
+func (in *Ingester) conflict(p *part, stored string) {
+	now := in.opt.Now()
+	offset, err := strconv.ParseInt(stored, 10, 64) // "" when there is none: not ahead
+	ahead := err == nil && offset > p.from
+	if ahead {
+		in.loop.standby = now.Add(standby)
+	}
+	if now.Sub(in.loop.warned) < time.Minute {
+		return
+	}
+	in.loop.warned = now
+	if ahead {
+		in.log.Error("another daemon counts the same log: nothing is counted twice, but stop one of them",
+			"site", p.site.name, "segment", p.segment, "ours", p.from, "theirs", offset)
+		return
+	}
+	in.log.Warn("Redis went back in time; what it lost is counted again from the log",
+		"site", p.site.name, "segment", p.segment, "committed", p.from, "stored", stored)
+}
+
+// refresh drops what we remember of a site and learns it again from Redis.
+func (in *Ingester) refresh(ctx context.Context, s *site) error {
+	cs, err := in.readCheckpoints(ctx, []string{s.name})
+	if err != nil {
+		return in.damage(ctx, s, err)
+	}
+	return in.reload(ctx, s, cs[0])
+}
+
+// reload replaces a site's state by the checkpoint that Redis holds and reads
+// again whatever was counted into the old state but is not in Redis.
+func (in *Ingester) reload(ctx context.Context, s *site, c checkpoint) error {
+	if c.epoch == "" && s.epoch != "" {
+		return in.rebuild(ctx, s, "its checkpoint is gone")
+	}
+	in.forget(s)
+	fresh, err := in.adopt(ctx, s.name, c)
+	if err != nil {
+		return err
+	}
+	if in.sites[s.name] != fresh {
+		return nil // adopting it ended in a rebuild, which reads everything again
+	}
+	for id, old := range s.offsets {
+		if err := in.rewindTo(id, old, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rewindTo reads a segment again from where Redis stands for a site, if that
+// is before what had been read into the old state.
+func (in *Ingester) rewindTo(id string, old *offsets, c checkpoint) error {
+	stored, ok := c.offsets[id]
+	seg := in.segs[id]
+	if ok && stored >= old.open {
+		return nil
+	}
+	if seg == nil {
+		seg = in.reopen(id)
+	}
+	if seg == nil {
+		return nil
+	}
+	switch {
+	case ok:
+	case old.stored == none:
+		stored = min(seg.floor, seg.pos) // nothing of the site was before it
+	default:
+		stored = 0
+	}
+	return in.rewind(seg, stored)
+}
+
+// reopen knows a segment that was read in an earlier run.
+func (in *Ingester) reopen(id string) *segment {
+	for i, input := range in.inputs {
+		for _, info := range input.Source.Segments() {
+			if info.ID != id {
+				continue
+			}
+			at := in.resume.offset(id)
+			seg := &segment{id: id, name: info.Name, input: i, pos: at, floor: at, booked: at, size: info.Size}
+			in.segs[id] = seg
+			return seg
+		}
+	}
+	return nil
+}
+
+// forget drops a site's state and its share of the open batch.
+func (in *Ingester) forget(s *site) {
+	in.open.drop(s)
+	in.cur = cursor{}
+	delete(in.pendingSites, s)
+	delete(in.sites, s.name)
+}
+
+// rewind makes a segment be read again from offset; sites that are further
+// pass over their lines.
+func (in *Ingester) rewind(seg *segment, offset int64) error {
+	if offset < seg.pos {
+		in.meter.update(func(s *IngestStats) { s.Rewinds++ })
+	}
+	seg.pos = min(seg.pos, offset)
+	seg.floor = min(seg.floor, offset)
+	seg.closed, in.loop.live = false, false
+	seg.rewinds++
+	seg.awaited = maxAwaited
+	if err := in.inputs[seg.input].Source.Rewind(seg.id, seg.pos); err != nil {
+		in.log.Error("gap: a segment has to be read again but cannot be; run a restore from the archive",
+			"segment", seg.id, "file", seg.name, "from", seg.pos, "to", seg.size, "err", err)
+		seg.awaited, seg.gone = 0, true
+		in.meter.update(func(s *IngestStats) { s.Missing++; s.MissingBytes += max(0, seg.size-seg.pos) })
+	}
+	return nil
+}

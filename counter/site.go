@@ -1,0 +1,111 @@
+package counter
+
+import (
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// none is the offset of a segment that a site has no checkpoint for.
+const none int64 = -1
+
+// site is what this daemon knows of a site: a cache of what Redis holds, good
+// until an answer says otherwise. Owned by the ingest loop.
+type site struct {
+	name    string
+	epoch   string // "": new, the first commit makes it
+	first   string // the epoch that the first commit makes
+	pv      int64  // the total after our last commit; it can only grow
+	offsets map[string]*offsets
+	days    map[parser.Day]*dayState
+	ids     *recent // duplicate view ids
+	window  *recent // the DEDUPE_WINDOW rule; nil when off
+	pending int     // elements of the pending list that are not folded yet
+	tries   int     // damages that were passed over
+	parked  bool    // damaged beyond what can be rebuilt without loss: its lines wait in the log
+}
+
+// offsets is how far a site is in one segment, always just after a line.
+type offsets struct {
+	stored int64 // in Redis
+	sent   int64 // in the batch that is being committed
+	open   int64 // in the batch that is being filled
+}
+
+func (s *site) at(segment string) *offsets {
+	o := s.offsets[segment]
+	if o == nil {
+		o = &offsets{stored: none, sent: none, open: none}
+		s.offsets[segment] = o
+	}
+	return o
+}
+
+// page is one page of a day. An entry is kept for the whole day, so that a
+// batch finds it without building a string.
+type page struct {
+	name         string
+	keyPV, keyUV string
+	batch        uint32 // the open batch that holds it, at place index
+	index        int32
+	seenPV       bool // committed before: the key must exist
+	seenUV       bool
+}
+
+// dayState is what is remembered of one site's day.
+type dayState struct {
+	day      parser.Day
+	visitors set64 // first 8 bytes of the visitors known to be in Redis
+	pairs    set64 // (visitor, page) and (visitor, event key)
+	pairsLen int64 // bytes of the pairs' key, those of closed batches included
+	pages    map[string]*page
+	events   map[string]struct{}
+	cards    dayCards
+	used     uint64 // number of the last closed batch that changes it
+	touched  time.Time
+}
+
+// dayCards are cardinalities that were seen and can only grow.
+type dayCards struct {
+	visitors int64
+}
+
+// weight is about how many bytes the day takes in memory.
+func (d *dayState) weight() int {
+	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 250*len(d.pages) + 120*len(d.events)
+}
+
+// pageOf finds or admits a page; what is over the cap is counted under
+// OtherPage, so that totals stay exact whatever is asked for.
+func (d *dayState) pageOf(k Keys, s string, name []byte, limit int) *page {
+	if p := d.pages[string(name)]; p != nil {
+		return p
+	}
+	n := string(name)
+	if len(d.pages) >= limit {
+		n = parser.OtherPage
+		if p := d.pages[n]; p != nil {
+			return p
+		}
+	}
+	return d.admit(k, s, n)
+}
+
+func (d *dayState) admit(k Keys, s, name string) *page {
+	p := &page{name: name, keyPV: k.PagePV(s, name), keyUV: k.PageUV(s, name)}
+	d.pages[name] = p
+	return p
+}
+
+// eventKey admits an event key, or names the overflow key.
+func (d *dayState) eventKey(key []byte, limit int) string {
+	if _, ok := d.events[string(key)]; ok {
+		return string(key)
+	}
+	k := string(key)
+	if len(d.events) >= limit {
+		k = parser.OtherPage
+	}
+	d.events[k] = struct{}{}
+	return k
+}

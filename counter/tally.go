@@ -1,0 +1,82 @@
+package counter
+
+import (
+	"sync"
+
+	"ddkk-stats/parser"
+)
+
+// Tally is the books of a run of lines. They always close:
+//
+//	Read = Human + Bot + Dedup + Before + Torn + sum(Skipped) + sum(Malformed)
+//
+// Read is counted by the reader's newlines and the rest by outcome, so that a
+// line which gets lost between the two shows.
+type Tally struct {
+	Read      int64 // lines, each once however often it is read again
+	Human     int64 // counted page views and events of people
+	Bot       int64 // counted apart
+	Dedup     int64 // duplicates by view id or DEDUPE_WINDOW
+	Before    int64 // counted before this start, passed over now
+	Torn      int64 // unfinished last lines of closed segments
+	Skipped   [parser.NumReasons]int64
+	Malformed [parser.NumReasons]int64
+}
+
+// Add adds b to t.
+func (t *Tally) Add(b *Tally) {
+	t.Read += b.Read
+	t.Human += b.Human
+	t.Bot += b.Bot
+	t.Dedup += b.Dedup
+	t.Before += b.Before
+	t.Torn += b.Torn
+	for i := range b.Skipped {
+		t.Skipped[i] += b.Skipped[i]
+		t.Malformed[i] += b.Malformed[i]
+	}
+}
+
+// Outcomes is the right side of the equation.
+func (t *Tally) Outcomes() int64 {
+	n := t.Human + t.Bot + t.Dedup + t.Before + t.Torn
+	for i := range t.Skipped {
+		n += t.Skipped[i] + t.Malformed[i]
+	}
+	return n
+}
+
+// IngestStats is what an Ingester did since its start.
+type IngestStats struct {
+	Books        Tally
+	Reread       int64 // lines that were read again after a rewind
+	Commits      int64 // parts that were applied
+	Duplicates   int64 // parts that had been applied before: a reply was lost
+	Gaps         int64 // parts refused because Redis or another daemon stood elsewhere
+	Rewinds      int64
+	Rebuilds     int64 // sites rebuilt because their keys were gone or damaged
+	Retries      int64 // commits sent again after a passing error
+	Folds        int64
+	Parked       int64 // sites that wait for an operator
+	Missing      int64 // segments that vanished before they were read: gaps in the log
+	MissingBytes int64
+	Redis        bool // the last exchange with Redis went well
+}
+
+// meter guards the IngestStats that the loop writes and others read.
+type meter struct {
+	mu sync.Mutex
+	s  IngestStats
+}
+
+func (m *meter) update(f func(*IngestStats)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f(&m.s)
+}
+
+func (m *meter) snapshot() IngestStats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.s
+}
