@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -221,6 +222,9 @@ func (c Conf) checkTrusted() error {
 		if t != "unix:" && (errAddr != nil || strings.Contains(t, "%")) && errNet != nil {
 			errs = append(errs, fmt.Errorf("--trusted-proxies: %q is not an address, a network such as 10.0.0.0/8, or unix:", t))
 		}
+	}
+	if strings.Contains(c.Listen, "unix:") && !slices.Contains(c.TrustedProxies, "unix:") {
+		errs = append(errs, errors.New("--listen: a unix socket has no client address; name the proxy in front of it with --trusted-proxies unix:"))
 	}
 	return errors.Join(errs...)
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,7 +15,7 @@ import (
 // readPID reads nginx's process id.
 func readPID(file string) (int, error) {
 	if file == "" {
-		return 0, fmt.Errorf("%w: set NGINX_PID to nginx's pid file (Debian: /run/nginx.pid), or let logrotate rotate the log with the snippet in deploy/", ErrNoPID)
+		return 0, fmt.Errorf("%w: set NGINX_PID to nginx's pid file (Debian: /run/nginx.pid), or let logrotate rotate the log with the rule in deploy/logrotate", ErrNoPID)
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,22 +37,35 @@ func firstBytes(text []byte) []byte { return text[:min(len(text), 32)] }
 // a program that does not expect it, and a pid is soon somebody else's: so a
 // process that is seen not to be nginx gets no signal.
 func probe(pid int, file string) error {
-	switch err := syscall.Kill(pid, 0); {
-	case errors.Is(err, syscall.ESRCH):
-		return fmt.Errorf("%w: no process %d runs, which %s names: the file is stale or nginx has just stopped", ErrNoPID, pid, file)
-	case errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("%w: this user may not signal nginx (process %d): run the daemon as the user that started nginx, or let logrotate rotate the log with the snippet in deploy/ and leave ROTATE_CRON empty: %w", ErrNoPID, pid, err)
-	case err != nil:
-		return fmt.Errorf("%w: signal process %d: %w", ErrNoPID, pid, err)
+	if err := unreachable(syscall.Kill(pid, 0), pid, file); err != nil {
+		return err
 	}
 	name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
 	if err != nil {
 		return nil // no /proc here, or the process is just gone: the signal will tell
 	}
-	if comm := strings.TrimSpace(string(name)); !strings.Contains(comm, "nginx") && !strings.Contains(comm, "openresty") && !strings.Contains(comm, "angie") {
+	if comm := strings.TrimSpace(string(name)); !isNginx(comm) {
 		return fmt.Errorf("%w: process %d, which %s names, is %q and not nginx: the file is stale", ErrNoPID, pid, file, comm)
 	}
 	return nil
+}
+
+// isNginx knows nginx and its forks by the name of the process.
+func isNginx(comm string) bool {
+	return slices.Contains([]string{"nginx", "nginx-debug", "openresty", "angie", "freenginx"}, comm)
+}
+
+// unreachable says what the refusal of a signal means.
+func unreachable(err error, pid int, file string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ESRCH):
+		return fmt.Errorf("%w: no process %d runs, which %s names: the file is stale or nginx has just stopped", ErrNoPID, pid, file)
+	case errors.Is(err, syscall.EPERM):
+		return fmt.Errorf("%w: this user may not signal nginx (process %d): run the daemon as the user that started nginx, or let logrotate rotate the log with the rule in deploy/logrotate and leave ROTATE_CRON empty: %w", ErrNoPID, pid, err)
+	}
+	return fmt.Errorf("%w: signal process %d: %w", ErrNoPID, pid, err)
 }
 
 // signalReopen asks nginx to open its logs anew.
