@@ -170,7 +170,8 @@ var (
 	hostName = regexp.MustCompile(`\A[0-9A-Za-z_]([0-9A-Za-z._-]*[0-9A-Za-z_])?\z`)
 	// A name of server_name may have a star as its first or last label.
 	serverName = regexp.MustCompile(`\A(\*?\.)?[0-9A-Za-z_]([0-9A-Za-z._-]*[0-9A-Za-z_])?(\.\*)?\z`)
-	userName   = regexp.MustCompile(`\A[a-z_][0-9A-Za-z._-]*\z`)
+	// USER or USER:GROUP.
+	userName = regexp.MustCompile(`\A[a-z_][0-9A-Za-z._-]*(:[a-z_][0-9A-Za-z._-]*)?\z`)
 )
 
 func checkNames(list string) error {
@@ -245,7 +246,7 @@ func (c Conf) checkLimit() error {
 
 func checkUser(name string) error {
 	if name != "" && !userName.MatchString(name) {
-		return fmt.Errorf("--user: %q is not a user's name", name)
+		return fmt.Errorf("--user: %q is not USER or USER:GROUP", name)
 	}
 	return nil
 }

@@ -64,8 +64,8 @@ type Conf struct {
 	// Prefix is the folder of pid file, error log and temporary files of a
 	// standalone nginx; it must exist. Default: the log's folder (--prefix).
 	Prefix string
-	// User runs the workers of a standalone nginx that root starts. Default:
-	// whoever can reopen the log; see workerUser (--user).
+	// User (USER or USER:GROUP) runs the workers of a standalone nginx that
+	// root starts. Default: whoever can reopen the log; see workerUser (--user).
 	User string
 	// Cert and Key are PEM files that turn TLS on (--cert, --key).
 	Cert, Key string
@@ -127,6 +127,7 @@ type page struct {
 	PIDFile     string
 	ErrorLog    string
 	TempDir     string
+	Workers     string // as user takes it
 	Limited     bool
 	AdminPaths  []string
 }
@@ -141,6 +142,7 @@ func (c Conf) page() page {
 		PIDFile:    c.PIDFile(),
 		ErrorLog:   c.ErrorLog(),
 		TempDir:    c.tempDir(),
+		Workers:    strings.Replace(c.User, ":", " ", 1),
 		Limited:    c.Rate > 0,
 		AdminPaths: []string{"^~ /admin", "^~ /api/admin", "^~ /api/restore", "= /metrics"},
 	}

@@ -49,6 +49,7 @@ func TestWriteChoices(t *testing.T) {
 	f(Conf{Log: "/l", Standalone: true}, "listen 8080;", "worker_processes auto;", `pid "/nginx.pid";`)
 	f(Conf{Log: "/l", Standalone: true, Prefix: "/run/x"}, `pid "/run/x/nginx.pid";`, `error_log "/run/x/nginx-error.log" warn;`)
 	f(Conf{Log: "/l", Standalone: true, User: "www-data"}, "user www-data;")
+	f(Conf{Log: "/l", Standalone: true, User: "www-data:adm"}, "user www-data adm;")
 	f(Conf{Log: "/l", Listen: "80,[::]:80"}, "listen 80;", "listen [::]:80;")
 	f(Conf{Log: "/l", Listen: "443", Cert: "/c.pem", Key: "/k.pem"}, "listen 443 ssl;", `ssl_certificate_key "/k.pem";`)
 	f(Conf{Log: "/l", ServerName: "a.example, *.b.example"}, "server_name a.example *.b.example;")

@@ -40,7 +40,13 @@ func workerUser(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--log: %s belongs to user %d, who has no name; name the workers' user with --user: %w", dir, stat.Uid, err)
 	}
-	return owner.Username, nil
+	// nginx takes a group of the user's own name if none is given, and does not
+	// start where there is none (nobody's group is nogroup on Debian).
+	group, err := user.LookupGroupId(owner.Gid)
+	if err != nil {
+		return "", fmt.Errorf("--log: %s belongs to %s, whose group %s has no name; name the workers' user with --user USER:GROUP: %w", dir, owner.Username, owner.Gid, err)
+	}
+	return owner.Username + ":" + group.Name, nil
 }
 
 // openToOthers tells whether everyone may enter dir and all folders above it.
