@@ -13,7 +13,7 @@ import (
 const keepDeleted = 256
 
 // merge brings the segments in line with the files that a scan found. Unless
-// whole, nothing is concluded from what was not found.
+// whole, only the live name is known to have been looked for.
 func (t *Tailer) merge(files []segmentFile, whole bool) {
 	t.findRewritten(files)
 	groups := make(map[string][]segmentFile, len(files))
@@ -27,8 +27,8 @@ func (t *Tailer) merge(files []segmentFile, whole bool) {
 			slices.SortFunc(copies, t.prefer)
 			t.seen(s, copies)
 			delete(groups, s.id)
-		} else if whole {
-			t.unseen(s)
+		} else {
+			t.unseen(s, whole)
 		}
 		t.publish(s)
 	}
@@ -74,6 +74,9 @@ func (t *Tailer) seen(s *segment, copies []segmentFile) {
 	i := slices.IndexFunc(copies, func(f segmentFile) bool { return os.SameFile(f.fi, s.fi) })
 	s.linked = i >= 0
 	if s.linked {
+		if !unchanged(copies[i].fi, s.fi) {
+			s.retryAt = time.Time{} // a compressor that was not done yet
+		}
 		s.name, s.fi = copies[i].name, copies[i].fi
 	}
 	if s.name != t.opt.Path {
@@ -89,12 +92,14 @@ func (t *Tailer) seen(s *segment, copies []segmentFile) {
 	}
 }
 
-// unseen notes that no file holds the segment any more; one that is open is
-// read to its end all the same.
-func (t *Tailer) unseen(s *segment) {
-	s.live, s.linked = false, false
+// unseen notes that no file holds the segment any more (as far as the folder
+// could be listed); one that is open is read to its end all the same.
+func (t *Tailer) unseen(s *segment, whole bool) {
+	s.live = false
 	t.giveUpFollowing(s)
-	s.deleted = s.src == nil
+	if whole {
+		s.linked, s.deleted = false, s.src == nil
+	}
 }
 
 // moveOn changes to another file of the same content once the present one is

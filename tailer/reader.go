@@ -45,17 +45,18 @@ func (r *reader) step(buf []byte, maxLine int) (piece, bool, error) {
 		return r.skipLine(buf)
 	}
 	n, err := r.read(buf, r.off)
-	if err != nil {
-		return piece{}, false, err
-	}
 	cut, long := cutLines(buf[:n], maxLine)
 	if cut == 0 {
+		if err != nil && !long {
+			return piece{}, false, err
+		}
 		r.over, r.seen = long, r.off
 		if !long {
 			r.seen = r.off + int64(n)
 		}
 		return piece{}, false, nil
 	}
+	// What was read is good; an error will come again with the next step.
 	p := piece{kind: Lines, start: r.off, end: r.off + int64(cut), n: cut}
 	r.off, r.seen = p.end, p.end
 	if !long {
@@ -68,21 +69,18 @@ func (r *reader) step(buf []byte, maxLine int) (piece, bool, error) {
 func (r *reader) read(p []byte, off int64) (int, error) {
 	n, err := r.src.ReadAt(p, off)
 	r.ended = errors.Is(err, io.EOF)
-	if r.ended || n > 0 {
-		return n, nil // what was read is good; an error will come again
+	if r.ended {
+		err = nil
 	}
-	return 0, err
+	return n, err
 }
 
 func (r *reader) skipLine(buf []byte) (piece, bool, error) {
 	n, err := r.read(buf, r.seen)
-	if err != nil {
-		return piece{}, false, err
-	}
 	i := bytes.IndexByte(buf[:n], '\n')
 	if i < 0 {
 		r.seen += int64(n)
-		return piece{}, false, nil
+		return piece{}, false, err
 	}
 	p := piece{kind: Oversize, start: r.off, end: r.seen + int64(i) + 1}
 	r.off, r.seen, r.over, r.ended = p.end, p.end, false, false

@@ -88,9 +88,6 @@ func (g *gzipSource) ReadAt(p []byte, off int64) (int, error) {
 	}
 	n, err := g.fill(p, n)
 	g.last, g.lastPos = append(g.last[:0], p[:n]...), off
-	if n > 0 && !errors.Is(err, io.EOF) {
-		return n, nil // an error will be met again by the next call
-	}
 	return n, err
 }
 

@@ -1,0 +1,119 @@
+package tailer
+
+import (
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestLineLengths(t *testing.T) {
+	const maxLine = 100
+	line := func(n int) string { return strings.Repeat("x", n) + "\n" }
+	for _, blockSize := range []int{1, 101, 128, 4096} {
+		path := logPath(t)
+		content := "a 0\n" + line(99) + line(100) + line(101) + line(5) + line(1000) + line(250) + line(100) + "\n"
+		write(t, path+".1", content+strings.Repeat("y", 300))
+		write(t, path, "b 0\n")
+		opt := testOptions(path)
+		opt.MaxLine, opt.BlockSize = maxLine, blockSize
+		r := read(t, opt)
+		r.until("closed", func() bool { return r.closed["a"] == 1 })
+		if r.oversize["a"] != 3 || r.handed["a"] != 6 {
+			t.Errorf("block size %d: %d oversize, %d lines", blockSize, r.oversize["a"], r.handed["a"])
+		}
+		if r.torn["a"] != strings.Repeat("y", maxLine) {
+			t.Errorf("block size %d: torn %q", blockSize, r.torn["a"])
+		}
+	}
+}
+
+// 64 MB without a newline are one oversize line and no memory.
+func TestEndlessLine(t *testing.T) {
+	path := logPath(t)
+	w := create(t, path)
+	put(t, w, "a 0\n")
+	r := read(t, testOptions(path))
+	r.until("read", r.has("a", "a 0\n"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	chunk := make([]byte, 1<<20)
+	for range 64 {
+		_, err := w.Write(chunk)
+		must(t, err)
+		r.during(5 * time.Millisecond)
+	}
+	r.during(50 * time.Millisecond)
+	if r.oversize["a"] != 0 {
+		t.Error("handed out before its end")
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	if total := after.TotalAlloc - before.TotalAlloc; total > 32<<20 {
+		t.Errorf("%d bytes were allocated", total)
+	}
+	r.Tailer.opt.Logger.Info("end of the line")
+	put(t, w, "\na 1\n")
+	r.until("one oversize line", func() bool { return r.oversize["a"] == 1 })
+	r.until("and the next", func() bool { return r.handed["a"] == 2 })
+	put(t, w, "a 2\n")
+	r.until("and on", func() bool { return r.handed["a"] == 3 })
+}
+
+func TestEndlessLineIsTornAtTheEnd(t *testing.T) {
+	path := logPath(t)
+	write(t, path+".1", "a 0\n"+strings.Repeat("z", 1<<20))
+	write(t, path, "b 0\n")
+	r := read(t, testOptions(path))
+	r.until("closed", func() bool { return r.closed["a"] == 1 })
+	if len(r.torn["a"]) != DefaultMaxLine || r.oversize["a"] != 0 {
+		t.Errorf("torn %d bytes, oversize %d", len(r.torn["a"]), r.oversize["a"])
+	}
+	if n := len(r.image["a"]); n != 4+1<<20 {
+		t.Errorf("%d bytes accounted for", n)
+	}
+}
+
+// A first line without an end is a segment all the same, and the same one
+// whenever it is looked at.
+func TestEndlessFirstLine(t *testing.T) {
+	path := logPath(t)
+	w := create(t, path)
+	put(t, w, "a "+strings.Repeat("q", identifyWithin-3))
+	r := read(t, testOptions(path))
+	r.during(40 * time.Millisecond)
+	if len(r.Segments()) != 0 {
+		t.Fatal("identified before 64 KiB")
+	}
+	put(t, w, strings.Repeat("q", 2<<20))
+	r.until("found", func() bool {
+		r.during(10 * time.Millisecond)
+		return len(r.Segments()) == 1
+	})
+	put(t, w, "\nnext\n")
+	r.until("read", func() bool { return r.oversize["a"] == 1 && r.handed["a"] == 1 })
+	must(t, os.Rename(path, path+".1"))
+	write(t, path, "b 0\n")
+	r.until("closed", func() bool { return r.closed["a"] == 1 })
+	if len(r.Segments()) != 2 {
+		t.Errorf("segments %+v", r.Segments())
+	}
+}
+
+func TestBinaryContent(t *testing.T) {
+	path := logPath(t)
+	junk := make([]byte, 4096)
+	w := create(t, path)
+	put(t, w, "a 0\n"+string(junk)+"\n\xef\xbb\xbf\x00\xff\xfe\n")
+	want := "a 0\n" + string(junk) + "\n\xef\xbb\xbf\x00\xff\xfe\n"
+	r := read(t, testOptions(path))
+	r.until("read", r.has("a", want))
+	r.during(50 * time.Millisecond)
+	put(t, w, string(junk)+"\n")
+	r.until("followed", r.has("a", want+string(junk)+"\n"))
+	r.once()
+}
