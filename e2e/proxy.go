@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"errors"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +30,7 @@ type Proxy struct {
 	lostDone int           // replies lost so far
 	changed  chan struct{} // closed at every change of the above
 	pairs    map[*pair]struct{}
+	faults   []error // of the proxy itself
 }
 
 // pair is one connection through the proxy.
@@ -36,22 +40,24 @@ type pair struct {
 	gone           chan struct{}
 }
 
-func (p *pair) close() {
+// close breaks both connections. They are reset rather than ended: the peers
+// must not take it for a clean close.
+func (p *pair) close() (err error) {
 	p.once.Do(func() {
 		close(p.gone)
-		// Reset rather than end: the peer must not take it for a clean close.
-		for _, c := range []net.Conn{p.client, p.server} {
-			if tcp, ok := c.(*net.TCPConn); ok {
-				ignoreClosed(tcp.SetLinger(0))
-			}
-			ignoreClosed(c.Close())
-		}
+		err = errors.Join(reset(p.client), reset(p.server))
 	})
+	return err
 }
 
-// ignoreClosed takes the error of closing what the peer may have closed just
-// before; either way it is closed.
-func ignoreClosed(error) {}
+func reset(c net.Conn) error {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			return errors.Join(err, c.Close())
+		}
+	}
+	return c.Close()
+}
 
 // StartProxy forwards to target (host:port) until the end of the test.
 func StartProxy(t testing.TB, target string) *Proxy {
@@ -78,7 +84,17 @@ func (p *Proxy) stop() error {
 	p.change(func() { p.closed = true })
 	p.Drop()
 	p.work.Wait()
-	return err
+	return errors.Join(append(p.faults, err)...)
+}
+
+// note keeps an error of the proxy's own for the end of the test.
+func (p *Proxy) note(err error) {
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, err)
 }
 
 // change applies f and wakes up whoever waits for a change.
@@ -93,9 +109,10 @@ func (p *Proxy) change(f func()) {
 // Drop breaks all connections; new ones are accepted.
 func (p *Proxy) Drop() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for pr := range p.pairs {
-		pr.close()
+	pairs := slices.Collect(maps.Keys(p.pairs))
+	p.mu.Unlock()
+	for _, pr := range pairs {
+		p.note(pr.close())
 	}
 }
 
@@ -138,12 +155,12 @@ func (p *Proxy) accept() {
 func (p *Proxy) serve(client net.Conn) {
 	server, err := net.DialTimeout("tcp", p.target, 5*time.Second)
 	if err != nil {
-		ignoreClosed(client.Close()) // the server is down, and so are we
+		p.note(reset(client)) // the server is down, and so are we
 		return
 	}
 	pr := &pair{client: client, server: server, gone: make(chan struct{})}
 	if !p.enter(pr) {
-		pr.close()
+		p.note(pr.close())
 		return
 	}
 	defer p.leave(pr)
@@ -171,7 +188,7 @@ func (p *Proxy) leave(pr *pair) {
 
 // copy passes bytes on until one side ends; then both do.
 func (p *Proxy) copy(pr *pair, to io.Writer, from io.Reader, replies bool) {
-	defer pr.close()
+	defer func() { p.note(pr.close()) }()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
