@@ -60,11 +60,12 @@ func (p *Parser) beaconQuery(uri []byte) ([]byte, bool) {
 // speculative says whether Sec-Purpose tells of a page that nobody looks at
 // yet: "prefetch", "prefetch;prerender".
 func speculative(purpose []byte) bool {
-	if len(purpose) == 0 {
-		return false
+	for i := range purpose {
+		if hasPrefixFold(purpose[i:], "prefetch") || hasPrefixFold(purpose[i:], "prerender") {
+			return true
+		}
 	}
-	lower := bytes.ToLower(purpose)
-	return bytes.Contains(lower, []byte("prefetch")) || bytes.Contains(lower, []byte("prerender"))
+	return false
 }
 
 // place tells site and raw page from the parameters and the Referer, which must
@@ -73,11 +74,11 @@ func (p *Parser) place(ref, rawSite, rawPage []byte) (name string, page []byte, 
 	host, rest, hasHost := refererParts(ref)
 	var from site
 	if hasHost {
-		from = p.siteOf(host)
+		from = p.recentSite(host, fromReferer)
 	}
 	s := from
 	if len(rawSite) > 0 {
-		s = p.siteOf(rawSite)
+		s = p.recentSite(rawSite, fromParam)
 	}
 	if !s.counts {
 		return "", nil, SkipSite
@@ -156,6 +157,9 @@ func (p *Parser) tokens(h *Hit, q *params) {
 // token keeps the printable characters of b, without spaces, up to maxToken
 // bytes.
 func (p *Parser) token(b []byte) []byte {
+	if isPlainToken(b) {
+		return b
+	}
 	from := len(p.buf)
 	for len(b) > 0 {
 		r, size := utf8.DecodeRune(b)
@@ -169,6 +173,19 @@ func (p *Parser) token(b []byte) []byte {
 		b = b[size:]
 	}
 	return p.buf[from:len(p.buf):len(p.buf)]
+}
+
+// isPlainToken says that token would keep b as it is, for ASCII.
+func isPlainToken(b []byte) bool {
+	if len(b) > maxToken {
+		return false
+	}
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7F {
+			return false
+		}
+	}
+	return true
 }
 
 // levels makes the hit an event if it has a category.

@@ -89,7 +89,11 @@ type Parser struct {
 	bots   *botMatcher
 	agents cache[agent]
 	sites  cache[site]
-	days   days
+	recent [2]struct { // the last site parameter and the last Referer's host
+		host []byte
+		site site
+	}
+	days days
 
 	buf     []byte // decoded texts of the current line
 	pageBuf []byte
@@ -237,7 +241,7 @@ func newPageList(list []string) pageList {
 }
 
 func (l *pageList) has(page []byte) bool {
-	if l.exact[string(page)] {
+	if len(l.exact) > 0 && l.exact[string(page)] {
 		return true
 	}
 	for _, prefix := range l.prefixes {

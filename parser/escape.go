@@ -1,6 +1,9 @@
 package parser
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // hexDigits holds the value of a hex digit, -1 for other bytes.
 var hexDigits = func() (t [256]int8) {
@@ -71,18 +74,20 @@ func appendPercent(dst, src []byte) []byte {
 // appendForm undoes the encoding of a query value: "+" is a space, the rest is
 // percent-encoded.
 func appendForm(dst, src []byte) []byte {
+	n := len(dst)
+	dst = slices.Grow(dst, len(src))[:n+len(src)]
 	for i := 0; i < len(src); i++ {
 		c := src[i]
-		switch c {
-		case '+':
-			c = ' '
-		case '%':
-			if d, ok := unhex2(src[i+1:]); ok {
-				c = d
+		if c == '%' && i+2 < len(src) {
+			if hi, lo := hexDigits[src[i+1]], hexDigits[src[i+2]]; hi|lo >= 0 {
+				c = byte(hi<<4 | lo)
 				i += 2
 			}
+		} else if c == '+' {
+			c = ' '
 		}
-		dst = append(dst, c)
+		dst[n] = c
+		n++
 	}
-	return dst
+	return dst[:n]
 }

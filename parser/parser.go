@@ -107,6 +107,21 @@ type site struct {
 	counts bool   // it is one of SITES
 }
 
+// Slots of Parser.recent: most lines name the same site as the one before.
+const (
+	fromParam = iota
+	fromReferer
+)
+
+// recentSite is siteOf with a memory of one host.
+func (p *Parser) recentSite(host []byte, slot int) site {
+	r := &p.recent[slot]
+	if r.host == nil || !bytes.Equal(r.host, host) {
+		r.host, r.site = append(r.host[:0], host...), p.siteOf(host)
+	}
+	return r.site
+}
+
 // siteOf looks a host, as somebody wrote it, up.
 func (p *Parser) siteOf(host []byte) site {
 	if s, ok := p.sites.get(host); ok {

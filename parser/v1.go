@@ -147,26 +147,25 @@ func (p *Parser) readV1(line []byte, h *Hit) Reason {
 }
 
 func (p *Parser) textsV1(l *lineV1, h *Hit) Reason {
-	texts := [...]struct {
-		to    *[]byte
-		field int
-	}{
-		{&h.RequestID, fieldID}, {&p.extra.host, fieldHost}, {&h.Method, fieldMethod}, {&h.URI, fieldURI},
-		{&h.Referer, fieldReferer}, {&h.UserAgent, fieldAgent}, {&p.extra.purpose, fieldPurpose},
-		{&p.extra.gpc, fieldGPC}, {&h.RemoteUser, fieldUser},
+	x := &p.extra
+	h.RequestID = dashless(l.field(fieldID))
+	x.host = dashless(l.field(fieldHost))
+	h.Method = dashless(l.field(fieldMethod))
+	h.URI = dashless(l.field(fieldURI))
+	h.Referer = dashless(l.field(fieldReferer))
+	h.UserAgent = dashless(l.field(fieldAgent))
+	x.purpose = dashless(l.field(fieldPurpose))
+	x.gpc = dashless(l.field(fieldGPC))
+	h.RemoteUser = dashless(l.field(fieldUser))
+	if !l.escaped {
+		return ReasonNone
 	}
-	for _, t := range texts {
-		text := l.field(t.field)
-		if len(text) == 1 && text[0] == '-' {
-			continue
+	for _, text := range [...]*[]byte{&h.RequestID, &x.host, &h.Method, &h.URI, &h.Referer,
+		&h.UserAgent, &x.purpose, &x.gpc, &h.RemoteUser} {
+		var ok bool
+		if *text, ok = p.unescape(*text); !ok {
+			return BadEscape
 		}
-		if l.escaped {
-			var ok bool
-			if text, ok = p.unescape(text); !ok {
-				return BadEscape
-			}
-		}
-		*t.to = text
 	}
 	return ReasonNone
 }

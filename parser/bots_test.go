@@ -1,0 +1,104 @@
+package parser
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestCrawlerList matches what the list's authors give as instances.
+func TestCrawlerList(t *testing.T) {
+	m, err := crawlers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	agents := gzLines(t, "testdata/crawler_agents.txt.gz")
+	if len(agents) < 2000 {
+		t.Fatalf("only %d instances", len(agents))
+	}
+	for _, agent := range agents {
+		if !m.match([]byte(agent)) {
+			t.Errorf("no bot: %s", agent)
+		}
+	}
+}
+
+// TestMatcherAgainstRegexp compares with the plain way, over agents of both
+// kinds and pieces of them.
+func TestMatcherAgainstRegexp(t *testing.T) {
+	m, err := crawlers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, pattern := range strings.Split(crawlerPatterns, "\n") {
+		if pattern != "" && pattern[0] != '#' {
+			all = append(all, "(?:"+pattern+")")
+		}
+	}
+	slow := regexp.MustCompile(strings.Join(all, "|"))
+	agents := append(realAgents(t), "curl/8", "x curl/8", "sentry/1", "a sentry/1", "asentry/1", "AdsBot-Google", "AdsBot-Google-", "Silk/1", "x Silk/1",
+		"Current x RSS Reader", "BlogTraffic/1.23 Feed-Fetcher", "BlogTraffic/1 Feed-Fetcher", "SSL Labs", "SSL Labs.", "SeMrushBot", "wget", "Wget", "WGET")
+	for i, agent := range agents {
+		piece := [...]string{agent, agent[len(agent)/3:], agent[:i%(len(agent)+1)]}[i%3]
+		if i > len(agents)-20 {
+			piece = agent
+		}
+		if got, want := m.match([]byte(piece)), slow.MatchString(piece); got != want {
+			t.Errorf("bot %t, want %t: %q", got, want, piece)
+		}
+	}
+}
+
+func TestMatcherErrors(t *testing.T) {
+	for _, pattern := range []string{"a(b", "x*", "(?i)bot", strings.Repeat("x", maxStates)} {
+		if _, err := newBotMatcher("# comment\n\n" + pattern + "\n"); err == nil {
+			t.Errorf("pattern %.20q is accepted", pattern)
+		}
+	}
+}
+
+func TestDevice(t *testing.T) {
+	f := func(agent string, want Device) {
+		t.Helper()
+		if got := deviceOf([]byte(agent)); got != want {
+			t.Errorf("%q is %s, want %s", agent, got, want)
+		}
+	}
+	f("", PC)
+	f("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36", PC)
+	f("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.0 Safari/605.1.15", PC)
+	f("Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 Chrome/130.0 Safari/537.36", PC)
+	f("Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36", Mobile)
+	f("Mozilla/5.0 (Linux; Android 13; SM-X200) AppleWebKit/537.36 Chrome/130.0 Safari/537.36", Mobile)
+	f("Mozilla/5.0 (iPad; CPU OS 6_0_1 like Mac OS X) Version/6.0 Mobile/10A523 Safari/8536.25", Mobile)
+	f("Opera/9.80 (J2ME/MIDP; Opera Mini/5.0) Presto/2.5", Mobile)
+}
+
+// TestCacheBounds floods the caches; what is in use stays right.
+func TestCacheBounds(t *testing.T) {
+	c := newCache[int](10, 8)
+	for i := range 1000 {
+		key := []byte(fmt.Sprint(i))
+		c.put(key, i)
+		if got, ok := c.get(key); !ok || got != i {
+			t.Fatalf("key %d is %d, %t", i, got, ok)
+		}
+		if v, ok := c.get([]byte("0")); ok && v != 0 {
+			t.Fatalf("key 0 is %d", v)
+		}
+		if len(c.young) > 10 || len(c.old) > 10 {
+			t.Fatalf("%d and %d keys in a cache of 10", len(c.young), len(c.old))
+		}
+	}
+	if _, ok := c.get([]byte("0")); !ok {
+		t.Error("a key in constant use is forgotten")
+	}
+	if c.put([]byte("123456789"), 1); len(c.young)+len(c.old) > 20 {
+		t.Error("a key that is too long is kept")
+	}
+	if _, ok := c.get([]byte("123456789")); ok {
+		t.Error("a key that is too long is kept")
+	}
+}

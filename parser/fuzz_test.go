@@ -1,0 +1,292 @@
+package parser
+
+import (
+	"bytes"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// slowLine is a v1 line as the plainest possible reader sees it.
+type slowLine struct {
+	reason Reason
+	fields []string
+}
+
+// slowV1 reads a v1 line with the standard library alone, for comparison.
+func slowV1(line string) slowLine {
+	if len(line) > MaxLine {
+		return slowLine{reason: BadLength}
+	}
+	line = strings.TrimSuffix(line, "\r")
+	fields := strings.Split(line, "\t")
+	bad := func(r Reason) slowLine { return slowLine{reason: r} }
+	switch {
+	case line == "":
+		return bad(BadEmpty)
+	case strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r > '~' }):
+		return bad(BadBytes)
+	case fields[0] != "v1" || len(fields) == 1:
+		return bad(BadVersion)
+	case len(fields) > 16:
+		return bad(BadFields)
+	case fields[len(fields)-1] != "end":
+		return bad(BadEnd)
+	case len(fields) < 16:
+		return bad(BadFields)
+	}
+	sec, ms, dot := strings.Cut(fields[1], ".")
+	n, err := strconv.ParseUint(sec+ms, 10, 64)
+	if err != nil || !dot || len(ms) != 3 || sec == "" || n < minTime || n >= maxTime {
+		return bad(BadTime)
+	}
+	addr, err := netip.ParseAddr(fields[3])
+	if err != nil || addr.Zone() != "" || strings.Contains(fields[3], "%") {
+		return bad(BadAddr)
+	}
+	fields[3] = addr.Unmap().String()
+	if !isDigits(fields[6]) || len(fields[6]) != 3 || !isSeconds(fields[13]) || fields[14] != "-" && !isDigits(fields[14]) {
+		return bad(BadFields)
+	}
+	for _, i := range []int{2, 4, 5, 7, 8, 9, 10, 11, 12} {
+		text, ok := slowUnescape(fields[i])
+		if !ok {
+			return bad(BadEscape)
+		}
+		if fields[i] = text; text == "-" {
+			fields[i] = ""
+		}
+	}
+	return slowLine{fields: fields}
+}
+
+func isDigits(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 64)
+	return err == nil && len(s) <= 18
+}
+
+func isSeconds(s string) bool {
+	whole, frac, dot := strings.Cut(s, ".")
+	return s == "-" || isDigits(whole) && (!dot || isDigits(frac))
+}
+
+func slowUnescape(s string) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			b.WriteByte(s[i])
+			continue
+		}
+		if i+4 > len(s) || s[i+1] != 'x' {
+			return "", false
+		}
+		n, err := strconv.ParseUint(s[i+2:i+4], 16, 8)
+		if err != nil {
+			return "", false
+		}
+		b.WriteByte(byte(n))
+		i += 3
+	}
+	return b.String(), true
+}
+
+// FuzzParseV1 compares the fast reader with the slow one.
+func FuzzParseV1(f *testing.F) {
+	for _, s := range goldenLines(f, FormatV1) {
+		if line := unquoteLine(f, s); len(line) < 1000 {
+			f.Add(line)
+		}
+	}
+	p, err := New(goldenConfig(FormatV1))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		var h Hit
+		keep := bytes.Clone(line)
+		p.Parse(line, &h)
+		if !bytes.Equal(line, keep) {
+			t.Fatal("the line was written to")
+		}
+		slow := slowV1(string(line))
+		if n := outcomes(&h); n != 1 {
+			t.Fatalf("%d outcomes: %s", n, describe(&h))
+		}
+		if (h.Kind == Malformed) != (slow.reason != ReasonNone) || slow.reason != ReasonNone && h.Reason != slow.reason {
+			t.Fatalf("%s, want %v", describe(&h), slow.reason)
+		}
+		if h.Kind == Malformed {
+			return
+		}
+		got := []string{string(h.RequestID), h.Addr.String(), string(p.Host()), string(h.Method), string(h.URI), string(h.Referer), string(h.UserAgent), string(h.RemoteUser)}
+		want := []string{slow.fields[2], slow.fields[3], slow.fields[4], slow.fields[5], slow.fields[7], slow.fields[8], slow.fields[9], slow.fields[12]}
+		for i := range got {
+			// A "-" that was escaped is a text, not a mark.
+			if got[i] != want[i] && !(got[i] == "-" && want[i] == "") {
+				t.Fatalf("text %d is %q, want %q", i, got[i], want[i])
+			}
+		}
+		checkHit(t, &h)
+	})
+}
+
+// checkHit looks for what must hold of any hit.
+func checkHit(t *testing.T, h *Hit) {
+	t.Helper()
+	if len(h.Page) > MaxPage || len(h.ViewID) > maxToken || len(h.UID) > maxToken {
+		t.Fatalf("page of %d, id of %d, uid of %d bytes", len(h.Page), len(h.ViewID), len(h.UID))
+	}
+	if h.Site != "" {
+		if again, ok := NormalizeSite(h.Site); !ok || again != h.Site {
+			t.Fatalf("site %q is normalised to %q", h.Site, again)
+		}
+	}
+	if (h.Kind == Event) != (len(h.Category) > 0) {
+		t.Fatalf("%v with category %q", h.Kind, h.Category)
+	}
+}
+
+// FuzzParseForeign reads any bytes as the foreign formats.
+func FuzzParseForeign(f *testing.F) {
+	parsers := map[Format]*Parser{}
+	for _, format := range []Format{FormatCombined, FormatJSON} {
+		for _, s := range goldenLines(f, format) {
+			f.Add(unquoteLine(f, s))
+		}
+		p, err := New(goldenConfig(format))
+		if err != nil {
+			f.Fatal(err)
+		}
+		parsers[format] = p
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		for format, p := range parsers {
+			var h Hit
+			p.Parse(line, &h)
+			if n := outcomes(&h); n != 1 {
+				t.Fatalf("%v: %d outcomes: %s", format, n, describe(&h))
+			}
+			checkHit(t, &h)
+			p.PageOf(&h, "ddkk.com", h.URI)
+			if n := outcomes(&h); n != 1 {
+				t.Fatalf("%v, imported: %d outcomes: %s", format, n, describe(&h))
+			}
+		}
+		Detect(line)
+		if id := SegmentID(line); len(id) != 32 {
+			t.Fatalf("identity %q", id)
+		}
+	})
+}
+
+// FuzzNormalizePage checks the bounds, and that the short cut for clean pages
+// agrees with the long way.
+func FuzzNormalizePage(f *testing.F) {
+	for _, s := range []string{"", "/", "/a//b?c#d", "/%E6%96%87", "https://a/b", "/" + strings.Repeat("文", 300), "/%zz%", "%2f%2f", "/index.html", "\xff\x00"} {
+		f.Add([]byte(s), uint8(0))
+		f.Add([]byte(s), uint8(15))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, bits uint8) {
+		r := PageRules{KeepQuery: bits&1 != 0, KeepFragment: bits&2 != 0, StripIndex: bits&4 != 0, Slash: SlashRule(bits >> 3 % 3)}
+		page := r.Normalize(nil, raw)
+		if len(page) == 0 || len(page) > MaxPage {
+			t.Fatalf("page of %d bytes", len(page))
+		}
+		if r.clean(raw) && !bytes.Equal(page, raw) {
+			t.Fatalf("%q is clean but becomes %q", raw, page)
+		}
+		if got := r.Normalize([]byte("x"), raw); !bytes.Equal(got[1:], page) {
+			t.Fatalf("%q behind something is %q", page, got)
+		}
+	})
+}
+
+// FuzzNormalizeSite checks that normalising twice changes nothing and that
+// nothing gets through that would be ambiguous in a key.
+func FuzzNormalizeSite(f *testing.F) {
+	for _, s := range []string{"ddkk.com", "https://www.DDKK.com:443/x", "[::1]:80", "bücher.example.", "www.www.com", "a..b", "ſ.K", "1:2", "xn--a", "www.xn--é", "a:b://c"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		site, ok := NormalizeSite(host)
+		if !ok {
+			return
+		}
+		if again, ok := NormalizeSite(site); !ok || again != site {
+			t.Fatalf("%q -> %q -> %q", host, site, again)
+		}
+		literal := strings.HasPrefix(site, "[") && strings.HasSuffix(site, "]")
+		if len(site) == 0 || len(site) > maxSite || strings.ContainsAny(site, "{}/?#@ %\\\x00") || !literal && strings.ContainsAny(site, ":[]") {
+			t.Fatalf("%q -> %q", host, site)
+		}
+	})
+}
+
+// FuzzReferer compares with the standard library's parser wherever that one
+// reads a plain URL: no host may be taken for another.
+func FuzzReferer(f *testing.F) {
+	for _, s := range []string{"https://a.b/c", "http://u@a.b:1?x", `https:\\a.b`, "https://a.b@c.d", "null", "https://[::1]/"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, ref string) {
+		host, _, ok := refererParts([]byte(ref))
+		u, err := url.Parse(ref)
+		if err != nil || u.Host == "" || strings.Contains(ref, `\`) || strings.HasPrefix(u.Host, "%") || u.Scheme != "http" && u.Scheme != "https" {
+			return
+		}
+		got, ok1 := NormalizeSite(string(host))
+		want, ok2 := NormalizeSite(u.Host)
+		if ok && ok1 && ok2 && got != want {
+			t.Fatalf("%q is of %q, want %q", ref, got, want)
+		}
+	})
+}
+
+// FuzzAddr compares the address reader with the standard library's.
+func FuzzAddr(f *testing.F) {
+	for _, s := range []string{"1.2.3.4", "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::ffff:1.2.3.4", "1:2:3:4:5:6:1.2.3.4", "1::2::3", "01.2.3.4", "a:b", ":", "1:"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := parseAddr([]byte(s))
+		want, err := netip.ParseAddr(s)
+		fine := err == nil && !strings.Contains(s, "%")
+		if ok != fine || ok && got != want.Unmap() {
+			t.Fatalf("parseAddr(%q) = %v, %t, want %v, %v", s, got, ok, want, err)
+		}
+	})
+}
+
+// TestParseAllocs: once the caches are warm a v1 line costs no allocation,
+// whatever it becomes.
+func TestParseAllocs(t *testing.T) {
+	p, err := New(goldenConfig(FormatV1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h Hit
+	lines := benchLines(t, 500)
+	for _, s := range goldenLines(t, FormatV1) {
+		line := unquoteLine(t, s)
+		p.Parse(line, &h)
+		// Not cached: longer agents and hosts, and more than two days at a time.
+		if len(line) < 1000 && (h.Day == 0 || h.Day == 20251122) {
+			lines = append(lines, line)
+		}
+	}
+	var key []byte
+	var sum uint64
+	parseAll := func() {
+		for _, line := range lines {
+			p.Parse(line, &h)
+			key, _, _ = AppendEventKeys(key[:0], &h)
+			sum += PairHash(h.Visitor, h.Page) + EventHash(h.Visitor, key)
+		}
+	}
+	parseAll()
+	if n := testing.AllocsPerRun(5, parseAll); n != 0 {
+		t.Errorf("%g allocations for %d lines (sum %x)", n, len(lines), sum)
+	}
+}
