@@ -196,14 +196,18 @@ func (c *beaconConn) open(ctx context.Context) error {
 		return nil
 	}
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(c.source)}, Timeout: 5 * time.Second}
-	return poll(replyLimit, func() error {
+	err := poll(replyLimit, func() error {
 		conn, err := dialer.DialContext(ctx, "tcp", c.addr)
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() != nil {
+			return nil // the test is over
+		}
+		if err != nil {
 			return err
 		}
 		c.conn, c.reader = conn, bufio.NewReader(conn)
-		return ctx.Err()
+		return nil
 	})
+	return errors.Join(err, ctx.Err())
 }
 
 func (c *beaconConn) close() error {

@@ -73,7 +73,7 @@ func wantExists(t *testing.T, c *redis.Client, key string, want int64) {
 	}
 }
 
-func TestHarnessMariaDBComesBack(t *testing.T) {
+func TestMariaDBComesBack(t *testing.T) {
 	m := StartMariaDB(t)
 	dsn := m.Create("stats")
 	if !strings.Contains(dsn, "/stats?") {

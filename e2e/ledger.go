@@ -114,6 +114,18 @@ func (l *Ledger) PV(site string) int64 { return l.total(site, func(t *tally) int
 // UV is the sum of the days' visitors.
 func (l *Ledger) UV(site string) int64 { return l.total(site, func(t *tally) int64 { return t.uv }) }
 
+// PagePV is a page's total.
+func (l *Ledger) PagePV(site, page string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.sites[site]; s != nil {
+		if t := s.pages[page]; t != nil {
+			return t.pv
+		}
+	}
+	return 0
+}
+
 func (l *Ledger) total(site string, of func(*tally) int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
