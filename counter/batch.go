@@ -163,8 +163,9 @@ func (c *dayChange) event(key string) *eventChange {
 }
 
 // remember adds an entry to a bucket of a duplicate rule.
-func (p *part) remember(rule *recent, b *bucket, key uint64, at uint32) {
+func (p *part) remember(rule *recent, b *bucket, key uint64, at uint32, batch uint64) {
 	b.times.put(key, at)
+	b.used = batch
 	var c *seenChange
 	for _, x := range p.seen {
 		if x.bucket == b {
@@ -194,7 +195,6 @@ func (b *batch) seal() {
 		for _, s := range p.seen {
 			s.length = s.bucket.length
 			s.bucket.length += int64(len(s.data))
-			s.bucket.used = b.number
 		}
 	}
 }

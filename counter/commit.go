@@ -190,7 +190,6 @@ func (in *Ingester) encode(p *part) *call {
 	for _, b := range blobs {
 		c.arg(b)
 	}
-	in.encodeDeletes(c, p)
 	return c
 }
 
@@ -427,19 +426,4 @@ func (in *Ingester) encodeOnline(c *call, p *part) {
 	for v, at := range p.online {
 		c.arg(at, append([]byte(nil), v[:]...))
 	}
-}
-
-// encodeDeletes names buckets of the duplicate rules that are three widths
-// old: no line of this segment can ask for them any more.
-func (in *Ingester) encodeDeletes(c *call, p *part) {
-	at := len(c.args)
-	c.arg(0)
-	n := 0
-	for _, x := range p.seen {
-		if x.length == 0 { // a new bucket: one more falls off the end
-			c.key(in.keys.Seen(p.site.name, x.rule.name, x.bucket.number-3))
-			n++
-		}
-	}
-	c.args[at] = n
 }

@@ -148,7 +148,7 @@ type Ingester struct {
 	number       uint64
 	cur          cursor
 	hit          parser.Hit
-	scratch      scratch
+	eventKeys    []byte              // buffer
 	healing      map[string]struct{} // sites that are being replayed after a rebuild
 	pendingSites map[*site]struct{}  // sites with pending page changes
 	loop         schedule

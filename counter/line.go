@@ -261,11 +261,11 @@ func (in *Ingester) isDuplicate(ctx context.Context) (bool, error) {
 			return dup, err
 		}
 		b, at := s.window.place(h.Time)
-		in.cur.part.remember(s.window, b, view, at)
+		in.cur.part.remember(s.window, b, view, at, in.number)
 	}
 	if byID {
 		b, at := s.ids.place(h.Time)
-		in.cur.part.remember(s.ids, b, id, at)
+		in.cur.part.remember(s.ids, b, id, at, in.number)
 		in.open.views = append(in.open.views, viewKey(h.ViewID))
 	}
 	return false, nil

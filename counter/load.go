@@ -211,7 +211,7 @@ func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 			return err
 		}
 		for _, name := range names {
-			d.admit(k, s.name, name)
+			d.admit(k, s.name, name).seenPV = true
 		}
 		if len(names) < pieceMembers {
 			break

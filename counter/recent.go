@@ -20,7 +20,7 @@ type bucket struct {
 	number int64
 	times  times64
 	length int64  // bytes of its key, those of closed batches included
-	used   uint64 // number of the last batch that touched it
+	used   uint64 // number of the last batch that added to it or loaded it
 }
 
 // seenEntry is the packed size of an entry: hash and moment.

@@ -64,7 +64,13 @@ func (w *waiters) until(ctx context.Context, ok func() bool) error {
 // WaitCounted returns once everything of the segment up to end is counted, or
 // with ctx's error.
 func (in *Ingester) WaitCounted(ctx context.Context, segment string, end int64) error {
-	return in.wait.until(ctx, func() bool { return in.wait.floors[segment] >= end })
+	return in.wait.until(ctx, func() bool {
+		at, ok := in.wait.floors[segment]
+		if !ok {
+			at = in.resume.offset(segment)
+		}
+		return at >= end
+	})
 }
 
 // WaitView returns once a line with this view id was counted lately, or with

@@ -13,7 +13,6 @@
 --   appends   n, per key: (ttl, data)
 --   online    n, 0 or 1: (trim below, ttl, m, (score, member)...)
 --   pending   m blobs appended to a list; key only when m > 0
---   deletes   n keys
 --
 -- Returns {'ok', lost, cardinality after each check...}
 --         {'dup'}            the checkpoint already stands at the new offset
@@ -94,8 +93,6 @@ if blobs > 0 then
   local name = key()
   for _ = 1, blobs do call('RPUSH', name, arg()) end
 end
-
-for _ = 1, num() do call('UNLINK', key()) end
 
 if current == '' then
   call('HSET', KEYS[1], 'epoch', epoch, segment, to)
