@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"ddkk-stats/parser"
 )
 
 // DefaultConfigFile is read when neither --config nor CONFIG names a file and
@@ -31,11 +33,11 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 
 	DataDir       string
-	AccessLog     string // empty: the built-in beacon's log in DataDir
-	LogFormat     string // of AccessLog: v1, combined or json
-	SiteLog       string // empty: no API series
-	SiteLogFormat string
-	JSONFields    map[string]string // field of the v1 format -> name in a JSON log
+	AccessLog     string        // empty: the built-in beacon's log in DataDir
+	LogFormat     parser.Format // of AccessLog
+	SiteLog       string        // empty: no API series
+	SiteLogFormat parser.Format
+	JSONFields    map[string]string // field (parser.JSONFieldNames) -> its key in a JSON log
 	NginxPID      string
 	LogSync       bool
 
@@ -55,20 +57,19 @@ type Config struct {
 	Sites           []string          // empty: every site
 	SiteAliases     map[string]string // host -> site
 	RefererCheck    bool
-	PageQuery       []string // query parameters that stay; "*" alone: all of them
-	PageIndex       string   // keep or strip
-	PageSlash       string   // keep, strip or add
+	Page            parser.PageRules
 	MaxPagesPerSite int
 	MaxSites        int
 	Dedupe          DedupeWindows
-	PrivacyGPC      string // uv, all or off
+	PrivacyGPC      parser.GPCMode
 	Secret          Secret
 	BlockIPs        []netip.Prefix
+	SelfIPs         []netip.Prefix // the owner's own
 	BlockPaths      []string
 
 	Timezone      *time.Location
 	LogLevel      slog.Level
-	BatchSize     int // lines
+	BatchSize     int // writes to Redis
 	BatchInterval time.Duration
 
 	RotateCron, ArchiveCron, FlushCron, VerifyCron Schedule
@@ -128,6 +129,18 @@ func (c *Config) Address() string { return net.JoinHostPort(c.Listen, strconv.It
 
 // Cluster reports whether Redis is a cluster, and so whether keys carry braces.
 func (c *Config) Cluster() bool { return c.RedisCluster || len(c.RedisAddrs) > 1 }
+
+// Parser is the configuration of a parser for a log of this format. secret
+// keys the visitor hash: SECRET, or what was made once and kept.
+func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
+	return parser.Config{
+		Format: format, Location: c.Timezone, Secret: secret,
+		Sites: c.Sites, Aliases: c.SiteAliases, RefererCheck: c.RefererCheck,
+		GPC: c.PrivacyGPC, Page: c.Page,
+		Blocked: c.BlockIPs, BlockedPaths: c.BlockPaths, Self: c.SelfIPs,
+		JSONFields: c.JSONFields,
+	}
+}
 
 // LoadConfig reads the environment and the YAML file. path is the value of
 // --config; when empty, the environment's CONFIG, then ./ddkk-stats.yaml if

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"ddkk-stats/parser"
 )
 
 func parseListen(c *Config, s string) error {
@@ -169,20 +171,16 @@ func parseOrigin(s string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// siteHost normalises a site's name as the parser does: without scheme,
-// www., port and trailing dot, in lower case.
+// siteHost is the name of a site as the parser has it. A path would be dropped
+// without a word, so it is refused: sites are hosts.
 func siteHost(s string) (string, error) {
-	host := strings.ToLower(s)
-	if _, rest, ok := strings.Cut(host, "://"); ok {
-		host = rest
+	rest := s
+	if _, after, ok := strings.Cut(s, "://"); ok {
+		rest = after
 	}
-	host = strings.TrimSuffix(host, "/")
-	if name, port, err := net.SplitHostPort(host); err == nil && port != "" {
-		host = name
-	}
-	host = strings.TrimPrefix(strings.TrimSuffix(host, "."), "www.")
-	if err := checkHost(host); err != nil {
+	site, ok := parser.NormalizeSite(s)
+	if !ok || strings.ContainsAny(strings.TrimSuffix(rest, "/"), `/\?#`) {
 		return "", fmt.Errorf("%q is not a host", s)
 	}
-	return host, nil
+	return site, nil
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/robfig/cron/v3"
+
+	"ddkk-stats/parser"
 )
 
 // Short names that keep the table's lines readable.
@@ -22,12 +24,6 @@ type (
 )
 
 const hour = time.Hour
-
-// logFields are the names of the v1 format's fields, which JSON_FIELDS maps.
-var logFields = []string{
-	"msec", "request_id", "remote_addr", "host", "method", "status", "request_uri", "referer",
-	"user_agent", "sec_purpose", "sec_gpc", "remote_user", "request_time", "body_bytes_sent",
-}
 
 // text takes any value.
 func text(field func(*Config) *string) func(*Config, string) error {
@@ -200,8 +196,8 @@ func parseLogSync(c *Config, s string) error {
 func parseJSONFields(c *Config, s string) error {
 	c.JSONFields = make(map[string]string)
 	return splitPairs(s, func(field, name string) error {
-		if !slices.Contains(logFields, field) {
-			return fmt.Errorf("%q is not a field of v1 (%s)", field, strings.Join(logFields, ", "))
+		if !slices.Contains(parser.JSONFieldNames(), field) {
+			return fmt.Errorf("%q is not the name of a field", field)
 		}
 		c.JSONFields[field] = name
 		return nil
@@ -265,23 +261,59 @@ func parseWindow(s string) (dur, error) {
 	return parseDuration(s)
 }
 
-// parsePageQuery: nothing, "*" for everything, or the names.
-func parsePageQuery(c *Config, s string) error {
-	switch strings.ToLower(s) {
-	case "drop", "off", "none":
-		c.PageQuery = nil
-	case "keep", "all", "*":
-		c.PageQuery = []string{"*"}
-	default:
-		names := splitList(s)
-		for _, name := range names {
-			if strings.ContainsAny(name, "&=?# *") {
-				return fmt.Errorf("%q is not the name of a parameter", name)
-			}
+func logFormat(field func(*Config) *parser.Format) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		format, err := parser.ParseFormat(strings.ToLower(s))
+		*field(c) = format
+		return err
+	}
+}
+
+// keep takes keep or drop, and what people write instead.
+func keep(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		switch strings.ToLower(s) {
+		case "keep":
+			*field(c) = true
+			return nil
+		case "drop":
+			*field(c) = false
+			return nil
 		}
-		c.PageQuery = names
+		return toggle(field)(c, s)
+	}
+}
+
+func parsePageIndex(c *Config, s string) error {
+	switch strings.ToLower(s) {
+	case "keep":
+		c.Page.StripIndex = false
+	case "strip":
+		c.Page.StripIndex = true
+	default:
+		return errors.New("neither keep nor strip")
 	}
 	return nil
+}
+
+func parsePageSlash(c *Config, s string) error {
+	switch strings.ToLower(s) {
+	case "keep":
+		c.Page.Slash = parser.SlashKeep
+	case "strip":
+		c.Page.Slash = parser.SlashStrip
+	case "add":
+		c.Page.Slash = parser.SlashAdd
+	default:
+		return errors.New("not one of the words")
+	}
+	return nil
+}
+
+func parseGPC(c *Config, s string) error {
+	mode, err := parser.ParseGPCMode(strings.ToLower(s))
+	c.PrivacyGPC = mode
+	return err
 }
 
 func parseBlockPaths(c *Config, s string) error {

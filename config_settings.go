@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"ddkk-stats/parser"
 )
 
 // setting is one row of the table that everything about the configuration is
@@ -27,6 +29,7 @@ const (
 	allowedFormat   = "v1, combined or json"
 	allowedNets     = "addresses and networks such as 127.0.0.1, 10.0.0.0/8, ::1, separated by commas"
 	allowedPath     = "a path"
+	allowedKeep     = "drop or keep"
 )
 
 // settings is the table. Its order is the manual's.
@@ -46,15 +49,15 @@ var settings = []setting{
 		set: text(func(c *Config) *string { return &c.AccessLog })},
 	{Name: "LOG_FORMAT", Default: "v1", Allowed: allowedFormat,
 		Doc: "Format of `ACCESS_LOG`. Only v1 can tell a torn line from a whole one.",
-		set: oneOf(func(c *Config) *string { return &c.LogFormat }, "v1", "combined", "json")},
+		set: logFormat(func(c *Config) *parser.Format { return &c.LogFormat })},
 	{Name: "SITE_LOG", Allowed: allowedPath,
 		Doc: "The site's own access log, for the series of API calls. Empty: no such series.",
 		set: text(func(c *Config) *string { return &c.SiteLog })},
 	{Name: "SITE_LOG_FORMAT", Default: "v1", Allowed: allowedFormat,
 		Doc: "Format of `SITE_LOG`.",
-		set: oneOf(func(c *Config) *string { return &c.SiteLogFormat }, "v1", "combined", "json")},
-	{Name: "JSON_FIELDS", Allowed: "pairs such as msec=time,status=code, with v1's field names on the left", Pairs: true,
-		Doc: "Names that a JSON log gives to the fields, where they differ from v1's.",
+		set: logFormat(func(c *Config) *parser.Format { return &c.SiteLogFormat })},
+	{Name: "JSON_FIELDS", Allowed: "pairs such as time=ts,addr=client_ip; on the left: " + strings.Join(parser.JSONFieldNames(), ", "), Pairs: true,
+		Doc: "Keys under which a JSON log has the fields, where they are not the usual ones.",
 		set: parseJSONFields},
 	{Name: "NGINX_PID", Allowed: allowedPath + " of nginx's pid file",
 		Doc: "Whom to tell (USR1) that the log was renamed. Empty: the daemon does not rotate nginx's log.",
@@ -107,15 +110,18 @@ var settings = []setting{
 	{Name: "REFERER_CHECK", Default: "on", Allowed: allowedSwitch,
 		Doc: "A Referer, when there is one, must be of the site itself.",
 		set: toggle(func(c *Config) *bool { return &c.RefererCheck })},
-	{Name: "PAGE_QUERY", Default: "drop", Allowed: "drop, keep, or names of query parameters separated by commas",
-		Doc: "What of a page's query belongs to the page: nothing, everything, or the named parameters.",
-		set: parsePageQuery},
+	{Name: "PAGE_QUERY", Default: "drop", Allowed: allowedKeep,
+		Doc: "Whether `?...` belongs to the page.",
+		set: keep(func(c *Config) *bool { return &c.Page.KeepQuery })},
+	{Name: "PAGE_FRAGMENT", Default: "drop", Allowed: allowedKeep,
+		Doc: "Whether `#...` belongs to the page, for sites whose router lives there.",
+		set: keep(func(c *Config) *bool { return &c.Page.KeepFragment })},
 	{Name: "PAGE_INDEX", Default: "keep", Allowed: "keep or strip",
 		Doc: "`strip`: /a/index.html counts as /a/.",
-		set: oneOf(func(c *Config) *string { return &c.PageIndex }, "keep", "strip")},
+		set: parsePageIndex},
 	{Name: "PAGE_SLASH", Default: "keep", Allowed: "keep, strip or add",
 		Doc: "`strip`: /a/ counts as /a; `add`: /a counts as /a/.",
-		set: oneOf(func(c *Config) *string { return &c.PageSlash }, "keep", "strip", "add")},
+		set: parsePageSlash},
 	{Name: "MAX_PAGES_PER_SITE", Default: "100000", Allowed: "1 to 10000000",
 		Doc: "Distinct pages of a site and day; what is over counts as `__other__`.",
 		set: intBetween(func(c *Config) *int { return &c.MaxPagesPerSite }, 1, 10_000_000)},
@@ -127,13 +133,16 @@ var settings = []setting{
 		set: parseDedupe},
 	{Name: "PRIVACY_GPC", Default: "uv", Allowed: "uv, all or off",
 		Doc: "What a browser's Sec-GPC: 1 leaves out: the visitor (the view counts), the whole view, or nothing.",
-		set: oneOf(func(c *Config) *string { return &c.PrivacyGPC }, "uv", "all", "off")},
+		set: parseGPC},
 	{Name: "SECRET", Secret: true, Allowed: "any text; the same on every host",
 		Doc: "Key of the visitor hash. Empty: made once and kept in Redis and in the archive.",
 		set: secret(func(c *Config) *Secret { return &c.Secret })},
 	{Name: "BLOCK_IPS", Allowed: allowedNets,
 		Doc: "Client addresses whose lines are skipped.",
 		set: parseNets(func(c *Config) *nets { return &c.BlockIPs })},
+	{Name: "SELF_IPS", Allowed: allowedNets,
+		Doc: "The owner's own addresses; their lines are skipped, and told apart from blocked ones.",
+		set: parseNets(func(c *Config) *nets { return &c.SelfIPs })},
 	{Name: "BLOCK_PATHS", Allowed: "paths separated by commas; a * at the end matches what begins so",
 		Doc: "Pages whose lines are skipped.",
 		set: parseBlockPaths},
@@ -154,11 +163,11 @@ var settings = []setting{
 	{Name: "LOG_LEVEL", Default: "info", Allowed: "debug, info, warn or error",
 		Doc: "What the daemon writes about itself.", Reload: true,
 		set: parseLevel},
-	{Name: "BATCH_SIZE", Default: "8192", Allowed: "1 to 1000000",
-		Doc: "Lines in a batch at most. More is faster for a backlog and holds Redis longer.", Reload: true,
+	{Name: "BATCH_SIZE", Default: "3000", Allowed: "1 to 1000000",
+		Doc: "Writes to Redis in one commit at most, about. More is faster for a backlog and holds Redis longer.", Reload: true,
 		set: intBetween(func(c *Config) *int { return &c.BatchSize }, 1, 1_000_000)},
-	{Name: "BATCH_INTERVAL", Default: "5ms", Allowed: allowedDuration + ", at most 1m",
-		Doc: "How long a batch waits for more lines. Less is fresher and costs more round trips.", Reload: true,
+	{Name: "BATCH_INTERVAL", Default: "2ms", Allowed: allowedDuration + ", at most 1m",
+		Doc: "Least time between two commits at the live edge. Less is fresher and costs more round trips.", Reload: true,
 		set: parseBatchInterval},
 	{Name: "ROTATE_CRON", Default: "0 0 * * *", Allowed: allowedCron,
 		Doc: "When the log is rotated. Off, when logrotate does it.", Reload: true,

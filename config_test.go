@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ddkk-stats/parser"
 )
 
 // load reads a configuration from an environment and, when yaml is not
@@ -49,7 +51,7 @@ func TestDefaults(t *testing.T) {
 	if got := c.Address(); got != "127.0.0.1:8360" {
 		t.Errorf("Address() = %q", got)
 	}
-	if c.DataDir != "./data" || c.RedisPrefix != "ddkk" || c.LogFormat != "v1" || !c.LogSync || !c.RefererCheck {
+	if c.DataDir != "./data" || c.RedisPrefix != "ddkk" || c.LogFormat != parser.FormatV1 || !c.LogSync || !c.RefererCheck {
 		t.Errorf("unexpected defaults: %+v", c)
 	}
 	if c.UVSetTTL != 72*time.Hour || c.LogRetention != 30*24*time.Hour || c.Timezone != time.Local {
@@ -97,11 +99,17 @@ func TestGoodValues(t *testing.T) {
 	f("DEDUPE_WINDOW", "30m, ddkk.com=1d, x.org=0", func(c *Config) any {
 		return []time.Duration{c.Dedupe.For("y"), c.Dedupe.For("ddkk.com"), c.Dedupe.For("x.org")}
 	}, "[30m0s 24h0m0s 0s]")
-	f("PRIVACY_GPC", "ALL", func(c *Config) any { return c.PrivacyGPC }, "all")
+	f("SITES", "bücher.example", func(c *Config) any { return c.Sites }, "[xn--bcher-kva.example]")
+	f("PRIVACY_GPC", "ALL", func(c *Config) any { return c.PrivacyGPC == parser.GPCAll }, "true")
+	f("LOG_FORMAT", "JSON", func(c *Config) any { return c.LogFormat }, "json")
+	f("SELF_IPS", "192.0.2.7", func(c *Config) any { return c.SelfIPs }, "[192.0.2.7/32]")
+	f("PAGE_SLASH", "strip", func(c *Config) any { return c.Page.Slash == parser.SlashStrip }, "true")
+	f("PAGE_SLASH", "add", func(c *Config) any { return c.Page.Slash == parser.SlashAdd }, "true")
+	f("PAGE_INDEX", "strip", func(c *Config) any { return c.Page.StripIndex }, "true")
+	f("PAGE_FRAGMENT", "on", func(c *Config) any { return c.Page.KeepFragment }, "true")
 	f("LOG_SYNC", "off", func(c *Config) any { return c.LogSync }, "false")
 	f("LOG_RETENTION", "0", func(c *Config) any { return c.LogRetention }, "0s")
-	f("PAGE_QUERY", "keep", func(c *Config) any { return c.PageQuery }, "[*]")
-	f("PAGE_QUERY", "id,p", func(c *Config) any { return c.PageQuery }, "[id p]")
+	f("PAGE_QUERY", "keep", func(c *Config) any { return c.Page.KeepQuery }, "true")
 	f("TRUSTED_PROXIES", "10.1.2.3/8, ::ffff:192.0.2.1, fe80::/10", func(c *Config) any { return c.TrustedProxies },
 		"[10.0.0.0/8 192.0.2.1/32 fe80::/10]")
 	f("TRUSTED_PROXIES", "none", func(c *Config) any { return c.TrustedProxies }, "[]")
@@ -116,7 +124,7 @@ func TestGoodValues(t *testing.T) {
 	f("ROTATE_CRON", "off", func(c *Config) any { return c.RotateCron.On() }, "false")
 	f("ROTATE_CRON", "@every 2s", func(c *Config) any { return c.RotateCron.On() }, "true")
 	f("FLUSH_CRON", "*/5 * * * * *", func(c *Config) any { return c.FlushCron.On() }, "true")
-	f("JSON_FIELDS", "msec=time,status=code", func(c *Config) any { return c.JSONFields }, "map[msec:time status:code]")
+	f("JSON_FIELDS", "time=ts,status=code", func(c *Config) any { return c.JSONFields }, "map[status:code time:ts]")
 	f("MYSQL_DSN", "u:p@tcp(db:3306)/stats?parseTime=true", func(c *Config) any { return string(c.MySQLDSN) },
 		"u:p@tcp(db:3306)/stats?parseTime=true")
 	// An unset variable that a compose file passes on as empty is the default.
@@ -151,6 +159,7 @@ func TestBadValues(t *testing.T) {
 	f("MYSQL_DSN", "u:p@tcp(host)/")
 	f("SITES", "a/b")
 	f("SITES", "evil.com?ddkk.com")
+	f("SITES", "https://ddkk.com/blog")
 	f("SITE_ALIASES", "a.com")
 	f("SITE_ALIASES", "a.com=")
 	f("DEDUPE_WINDOW", "soon")
@@ -161,6 +170,9 @@ func TestBadValues(t *testing.T) {
 	f("IP_MODE", "some")
 	f("PAGE_SLASH", "remove")
 	f("PAGE_QUERY", "a&b")
+	f("PAGE_INDEX", "add")
+	f("LOG_FORMAT", "w3c")
+	f("PRIVACY_GPC", "yes")
 	f("TRUSTED_PROXIES", "10.0.0.0/33")
 	f("TRUSTED_PROXIES", "::ffff:0.0.0.0/90")
 	f("BLOCK_PATHS", "admin")
@@ -284,6 +296,39 @@ func TestConfigFileIsFound(t *testing.T) {
 	if _, err := LoadConfig("missing.yaml", lookupIn(nil)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that was asked for and is missing: %v", err)
 	}
+}
+
+// TestParserTakesTheConfiguration: what the table lets through, a parser is
+// made of, and it does what was asked for.
+func TestParserTakesTheConfiguration(t *testing.T) {
+	c := mustLoad(t, map[string]string{
+		"SITES": "ddkk.com", "SITE_ALIASES": "old.ddkk.com=ddkk.com", "PAGE_SLASH": "strip", "BLOCK_PATHS": "/admin/*",
+		"BLOCK_IPS": "192.0.2.66", "SELF_IPS": "192.0.2.7", "JSON_FIELDS": "time=ts", "TIMEZONE": "UTC", "PRIVACY_GPC": "all",
+	}, "")
+	p, err := parser.New(c.Parser(c.LogFormat, []byte("0123456789abcdef0123456789abcdef")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := func(ip, site, page, gpc string) string {
+		return strings.Join([]string{
+			"v1", "1700000000.000", "4f8b0000000000000000000000000001", ip, "h", "GET", "200",
+			"/event.png?site=" + site + "&page=" + page, "-", "Mozilla/5.0", "-", gpc, "-", "0.000", "43", "end",
+		}, "\t")
+	}
+	f := func(line, want string) {
+		t.Helper()
+		var h parser.Hit
+		p.Parse([]byte(line), &h)
+		if got := fmt.Sprintf("%v %s %s", h.Reason, h.Site, h.Page); !strings.HasPrefix(got, want) {
+			t.Errorf("%s became %q, want %q", line, got, want)
+		}
+	}
+	f(line("192.0.2.1", "www.old.ddkk.com", "/a/", "-"), fmt.Sprintf("%v ddkk.com /a", parser.ReasonNone))
+	f(line("192.0.2.1", "other.com", "/a", "-"), parser.SkipSite.String())
+	f(line("192.0.2.66", "ddkk.com", "/a", "-"), parser.SkipBlocked.String())
+	f(line("192.0.2.7", "ddkk.com", "/a", "-"), parser.SkipSelf.String())
+	f(line("192.0.2.1", "ddkk.com", "/admin/x", "-"), parser.SkipBlocked.String())
+	f(line("192.0.2.1", "ddkk.com", "/a", "1"), parser.SkipBlocked.String())
 }
 
 func TestDiff(t *testing.T) {
