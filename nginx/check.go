@@ -221,11 +221,11 @@ func (c Conf) checkTrusted() error {
 		_, errAddr := netip.ParseAddr(t)
 		_, errNet := netip.ParsePrefix(t)
 		if t != "unix:" && (errAddr != nil || strings.Contains(t, "%")) && errNet != nil {
-			errs = append(errs, fmt.Errorf("--trusted-proxies: %q is not an address, a network such as 10.0.0.0/8, or unix:", t))
+			errs = append(errs, fmt.Errorf("--trusted-proxies: %q is not an address, a network such as 10.0.0.0/8, or \"unix:\" for local sockets", t))
 		}
 	}
 	if strings.Contains(c.Listen, "unix:") && !slices.Contains(c.TrustedProxies, "unix:") {
-		errs = append(errs, errors.New("--listen: a unix socket has no client address; name the proxy in front of it with --trusted-proxies unix:"))
+		errs = append(errs, errors.New("--listen: a unix socket has no client address; name the proxy in front of it with \"--trusted-proxies unix:\" here"))
 	}
 	return errors.Join(errs...)
 }

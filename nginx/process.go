@@ -15,7 +15,7 @@ import (
 // readPID reads nginx's process id.
 func readPID(file string) (int, error) {
 	if file == "" {
-		return 0, fmt.Errorf("%w: set NGINX_PID to nginx's pid file (Debian: /run/nginx.pid), or let logrotate rotate the log with the rule in deploy/logrotate", ErrNoPID)
+		return 0, fmt.Errorf("%w: set NGINX_PID to nginx's pid file (Debian: /run/nginx.pid), or let logrotate rotate the log (deploy/logrotate) and set ROTATE_CRON=off", ErrNoPID)
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -63,7 +63,7 @@ func unreachable(err error, pid int, file string) error {
 	case errors.Is(err, syscall.ESRCH):
 		return fmt.Errorf("%w: no process %d runs, which %s names: the file is stale or nginx has just stopped", ErrNoPID, pid, file)
 	case errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("%w: this user may not signal nginx (process %d): run the daemon as the user that started nginx, or let logrotate rotate the log with the rule in deploy/logrotate and leave ROTATE_CRON empty: %w", ErrNoPID, pid, err)
+		return fmt.Errorf("%w: this user may not signal nginx (process %d): run the daemon as the user that started nginx, or let logrotate rotate the log with the rule in deploy/logrotate and set ROTATE_CRON=off: %w", ErrNoPID, pid, err)
 	}
 	return fmt.Errorf("%w: signal process %d: %w", ErrNoPID, pid, err)
 }
