@@ -95,34 +95,40 @@ func settle(t *testing.T, before int) {
 // until consumes until cond holds.
 func (r *reading) until(what string, cond func() bool) {
 	r.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	end := time.Now().Add(patience)
 	for !cond() {
-		b, err := r.Next(ctx)
-		if err != nil {
+		if time.Now().After(end) {
 			for _, s := range r.Segments() {
 				r.Logf("%+v (image %d)", s, len(r.image[s.ID]))
 			}
-			r.Fatalf("waiting until %s: %v", what, err)
+			r.Fatalf("waited in vain until %s", what)
 		}
-		r.take(b)
+		r.step(10 * time.Millisecond)
 	}
+}
+
+// step consumes a block, if there is one before the time is up.
+func (r *reading) step(d time.Duration) bool {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	b, err := r.Next(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.take(b)
+	return true
 }
 
 // during consumes for a while in which nothing particular is expected.
 func (r *reading) during(d time.Duration) {
 	r.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	for {
-		b, err := r.Next(ctx)
-		if errors.Is(err, context.DeadlineExceeded) {
-			return
-		}
-		if err != nil {
-			r.Fatal(err)
-		}
-		r.take(b)
+	end := time.Now().Add(d)
+	for time.Now().Before(end) {
+		r.step(time.Until(end))
 	}
 }
 

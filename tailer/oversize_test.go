@@ -56,7 +56,6 @@ func TestEndlessLine(t *testing.T) {
 	if total := after.TotalAlloc - before.TotalAlloc; total > 32<<20 {
 		t.Errorf("%d bytes were allocated", total)
 	}
-	r.Tailer.opt.Logger.Info("end of the line")
 	put(t, w, "\na 1\n")
 	r.until("one oversize line", func() bool { return r.oversize["a"] == 1 })
 	r.until("and the next", func() bool { return r.handed["a"] == 2 })
@@ -91,7 +90,6 @@ func TestEndlessFirstLine(t *testing.T) {
 	}
 	put(t, w, strings.Repeat("q", 2<<20))
 	r.until("found", func() bool {
-		r.during(10 * time.Millisecond)
 		return len(r.Segments()) == 1
 	})
 	put(t, w, "\nnext\n")

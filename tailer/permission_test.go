@@ -167,3 +167,23 @@ func TestPathBecomesAFIFO(t *testing.T) {
 		t.Error("a FIFO was accepted")
 	}
 }
+
+// A log that is open already goes on being read when its name is denied.
+func TestDeniedWhileOpen(t *testing.T) {
+	path := logPath(t)
+	w := create(t, path)
+	put(t, w, lines("a", 0, 10))
+	d := &faulty{}
+	r := read(t, testOptions(path), on(d))
+	r.until("read", r.has("a", lines("a", 0, 10)))
+	d.set(func() { d.open = syscall.EACCES })
+	for i := range 10 {
+		put(t, w, lines("a", 10+i, 1))
+		r.until("read on", r.has("a", lines("a", 0, 11+i)))
+		r.during(20 * time.Millisecond)
+	}
+	if s := r.segment("a"); !s.Live || s.Closed || s.Deleted {
+		t.Errorf("segment %+v", s)
+	}
+	r.once()
+}

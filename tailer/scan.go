@@ -191,12 +191,24 @@ func (t *Tailer) look(name string) (segmentFile, bool) {
 	}
 	if err != nil {
 		t.complain(name, "cannot read a log; trying again", "file", name, "err", err)
-		// It is there all the same: the older segment must not wait for it.
-		return f, name == t.opt.Path
+		// What is already open is known. And a live file is there all the
+		// same: the older segment must not wait for it.
+		f.id = t.heldAs(fi)
+		return f, f.id != "" || name == t.opt.Path
 	}
 	t.passed(name, "file", name)
 	t.hints[name] = hint{fi: fi, id: f.id}
 	return f, true
+}
+
+// heldAs returns the identity of the segment that is read from this very file.
+func (t *Tailer) heldAs(fi fs.FileInfo) string {
+	for _, s := range t.all {
+		if s.src != nil && os.SameFile(s.fi, fi) {
+			return s.id
+		}
+	}
+	return ""
 }
 
 // forget drops what was remembered about names that are gone.
