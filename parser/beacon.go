@@ -32,7 +32,7 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 		return SkipPrefetch
 	}
 	q := parseParams(query)
-	site, page, reason := p.place(h.Referer, p.decode(q.site), p.decode(q.page))
+	site, page, reason := p.place(h.Referer, &q)
 	if reason != ReasonNone {
 		return reason
 	}
@@ -70,15 +70,11 @@ func speculative(purpose []byte) bool {
 
 // place tells site and raw page from the parameters and the Referer, which must
 // agree. A parameter that is no host is not replaced by the Referer's.
-func (p *Parser) place(ref, rawSite, rawPage []byte) (name string, page []byte, _ Reason) {
-	host, rest, hasHost := refererParts(ref)
-	var from site
-	if hasHost {
-		from = p.recentSite(host, fromReferer)
-	}
+func (p *Parser) place(ref []byte, q *params) (name string, page []byte, _ Reason) {
+	from, rest := p.refererSite(ref)
 	s := from
-	if len(rawSite) > 0 {
-		s = p.recentSite(rawSite, fromParam)
+	if len(q.site) > 0 {
+		s = p.paramSite(q.site)
 	}
 	if !s.counts {
 		return "", nil, SkipSite
@@ -86,10 +82,10 @@ func (p *Parser) place(ref, rawSite, rawPage []byte) (name string, page []byte, 
 	if p.refCheck && len(ref) > 0 && from.name != s.name {
 		return "", nil, SkipReferer
 	}
-	if len(rawPage) == 0 {
-		rawPage = rest
+	if len(q.page) == 0 {
+		return s.name, rest, ReasonNone
 	}
-	return s.name, rawPage, ReasonNone
+	return s.name, p.decode(q.page), ReasonNone
 }
 
 func parseParams(query []byte) (q params) {
@@ -100,8 +96,11 @@ func parseParams(query []byte) (q params) {
 		} else {
 			query = nil
 		}
-		eq := bytes.IndexByte(pair, '=')
-		if eq < 0 || eq == len(pair)-1 {
+		eq := 0 // names are short: a call would cost more
+		for eq < len(pair) && pair[eq] != '=' {
+			eq++
+		}
+		if eq+1 >= len(pair) {
 			continue
 		}
 		if to := q.slot(pair[:eq]); to != nil && *to == nil {

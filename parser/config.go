@@ -89,14 +89,13 @@ type Parser struct {
 	bots   *botMatcher
 	agents cache[agent]
 	sites  cache[site]
-	recent [2]struct { // the last site parameter and the last Referer's host
-		host []byte
-		site site
-	}
-	days days
+	days   days
+
+	lastParam, lastReferer lastSite
 
 	buf     []byte // decoded texts of the current line
 	pageBuf []byte
+	message visitorMessage
 	extra   extra
 }
 

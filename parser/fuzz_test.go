@@ -110,6 +110,14 @@ func FuzzParseV1(f *testing.F) {
 		if !bytes.Equal(line, keep) {
 			t.Fatal("the line was written to")
 		}
+		fresh, err := New(goldenConfig(FormatV1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var h2 Hit
+		if fresh.Parse(line, &h2); describe(&h) != describe(&h2) {
+			t.Fatalf("with what the caches hold: %s, without: %s", describe(&h), describe(&h2))
+		}
 		slow := slowV1(string(line))
 		if n := outcomes(&h); n != 1 {
 			t.Fatalf("%d outcomes: %s", n, describe(&h))

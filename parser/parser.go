@@ -97,7 +97,7 @@ func (p *Parser) complete(h *Hit, site string, page []byte) Reason {
 		}
 		return ReasonNone
 	}
-	h.Visitor = visitor(p.extra.span.key, h.Addr, &a.digest, site)
+	h.Visitor = p.message.hash(p.extra.span.key, h.Addr, &a.digest, site)
 	return ReasonNone
 }
 
@@ -107,19 +107,43 @@ type site struct {
 	counts bool   // it is one of SITES
 }
 
-// Slots of Parser.recent: most lines name the same site as the one before.
-const (
-	fromParam = iota
-	fromReferer
-)
+// lastSite remembers what one text was found to name: most lines name the same
+// site as the one before.
+type lastSite struct {
+	text []byte
+	site site
+}
 
-// recentSite is siteOf with a memory of one host.
-func (p *Parser) recentSite(host []byte, slot int) site {
-	r := &p.recent[slot]
-	if r.host == nil || !bytes.Equal(r.host, host) {
-		r.host, r.site = append(r.host[:0], host...), p.siteOf(host)
+func (l *lastSite) keep(text []byte, s site) site {
+	l.text, l.site = append(l.text[:0], text...), s
+	return s
+}
+
+// paramSite is the site of the "site" parameter, encoded as in the query.
+func (p *Parser) paramSite(encoded []byte) site {
+	if bytes.Equal(encoded, p.lastParam.text) {
+		return p.lastParam.site
 	}
-	return r.site
+	return p.lastParam.keep(encoded, p.siteOf(p.decode(encoded)))
+}
+
+// refererSite is the site that a Referer is of, and what follows its host. The
+// text remembered is all before the first slash of the path: a Referer that
+// begins so, up to that slash, has the same host.
+func (p *Parser) refererSite(ref []byte) (site, []byte) {
+	last := p.lastReferer.text
+	if n := len(last); n > 0 && len(ref) > n && ref[n] == '/' && string(ref[:n]) == string(last) {
+		return p.lastReferer.site, ref[n:]
+	}
+	host, rest, ok := refererParts(ref)
+	if !ok {
+		return site{}, nil
+	}
+	s := p.siteOf(host)
+	if len(rest) > 0 && rest[0] == '/' {
+		p.lastReferer.keep(ref[:len(ref)-len(rest)], s)
+	}
+	return s, rest
 }
 
 // siteOf looks a host, as somebody wrote it, up.

@@ -1,8 +1,10 @@
 package parser
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"strings"
 )
 
 // Fields of a v1 line, in their order. A line, with "|" for TAB:
@@ -32,63 +34,71 @@ type lineV1 struct {
 	b       []byte
 	tabs    [NumFieldsV1]int // where field i ends, for those that a TAB ends
 	n       int              // number of TABs, counted on beyond the array
+	bad     uint64           // has one of highBits if a byte is over 0x7E or a control
 	escaped bool             // there is a backslash
 	clean   bool             // printable ASCII and TABs, nothing else
 }
 
+// A word of eight bytes is looked at in one go: these hold a byte's lowest bit,
+// its highest bit, and a space, eight times.
 const (
 	lowBits  = 0x0101010101010101
 	highBits = 0x8080808080808080
 	spaces   = ' ' * lowBits
 )
 
-// split looks at each byte of the line once, eight at a time.
+// chunkSize is how many bytes have their control characters in one word.
+const chunkSize = 64
+
+// split looks at each byte of the line once. There are hardly any branches in
+// it that depend on the bytes: those would be mispredicted at every field.
 func (l *lineV1) split(b []byte) {
-	l.b, l.n = b, 0
-	var bad, esc uint64
+	l.b, l.n, l.bad = b, 0, 0
 	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
-		bad |= (w | (w + lowBits)) & highBits // over 0x7E
-		x := w ^ ('\\' * lowBits)
-		esc |= (x - lowBits) & ^x & highBits
-		// Bytes under 0x20; a borrow may mark a neighbour too, never hide one.
-		if ctl := (w - spaces) & ^w & highBits; ctl != 0 {
-			bad |= l.controls(ctl, i)
-		}
+	for ; i+chunkSize <= len(b); i += chunkSize {
+		l.take((*[chunkSize]byte)(b[i:]), i)
 	}
 	if i < len(b) {
-		w := uint64(spaces)
-		for j, c := range b[i:] {
-			w ^= uint64(c^' ') << (8 * j)
-		}
-		bad |= (w | (w + lowBits)) & highBits
-		x := w ^ ('\\' * lowBits)
-		esc |= (x - lowBits) & ^x & highBits
-		bad |= l.controls((w-spaces) & ^w & highBits, i)
+		last := blank
+		copy(last[:], b[i:])
+		l.take(&last, i)
 	}
-	l.clean, l.escaped = bad == 0, esc != 0
+	l.clean, l.escaped = l.bad&highBits == 0, bytes.IndexByte(b, '\\') >= 0
 }
 
-// controls notes the TABs among the marked bytes of the word at i and returns
-// something else than 0 if there are other control bytes.
-func (l *lineV1) controls(marks uint64, i int) (bad uint64) {
-	for ; marks != 0; marks &= marks - 1 {
-		at := i + bits.TrailingZeros64(marks)/8
-		if at >= len(l.b) {
-			break
+// blank is a chunk of spaces.
+var blank = [chunkSize]byte([]byte(strings.Repeat(" ", chunkSize)))
+
+// take notes what the chunk at i holds. It is unrolled: in a loop, constants
+// and shifts would cost as much as the work.
+func (l *lineV1) take(chunk *[chunkSize]byte, i int) {
+	w0, w1 := binary.LittleEndian.Uint64(chunk[0:]), binary.LittleEndian.Uint64(chunk[8:])
+	w2, w3 := binary.LittleEndian.Uint64(chunk[16:]), binary.LittleEndian.Uint64(chunk[24:])
+	w4, w5 := binary.LittleEndian.Uint64(chunk[32:]), binary.LittleEndian.Uint64(chunk[40:])
+	w6, w7 := binary.LittleEndian.Uint64(chunk[48:]), binary.LittleEndian.Uint64(chunk[56:])
+	// A byte over 0x7E has its highest bit set, or gets it by adding 1.
+	l.bad |= w0 | w1 | w2 | w3 | w4 | w5 | w6 | w7 |
+		(w0 + lowBits) | (w1 + lowBits) | (w2 + lowBits) | (w3 + lowBits) |
+		(w4 + lowBits) | (w5 + lowBits) | (w6 + lowBits) | (w7 + lowBits)
+	printable := fromSpace(w0) | fromSpace(w1)<<8 | fromSpace(w2)<<16 | fromSpace(w3)<<24 |
+		fromSpace(w4)<<32 | fromSpace(w5)<<40 | fromSpace(w6)<<48 | fromSpace(w7)<<56
+	for controls := ^printable; controls != 0; controls &= controls - 1 {
+		at := bits.TrailingZeros64(controls) & (chunkSize - 1)
+		if chunk[at] != '\t' {
+			l.bad = highBits
 		}
-		switch c := l.b[at]; {
-		case c == '\t':
-			if l.n < len(l.tabs) {
-				l.tabs[l.n] = at
-			}
-			l.n++
-		case c < ' ':
-			bad = 1
+		if l.n < len(l.tabs) {
+			l.tabs[l.n] = i + at
 		}
+		l.n++
 	}
-	return bad
+}
+
+// fromSpace has bit k set if byte k of w is 0x20 or more: the highest bit of a
+// byte survives the subtraction if so, and the product gathers the eight of
+// them in its top byte.
+func fromSpace(w uint64) uint64 {
+	return ((w | highBits) - spaces) & highBits * 0x0002040810204081 >> 56
 }
 
 // field is field i, i >= 1, of a line that has all its TABs.

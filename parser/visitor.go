@@ -78,23 +78,22 @@ func visitorKey(secret []byte, day Day) sipKey {
 	return sipKeyOf(mac.Sum(nil))
 }
 
-// visitorMessage is the longest message of a visitor hash: address and user
-// agent's digest have a fixed length and the site comes last, so that no two
-// visitors share a message.
-const visitorMessage = 16 + 16 + maxSite
+// visitorMessage holds the message of a visitor hash: address and user agent's
+// digest have a fixed length and the site comes last, so that no two visitors
+// share a message.
+type visitorMessage [16 + 16 + maxSite]byte
 
-// visitor hashes who asked. An IPv6 address counts by its /64, which is what a
+// hash tells who asked. An IPv6 address counts by its /64, which is what a
 // household or a host gets.
-func visitor(key sipKey, addr netip.Addr, agent *[16]byte, site string) Visitor {
-	var msg [visitorMessage]byte
+func (m *visitorMessage) hash(key sipKey, addr netip.Addr, agent *[16]byte, site string) Visitor {
 	ip := addr.As16()
 	if addr.Is6() {
 		clear(ip[8:])
 	}
-	copy(msg[:], ip[:])
-	copy(msg[16:], agent[:])
-	n := copy(msg[32:], site)
-	return key.sip128(msg[:32+n])
+	copy(m[:], ip[:])
+	copy(m[16:], agent[:])
+	n := copy(m[32:], site)
+	return key.sip128(m[:32+n])
 }
 
 // PairHash is the 64-bit hash of (visitor, page), keyed with the visitor: what
