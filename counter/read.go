@@ -28,6 +28,10 @@ const (
 	DefaultRetryAfter = 250 * time.Millisecond
 	// MaxHotPages is the longest hot list that one read may ask for.
 	MaxHotPages = 100
+
+	// freshGrace times FreshFor is the age of a value that may be answered
+	// while another read is fetching it.
+	freshGrace = 4
 )
 
 // ErrBadQuery is wrapped by the errors of a Query that cannot be read: an
@@ -43,8 +47,9 @@ type ReaderOptions struct {
 	CacheSize int
 	// FreshFor is how long a value that was just read is answered again
 	// without asking Redis. 0: always ask. A few milliseconds spare Redis the
-	// same read hundreds of times under load and nobody can see them; reads
-	// with Query.Fresh are not affected.
+	// same read hundreds of times under load and nobody can see them. While one
+	// read fetches an expired value, others get it up to four times as old.
+	// Reads with Query.Fresh are not affected.
 	FreshFor time.Duration
 	// Timeout bounds a read; 0: DefaultReadTimeout. The client must have
 	// ContextTimeoutEnabled for it to hold against a server that hangs.
@@ -178,13 +183,23 @@ func (r *Reader) Read(ctx context.Context, q *Query, a *Answer) error {
 	a.reset()
 	now := r.opt.Now().In(r.opt.Location)
 	if r.markedStale(q.Site) {
-		r.recall(q, a, now, 0)
+		r.recall(q, a, now)
 		a.Stale = true
 		return nil
 	}
 	if r.opt.FreshFor > 0 && !q.Fresh {
-		if r.recall(q, a, now, now.Add(-r.opt.FreshFor).UnixNano()) {
+		age := now.UnixNano() - r.recall(q, a, now)
+		if age <= int64(r.opt.FreshFor) {
 			return nil
+		}
+		// Under load many reads find the value expired at once: one of them
+		// asks Redis, the others make do with it for a moment longer.
+		if age <= freshGrace*int64(r.opt.FreshFor) {
+			done := r.claim(q)
+			if done == nil {
+				return nil
+			}
+			defer done()
 		}
 		a.reset()
 	}
@@ -193,7 +208,7 @@ func (r *Reader) Read(ctx context.Context, q *Query, a *Answer) error {
 		return nil
 	}
 	a.reset()
-	r.recall(q, a, now, 0)
+	r.recall(q, a, now)
 	a.Stale = true
 	return nil
 }

@@ -1,7 +1,9 @@
 package counter
 
 import (
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ddkk-stats/parser"
@@ -30,6 +32,8 @@ type cell struct{ value, at int64 }
 // last holds what was last read of one site, page or hot list. Entries are
 // changed in place, so that what two reads learn at the same time adds up.
 type last struct {
+	claimed atomic.Bool // a read is under way; see Reader.claim
+
 	mu    sync.Mutex
 	pv    cell
 	uv    cell
@@ -124,74 +128,94 @@ func (e *last) take(fields Fields, a *Answer, at int64) {
 	}
 }
 
-// give copies the fields into a and says whether all were read at since or
-// later.
-func (e *last) give(fields Fields, a *Answer, since int64) bool {
-	fresh := true
+// give copies the fields into a and says when the oldest of them was read.
+func (e *last) give(fields Fields, a *Answer) (oldest int64) {
+	oldest = math.MaxInt64
 	for f := FieldSitePV; f <= FieldSiteOnline; f <<= 1 {
 		if fields&f != 0 {
 			c := e.cell(f)
 			*a.slot(f) = c.value
-			fresh = fresh && c.at >= since
+			oldest = min(oldest, c.at)
 		}
 	}
-	return fresh
+	return oldest
 }
 
-// recall answers q from the last known values, zero where there are none,
-// and says whether all of them were read at since (Unix nanoseconds) or later.
-func (r *Reader) recall(q *Query, a *Answer, now time.Time, since int64) bool {
-	day, fresh := parser.DayOf(now), true
+// recall answers q from the last known values, zero where there are none, and
+// says when the oldest of them was read, in Unix nanoseconds; 0: one never
+// was.
+func (r *Reader) recall(q *Query, a *Answer, now time.Time) (oldest int64) {
+	day := parser.DayOf(now)
+	oldest = math.MaxInt64
 	if want := q.Fields & ScalarFields &^ PageFields; want != 0 {
-		fresh = r.recallScalars(lastKey{kind: lastSite, site: q.Site}, want, a, day, since)
+		oldest = r.recallScalars(lastKey{kind: lastSite, site: q.Site}, want, a, day)
 	}
-	if want := q.Fields & PageFields; want != 0 && (fresh || since == 0) {
-		fresh = r.recallScalars(lastKey{kind: lastPage, site: q.Site, page: q.Page}, want, a, day, since) && fresh
+	if want := q.Fields & PageFields; want != 0 {
+		oldest = min(oldest, r.recallScalars(lastKey{kind: lastPage, site: q.Site, page: q.Page}, want, a, day))
 	}
 	for _, page := range q.Pages {
-		e, ok := r.cache.GetIfPresent(lastKey{kind: lastPage, site: q.Site, page: page})
 		var c cell
-		if ok {
+		if e, ok := r.cache.GetIfPresent(lastKey{kind: lastPage, site: q.Site, page: page}); ok {
 			e.mu.Lock()
 			c = e.pv
 			e.mu.Unlock()
 		}
 		a.Pages = append(a.Pages, c.value)
-		fresh = fresh && ok && c.at >= since
+		oldest = min(oldest, c.at)
 	}
 	for p := range NumPeriods {
 		if q.Fields&p.Field() != 0 {
-			fresh = r.recallHot(q, p, a, day, since) && fresh
+			oldest = min(oldest, r.recallHot(q, p, a, day))
 		}
 	}
-	return fresh
+	return oldest
 }
 
-func (r *Reader) recallScalars(k lastKey, want Fields, a *Answer, day parser.Day, since int64) bool {
+func (r *Reader) recallScalars(k lastKey, want Fields, a *Answer, day parser.Day) (oldest int64) {
 	e, ok := r.cache.GetIfPresent(k)
 	if !ok {
-		return false
+		return 0
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if k.kind == lastSite {
 		e.turn(day)
 	}
-	return e.give(want, a, since)
+	return e.give(want, a)
 }
 
-func (r *Reader) recallHot(q *Query, p Period, a *Answer, day parser.Day, since int64) bool {
+func (r *Reader) recallHot(q *Query, p Period, a *Answer, day parser.Day) (oldest int64) {
 	e, ok := r.cache.GetIfPresent(lastKey{kind: lastHot, period: p, site: q.Site})
 	if !ok {
-		return false
+		return 0
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.day != p.start(day) {
-		return false // last week's list is not this week's
+		return 0 // last week's list is not this week's
 	}
 	a.Hot[p] = e.hot[:min(len(e.hot), q.limit())]
-	return e.hotAt >= since && e.limit >= q.limit()
+	if e.limit < q.limit() {
+		return 0
+	}
+	return e.hotAt
+}
+
+// claim makes the caller the one who reads q anew, or is nil if somebody else
+// is at it. The one who claimed must call the function when the read is over.
+func (r *Reader) claim(q *Query) (done func()) {
+	k := lastKey{kind: lastSite, site: q.Site}
+	switch {
+	case q.Fields&PageFields != 0:
+		k.kind, k.page = lastPage, q.Page
+	case len(q.Pages) > 0:
+		k.kind, k.page = lastPage, q.Pages[0]
+	}
+	e := r.entry(k)
+	if !e.claimed.CompareAndSwap(false, true) {
+		return nil
+	}
+	return func() { e.claimed.Store(false) }
 }
 
 // start is the first day of the period that holds d; 0 for AllTime.

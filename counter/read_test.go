@@ -90,7 +90,8 @@ func readClient(t testing.TB, addr string) redis.UniversalClient {
 
 func newTestReader(t testing.TB, rdb redis.UniversalClient, clock *readClock, change func(*ReaderOptions)) *Reader {
 	t.Helper()
-	opt := ReaderOptions{Location: time.UTC, Now: clock.Now}
+	// A busy machine must not look like an outage.
+	opt := ReaderOptions{Location: time.UTC, Now: clock.Now, Timeout: 10 * time.Second}
 	if change != nil {
 		change(&opt)
 	}
@@ -363,4 +364,39 @@ func TestPeriodStart(t *testing.T) {
 	f(Week, 20261116)
 	f(Month, 20261101)
 	f(AllTime, 0)
+}
+
+// While one read is fetching an expired value the others do not pile up on
+// Redis, but only for a moment.
+func TestReadOfExpiredValueIsClaimed(t *testing.T) {
+	m, clock := miniredis.RunT(t), readMoment()
+	readSeed(t, m, clock.Now())
+	rdb := readClient(t, m.Addr())
+	n := watchTrips(t, rdb)
+	r := newTestReader(t, rdb, clock, func(o *ReaderOptions) { o.FreshFor = time.Millisecond })
+	q := Query{Site: readSite, Page: "/a", Fields: FieldSitePV | FieldPagePV}
+	read := func(trips int) {
+		t.Helper()
+		before := n.count()
+		var a Answer
+		if err := r.Read(t.Context(), &q, &a); err != nil || a.SitePV != 100 || a.PagePV != 7 || a.Stale {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		if d := n.count() - before; d != trips {
+			t.Errorf("%d round trips, want %d", d, trips)
+		}
+	}
+	read(1)
+	done := r.claim(&q)
+	if done == nil || r.claim(&q) != nil {
+		t.Fatal("the claim is not exclusive")
+	}
+	clock.Add(freshGrace * time.Millisecond)
+	read(0)
+	clock.Add(time.Millisecond)
+	read(1)
+	clock.Add(2 * time.Millisecond)
+	read(0)
+	done()
+	read(1)
 }
