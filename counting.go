@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"ddkk-stats/counter"
+)
+
+// counting is the ingester as others see it: it comes to life only when Redis
+// answers for the first time, and requests are served before that.
+type counting struct {
+	in    atomic.Pointer[counter.Ingester]
+	begun chan struct{} // closed when in is set
+	ended chan struct{} // closed when counting is over
+}
+
+func newCounting() *counting {
+	return &counting{begun: make(chan struct{}), ended: make(chan struct{})}
+}
+
+func (c *counting) begin(in *counter.Ingester) {
+	c.in.Store(in)
+	close(c.begun)
+}
+
+func (c *counting) end() { close(c.ended) }
+
+// wait returns when counting is over.
+func (c *counting) wait() { <-c.ended }
+
+// get waits for the ingester.
+func (c *counting) get(ctx context.Context) (*counter.Ingester, error) {
+	select {
+	case <-c.begun:
+		return c.in.Load(), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// resume is asked by the tailers, which read only once counting has begun.
+func (c *counting) resume(segment string) int64 {
+	if in := c.in.Load(); in != nil {
+		return in.Resume(segment)
+	}
+	return 0
+}
+
+// stats are zero before counting begins.
+func (c *counting) stats() counter.IngestStats {
+	if in := c.in.Load(); in != nil {
+		return in.Stats()
+	}
+	return counter.IngestStats{}
+}
+
+// WaitCounted implements queryapi.Waiter.
+func (c *counting) WaitCounted(ctx context.Context, segment string, end int64) error {
+	in, err := c.get(ctx)
+	if err != nil {
+		return err
+	}
+	return in.WaitCounted(ctx, segment, end)
+}
+
+// WaitView implements queryapi.Waiter.
+func (c *counting) WaitView(ctx context.Context, id string) error {
+	in, err := c.get(ctx)
+	if err != nil {
+		return err
+	}
+	return in.WaitView(ctx, id)
+}
+
+var (
+	errNotBegun = errors.New("counting has not begun: Redis does not answer yet")
+	errNoRedis  = errors.New("Redis does not answer; views wait in the log")
+	errEnded    = errors.New("counting has ended")
+)
+
+// ready tells whether the numbers are current.
+func (c *counting) ready(context.Context) error {
+	in := c.in.Load()
+	switch {
+	case in == nil:
+		return errNotBegun
+	case !in.Stats().Redis:
+		return errNoRedis
+	}
+	return c.healthy(context.Background())
+}
+
+// healthy tells whether the daemon does its work or waits for what it needs.
+func (c *counting) healthy(context.Context) error {
+	select {
+	case <-c.ended:
+		return errEnded
+	default:
+		return nil
+	}
+}

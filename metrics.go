@@ -1,0 +1,165 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"ddkk-stats/parser"
+)
+
+// metrics is what /metrics tells. Core packages know nothing of Prometheus:
+// the pipeline's figures are read when somebody asks.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics(s *server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "ddkk_http_request_duration_seconds",
+			Help:    "Time from a request's arrival to its answer.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
+		}, []string{"route", "status"}),
+	}
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "ddkk_build_info", Help: "Always 1; the label is the running version.",
+	}, []string{"version"})
+	info.WithLabelValues(buildVersion()).Set(1)
+	m.registry.MustRegister(m.requests, info, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &pipelineMetrics{s})
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func (m *metrics) observe(route string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// pipelineMetrics collects the books and the state of the logs.
+type pipelineMetrics struct{ s *server }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("ddkk_"+name, help, labels, nil)
+}
+
+var (
+	descRead       = desc("log_lines_read_total", "Lines of the log that were dealt with, each once. Equals the sum of ddkk_log_lines_total.")
+	descLines      = desc("log_lines_total", "Lines by what became of them.", "result", "reason")
+	descReread     = desc("log_lines_reread_total", "Lines that were read again after a rewind; they are in no other count.")
+	descCommits    = desc("commits_total", "Batches of one site and segment by what Redis said.", "result")
+	descRewinds    = desc("rewinds_total", "Times a segment was set back to be read again.")
+	descRebuilds   = desc("rebuilds_total", "Sites rebuilt because their keys were gone or damaged.")
+	descRetries    = desc("redis_retries_total", "Exchanges with Redis that were tried again.")
+	descFolds      = desc("folds_total", "Times pending page changes were spread over their keys.")
+	descParked     = desc("sites_parked", "Sites that wait for an operator: their keys are damaged and their log is not complete.")
+	descGaps       = desc("log_gaps_total", "Segments that were gone before they were read.")
+	descGapBytes   = desc("log_gap_bytes_total", "Bytes known to be in them, at least.")
+	descRedisUp    = desc("redis_up", "1 if the last exchange of the counter with Redis went well.")
+	descSize       = desc("segment_size_bytes", "Size of a segment's content.", "log", "segment")
+	descOffset     = desc("segment_offset_bytes", "How far a segment is handed out.", "log", "segment")
+	descLag        = desc("tail_lag_bytes", "Bytes of a log that are not read yet.", "log")
+	descLagSeconds = desc("tail_lag_seconds", "Time since the oldest segment that is not read to its end was last written; 0 when all is read.", "log")
+	descTorn       = desc("segments_torn", "Closed segments whose last line is unfinished.", "log")
+	descGrew       = desc("segments_grew_after_close", "Segments that were written to after they were closed: a worker did not reopen its log.", "log")
+	descAlarms     = desc("segments_alarm", "Segments that an operator must look at: cut, truncated or replaced.", "log")
+)
+
+// Describe implements prometheus.Collector.
+func (p *pipelineMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(p, ch) }
+
+// Collect implements prometheus.Collector.
+func (p *pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
+	p.collectCounting(ch)
+	for _, in := range p.s.inputs {
+		p.collectLog(ch, in)
+	}
+}
+
+func count(ch chan<- prometheus.Metric, d *prometheus.Desc, n int64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}
+
+func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
+	s := p.s.counting.stats()
+	b := &s.Books
+	count(ch, descRead, b.Read)
+	count(ch, descLines, b.Human, "human", "")
+	count(ch, descLines, b.Bot, "bot", "")
+	count(ch, descLines, b.Dedup, "deduplicated", "")
+	count(ch, descLines, b.Before, "before", "")
+	count(ch, descLines, b.Torn, "torn", "")
+	for r := parser.Reason(1); r < parser.NumReasons; r++ {
+		if r.Malformed() {
+			count(ch, descLines, b.Malformed[r], "malformed", r.String())
+		} else {
+			count(ch, descLines, b.Skipped[r], "skipped", r.String())
+		}
+	}
+	count(ch, descReread, s.Reread)
+	count(ch, descCommits, s.Commits, "applied")
+	count(ch, descCommits, s.Duplicates, "duplicate")
+	count(ch, descCommits, s.Gaps, "gap")
+	count(ch, descRewinds, s.Rewinds)
+	count(ch, descRebuilds, s.Rebuilds)
+	count(ch, descRetries, s.Retries)
+	count(ch, descFolds, s.Folds)
+	count(ch, descGaps, s.Missing)
+	count(ch, descGapBytes, s.MissingBytes)
+	gauge(ch, descParked, float64(s.Parked))
+	up := 0.0
+	if s.Redis {
+		up = 1
+	}
+	gauge(ch, descRedisUp, up)
+}
+
+func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logInput) {
+	var lag int64
+	var oldest time.Time
+	var torn, grew, alarms float64
+	for _, x := range in.tail.Segments() {
+		if behind := x.Size - x.Offset; behind > 0 && !x.Torn {
+			lag += behind
+			if oldest.IsZero() || x.LastWrite.Before(oldest) {
+				oldest = x.LastWrite
+			}
+		}
+		torn += one(x.Torn)
+		grew += one(x.GrewAfterClose)
+		alarms += one(x.Alarm != "")
+		if !x.Closed {
+			gauge(ch, descSize, float64(x.Size), in.path, x.ID)
+			gauge(ch, descOffset, float64(x.Offset), in.path, x.ID)
+		}
+	}
+	gauge(ch, descLag, float64(lag), in.path)
+	seconds := 0.0
+	if !oldest.IsZero() {
+		seconds = max(0, time.Since(oldest).Seconds())
+	}
+	gauge(ch, descLagSeconds, seconds, in.path)
+	gauge(ch, descTorn, torn, in.path)
+	gauge(ch, descGrew, grew, in.path)
+	gauge(ch, descAlarms, alarms, in.path)
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"ddkk-stats/beacon"
+	"ddkk-stats/counter"
+	"ddkk-stats/parser"
+	"ddkk-stats/queryapi"
+	"ddkk-stats/static"
+)
+
+// How long a stop may take, piece by piece: together less than ten seconds,
+// also when Redis hangs.
+const (
+	countingGrace = 5 * time.Second
+	cronGrace     = 2 * time.Second
+	httpGrace     = 2 * time.Second
+)
+
+func serverCommand(load func() (*Config, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   "server",
+		Short: "Count and serve: the daemon",
+		Long: `Runs the daemon: it follows the log, counts into Redis and answers the API, the
+widget and the demo page. Without settings everything is embedded and kept in
+./data. SIGTERM commits what is in hand and ends it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load()
+			if err != nil {
+				return err
+			}
+			log := newLogger(cmd.ErrOrStderr(), cfg.LogLevel)
+			s, err := newServer(cfg, log)
+			if err != nil {
+				return err
+			}
+			for _, w := range cfg.Warnings() {
+				log.Warn(w)
+			}
+			s.announce(cmd.OutOrStdout())
+			return s.run(cmd.Context())
+		},
+	}
+}
+
+// server is the daemon: what it owns, in the order in which it is opened.
+type server struct {
+	cfg *Config
+	log *slog.Logger
+
+	lock     *os.File
+	embedded *embeddedRedis // nil with a real Redis
+	ingestDB redis.UniversalClient
+	readDB   redis.UniversalClient
+	keys     counter.Keys
+	reader   *counter.Reader
+	beacon   *beacon.Log
+	inputs   []logInput
+	counting *counting
+	metrics  *metrics
+	listener net.Listener
+	http     *queryapi.Server
+}
+
+// newServer opens everything that can be wrong, so that a mistake is told at
+// the start; it starts nothing. Redis may be away: that is waited for.
+func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
+	s := &server{cfg: cfg, log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Cluster()), counting: newCounting()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err := os.MkdirAll(filepath.Dir(cfg.BeaconLog()), 0o750); err != nil {
+		return nil, fmt.Errorf("make DATA_DIR: %w", err)
+	}
+	if s.lock, err = lockFolder(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	if s.listener, err = net.Listen("tcp", cfg.Address()); err != nil {
+		return nil, fmt.Errorf("listen: %w; choose another PORT or LISTEN, or stop what uses it", err)
+	}
+	if err := s.openRedis(); err != nil {
+		return nil, err
+	}
+	if s.beacon, err = beacon.OpenLog(cfg.BeaconLog(), beacon.Options{SegmentID: parser.SegmentID, Logger: log}); err != nil {
+		return nil, err
+	}
+	if err := s.openLogs(s.counting.resume); err != nil {
+		return nil, err
+	}
+	s.metrics = newMetrics(s)
+	s.http, err = queryapi.New(s.apiConfig())
+	return s, err
+}
+
+func (s *server) openRedis() error {
+	opt := counter.ConnectOptions{Addrs: s.cfg.RedisAddrs, Cluster: s.cfg.RedisCluster,
+		Password: string(s.cfg.RedisPassword), DB: s.cfg.RedisDB}
+	if len(s.cfg.RedisAddrs) == 0 {
+		var err error
+		if s.embedded, err = startEmbeddedRedis(); err != nil {
+			return err
+		}
+		opt = s.embedded.options()
+	}
+	s.ingestDB = counter.Connect(opt)
+	opt.Timeout, opt.PoolSize = time.Second, 64
+	s.readDB = counter.Connect(opt)
+	var err error
+	s.reader, err = counter.NewReader(s.readDB, s.keys, counter.ReaderOptions{Location: s.cfg.Timezone})
+	return err
+}
+
+func (s *server) apiConfig() queryapi.Config {
+	rules := s.cfg.Page
+	return queryapi.Config{
+		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
+		NormalizePage: func(raw []byte) string { return string(rules.Normalize(nil, raw)) },
+		NormalizeSite: s.cfg.SiteOf,
+		Static:        static.Files, Logger: s.log,
+		Ready: s.counting.ready, Health: s.counting.healthy,
+		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
+		CORSOrigins: s.cfg.CORSOrigins, AdminToken: string(s.cfg.AdminToken), TrustedProxies: s.cfg.TrustedProxies,
+	}
+}
+
+// run starts everything and returns when ctx ends and all of it has stopped,
+// or when a part fails that the others cannot do without. What sends is
+// stopped before what receives: reading, counting, cron, HTTP, connections.
+func (s *server) run(ctx context.Context) error {
+	jobs := s.newCron()
+	g, ctx := errgroup.WithContext(ctx)
+	if s.embedded != nil {
+		g.Go(func() error { s.embedded.tick(ctx); return nil })
+	}
+	g.Go(func() error { return s.http.Serve(s.listener) })
+	g.Go(func() error { return s.count(ctx) })
+	jobs.Start()
+	g.Go(func() error {
+		<-ctx.Done()
+		s.counting.wait()
+		select {
+		case <-jobs.Stop().Done():
+		case <-time.After(cronGrace):
+			s.log.Warn("stopped while a scheduled job was running; it goes on at its next time")
+		}
+		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpGrace)
+		defer cancel()
+		return s.http.Shutdown(deadline)
+	})
+	err := g.Wait()
+	return errors.Join(err, s.close())
+}
+
+// count waits for Redis and then counts until ctx ends.
+func (s *server) count(ctx context.Context) error {
+	defer s.counting.end()
+	in, err := s.newIngester(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	s.counting.begin(in)
+	if err := in.Run(ctx); err != nil {
+		return fmt.Errorf("count: %w", err)
+	}
+	return nil
+}
+
+// newIngester asks Redis what has to be known before the first line: that it
+// keeps what it is given, and the secret of the visitor hash.
+func (s *server) newIngester(ctx context.Context) (*counter.Ingester, error) {
+	if err := s.awaitRedis(ctx); err != nil {
+		return nil, err
+	}
+	secret, err := visitorSecret(ctx, s.cfg, s.ingestDB, s.keys)
+	if err != nil {
+		return nil, err
+	}
+	var inputs []counter.Input
+	for _, in := range s.inputs {
+		p, err := parser.New(s.cfg.Parser(in.format, secret))
+		if err != nil {
+			return nil, fmt.Errorf("make parser: %w", err)
+		}
+		inputs = append(inputs, counter.Input{Source: logSource{in.tail}, Parser: p})
+	}
+	return counter.New(counter.Options{
+		Redis: s.ingestDB, Keys: s.keys, Embedded: s.embedded != nil,
+		Location: s.cfg.Timezone, Logger: s.log,
+		BatchSize: s.cfg.BatchSize, BatchInterval: s.cfg.BatchInterval,
+		MaxPages: s.cfg.MaxPagesPerSite, MaxSites: s.cfg.MaxSites,
+		UVSetTTL: s.cfg.UVSetTTL, DedupeWindow: s.cfg.Dedupe.For,
+		Progress: filepath.Join(s.cfg.DataDir, "progress.json"),
+		Sync:     s.cfg.LogSync, Grace: countingGrace,
+		Stale: s.reader.MarkStale,
+	}, inputs...)
+}
+
+// awaitRedis waits until Redis answers and refuses one that evicts.
+func (s *server) awaitRedis(ctx context.Context) error {
+	wait := time.NewTicker(time.Second)
+	defer wait.Stop()
+	for tries := 0; ; tries++ {
+		err := s.checkRedis(ctx)
+		if err == nil || counter.Evicts(err) {
+			return err
+		}
+		if tries%30 == 0 {
+			s.log.Error("Redis does not answer; views wait in the log until it does. Is REDIS_ADDR right?",
+				"addr", s.cfg.RedisAddrs, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wait.C:
+		}
+	}
+}
+
+func (s *server) checkRedis(ctx context.Context) error {
+	if err := s.ingestDB.Ping(ctx).Err(); err != nil {
+		return err
+	}
+	if s.embedded != nil || s.cfg.AllowEviction {
+		return nil
+	}
+	unknown, err := counter.CheckEviction(ctx, s.ingestDB)
+	if unknown != "" {
+		s.log.Warn("cannot tell whether Redis evicts keys; make sure that its maxmemory-policy is noeviction", "reason", unknown)
+	}
+	return err
+}
+
+// close gives back what newServer opened.
+func (s *server) close() error {
+	var errs []error
+	for _, in := range s.inputs {
+		errs = append(errs, in.tail.Close())
+	}
+	if s.beacon != nil {
+		errs = append(errs, s.beacon.Close())
+	}
+	for _, db := range []redis.UniversalClient{s.ingestDB, s.readDB} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.embedded != nil {
+		s.embedded.server.Close()
+	}
+	if s.listener != nil && s.http == nil {
+		errs = append(errs, s.listener.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// beaconLog makes the built-in log what the API writes its views into.
+type beaconLog struct{ log *beacon.Log }
+
+func (b beaconLog) Append(_ context.Context, r *queryapi.Record) (string, int64, error) {
+	pos, err := b.log.Append(beacon.Record{
+		Time: r.Time, Addr: r.Addr, Host: hostOf(r.Host), Method: []byte(r.Method), Status: r.Status, URI: r.URI,
+		Referer: r.Referer, UserAgent: r.UserAgent, SecPurpose: r.SecPurpose, SecGPC: r.SecGPC,
+		RequestTime: r.RequestTime, BytesSent: int64(r.BodyBytes),
+	})
+	return pos.Segment, pos.End, err
+}
+
+// hostOf is a Host header as nginx's $host has it: lower case, without port.
+func hostOf(header []byte) []byte {
+	h := string(header)
+	if ap, err := netip.ParseAddrPort(h); err == nil {
+		h = ap.Addr().String()
+	} else if host, _, err := net.SplitHostPort(h); err == nil {
+		h = host
+	}
+	return []byte(strings.ToLower(h))
+}
