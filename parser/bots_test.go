@@ -3,6 +3,7 @@ package parser
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,22 +32,22 @@ func TestMatcherAgainstRegexp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []string
+	var all []*regexp.Regexp
 	for _, pattern := range strings.Split(crawlerPatterns, "\n") {
 		if pattern != "" && pattern[0] != '#' {
-			all = append(all, "(?:"+pattern+")")
+			all = append(all, regexp.MustCompile(pattern))
 		}
 	}
-	slow := regexp.MustCompile(strings.Join(all, "|"))
+	slow := func(agent string) bool {
+		return slices.ContainsFunc(all, func(re *regexp.Regexp) bool { return re.MatchString(agent) })
+	}
 	agents := append(realAgents(t), "curl/8", "x curl/8", "sentry/1", "a sentry/1", "asentry/1", "AdsBot-Google", "AdsBot-Google-", "Silk/1", "x Silk/1",
 		"Current x RSS Reader", "BlogTraffic/1.23 Feed-Fetcher", "BlogTraffic/1 Feed-Fetcher", "SSL Labs", "SSL Labs.", "SeMrushBot", "wget", "Wget", "WGET")
 	for i, agent := range agents {
-		piece := [...]string{agent, agent[len(agent)/3:], agent[:i%(len(agent)+1)]}[i%3]
-		if i > len(agents)-20 {
-			piece = agent
-		}
-		if got, want := m.match([]byte(piece)), slow.MatchString(piece); got != want {
-			t.Errorf("bot %t, want %t: %q", got, want, piece)
+		for _, piece := range []string{agent, agent[len(agent)/3:], agent[:i%(len(agent)+1)]} {
+			if got, want := m.match([]byte(piece)), slow(piece); got != want {
+				t.Errorf("bot %t, want %t: %q", got, want, piece)
+			}
 		}
 	}
 }

@@ -2,6 +2,8 @@ package parser
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"slices"
 )
 
@@ -75,19 +77,31 @@ func appendPercent(dst, src []byte) []byte {
 // percent-encoded.
 func appendForm(dst, src []byte) []byte {
 	n := len(dst)
-	dst = slices.Grow(dst, len(src))[:n+len(src)]
-	for i := 0; i < len(src); i++ {
-		c := src[i]
-		if c == '%' && i+2 < len(src) {
-			if hi, lo := hexDigits[src[i+1]], hexDigits[src[i+2]]; hi|lo >= 0 {
-				c = byte(hi<<4 | lo)
-				i += 2
+	dst = slices.Grow(dst, len(src)+8)[:n+len(src)+8]
+	for len(src) > 0 {
+		// Copy a word and keep as much of it as is plain.
+		if len(src) >= 8 {
+			w := binary.LittleEndian.Uint64(src)
+			binary.LittleEndian.PutUint64(dst[n:], w)
+			percent, plus := w^'%'*lowBits, w^'+'*lowBits
+			special := ((percent-lowBits)&^percent | (plus-lowBits)&^plus) & highBits
+			if special == 0 {
+				n, src = n+8, src[8:]
+				continue
 			}
-		} else if c == '+' {
+			plain := bits.TrailingZeros64(special) / 8
+			n, src = n+plain, src[plain:]
+		}
+		c, used := src[0], 1
+		if c == '+' {
 			c = ' '
+		} else if c == '%' && len(src) > 2 {
+			if hi, lo := hexDigits[src[1]], hexDigits[src[2]]; hi|lo >= 0 {
+				c, used = byte(hi<<4|lo), 3
+			}
 		}
 		dst[n] = c
-		n++
+		n, src = n+1, src[used:]
 	}
 	return dst[:n]
 }

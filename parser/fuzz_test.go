@@ -232,6 +232,23 @@ func FuzzNormalizeSite(f *testing.F) {
 	})
 }
 
+// FuzzForm compares the decoder of query values with the standard library's,
+// where that one accepts the value.
+func FuzzForm(f *testing.F) {
+	for _, s := range []string{"", "a", "%2Fposts%2F2019%2Fan+article%2F", "%", "%4", "%zz", "12345678+", "1234567%41", "%e6%96%87%e6%96%87%e6%96%87"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := string(appendForm([]byte("x"), []byte(s)))[1:]
+		if want, err := url.QueryUnescape(s); err == nil && got != want {
+			t.Fatalf("%q is decoded to %q, want %q", s, got, want)
+		}
+		if !strings.ContainsAny(s, "%+") && got != s {
+			t.Fatalf("plain %q is decoded to %q", s, got)
+		}
+	})
+}
+
 // FuzzReferer compares with the standard library's parser wherever that one
 // reads a plain URL: no host may be taken for another.
 func FuzzReferer(f *testing.F) {
