@@ -17,6 +17,7 @@ type batch struct {
 	lines  int
 	ops    int // writes that Redis will have to do beside the pages' ones, about
 	pages  int // page changes
+	visits int // new visitors: they go in by the thousand, at a fifth of a write each
 	views  []uint64
 }
 
@@ -40,6 +41,8 @@ type part struct {
 	expect   string // the epoch that the site must have, "" for a new one
 	epoch    string // the epoch that it has afterwards
 	deferred bool   // page changes go to the pending list
+	blobs    int    // as so many elements
+	blobSize int    // of so many bytes
 	seen     []*seenChange
 	online   map[parser.Visitor]int64 // -> Unix seconds
 	pv       int64

@@ -187,7 +187,9 @@ func (in *Ingester) encode(p *part) *call {
 	if len(blobs) > 0 {
 		c.key(k.Pending(s))
 	}
+	p.blobs, p.blobSize = len(blobs), 0
 	for _, b := range blobs {
+		p.blobSize += len(b)
 		c.arg(b)
 	}
 	return c
@@ -200,7 +202,7 @@ func (in *Ingester) deferred(p *part) bool {
 	for _, d := range p.days {
 		n += len(d.pages) * writesPerPage
 	}
-	return n > in.opt.BatchSize
+	return n > in.budget.writes()
 }
 
 // writesPerPage: PV, UV and four ranked lists.

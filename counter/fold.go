@@ -77,11 +77,15 @@ func readPending(b string, f func(d parser.Day, name string, pv, uv int64)) erro
 }
 
 // maxFold is how many pending elements one fold sums up.
-const maxFold = 256
+const maxFold = 1024
 
-// foldEvery is how long pending changes wait for company while a backlog is
-// read; at the live edge they are folded at once.
-const foldEvery = time.Second
+// While a backlog is read, pending changes wait for company: a fold costs Redis
+// six writes a page however often the page was seen. At the live edge they are
+// folded at once.
+const (
+	foldEvery      = 30 * time.Second
+	maxPendingSize = 64 << 20 // bytes of a site's pending list
+)
 
 // foldDue names a site whose pending changes should be folded now.
 func (in *Ingester) foldDue(now time.Time, idle bool) *site {
@@ -89,14 +93,14 @@ func (in *Ingester) foldDue(now time.Time, idle bool) *site {
 	if idle && in.loop.live {
 		wait = 0
 	}
-	if len(in.pendingSites) == 0 || now.Sub(in.loop.folded) < wait {
-		return nil
-	}
+	late := now.Sub(in.loop.folded) >= wait
 	for s := range in.pendingSites {
-		if in.sites[s.name] == s {
+		switch {
+		case in.sites[s.name] != s:
+			delete(in.pendingSites, s) // dropped meanwhile; loading it again folds
+		case late, s.pendingSize >= maxPendingSize, s.pending >= maxFold:
 			return s
 		}
-		delete(in.pendingSites, s) // dropped meanwhile; loading it again folds
 	}
 	return nil
 }
@@ -141,9 +145,6 @@ func (in *Ingester) foldOnce(ctx context.Context, name, epoch string) (int, erro
 	return int(length.Val()) - len(got), nil
 }
 
-// foldStepPages is how many pages one step writes: few milliseconds of Redis.
-func (in *Ingester) foldStepPages() int { return max(1, in.opt.BatchSize/writesPerPage) }
-
 // foldSteps sums up elements and cuts the sum into steps, each one element
 // that could stand in the list by itself.
 func (in *Ingester) foldSteps(elements []string) ([]string, error) {
@@ -170,7 +171,7 @@ func (in *Ingester) foldSteps(elements []string) ([]string, error) {
 	var n int
 	var d parser.Day
 	for _, key := range order {
-		if n == in.foldStepPages() || (n > 0 && key.day != d) {
+		if n == in.budget.pages() || (n > 0 && key.day != d) {
 			steps, b, n = append(steps, string(b)), nil, 0
 		}
 		if n == 0 {
@@ -207,10 +208,13 @@ func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []str
 	for _, b := range put {
 		c.arg(b)
 	}
-	if err := in.encodeFold(c, name, step); err != nil {
+	pages, err := in.encodeFold(c, name, step)
+	if err != nil {
 		return false, err
 	}
+	begin := in.opt.Now()
 	a, err := c.run(ctx, in.rdb, in.scripts.fold)
+	in.budget.spent(pages*writesPerPage, in.opt.Now().Sub(begin))
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("fold pending pages of %s: %w", name, err)
@@ -220,12 +224,13 @@ func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []str
 	return a.verdict == applied, nil
 }
 
-func (in *Ingester) encodeFold(c *call, name, step string) error {
+// encodeFold adds the keys and arguments of a step, and returns its pages.
+func (in *Ingester) encodeFold(c *call, name, step string) (pages int, err error) {
 	var d parser.Day
 	var counters, ranks []any
 	var keys []string
-	n, pages := 0, 0
-	err := readPending(step, func(day parser.Day, page string, pv, uv int64) {
+	n := 0
+	err = readPending(step, func(day parser.Day, page string, pv, uv int64) {
 		d = day
 		keys = append(keys, in.keys.PagePV(name, page))
 		counters = append(counters, pv, "0", 0)
@@ -239,7 +244,7 @@ func (in *Ingester) encodeFold(c *call, name, step string) error {
 		pages++
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	rankKeys, ends := in.rankKeys(name, d)
 	c.arg(len(rankKeys))
@@ -257,7 +262,7 @@ func (in *Ingester) encodeFold(c *call, name, step string) error {
 	}
 	c.arg(pages)
 	c.arg(ranks...)
-	return nil
+	return pages, nil
 }
 
 // foldAll folds until nothing of the site is pending.

@@ -155,6 +155,7 @@ type Ingester struct {
 	weight       int // bytes that days take in memory, about
 	known        *progress
 
+	budget *budget
 	resume resumePoints
 	meter  meter
 	wait   waiters
@@ -194,6 +195,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		sites:   map[string]*site{}, segs: map[string]*segment{},
 		open: newBatch(1), number: 1, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
 		known:  known,
+		budget: newBudget(opt.BatchSize),
 		resume: resumePoints{at: map[string]int64{}},
 		wait:   newWaiters(),
 	}, nil
@@ -318,7 +320,7 @@ func (in *Ingester) next(ctx context.Context, idle, stopping bool, jobs chan<- *
 		return nil
 	}
 	now := in.opt.Now()
-	if s := in.foldDue(now, idle || stopping); s != nil {
+	if s := in.foldDue(now, in.open.empty() && (idle || stopping)); s != nil {
 		in.send(&flight{fold: s}, jobs)
 		in.loop.folded = now
 		return nil
@@ -345,7 +347,7 @@ func (in *Ingester) send(f *flight, jobs chan<- *flight) {
 
 // catchUpAge is how long a batch may grow while a backlog is read: long
 // enough to fold many lines into few writes, short enough to show progress.
-const catchUpAge = 100 * time.Millisecond
+const catchUpAge = 250 * time.Millisecond
 
 // due tells whether the open batch should go now. At the live edge that is at
 // once, but not more often than BatchInterval; in a backlog when it is full or
@@ -376,7 +378,7 @@ const (
 
 func (in *Ingester) full() bool {
 	b := in.open
-	return b.ops >= in.opt.BatchSize || b.pages >= maxBatchPages || b.lines >= maxBatchLines
+	return b.ops+b.visits/5 >= in.budget.writes() || b.pages >= maxBatchPages || b.lines >= maxBatchLines
 }
 
 func (in *Ingester) standingBy() bool { return in.opt.Now().Before(in.loop.standby) }

@@ -303,7 +303,7 @@ func (in *Ingester) countHuman() {
 		return
 	}
 	if c.day.visitor(&h.Visitor) {
-		b.ops++
+		b.visits++
 	}
 	name := h.Page
 	if p.name == parser.OtherPage {

@@ -11,7 +11,8 @@ import (
 // starts: at the remembered floor of each segment, or earlier where Redis
 // holds less than we remember.
 func (in *Ingester) prepare(ctx context.Context) error {
-	in.loop.audited, in.loop.saved = in.opt.Now(), in.opt.Now()
+	now := in.opt.Now()
+	in.loop.audited, in.loop.saved, in.loop.folded = now, now, now
 	in.loop.onlineFrom = in.opt.Now().Add(-OnlineWindow).UnixMilli()
 	names, err := in.siteNames(ctx)
 	if err != nil {

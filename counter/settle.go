@@ -14,7 +14,7 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 		return in.settleError(ctx, f)
 	}
 	if f.fold != nil {
-		f.fold.pending = f.left
+		f.fold.pending, f.fold.pendingSize = f.left, 0
 		if f.left <= 0 {
 			delete(in.pendingSites, f.fold)
 		}
@@ -99,7 +99,8 @@ func (in *Ingester) applied(p *part, a answer) {
 		}
 	})
 	if p.deferred {
-		s.pending++
+		s.pending += p.blobs
+		s.pendingSize += p.blobSize
 		in.pendingSites[s] = struct{}{}
 	}
 	for i, d := range p.days {

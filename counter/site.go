@@ -12,17 +12,18 @@ const none int64 = -1
 // site is what this daemon knows of a site: a cache of what Redis holds, good
 // until an answer says otherwise. Owned by the ingest loop.
 type site struct {
-	name    string
-	epoch   string // "": new, the first commit makes it
-	first   string // the epoch that the first commit makes
-	pv      int64  // the total after our last commit; it can only grow
-	offsets map[string]*offsets
-	days    map[parser.Day]*dayState
-	ids     *recent // duplicate view ids
-	window  *recent // the DEDUPE_WINDOW rule; nil when off
-	pending int     // elements of the pending list that are not folded yet
-	tries   int     // damages that were passed over
-	parked  bool    // damaged beyond what can be rebuilt without loss: its lines wait in the log
+	name        string
+	epoch       string // "": new, the first commit makes it
+	first       string // the epoch that the first commit makes
+	pv          int64  // the total after our last commit; it can only grow
+	offsets     map[string]*offsets
+	days        map[parser.Day]*dayState
+	ids         *recent // duplicate view ids
+	window      *recent // the DEDUPE_WINDOW rule; nil when off
+	pending     int     // elements of the pending list that are not folded yet
+	pendingSize int     // their bytes, those of this run
+	tries       int     // damages that were passed over
+	parked      bool    // damaged beyond what can be rebuilt without loss: its lines wait in the log
 }
 
 // offsets is how far a site is in one segment, always just after a line.
