@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"ddkk-stats/parser"
+)
+
+// dataDir must be ours to write.
+func (c *checkup) dataDir(context.Context) []finding {
+	dir, missing := c.cfg.DataDir, false
+	for {
+		fi, err := os.Stat(dir)
+		if err == nil && !fi.IsDir() {
+			return []finding{bad("DATA_DIR", "%s is not a folder; choose another DATA_DIR", dir)}
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return []finding{bad("DATA_DIR", "%v; run check as the daemon's user, or let that user in", err)}
+		}
+		up := filepath.Dir(filepath.Clean(dir))
+		if up == dir {
+			return []finding{bad("DATA_DIR", "%s is missing", dir)}
+		}
+		dir, missing = up, true
+	}
+	if err := tryWrite(dir); err != nil {
+		return []finding{bad("DATA_DIR", "%v; give the folder to the daemon's user (chown), or choose another DATA_DIR", err)}
+	}
+	if missing {
+		return []finding{fine("DATA_DIR", "%s will be made at the first start", c.cfg.DataDir)}
+	}
+	return append([]finding{fine("DATA_DIR", "%s is writable", dir)}, c.disk("DATA_DIR", dir)...)
+}
+
+// tryWrite makes a file in dir and removes it.
+func tryWrite(dir string) error {
+	f, err := os.CreateTemp(dir, ".check-*.tmp")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// Free space below which the disk is called full: a full disk loses views, as
+// nginx cannot write them.
+const (
+	littleSpace = 1 << 30
+	noSpace     = 64 << 20
+)
+
+// disk is about the file system under path.
+func (c *checkup) disk(what, path string) []finding {
+	d, err := diskOf(path)
+	if err != nil {
+		return []finding{poor(what, "ask for the disk of %s: %v", path, err)}
+	}
+	var all []finding
+	if d.remote != "" {
+		all = append(all, bad(what, "%s is on %s: appending is not atomic there and lines can be damaged; use a local disk", path, d.remote))
+	}
+	switch {
+	case d.free == 0 && d.unknown:
+	case d.free < noSpace:
+		all = append(all, bad(what, "%d MiB are free on the disk of %s: what nginx cannot write is lost; make room", d.free>>20, path))
+	case d.free < littleSpace:
+		all = append(all, poor(what, "%d MiB are free on the disk of %s; on a full one nginx cannot write and views are lost", d.free>>20, path))
+	}
+	return all
+}
+
+// diskInfo is what is known of a file system.
+type diskInfo struct {
+	remote  string // name of a network file system; empty: local, as far as can be told
+	free    uint64 // bytes for this user
+	unknown bool
+}
+
+// checkedLog is a log that the daemon counts or will count.
+type checkedLog struct {
+	name   string // what it is called in the report
+	path   string
+	format parser.Format
+	ours   bool // the built-in beacon's: made by the daemon itself
+}
+
+func (c *checkup) logs() []checkedLog {
+	own := checkedLog{"beacon log", c.cfg.BeaconLog(), parser.FormatV1, true}
+	if c.cfg.AccessLog == "" {
+		return []checkedLog{own}
+	}
+	return []checkedLog{{"ACCESS_LOG", c.cfg.AccessLog, c.cfg.LogFormat, false}, own}
+}
+
+// logFiles are there and can be read.
+func (c *checkup) logFiles(context.Context) []finding {
+	var all []finding
+	for _, l := range c.logs() {
+		all = append(all, c.logFile(l)...)
+	}
+	return all
+}
+
+func (c *checkup) logFile(l checkedLog) []finding {
+	fi, err := os.Stat(l.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && l.ours:
+		return nil // nothing came in yet
+	case errors.Is(err, fs.ErrNotExist):
+		return []finding{missingLog(l)}
+	case err != nil:
+		return []finding{bad(l.name, "%v; the daemon's user must be able to enter every folder above it", err)}
+	case !fi.Mode().IsRegular():
+		return []finding{bad(l.name, "%s is not a file but %s; container images often link the log to /dev/stdout: name another file in access_log", l.path, kindOf(fi.Mode()))}
+	}
+	f, err := os.Open(l.path)
+	if err != nil {
+		return []finding{bad(l.name, "%v; let the daemon's user read it, for example by its group (Debian's nginx logs: adm)", err)}
+	}
+	if err := f.Close(); err != nil {
+		return []finding{bad(l.name, "%v", err)}
+	}
+	dir := filepath.Dir(l.path)
+	if _, err := os.ReadDir(dir); err != nil {
+		return []finding{bad(l.name, "%v; the daemon must list the folder to find rotated segments: chmod g+rx it for the daemon's group", err)}
+	}
+	all := []finding{fine(l.name, "%s is readable, %d bytes", l.path, fi.Size())}
+	if l.ours {
+		return all // DATA_DIR's disk was looked at
+	}
+	return append(all, c.disk(l.name, l.path)...)
+}
+
+func missingLog(l checkedLog) finding {
+	if _, err := os.Stat(filepath.Dir(l.path)); err != nil {
+		return bad(l.name, "its folder is not there: %v; make it, as a folder that nginx's workers may enter and write", err)
+	}
+	return poor(l.name, "%s is not there; nginx makes it when it starts. Is it the path in nginx's access_log? `nginx -T | grep access_log` tells", l.path)
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a folder"
+	case m&fs.ModeNamedPipe != 0:
+		return "a FIFO"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return fmt.Sprintf("of mode %s", m)
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/counter"
+)
+
+// redisTimeout bounds all questions to Redis.
+const redisTimeout = 5 * time.Second
+
+// minRedis is the oldest version that runs the scripts: they begin with #!lua,
+// so that a full Redis refuses one before it starts.
+const minRedis = 7.0
+
+// redis is about the store.
+func (c *checkup) redis(ctx context.Context) []finding {
+	if len(c.cfg.RedisAddrs) == 0 {
+		return []finding{fine("REDIS_ADDR", "is empty: the embedded store is rebuilt from the log at each start, which is for trying out and small sites")}
+	}
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	defer cancel()
+	var all []finding
+	cluster := false
+	for _, addr := range c.cfg.RedisAddrs {
+		rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{addr},
+			Password: string(c.cfg.RedisPassword), DB: c.cfg.RedisDB, Timeout: 2 * time.Second})
+		info, err := readInfo(ctx, rdb)
+		if err == nil {
+			cluster = info["redis_mode"] == "cluster"
+			all = append(all, c.node(ctx, addr, rdb, info)...)
+		} else {
+			all = append(all, unreachableRedis(addr, err))
+		}
+		if err := rdb.Close(); err != nil {
+			all = append(all, poor("Redis", "close the connection to %s: %v", addr, err))
+		}
+	}
+	if cluster && c.cfg.Cluster() {
+		all = append(all, c.otherNodes(ctx)...)
+	}
+	return all
+}
+
+func unreachableRedis(addr string, err error) finding {
+	switch text := err.Error(); {
+	case strings.HasPrefix(text, "NOAUTH"), strings.HasPrefix(text, "WRONGPASS"):
+		return bad("Redis", "%s refuses us: %v; set REDIS_PASSWORD", addr, err)
+	case strings.HasPrefix(text, "NOPERM"):
+		return poor("Redis", "%s does not let us ask (%v); make sure that maxmemory-policy is noeviction and appendonly is yes", addr, err)
+	}
+	return bad("Redis", "%s does not answer: %v; start it, or mend REDIS_ADDR. Meanwhile views wait in the log", addr, err)
+}
+
+// otherNodes are the masters of a cluster that REDIS_ADDR does not name.
+func (c *checkup) otherNodes(ctx context.Context) []finding {
+	rdb := counter.Connect(counter.ConnectOptions{Addrs: c.cfg.RedisAddrs, Cluster: true,
+		Password: string(c.cfg.RedisPassword), Timeout: 2 * time.Second})
+	all := c.masters(ctx, rdb)
+	if err := rdb.Close(); err != nil {
+		all = append(all, poor("Redis", "close the connections to the cluster: %v", err))
+	}
+	return all
+}
+
+func (c *checkup) masters(ctx context.Context, rdb redis.UniversalClient) []finding {
+	cluster, ok := rdb.(*redis.ClusterClient)
+	if !ok {
+		return nil
+	}
+	named := map[string]bool{}
+	for _, a := range c.cfg.RedisAddrs {
+		named[a] = true
+	}
+	var mu sync.Mutex // nodes are asked side by side
+	var all []finding
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		addr := node.Options().Addr
+		if named[addr] {
+			return nil
+		}
+		info, err := readInfo(ctx, node)
+		if err != nil {
+			return fmt.Errorf("%s: %w", addr, err)
+		}
+		more := c.node(ctx, addr, node, info)
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, more...)
+		return nil
+	})
+	if err != nil {
+		all = append(all, bad("Redis", "not every master of the cluster answers: %v; mend the cluster (redis-cli --cluster check)", err))
+	}
+	return all
+}
+
+// readInfo asks a node about itself.
+func readInfo(ctx context.Context, rdb redis.UniversalClient) (map[string]string, error) {
+	text, err := rdb.Info(ctx).Result()
+	if err != nil {
+		return nil, err
+	}
+	info := map[string]string{}
+	for line := range strings.SplitSeq(text, "\n") {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[name] = value
+		}
+	}
+	return info, nil
+}
+
+// node judges one Redis.
+func (c *checkup) node(ctx context.Context, addr string, rdb redis.UniversalClient, info map[string]string) []finding {
+	all := []finding{redisVersion(addr, info), c.redisMode(addr, info), c.eviction(ctx, addr, rdb)}
+	all = append(all, redisMemory(addr, info), redisDurability(addr, info))
+	if info["role"] == "slave" {
+		all = append(all, bad("Redis", "%s is a replica and takes no writes; name the primary in REDIS_ADDR", addr))
+	}
+	if info["loading"] == "1" {
+		all = append(all, poor("Redis", "%s is still loading its data; counting waits for it", addr))
+	}
+	return all
+}
+
+func redisVersion(addr string, info map[string]string) finding {
+	version := info["redis_version"]
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, err := strconv.ParseFloat(major+"."+minor, 64)
+	switch {
+	case err != nil:
+		return poor("Redis", "%s does not tell its version; it must understand what Redis %.1f does", addr, minRedis)
+	case n < minRedis:
+		return bad("Redis", "%s has version %s; at least %.1f is needed: upgrade it", addr, version, minRedis)
+	}
+	return fine("Redis", "%s answers, version %s", addr, version)
+}
+
+// redisMode compares what it is with what we take it for: keys of a cluster
+// have braces, so a wrong setting would count into other keys.
+func (c *checkup) redisMode(addr string, info map[string]string) finding {
+	is := info["redis_mode"] == "cluster"
+	switch {
+	case is && !c.cfg.Cluster():
+		return bad("REDIS_CLUSTER", "%s is a node of a cluster: set REDIS_CLUSTER=1", addr)
+	case !is && c.cfg.Cluster():
+		return bad("REDIS_CLUSTER", "%s is no cluster, but REDIS_CLUSTER is on or REDIS_ADDR has several addresses; name one address and switch it off", addr)
+	case is:
+		return fine("REDIS_CLUSTER", "%s is a node of a cluster, as configured", addr)
+	}
+	return fine("REDIS_CLUSTER", "%s is a single Redis, as configured", addr)
+}
+
+func (c *checkup) eviction(ctx context.Context, addr string, rdb redis.UniversalClient) finding {
+	unknown, err := counter.CheckEviction(ctx, rdb)
+	switch {
+	case err != nil && c.cfg.AllowEviction && counter.Evicts(err):
+		return poor("maxmemory-policy", "%s: %v", addr, err)
+	case err != nil:
+		return bad("maxmemory-policy", "%s: %v", addr, err)
+	case unknown != "":
+		return poor("maxmemory-policy", "%s does not tell it (%s); make sure that it is noeviction", addr, unknown)
+	}
+	return fine("maxmemory-policy", "%s never evicts", addr)
+}
+
+// Shares of maxmemory from which it is too little.
+const (
+	memoryHigh = 0.8
+	memoryFull = 0.97
+)
+
+func redisMemory(addr string, info map[string]string) finding {
+	used, errUsed := strconv.ParseFloat(info["used_memory"], 64)
+	limit, errLimit := strconv.ParseFloat(info["maxmemory"], 64)
+	if errUsed != nil || errLimit != nil {
+		return poor("maxmemory", "%s does not tell its memory; watch it yourself", addr)
+	}
+	if limit == 0 {
+		return fine("maxmemory", "%s uses %.0f MiB and has no limit of its own", addr, used/(1<<20))
+	}
+	text := fmt.Sprintf("%s uses %.0f of %.0f MiB (%.0f %%)", addr, used/(1<<20), limit/(1<<20), 100*used/limit)
+	switch {
+	case used >= memoryFull*limit:
+		return bad("maxmemory", "%s: it refuses writes, or soon will, and counting stands still meanwhile; raise maxmemory", text)
+	case used >= memoryHigh*limit:
+		return poor("maxmemory", "%s; raise maxmemory before it is full", text)
+	}
+	return fine("maxmemory", "%s", text)
+}
+
+func redisDurability(addr string, info map[string]string) finding {
+	switch {
+	case info["aof_last_write_status"] == "err" || info["aof_enabled"] == "1" && info["aof_last_bgrewrite_status"] == "err":
+		return bad("appendonly", "%s cannot write its append-only file: look at its log and its disk", addr)
+	case info["aof_enabled"] == "0":
+		return poor("appendonly", "%s keeps no append-only file: after a crash all since its last snapshot is counted again from the log, as far as that goes back; set appendonly yes (deploy/redis.conf)", addr)
+	case info["aof_enabled"] == "1":
+		return fine("appendonly", "%s writes an append-only file", addr)
+	}
+	return poor("appendonly", "%s does not tell whether it has an append-only file; it should", addr)
+}
