@@ -117,9 +117,9 @@ func (c *checkup) judge(l checkedLog, s *sample) finding {
 	broken := sum(s.broken[:])
 	switch {
 	case broken == s.lines && s.looks != l.format:
-		return bad(l.name, "no line of the last %d is of format %s; they look like %s: set LOG_FORMAT=%s, or write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, l.format, s.looks, s.looks)
+		return bad(l.name, "not one of the last %d lines is of format %s; they look like %s: set LOG_FORMAT=%s, or write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, l.format, s.looks, s.looks)
 	case broken == s.lines:
-		return bad(l.name, "no line of the last %d can be read (%s), such as %q; write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, s.outcomes(), s.worst(s.broken[:]))
+		return bad(l.name, "not one of the last %d lines can be read (%s), such as %q; write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, s.outcomes(), s.worst(s.broken[:]))
 	case s.counted+s.bots > 0 && broken*20 > s.lines:
 		return poor(l.name, "of the last %d lines: %s; such as %q", s.lines, s.outcomes(), s.worst(s.broken[:]))
 	case s.counted+s.bots > 0:
@@ -158,7 +158,7 @@ func (s *sample) outcomes() string {
 		name string
 		n    int
 	}
-	parts := []part{{"counted", s.counted}, {"bots", s.bots}}
+	parts := []part{{"counted", s.counted}, {"of bots", s.bots}}
 	for r := range s.skipped {
 		parts = append(parts, part{"skipped by " + parser.Reason(r).String(), s.skipped[r]},
 			part{"malformed by " + parser.Reason(r).String(), s.broken[r]})

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestCheckDataDir(t *testing.T) {
+	f := func(dir string, want level, words ...string) {
+		t.Helper()
+		wantFinding(t, newCheckup(t, map[string]string{"DATA_DIR": dir}).dataDir(context.Background()), want, "DATA_DIR", words...)
+	}
+	dir := t.TempDir()
+	f(dir, levelOK, "is writable")
+	f(filepath.Join(dir, "a", "b"), levelOK, "will be made")
+	file := filepath.Join(dir, "file")
+	writeTestFile(t, file, "", 0o644)
+	f(file, levelFail, "not a folder")
+	f(filepath.Join(file, "below"), levelFail)
+	if left, err := filepath.Glob(filepath.Join(dir, ".check-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestCheckDataDirOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	want := levelFail
+	if os.Geteuid() == 0 {
+		want = levelOK // root may write everywhere
+	}
+	wantFinding(t, newCheckup(t, map[string]string{"DATA_DIR": dir}).dataDir(context.Background()), want, "DATA_DIR")
+}
+
+func TestCheckLogFile(t *testing.T) {
+	dir := t.TempDir()
+	f := func(path string, want level, words ...string) {
+		t.Helper()
+		wantFinding(t, newCheckup(t, map[string]string{"ACCESS_LOG": path}).logFiles(context.Background()), want, "ACCESS_LOG", words...)
+	}
+	log := filepath.Join(dir, "event.log")
+	f(log, levelWarn, "nginx makes it")
+	f(filepath.Join(dir, "none", "event.log"), levelFail, "folder is not there")
+	f(dir, levelFail, "a folder")
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f(fifo, levelFail, "a FIFO", "access_log")
+	writeTestFile(t, log, "x\n", 0o640)
+	f(log, levelOK, "2 bytes")
+	if os.Geteuid() != 0 {
+		writeTestFile(t, filepath.Join(dir, "closed.log"), "x\n", 0)
+		f(filepath.Join(dir, "closed.log"), levelFail, "group")
+	}
+}
+
+func TestCheckDisk(t *testing.T) {
+	all := newCheckup(t, nil).disk("ACCESS_LOG", filepath.Join(t.TempDir(), "gone"))
+	wantFinding(t, all, levelWarn, "ACCESS_LOG", "no such file")
+}
+
+func TestCheckSegments(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "event.log")
+	c := newCheckup(t, map[string]string{"ACCESS_LOG": log})
+	if all := c.segments(context.Background()); len(all) != 0 {
+		t.Errorf("without any: %v", all)
+	}
+	for _, name := range []string{log, log + ".1", log + ".2.gz", log + ".3.xz", log + "-20261101", filepath.Dir(log) + "/other.log"} {
+		writeTestFile(t, name, "x\n", 0o640)
+		if err := os.Chtimes(name, checkNow, checkNow.Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := c.segments(context.Background())
+	wantFinding(t, all, levelOK, "ACCESS_LOG", "3 rotated segments", "1h0m0s old")
+	wantFinding(t, all, levelWarn, "ACCESS_LOG", "event.log.3.xz", "gzip")
+}
+
+func TestCheckNginxPID(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "nginx.pid")
+	f := func(text string, want level, words ...string) {
+		t.Helper()
+		writeTestFile(t, file, text, 0o644)
+		wantFinding(t, newCheckup(t, map[string]string{"NGINX_PID": file}).nginxPID(context.Background()), want, "NGINX_PID", words...)
+	}
+	f("", levelFail, "process id")
+	f("many words", levelFail, "process id")
+	f("1\n", levelFail, "process id")
+	f("999999999\n", levelFail, "does not run")
+	if processName(os.Getpid()) != "" {
+		f(strconv.Itoa(os.Getpid()), levelFail, "not nginx")
+	}
+	c := newCheckup(t, map[string]string{"NGINX_PID": file + ".none"})
+	wantFinding(t, c.nginxPID(context.Background()), levelFail, "NGINX_PID", "start nginx")
+	if all := newCheckup(t, nil).nginxPID(context.Background()); len(all) != 0 {
+		t.Errorf("not in use: %v", all)
+	}
+}
+
+func TestLogrotateRules(t *testing.T) {
+	const text = `
+# a comment with {
+/var/log/a.log /var/log/b/*.log {
+	daily
+	postrotate
+		kill -USR1 1 # copytruncate
+	endscript
+}
+"/var/log/c d.log"
+/var/log/e.log
+{
+	copytruncate
+}
+`
+	// The pattern with a blank is beyond this reader; the others must come out.
+	shared := false
+	rules := parseLogrotate("f", text, &shared)
+	if len(rules) != 2 || !rules[0].postrotate || rules[0].copyTruncate || !rules[1].copyTruncate || rules[1].postrotate {
+		t.Fatalf("got %+v", rules)
+	}
+	if !rules[0].matches("/var/log/b/x.log") || rules[0].matches("/var/log/b/x/y.log") || !rules[1].matches("/var/log/e.log") {
+		t.Errorf("patterns: %+v", rules)
+	}
+	parseLogrotate("f", "copytruncate\n", &shared)
+	if rules := parseLogrotate("g", "/x {\n}\n", &shared); !rules[0].copyTruncate {
+		t.Error("copytruncate outside of blocks is for all that follow")
+	}
+}
+
+func TestCheckRotation(t *testing.T) {
+	dir := t.TempDir()
+	log := filepath.Join(dir, "event.log")
+	f := func(rule string, env map[string]string, want level, words ...string) {
+		t.Helper()
+		all := map[string]string{"ACCESS_LOG": log}
+		for k, v := range env {
+			all[k] = v
+		}
+		c := newCheckup(t, all)
+		file := filepath.Join(dir, "rule")
+		writeTestFile(t, file, strings.ReplaceAll(rule, "LOG", log), 0o644)
+		c.logrotate = []string{file}
+		wantFinding(t, c.rotation(context.Background()), want, "rotation", words...)
+	}
+	good := "LOG {\n postrotate\n kill -USR1\n endscript\n}\n"
+	pid := map[string]string{"NGINX_PID": "/run/nginx.pid"}
+	f("", nil, levelWarn, "nobody")
+	f("", pid, levelOK, "the daemon rotates")
+	f(good, nil, levelOK, "by rename and reopen")
+	f(good, pid, levelWarn, "both")
+	f("LOG {\n copytruncate\n}\n", nil, levelFail, "copytruncate")
+	f("LOG {\n daily\n}\n", nil, levelFail, "tells nobody")
+	if all := newCheckup(t, nil).rotation(context.Background()); len(all) != 0 {
+		t.Errorf("the built-in beacon's log alone: %v", all)
+	}
+}
+
+// The rule that is shipped passes the check for the log that it names.
+func TestCheckOfTheShippedLogrotateRule(t *testing.T) {
+	c := newCheckup(t, map[string]string{"ACCESS_LOG": "/var/log/ddkk/event.log", "ROTATE_CRON": "off"})
+	c.logrotate = []string{"deploy/logrotate/ddkk-stats"}
+	wantFinding(t, c.rotation(context.Background()), levelOK, "rotation", "by rename and reopen")
+}
