@@ -24,11 +24,12 @@ import (
 )
 
 // How long a stop may take, piece by piece: together less than ten seconds,
-// also when Redis hangs.
+// also when Redis hangs (an exchange that was begun within the grace may take
+// counter.Connect's timeout of four seconds more).
 const (
-	countingGrace = 5 * time.Second
-	cronGrace     = 2 * time.Second
-	httpGrace     = 2 * time.Second
+	countingGrace = 3 * time.Second
+	cronGrace     = time.Second
+	httpGrace     = time.Second
 )
 
 func serverCommand(load func() (*Config, error)) *cobra.Command {

@@ -2,7 +2,6 @@ package counter
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -49,43 +48,6 @@ func (in *Ingester) close(ctx context.Context) (*batch, error) {
 	in.open = newBatch(in.number)
 	in.cur = cursor{}
 	return b, nil
-}
-
-// Back-off between two tries while Redis is away or refuses writes.
-const (
-	minBackoff = 20 * time.Millisecond
-	maxBackoff = time.Second
-)
-
-// retry repeats f until it succeeds or ctx ends, and says once that it waits.
-func (in *Ingester) retry(ctx context.Context, what string, f func() error) error {
-	wait := minBackoff
-	for n := 0; ; n++ {
-		err := f()
-		if err == nil || !passing(err) {
-			in.recovered(what, n)
-			return err
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		if n == 3 {
-			in.log.Warn("waiting; the log keeps what is not counted yet", "for", what, "err", err)
-		}
-		in.meter.update(func(s *IngestStats) { s.Retries++; s.Redis = false })
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, maxBackoff)
-	}
-}
-
-func (in *Ingester) recovered(what string, tries int) {
-	if tries > 3 {
-		in.log.Info("goes on", "with", what, "tries", tries)
-	}
-	in.meter.update(func(s *IngestStats) { s.Redis = true })
 }
 
 // execute runs a job; it touches nothing that the loop changes meanwhile.
@@ -160,7 +122,7 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, calls []*call, an
 // as Unix seconds; ok is false when that is over or nearly so: then the key is
 // not written any more.
 func (in *Ingester) expireAt(end parser.Day, ttl time.Duration) (int64, bool) {
-	at := end.Date(in.opt.Location).Add(ttl)
+	at := expiry(in.opt.Location, end, ttl)
 	return at.Unix(), at.After(in.opt.Now().Add(time.Hour))
 }
 
@@ -330,19 +292,12 @@ func (b *dayBooks) fields() []any {
 // rankKeys names the ranked lists of a day and when they die, 0 for never;
 // those whose time is over are left out.
 func (in *Ingester) rankKeys(s string, d parser.Day) (keys []string, ends []int64) {
-	k := in.keys
-	add := func(key string, end parser.Day, ttl time.Duration) {
-		if at, ok := in.expireAt(end, ttl); ok {
-			keys, ends = append(keys, key), append(ends, at)
+	for _, p := range rankPeriods(in.keys, s, d) {
+		if at, ok := in.expireAt(p.end, p.ttl); ok {
+			keys, ends = append(keys, p.key), append(ends, at)
 		}
 	}
-	add(k.HotDay(s, d), d.Next(), HotDayTTL)
-	date := d.Date(time.UTC)
-	monday := date.AddDate(0, 0, 7-(int(date.Weekday())+6)%7)
-	add(k.HotWeek(s, d), parser.DayOf(monday), HotWeekTTL)
-	month := time.Date(date.Year(), date.Month()+1, 1, 0, 0, 0, 0, time.UTC)
-	add(k.HotMonth(s, d), parser.DayOf(month), HotMonthTTL)
-	return append(keys, k.HotAll(s)), append(ends, 0)
+	return append(keys, in.keys.HotAll(s)), append(ends, 0)
 }
 
 func (in *Ingester) encodeRanks(c *call, p *part, deferred bool) {

@@ -16,7 +16,7 @@ type ConnectOptions struct {
 	Cluster  bool // several addresses mean a cluster as well
 	Password string
 	DB       int           // not in a cluster
-	Timeout  time.Duration // of one read or write; 5 s
+	Timeout  time.Duration // of one read or write; 4 s
 	PoolSize int           // connections at most; 16
 }
 
@@ -25,7 +25,7 @@ type ConnectOptions struct {
 // and a read is answered from the last known values sooner than a retry could.
 func Connect(o ConnectOptions) redis.UniversalClient {
 	if o.Timeout == 0 {
-		o.Timeout = 5 * time.Second
+		o.Timeout = 4 * time.Second
 	}
 	if o.PoolSize == 0 {
 		o.PoolSize = 16

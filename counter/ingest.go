@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -79,7 +80,7 @@ type Options struct {
 
 	Progress string        // file that remembers how far each segment is; "": none
 	Sync     bool          // make the log durable before its lines are committed
-	Grace    time.Duration // how long a stop may take to commit what is in hand; 5 s
+	Grace    time.Duration // how long a stop may take to commit what is in hand; 3 s
 	Audit    time.Duration // how often all checkpoints are compared with ours; 30 s
 
 	// Stale is told when a site's numbers in Redis cannot be trusted and when
@@ -111,7 +112,7 @@ func (o *Options) defaults() {
 	dur(&o.BatchInterval, 2*time.Millisecond)
 	dur(&o.UVSetTTL, 72*time.Hour)
 	dur(&o.IDWindow, 10*time.Minute)
-	dur(&o.Grace, 5*time.Second)
+	dur(&o.Grace, 3*time.Second)
 	dur(&o.Audit, 30*time.Second)
 	if o.Location == nil {
 		o.Location = time.Local
@@ -138,7 +139,6 @@ type Ingester struct {
 	keys    Keys
 	scripts scripts
 	inputs  []Input
-	log     *slog.Logger
 
 	// The loop's own, touched by no other goroutine.
 	sites        map[string]*site
@@ -156,9 +156,12 @@ type Ingester struct {
 	known        *progress
 
 	budget *budget
-	resume resumePoints
-	meter  meter
-	wait   waiters
+	patience
+	behind  sync.WaitGroup // rebuilds
+	rebuilt chan rebuilt
+	resume  resumePoints
+	meter   meter
+	wait    waiters
 }
 
 // schedule holds the loop's moments.
@@ -189,16 +192,29 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Ingester{
-		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs, log: opt.Logger,
+	in := &Ingester{
+		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
 		scripts: newScripts(!opt.Embedded),
 		sites:   map[string]*site{}, segs: map[string]*segment{},
 		open: newBatch(1), number: 1, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
-		known:  known,
-		budget: newBudget(opt.BatchSize),
-		resume: resumePoints{at: map[string]int64{}},
-		wait:   newWaiters(),
-	}, nil
+		known:   known,
+		budget:  newBudget(opt.BatchSize),
+		resume:  resumePoints{at: map[string]int64{}},
+		wait:    newWaiters(),
+		rebuilt: make(chan rebuilt),
+	}
+	in.patience = patience{log: opt.Logger, tell: in.redisWent}
+	return in, nil
+}
+
+// redisWent notes how an exchange with Redis went.
+func (in *Ingester) redisWent(ok bool) {
+	in.meter.update(func(s *IngestStats) {
+		s.Redis = ok
+		if !ok {
+			s.Retries++
+		}
+	})
 }
 
 // Stats tells what was done since the start. Any goroutine.
@@ -245,8 +261,10 @@ func (in *Ingester) Run(ctx context.Context) error {
 		}
 	}()
 	err := in.run(work, reading, blocks, jobs, results)
+	cancel()
 	close(jobs)
 	<-committer
+	in.behind.Wait()
 	if perr := pumps.Wait(); perr != nil && ctx.Err() == nil {
 		err = errors.Join(err, perr)
 	}
@@ -301,6 +319,10 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 			in.flight = nil
 			if err := in.settle(work, f); err != nil {
 				return err
+			}
+		case r := <-in.rebuilt:
+			if err := in.finishRebuild(work, r); err != nil {
+				return in.stopped(work, err)
 			}
 		case <-tick.C:
 			if err := in.upkeep(work); err != nil {

@@ -183,7 +183,7 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 		books.Before++
 		return nil
 	case c.site.parked:
-		books.Before++
+		books.counts(h.Bot)
 		return nil
 	}
 	dup := false
@@ -191,6 +191,7 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 		dup, err = in.isDuplicate(ctx)
 	}
 	if err != nil {
+		books.counts(h.Bot) // it will, once the site is rebuilt
 		return in.damage(ctx, c.site, err)
 	}
 	c.offsets.open = end
@@ -199,10 +200,10 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 		books.Dedup++
 		c.day.books.dedup++
 	case h.Bot:
-		books.Bot++
+		books.counts(true)
 		in.countBot()
 	default:
-		books.Human++
+		books.counts(false)
 		in.countHuman()
 	}
 	return nil

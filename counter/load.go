@@ -99,18 +99,19 @@ func (in *Ingester) loadSite(ctx context.Context, name string) (*site, error) {
 	return in.adopt(ctx, name, cs[0])
 }
 
-// adopt builds the state of a site from its checkpoint. A site that another
-// daemon is rebuilding is waited for.
+// adopt builds the state of a site from its checkpoint and returns what stands
+// for the site now: when its keys are damaged, or somebody is rebuilding them,
+// that is a parked site.
 func (in *Ingester) adopt(ctx context.Context, name string, c checkpoint) (*site, error) {
 	s := in.newSite(name, c)
 	in.sites[s.name] = s
+	var err error
 	if strings.HasPrefix(c.epoch, rebuilding) {
-		return s, in.rebuild(ctx, s, "a rebuild was not finished")
+		err = in.rebuild(ctx, s, "a rebuild was not finished")
+	} else if err = in.readSite(ctx, s); err != nil {
+		err = in.damage(ctx, s, err)
 	}
-	if err := in.readSite(ctx, s); err != nil {
-		return s, in.damage(ctx, s, err)
-	}
-	return s, nil
+	return in.sites[s.name], err
 }
 
 func (in *Ingester) newSite(name string, c checkpoint) *site {

@@ -52,7 +52,8 @@ func (in *Ingester) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return in.rebuildGone(ctx, gone)
+	in.startRebuild(ctx, gone, "its keys are gone")
+	return nil
 }
 
 // startOf is where a segment must be read from for one site: far behind if

@@ -177,11 +177,8 @@ func (in *Ingester) reload(ctx context.Context, s *site, c checkpoint) error {
 	}
 	in.forget(s)
 	fresh, err := in.adopt(ctx, s.name, c)
-	if err != nil {
-		return err
-	}
-	if in.sites[s.name] != fresh {
-		return nil // adopting it ended in a rebuild, which reads everything again
+	if err != nil || fresh.parked {
+		return err // a rebuild reads everything again
 	}
 	for id, old := range s.offsets {
 		if err := in.rewindTo(id, old, c); err != nil {

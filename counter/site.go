@@ -23,7 +23,8 @@ type site struct {
 	pending     int     // elements of the pending list that are not folded yet
 	pendingSize int     // their bytes, those of this run
 	tries       int     // damages that were passed over
-	parked      bool    // damaged beyond what can be rebuilt without loss: its lines wait in the log
+	parked      bool    // its lines are passed over and wait in the log
+	rebuilding  bool    // that is why; else it is damaged beyond what can be rebuilt without loss
 }
 
 // offsets is how far a site is in one segment, always just after a line.

@@ -37,6 +37,15 @@ func (t *Tally) Add(b *Tally) {
 	}
 }
 
+// counts books a line that counts.
+func (t *Tally) counts(bot bool) {
+	if bot {
+		t.Bot++
+	} else {
+		t.Human++
+	}
+}
+
 // Outcomes is the right side of the equation.
 func (t *Tally) Outcomes() int64 {
 	n := t.Human + t.Bot + t.Dedup + t.Before + t.Torn

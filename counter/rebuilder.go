@@ -1,0 +1,224 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Rebuilder makes the keys of sites anew: it fences off every writer, deletes
+// what was counted, has the archive written back where there is one, and opens
+// the site with a checkpoint that names the archived segments. The daemons
+// then count the rest of the log. It may be killed anywhere and run again.
+type Rebuilder struct {
+	Redis  redis.UniversalClient
+	Keys   Keys
+	Logger *slog.Logger
+	// Restore writes back what the archive has of a site and returns the
+	// segments that it covers, with their sizes; nil: there is no archive.
+	Restore func(ctx context.Context, site string) (map[string]int64, error)
+
+	tell func(ok bool)
+}
+
+func (r *Rebuilder) patience() *patience {
+	p := &patience{log: r.Logger, tell: r.tell}
+	if p.tell == nil {
+		p.tell = func(bool) {}
+	}
+	return p
+}
+
+// Locks of a rebuild live this long without being renewed.
+const lockTTL = 15 * time.Second
+
+// Rebuild rebuilds sites and returns, for each, the segments that came from
+// the archive. A site that another daemon is rebuilding is waited for.
+func (r *Rebuilder) Rebuild(ctx context.Context, sites []string) ([]map[string]int64, error) {
+	done := make([]map[string]int64, len(sites))
+	var mine []string
+	var at []int
+	for i, name := range sites {
+		ok, err := r.lockOrAwait(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("lock %s: %w", name, err)
+		}
+		if ok {
+			mine, at = append(mine, name), append(at, i)
+		}
+	}
+	if len(mine) == 0 {
+		return done, nil
+	}
+	ctx, stop := r.keepLocks(ctx, mine)
+	defer stop()
+	restored, err := r.remake(ctx, mine)
+	for j := range restored {
+		done[at[j]] = restored[j]
+	}
+	return done, err
+}
+
+// lockOrAwait takes a site's lock, or waits until another daemon has finished
+// with it; false: there is nothing left to do.
+func (r *Rebuilder) lockOrAwait(ctx context.Context, name string) (bool, error) {
+	for {
+		var got bool
+		err := r.patience().retry(ctx, "lock rebuild", func() (err error) {
+			got, err = r.Redis.SetNX(ctx, r.Keys.Rebuild(name), "1", lockTTL).Result()
+			return err
+		})
+		if err != nil || got {
+			return got, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(lockTTL / 30):
+		}
+		var epoch string
+		err = r.patience().retry(ctx, "read epoch", func() (err error) {
+			epoch, err = r.Redis.HGet(ctx, r.Keys.Checkpoint(name), fieldEpoch).Result()
+			if isNil(err) {
+				err = nil
+			}
+			return err
+		})
+		if err != nil || (epoch != "" && !strings.HasPrefix(epoch, rebuilding)) {
+			return false, err
+		}
+	}
+}
+
+// keepLocks renews the locks until stop is called.
+func (r *Rebuilder) keepLocks(ctx context.Context, names []string) (held context.Context, stop func()) {
+	held, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t := time.NewTicker(lockTTL / 3)
+		defer t.Stop()
+		for {
+			select {
+			case <-held.Done():
+				return
+			case <-t.C:
+				r.renew(held, names)
+			}
+		}
+	}()
+	return held, func() { cancel(); <-done }
+}
+
+func (r *Rebuilder) renew(ctx context.Context, names []string) {
+	pipe := r.Redis.Pipeline()
+	for _, n := range names {
+		pipe.Expire(ctx, r.Keys.Rebuild(n), lockTTL)
+	}
+	if _, err := pipe.Exec(ctx); err != nil && ctx.Err() == nil {
+		r.Logger.Warn("lock of a rebuild is not renewed", "err", err)
+	}
+}
+
+// remake rebuilds sites whose locks are held.
+func (r *Rebuilder) remake(ctx context.Context, names []string) ([]map[string]int64, error) {
+	for _, name := range names {
+		err := r.patience().retry(ctx, "fence site", func() error {
+			_, err := r.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+				p.Del(ctx, r.Keys.Checkpoint(name))
+				p.HSet(ctx, r.Keys.Checkpoint(name), fieldEpoch, rebuilding+newEpoch())
+				return nil
+			})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := r.patience().retry(ctx, "purge sites", func() error { return r.purge(ctx, names) }); err != nil {
+		return nil, err
+	}
+	done := make([]map[string]int64, len(names))
+	for i, name := range names {
+		if r.Restore != nil {
+			err := r.patience().retry(ctx, "restore from the archive", func() (err error) {
+				done[i], err = r.Restore(ctx, name)
+				return err
+			})
+			if err != nil {
+				return nil, fmt.Errorf("restore %s: %w", name, err)
+			}
+		}
+		if err := r.release(ctx, name, done[i]); err != nil {
+			return nil, err
+		}
+	}
+	return done, nil
+}
+
+// release opens a rebuilt site for counting.
+func (r *Rebuilder) release(ctx context.Context, name string, done map[string]int64) error {
+	fields := []any{fieldEpoch, newEpoch()}
+	for id, size := range done {
+		fields = append(fields, id, size)
+	}
+	return r.patience().retry(ctx, "open site", func() error {
+		_, err := r.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.Del(ctx, r.Keys.Checkpoint(name))
+			p.HSet(ctx, r.Keys.Checkpoint(name), fields...)
+			p.Del(ctx, r.Keys.Rebuild(name))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return r.Redis.SAdd(ctx, r.Keys.Sites(), name).Err()
+	})
+}
+
+// purge deletes every key of the sites but their checkpoints and locks.
+func (r *Rebuilder) purge(ctx context.Context, names []string) error {
+	sites := map[string]bool{}
+	for _, n := range names {
+		sites[n] = true
+	}
+	if c, ok := r.Redis.(*redis.ClusterClient); ok {
+		return c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+			return r.purgeNode(ctx, node, sites)
+		})
+	}
+	return r.purgeNode(ctx, r.Redis, sites)
+}
+
+func (r *Rebuilder) purgeNode(ctx context.Context, node redis.Cmdable, sites map[string]bool) error {
+	var cursor uint64
+	for {
+		keys, next, err := node.Scan(ctx, cursor, globEscape(r.Keys.prefix)+":*", 2000).Result()
+		if err != nil {
+			return err
+		}
+		pipe := node.Pipeline()
+		for _, k := range keys {
+			if s, ok := r.Keys.SiteOf(k); ok && sites[s] {
+				pipe.Unlink(ctx, k)
+			}
+		}
+		if pipe.Len() > 0 {
+			if _, err := pipe.Exec(ctx); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// globEscape makes a text match itself in a SCAN pattern.
+func globEscape(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
+}
