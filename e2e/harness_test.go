@@ -57,7 +57,7 @@ func TestHarnessRedisForgetsWhatWasCut(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,8 @@ type process struct {
 	args []string
 	env  []string // nil: the test's own
 	dir  string
-	log  string // file of stdout and stderr
+	log  string              // file of stdout and stderr
+	user *syscall.Credential // nil: the test's own
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -89,6 +90,7 @@ func (p *process) tryStart() error {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = p.env, p.dir, out, out
 	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr.Credential = p.user
 	if err := cmd.Start(); err != nil {
 		return err
 	}
