@@ -64,6 +64,7 @@ var (
 	descParked     = desc("sites_parked", "Sites that wait for an operator: their keys are damaged and their log is not complete.")
 	descGaps       = desc("log_gaps_total", "Segments that were gone before they were read.")
 	descGapBytes   = desc("log_gap_bytes_total", "Bytes known to be in them, at least.")
+	descCut        = desc("segments_cut", "Segments that are shorter than what was counted of them.")
 	descRedisUp    = desc("redis_up", "1 if the last exchange of the counter with Redis went well.")
 	descSize       = desc("segment_size_bytes", "Size of a segment's content.", "log", "segment")
 	descOffset     = desc("segment_offset_bytes", "How far a segment is handed out.", "log", "segment")
@@ -120,6 +121,7 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	count(ch, descGaps, s.Missing)
 	count(ch, descGapBytes, s.MissingBytes)
 	gauge(ch, descParked, float64(s.Parked))
+	gauge(ch, descCut, float64(s.Cut))
 	up := 0.0
 	if s.Redis {
 		up = 1

@@ -39,6 +39,7 @@ type SegmentInfo struct {
 	ID, Name string
 	Size     int64
 	Read     int64 // handed out up to here
+	Whole    bool  // Size is that of all of it; of a compressed one it is not known before its end
 }
 
 // Source is one log: it hands out blocks and reads again where it is told to.
@@ -150,6 +151,7 @@ type Ingester struct {
 	hit          parser.Hit
 	eventKeys    []byte              // buffer
 	healing      map[string]struct{} // sites that are being replayed after a rebuild
+	cut          map[string]bool     // segments that were said to be cut
 	pendingSites map[*site]struct{}  // sites with pending page changes
 	loop         schedule
 	weight       int // bytes that days take in memory, about
@@ -196,7 +198,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
 		scripts: newScripts(!opt.Embedded),
 		sites:   map[string]*site{}, segs: map[string]*segment{},
-		open: newBatch(1), number: 1, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
+		open: newBatch(1), number: 1, cut: map[string]bool{}, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
 		known:   known,
 		budget:  newBudget(opt.BatchSize),
 		resume:  resumePoints{at: map[string]int64{}},

@@ -116,6 +116,7 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	if now.Sub(in.loop.saved) >= max(saveEvery, saveShare*in.loop.saveTook) {
 		in.trim()
 		in.missing()
+		in.beyond()
 		if err := in.saveProgress(); err != nil {
 			// The file is a hint; counting goes on without it.
 			in.log.Warn("progress is not saved; a restart will read more of the log than it needs", "err", err)
@@ -202,4 +203,32 @@ func (in *Ingester) missing() {
 		}
 		delete(in.known.Segments, id)
 	}
+}
+
+// beyond looks for checkpoints that lie beyond the end of their segment: the
+// log was cut, or lost its end with the machine's power while LOG_SYNC was off.
+// Lines that are now written below the checkpoint would be passed over as
+// counted, so an operator must hear of it.
+func (in *Ingester) beyond() {
+	furthest := map[string]int64{}
+	for _, s := range in.sites {
+		for id, o := range s.offsets {
+			furthest[id] = max(furthest[id], o.stored)
+		}
+	}
+	n := int64(0)
+	for _, i := range in.inputs {
+		for _, info := range i.Source.Segments() {
+			if !info.Whole || furthest[info.ID] <= info.Size {
+				continue
+			}
+			n++
+			if !in.cut[info.ID] {
+				in.cut[info.ID] = true
+				in.log.Error("a segment is shorter than what was counted of it: it was cut. Rotate the log now, so that new lines come into a segment of their own",
+					"segment", info.ID, "file", info.Name, "size", info.Size, "counted", furthest[info.ID])
+			}
+		}
+	}
+	in.meter.update(func(s *IngestStats) { s.Cut = n })
 }

@@ -69,7 +69,8 @@ type IngestStats struct {
 	Parked       int64 // sites that wait for an operator
 	Missing      int64 // segments that vanished before they were read: gaps in the log
 	MissingBytes int64
-	Redis        bool // the last exchange with Redis went well
+	Cut          int64 // segments that are shorter than their checkpoint
+	Redis        bool  // the last exchange with Redis went well
 }
 
 // meter guards the IngestStats that the loop writes and others read.
