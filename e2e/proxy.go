@@ -17,11 +17,11 @@ import (
 type Proxy struct {
 	Addr string // 127.0.0.1:port, to be given to the daemon
 
-	target   string
 	listener net.Listener
 	work     sync.WaitGroup
 
 	mu       sync.Mutex
+	target   string
 	closed   bool
 	refuse   bool
 	hole     bool
@@ -124,6 +124,13 @@ func (p *Proxy) Refuse(on bool) {
 	}
 }
 
+// Retarget sends connections to another server from now on: the name that
+// both had points to the new primary.
+func (p *Proxy) Retarget(target string) {
+	p.change(func() { p.target = target })
+	p.Drop()
+}
+
 // BlackHole keeps connections open and, while on, passes nothing in either
 // direction: a cable that was pulled. What arrives meanwhile is passed later.
 func (p *Proxy) BlackHole(on bool) { p.change(func() { p.hole = on }) }
@@ -153,7 +160,10 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) serve(client net.Conn) {
-	server, err := net.DialTimeout("tcp", p.target, 5*time.Second)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := net.DialTimeout("tcp", target, 5*time.Second)
 	if err != nil {
 		p.note(reset(client)) // the server is down, and so are we
 		return
