@@ -220,6 +220,8 @@ func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []str
 		return false, fmt.Errorf("fold pending pages of %s: %w", name, err)
 	case a.verdict == damaged:
 		return false, &damagedError{site: name, what: a.text}
+	case a.verdict == noEpoch:
+		return false, &damagedError{site: name, what: "its epoch changed while pending pages were folded"}
 	}
 	return a.verdict == applied, nil
 }

@@ -87,12 +87,21 @@ type Options struct {
 	// Stale is told when a site's numbers in Redis cannot be trusted and when
 	// they can again. May be nil.
 	Stale func(site string, stale bool)
-	// Restore brings back what the archive has of a site whose keys are gone
-	// and returns the segments that it covers, with their sizes. Nil: there is
-	// no archive.
-	Restore func(ctx context.Context, site string) (map[string]int64, error)
-	// Archived tells whether the archive covers a segment. May be nil.
-	Archived func(segment string) bool
+	// Archive is where sites come back from whose keys are gone; nil: there is
+	// none, and the log is all there is.
+	Archive Archive
+}
+
+// Archive is what a rebuild needs of the archive. Any goroutine.
+type Archive interface {
+	// Knows tells whether the archive has counts of a site.
+	Knows(site string) bool
+	// Covers tells whether a segment is archived.
+	Covers(segment string) bool
+	// Restore writes back what the archive has of a site, while its epoch
+	// fences off every other writer, and returns the segments that this
+	// covers, with their sizes.
+	Restore(ctx context.Context, site string) (map[string]int64, error)
 }
 
 func (o *Options) defaults() {
@@ -152,10 +161,12 @@ type Ingester struct {
 	eventKeys    []byte              // buffer
 	healing      map[string]struct{} // sites that are being replayed after a rebuild
 	cut          map[string]bool     // segments that were said to be cut
+	refused      map[string]struct{} // sites over the limit
 	pendingSites map[*site]struct{}  // sites with pending page changes
 	loop         schedule
 	weight       int // bytes that days take in memory, about
 	known        *progress
+	saved        []byte // the progress file as we wrote it last
 
 	budget *budget
 	patience
@@ -182,6 +193,7 @@ type schedule struct {
 	// onlineFrom is the oldest line time, in Unix milliseconds, that still
 	// marks its visitor as online.
 	onlineFrom int64
+	viewsFrom  int64 // the same for view ids that somebody may wait for
 }
 
 // New makes an Ingester; it reads no input and asks Redis nothing yet.
@@ -198,7 +210,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
 		scripts: newScripts(!opt.Embedded),
 		sites:   map[string]*site{}, segs: map[string]*segment{},
-		open: newBatch(1), number: 1, cut: map[string]bool{}, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
+		open: newBatch(1), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
 		known:   known,
 		budget:  newBudget(opt.BatchSize),
 		resume:  resumePoints{at: map[string]int64{}},

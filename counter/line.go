@@ -218,6 +218,9 @@ func (in *Ingester) locate(ctx context.Context, seg *segment) (bool, error) {
 	}
 	s := in.sites[in.hit.Site]
 	if s == nil {
+		if _, ok := in.refused[in.hit.Site]; ok {
+			return false, nil
+		}
 		var err error
 		if s, err = in.loadSite(ctx, in.hit.Site); s == nil || err != nil {
 			return false, err
@@ -267,7 +270,9 @@ func (in *Ingester) isDuplicate(ctx context.Context) (bool, error) {
 	if byID {
 		b, at := s.ids.place(h.Time)
 		in.cur.part.remember(s.ids, b, id, at, in.number)
-		in.open.views = append(in.open.views, viewKey(h.ViewID))
+		if h.Time >= in.loop.viewsFrom {
+			in.open.views = append(in.open.views, viewKey(h.ViewID))
+		}
 	}
 	return false, nil
 }

@@ -53,7 +53,8 @@ func parseCheckpoint(fields map[string]string) (checkpoint, error) {
 }
 
 // readCheckpoints reads the checkpoints of many sites, in as few round trips
-// as is kind to Redis.
+// as is kind to Redis. One that is damaged comes back empty, as if gone: what
+// it said is lost either way.
 func (in *Ingester) readCheckpoints(ctx context.Context, sites []string) ([]checkpoint, error) {
 	out := make([]checkpoint, 0, len(sites))
 	for len(sites) > 0 {
@@ -65,16 +66,22 @@ func (in *Ingester) readCheckpoints(ctx context.Context, sites []string) ([]chec
 			for i, s := range trip {
 				cmds[i] = pipe.HGetAll(ctx, in.keys.Checkpoint(s))
 			}
-			_, err := pipe.Exec(ctx)
-			return err
+			if _, err := pipe.Exec(ctx); passing(err) {
+				return err
+			}
+			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("read checkpoints: %w", err)
 		}
 		for i, cmd := range cmds {
 			c, err := parseCheckpoint(cmd.Val())
+			if err == nil {
+				err = cmd.Err()
+			}
 			if err != nil {
-				return nil, &damagedError{trip[i], err.Error()}
+				in.log.Error("a checkpoint is damaged; the site is rebuilt", "site", trip[i], "err", err)
+				c = checkpoint{}
 			}
 			out = append(out, c)
 		}
@@ -90,6 +97,7 @@ func (in *Ingester) loadSite(ctx context.Context, name string) (*site, error) {
 		return nil, err
 	}
 	if cs[0].epoch == "" && len(in.sites) >= in.opt.MaxSites {
+		in.refuse(name)
 		return nil, nil
 	}
 	err = in.retry(ctx, "note site", func() error { return in.rdb.SAdd(ctx, in.keys.Sites(), name).Err() })
@@ -97,6 +105,18 @@ func (in *Ingester) loadSite(ctx context.Context, name string) (*site, error) {
 		return nil, fmt.Errorf("note site %s: %w", name, err)
 	}
 	return in.adopt(ctx, name, cs[0])
+}
+
+// maxRefused bounds the memory of names over the limit of sites.
+const maxRefused = 100_000
+
+// refuse remembers a site over the limit, so that a flood of made-up names
+// does not ask Redis for each line.
+func (in *Ingester) refuse(name string) {
+	if len(in.refused) >= maxRefused {
+		clear(in.refused)
+	}
+	in.refused[strings.Clone(name)] = struct{}{}
 }
 
 // adopt builds the state of a site from its checkpoint and returns what stands
@@ -136,7 +156,7 @@ func (in *Ingester) readSite(ctx context.Context, s *site) error {
 			return err
 		}
 		s.pv = pv
-		if pv > 0 && s.epoch == "" {
+		if s.epoch == "" && (pv > 0 || in.opt.Archive != nil && in.opt.Archive.Knows(s.name)) {
 			return &damagedError{s.name, "there are counts but no checkpoint"}
 		}
 		n, err := in.rdb.LLen(ctx, in.keys.Pending(s.name)).Result()

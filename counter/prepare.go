@@ -13,7 +13,7 @@ import (
 func (in *Ingester) prepare(ctx context.Context) error {
 	now := in.opt.Now()
 	in.loop.audited, in.loop.saved, in.loop.folded = now, now, now
-	in.loop.onlineFrom = in.opt.Now().Add(-OnlineWindow).UnixMilli()
+	in.lookBack(now)
 	names, err := in.siteNames(ctx)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ const (
 // upkeep is what the loop does ten times a second beside counting.
 func (in *Ingester) upkeep(ctx context.Context) error {
 	now := in.opt.Now()
-	in.loop.onlineFrom = now.Add(-OnlineWindow).UnixMilli()
+	in.lookBack(now)
 	in.healed()
 	if now.Sub(in.loop.saved) >= max(saveEvery, saveShare*in.loop.saveTook) {
 		in.trim()
@@ -129,6 +129,12 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	}
 	in.loop.auditNow, in.loop.audited = false, now
 	return in.audit(ctx)
+}
+
+// lookBack sets from when on a line is recent.
+func (in *Ingester) lookBack(now time.Time) {
+	in.loop.onlineFrom = now.Add(-OnlineWindow).UnixMilli()
+	in.loop.viewsFrom = now.Add(-viewMemory).UnixMilli()
 }
 
 // audit compares every checkpoint with what we committed: a Redis that went

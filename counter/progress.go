@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,9 +105,13 @@ func (in *Ingester) saveProgress() error {
 	if err != nil {
 		return fmt.Errorf("save progress: %w", err)
 	}
+	if bytes.Equal(b, in.saved) {
+		return nil
+	}
 	if err := writeFile(in.opt.Progress, b); err != nil {
 		return fmt.Errorf("save progress: %w", err)
 	}
+	in.saved = b
 	return nil
 }
 

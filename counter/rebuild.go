@@ -2,7 +2,6 @@ package counter
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"ddkk-stats/parser"
@@ -24,11 +23,7 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 	}
 	cs, err := in.readCheckpoints(ctx, []string{s.name})
 	if err != nil {
-		var de *damagedError
-		if !errors.As(err, &de) {
-			return err
-		}
-		cs = []checkpoint{{}} // the checkpoint itself is damaged: gone for us
+		return err
 	}
 	if lacking := in.lacking(cs[0]); len(lacking) > 0 {
 		return in.keep(ctx, s, cs[0], cause, lacking)
@@ -39,19 +34,29 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 
 // lacking names the counted segments that are no longer to be had.
 func (in *Ingester) lacking(c checkpoint) []string {
+	there := in.onDisk()
+	var gone []string
+	for id := range c.offsets {
+		if !there[id] && !in.archived(id) {
+			gone = append(gone, id)
+		}
+	}
+	return gone
+}
+
+// onDisk are the segments that can be read again.
+func (in *Ingester) onDisk() map[string]bool {
 	there := map[string]bool{}
 	for _, i := range in.inputs {
 		for _, s := range i.Source.Segments() {
 			there[s.ID] = true
 		}
 	}
-	var gone []string
-	for id := range c.offsets {
-		if !there[id] && (in.opt.Archived == nil || !in.opt.Archived(id)) {
-			gone = append(gone, id)
-		}
-	}
-	return gone
+	return there
+}
+
+func (in *Ingester) archived(segment string) bool {
+	return in.opt.Archive != nil && in.opt.Archive.Covers(segment)
 }
 
 // keep goes on with a site that cannot be rebuilt without loss.
@@ -104,7 +109,10 @@ func (in *Ingester) startRebuild(ctx context.Context, names []string, cause stri
 	}
 	start := in.opt.Now()
 	in.behind.Go(func() {
-		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, Restore: in.opt.Restore, tell: in.tell}
+		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, tell: in.tell}
+		if in.opt.Archive != nil {
+			r.Restore = in.opt.Archive.Restore
+		}
 		done, err := r.Rebuild(ctx, names)
 		select {
 		case in.rebuilt <- rebuilt{names, cause, start, done, err}:
@@ -154,9 +162,17 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 			}
 		}
 	}
-	for _, seg := range in.segs {
-		if err := in.rewind(seg, 0); err != nil {
-			return err
+	there := in.onDisk()
+	for id, seg := range in.segs {
+		switch {
+		case there[id]:
+			if err := in.rewind(seg, 0); err != nil {
+				return err
+			}
+		case !in.archived(id):
+			in.log.Error("gap: a segment that was counted is neither in the log folder nor archived; rebuilt sites lack its lines",
+				"segment", id, "file", seg.name, "bytes", seg.size, "sites", names)
+			in.meter.update(func(s *IngestStats) { s.Missing++; s.MissingBytes += seg.size })
 		}
 	}
 	return nil

@@ -69,7 +69,7 @@ func (b *bucket) fill(packed []byte) {
 
 // forget drops buckets that batches from number on have not touched.
 func (r *recent) forget(number uint64) {
-	if len(r.buckets) <= 8 {
+	if len(r.buckets) <= 4 {
 		return
 	}
 	for n, b := range r.buckets {

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -118,7 +119,8 @@ func parseAnswer(cmd *redis.Cmd) (answer, error) {
 // script ran is told by the checkpoint.
 func passing(err error) bool {
 	var de *damagedError
-	if err == nil || errors.As(err, &de) || errors.Is(err, errPending) {
+	var ne *strconv.NumError // a counter that holds no number
+	if err == nil || errors.As(err, &de) || errors.As(err, &ne) || errors.Is(err, errPending) {
 		return false
 	}
 	var re redis.Error

@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -59,6 +60,13 @@ func (w *waiters) until(ctx context.Context, ok func() bool) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// Floors are the offsets up to which each segment is counted for every site.
+func (in *Ingester) Floors() map[string]int64 {
+	in.wait.mu.Lock()
+	defer in.wait.mu.Unlock()
+	return maps.Clone(in.wait.floors)
 }
 
 // WaitCounted returns once everything of the segment up to end is counted, or
