@@ -28,7 +28,7 @@ func (c *checkup) nginxPID(context.Context) []finding {
 	case errors.Is(err, syscall.ESRCH):
 		return []finding{bad("NGINX_PID", "%s names process %d, which does not run; start nginx, or remove the stale file", path, pid)}
 	case err != nil:
-		return []finding{bad("NGINX_PID", "process %d may not be signalled: %v; run the daemon as the user that started nginx, or let logrotate rotate (deploy/logrotate) and set ROTATE_CRON=off", pid, err)}
+		return []finding{bad("NGINX_PID", "process %d may not be signalled: %v; run the daemon as the user that started nginx, or let logrotate rotate (deploy/logrotate) and leave NGINX_PID empty", pid, err)}
 	}
 	if name := processName(pid); name != "" && !strings.Contains(name, "nginx") && name != "openresty" && name != "angie" {
 		return []finding{bad("NGINX_PID", "%s names process %d, which is %q and not nginx: the file is stale", path, pid, name)}

@@ -99,7 +99,7 @@ func (c *checkup) rotation(context.Context) []finding {
 	ours := c.cfg.NginxPID != "" && c.cfg.RotateCron.On()
 	switch {
 	case theirs != nil && ours:
-		all = append(all, poor("rotation", "both %s and the daemon (ROTATE_CRON) rotate %s; that loses nothing, but one is enough: set ROTATE_CRON=off or remove the rule", theirs.file, log))
+		all = append(all, poor("rotation", "both %s and the daemon (ROTATE_CRON) rotate %s; that loses nothing, but one is enough: leave NGINX_PID empty or remove the rule", theirs.file, log))
 	case theirs != nil && len(all) == 0:
 		all = append(all, fine("rotation", "%s rotates %s by rename and reopen", theirs.file, log))
 	case ours:

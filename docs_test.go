@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+//go:generate go test -count 1 -run ^TestConfigurationManual$ . -args -write
+
+var writeManual = flag.Bool("write", false, "write the table of settings into docs/CONFIGURATION.md")
+
+// Marks around what is generated in the manual.
+const (
+	manualFile  = "docs/CONFIGURATION.md"
+	manualBegin = "<!-- settings: written by go generate -->\n"
+	manualEnd   = "<!-- end of settings -->\n"
+)
+
+// TestConfigurationManual fails when the manual is not what the code's own
+// table says; `go generate .` brings it up to date.
+func TestConfigurationManual(t *testing.T) {
+	text := readDoc(t, manualFile)
+	before, rest, ok := strings.Cut(text, manualBegin)
+	_, after, ok2 := strings.Cut(rest, manualEnd)
+	if !ok || !ok2 {
+		t.Fatalf("%s has lost its marks", manualFile)
+	}
+	var table bytes.Buffer
+	if err := WriteMarkdown(&table); err != nil {
+		t.Fatal(err)
+	}
+	want := before + manualBegin + "\n" + table.String() + "\n" + manualEnd + after
+	if *writeManual {
+		if err := os.WriteFile(manualFile, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if text != want {
+		t.Errorf("%s is not up to date: run `go generate .`", manualFile)
+	}
+}
+
+func readDoc(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+var (
+	fence    = regexp.MustCompile("(?s)```([a-z]*)\n(.*?)```")
+	heading  = regexp.MustCompile(`(?m)^#+ `)
+	tableRow = regexp.MustCompile(`(?m)^\|`)
+	link     = regexp.MustCompile(`\]\(([^)]+)\)`)
+	// setting names in prose and code, such as `REDIS_ADDR` or LISTEN=
+	settingName = regexp.MustCompile("`([A-Z][A-Z0-9_]+)(?:=[^`]*)?`")
+	command     = regexp.MustCompile(`(?:\./|ddkk-stats: |)ddkk-stats ([a-z][a-z-]+)`)
+)
+
+// outside is the text without its code blocks.
+func outside(text string) string { return fence.ReplaceAllString(text, "") }
+
+// The two READMEs are one text in two languages: the same headings, tables,
+// code and links.
+func TestReadmesAreEqualInStructure(t *testing.T) {
+	en, zh := readDoc(t, "README.md"), readDoc(t, "README.zh-CN.md")
+	f := func(what string, find func(string) []string) {
+		t.Helper()
+		a, b := find(en), find(zh)
+		for i := range max(len(a), len(b)) {
+			switch {
+			case i >= len(a), i >= len(b):
+				t.Errorf("%s: %d in README.md, %d in README.zh-CN.md", what, len(a), len(b))
+				return
+			case a[i] != b[i]:
+				t.Errorf("%s %d: %q in README.md, %q in README.zh-CN.md", what, i+1, a[i], b[i])
+			}
+		}
+	}
+	f("heading", func(s string) []string { return heading.FindAllString(outside(s), -1) })
+	f("table row", func(s string) []string { return tableRow.FindAllString(outside(s), -1) })
+	f("code block", func(s string) []string {
+		var all []string
+		for _, m := range fence.FindAllStringSubmatch(s, -1) {
+			code := m[2]
+			if m[1] == "text" || m[1] == "html" { // words for people: only that it is there
+				code = ""
+			}
+			all = append(all, m[1]+"\n"+code)
+		}
+		return all
+	})
+	f("link", func(s string) []string {
+		var all []string
+		for _, m := range link.FindAllStringSubmatch(outside(s), -1) {
+			if !strings.HasPrefix(m[1], "README") { // each names the other
+				all = append(all, m[1])
+			}
+		}
+		return all
+	})
+}
+
+func docFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(files, "README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md")
+}
+
+func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
+	for _, file := range docFiles(t) {
+		for _, m := range link.FindAllStringSubmatch(outside(readDoc(t, file)), -1) {
+			target, _, _ := strings.Cut(m[1], "#")
+			if target == "" || strings.Contains(target, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), target)); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}
+
+// What the documents name in capitals is a setting, or one of a few words.
+func TestSettingsOfTheDocumentsExist(t *testing.T) {
+	words := []string{"CONFIG", "SIGTERM", "SIGHUP", "SIGKILL", "USR1", "LOG", "GET", "ZSET"}
+	for i := range settings {
+		words = append(words, settings[i].Name)
+	}
+	for _, file := range docFiles(t) {
+		for _, m := range settingName.FindAllStringSubmatch(outside(readDoc(t, file)), -1) {
+			if strings.ContainsAny(m[1], "_") && !slices.Contains(words, m[1]) {
+				t.Errorf("%s names %s, which is no setting", file, m[1])
+			}
+		}
+	}
+}
+
+// Every command that a document tells to run exists.
+func TestCommandsOfTheDocumentsExist(t *testing.T) {
+	known := map[string]bool{"help": true}
+	for _, c := range rootCommand().Commands() {
+		known[c.Name()] = true
+	}
+	for _, file := range docFiles(t) {
+		for _, m := range fence.FindAllStringSubmatch(readDoc(t, file), -1) {
+			if m[1] != "sh" {
+				continue
+			}
+			for _, c := range command.FindAllStringSubmatch(m[2], -1) {
+				if !known[c[1]] {
+					t.Errorf("%s runs ddkk-stats %s, which does not exist", file, c[1])
+				}
+			}
+		}
+	}
+}
