@@ -1,0 +1,162 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxPages  = 100_000
+	DefaultMaxEvents = 10_000
+	// DefaultIDWindow is how long a view id is remembered.
+	DefaultIDWindow = 10 * time.Minute
+	// DefaultChunkRows bounds a transaction: the memory of the duplicate rules
+	// and what a Galera or TiDB cluster must take at once, against the price of
+	// a commit.
+	DefaultChunkRows = 250_000
+)
+
+// IPMode says how much of an address is kept in a raw row.
+type IPMode uint8
+
+const (
+	IPFull   IPMode = iota // the whole address
+	IPMasked               // IPv4 to /24, IPv6 to /48
+	IPNone                 // nothing
+)
+
+// ParseIPMode reads the value of IP_MODE.
+func ParseIPMode(s string) (IPMode, error) {
+	switch s {
+	case "full", "":
+		return IPFull, nil
+	case "masked":
+		return IPMasked, nil
+	case "none":
+		return IPNone, nil
+	}
+	return 0, fmt.Errorf("parse IP mode %q: use full, masked or none", s)
+}
+
+// Options says how to archive. The zero value is usable.
+type Options struct {
+	Location *time.Location // where days begin; nil: UTC. Must be the parser's
+	Logger   *slog.Logger   // nil discards
+	Now      func() time.Time
+
+	RawRetentionDays int // days that raw rows are kept, today not counted; 0: for ever
+	IPMode           IPMode
+	MaxPages         int // distinct pages of a site and day that keep their name
+	MaxEvents        int // distinct event keys of a site and day, all levels together
+
+	IDWindow     time.Duration                   // see parser.Hit.ViewID
+	DedupeWindow func(site string) time.Duration // DEDUPE_WINDOW; nil or 0: off
+
+	ChunkRows int // raw rows of one transaction
+	Workers   int // days that are rolled up side by side; 2
+}
+
+func (o *Options) setDefaults() {
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.DedupeWindow == nil {
+		o.DedupeWindow = func(string) time.Duration { return 0 }
+	}
+	if o.IDWindow <= 0 {
+		o.IDWindow = DefaultIDWindow
+	}
+	for _, d := range []struct {
+		v   *int
+		def int
+	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxEvents, DefaultMaxEvents}, {&o.ChunkRows, DefaultChunkRows}, {&o.Workers, 2}} {
+		if *d.v <= 0 {
+			*d.v = d.def
+		}
+	}
+}
+
+// Archive is an open archive. Its methods may be called by any goroutine.
+type Archive struct {
+	opt     Options
+	log     *slog.Logger
+	dialect dialect
+	db      *sql.DB // writes
+	reads   *sql.DB // the same as db on MySQL
+	pause   func(context.Context, time.Duration) error
+}
+
+// Open connects to MySQL or MariaDB, or where dsn is empty to an SQLite file
+// that is made if it does not exist, and brings the tables up to date. It
+// starts nothing.
+func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, error) {
+	opt.setDefaults()
+	a := &Archive{opt: opt, log: opt.Logger, pause: pause}
+	if err := a.connect(ctx, dsn, sqlitePath); err != nil {
+		return nil, errors.Join(fmt.Errorf("open archive: %w", err), a.Close())
+	}
+	return a, nil
+}
+
+func (a *Archive) connect(ctx context.Context, dsn, sqlitePath string) (err error) {
+	if dsn != "" {
+		err = a.openMySQL(ctx, dsn)
+	} else {
+		err = a.openSQLite(ctx, sqlitePath)
+	}
+	if err != nil {
+		return err
+	}
+	unlock, _, err := a.dialect.lock(ctx, "migrate", true)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.migrate(ctx), unlock())
+}
+
+// Close closes the connections.
+func (a *Archive) Close() error {
+	var errs []error
+	if a.reads != nil && a.reads != a.db {
+		errs = append(errs, a.reads.Close())
+	}
+	if a.db != nil {
+		errs = append(errs, a.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Ping reports whether the database answers.
+func (a *Archive) Ping(ctx context.Context) error {
+	if err := a.reads.PingContext(ctx); err != nil {
+		return fmt.Errorf("ask the archive: %w", err)
+	}
+	return nil
+}
+
+func (a *Archive) today() parser.Day { return parser.DayOf(a.opt.Now().In(a.opt.Location)) }
+
+// pause waits, or ends with ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

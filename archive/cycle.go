@@ -1,0 +1,106 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// ErrLocked says that another host, or another process, archives right now.
+var ErrLocked = errors.New("another process is archiving; nothing is missed by leaving it to that one")
+
+// Summary is what a run did.
+type Summary struct {
+	Segments int   // that were archived, wholly or their new end
+	Lines    int64 // that were read
+	Rows     int64 // raw rows
+	Days     int   // days of a site that were rolled up
+	Late     []LateDay
+	Shrunk   []string // names of segments that are shorter than what was archived of them
+	Dropped  int      // days of a site whose raw rows were deleted
+	Took     time.Duration
+}
+
+// LateDay is a day whose raw rows were deleted before these came. They are in
+// its sums; its visitors may count twice.
+type LateDay struct {
+	Site string
+	Day  parser.Day
+	Rows int64
+}
+
+// LinesPerSecond is the speed of the run.
+func (s Summary) LinesPerSecond() float64 {
+	if s.Took <= 0 {
+		return 0
+	}
+	return float64(s.Lines) / s.Took.Seconds()
+}
+
+// Run archives the segments that are not archived yet, rolls up the days that
+// they touched, and those that an earlier run left, and deletes raw rows that
+// are old enough. A segment that cannot be read keeps no other from being
+// archived. It ends with ErrLocked where another run goes on.
+func (a *Archive) Run(ctx context.Context, sources ...Source) (sum Summary, err error) {
+	began := time.Now()
+	unlock, ok, err := a.dialect.lock(ctx, "archive", false)
+	if err != nil {
+		return sum, err
+	}
+	defer func() {
+		err = errors.Join(err, unlock())
+		sum.Took = time.Since(began)
+	}()
+	if !ok {
+		return sum, ErrLocked
+	}
+	err = a.run(ctx, sources, &sum)
+	return sum, err
+}
+
+func (a *Archive) run(ctx context.Context, sources []Source, sum *Summary) error {
+	var errs []error
+	for _, src := range sources {
+		if err := a.loadSource(ctx, src, sum); err != nil {
+			errs = append(errs, fmt.Errorf("archive %s: %w", src.Name, err))
+		}
+	}
+	var err error
+	if sum.Days, err = a.RollUp(ctx); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	sum.Dropped, err = a.Retain(ctx)
+	return errors.Join(append(errs, err)...)
+}
+
+func (a *Archive) loadSource(ctx context.Context, src Source, sum *Summary) error {
+	known, err := a.ArchivedSegments(ctx)
+	if err != nil {
+		return err
+	}
+	l := a.newLoader(src)
+	defer l.closeReader()
+	var errs []error
+	for _, seg := range src.Segments {
+		had, was := known[seg.ID()]
+		switch {
+		case was && had.Size == seg.Size() || seg.Size() == 0:
+			continue
+		case was && had.Size > seg.Size():
+			a.log.Error("a segment is shorter than what was archived of it: it was cut or replaced", "segment", seg.ID(), "file", seg.Name(),
+				"archived", had.Size, "size", seg.Size())
+			sum.Shrunk = append(sum.Shrunk, seg.Name())
+			continue
+		}
+		if err := l.segment(ctx, seg, sum); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", seg.Name(), err))
+			if ctx.Err() != nil {
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,48 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"text/template"
+
+	"github.com/pressly/goose/v3"
+
+	"ddkk-stats/parser"
+)
+
+// dialect is what differs between the databases.
+type dialect interface {
+	goose() goose.Dialect
+	words() template.FuncMap
+
+	// bytes makes a value of a column with {{bytes}} of b, as a copy.
+	bytes(b []byte) any
+	// forUpdate is the clause that locks the rows of a SELECT.
+	forUpdate() string
+	// eventLevel is an expression for the first n levels of event_key, and
+	// hasLevel a condition that tells whether there are that many.
+	eventLevel(n int) string
+	hasLevel(n int) string
+	// onConflict begins the clause that adds to a row that is there already,
+	// and added names the new value of a column in it.
+	onConflict(key string) string
+	added(column string) string
+
+	// level is the isolation of writing transactions: statements must see what
+	// was committed before them, and INSERT ... SELECT must not lock what it reads.
+	level() sql.IsolationLevel
+	// snapshotLevel makes all reads of a transaction see the same moment.
+	snapshotLevel() sql.IsolationLevel
+	// retryable reports whether a transaction that failed so may be run again.
+	retryable(err error) bool
+	// lock takes a lock that one host at a time holds, waiting for it or not.
+	// ok tells whether it was had.
+	lock(ctx context.Context, name string, wait bool) (unlock func() error, ok bool, err error)
+
+	// prepare makes room for raw rows from first on, and for the days ahead.
+	prepare(ctx context.Context, first, today parser.Day) error
+	// drop deletes what can be deleted quickly of the raw rows before floor.
+	drop(ctx context.Context, floor parser.Day) error
+	// load stores all rows of s as raw rows of a segment, in tx.
+	load(ctx context.Context, tx *sql.Tx, s *scan, segment int64) error
+}

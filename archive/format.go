@@ -1,0 +1,76 @@
+package archive
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// Times and days are passed and read as text: it is the same in all databases.
+const (
+	timeLayout = "2006-01-02 15:04:05.000"
+	dateLayout = "2006-01-02"
+)
+
+// timeText is a time, in ms since the Unix epoch, as SQL has it, in UTC.
+func timeText(ms int64) string { return time.UnixMilli(ms).UTC().Format(timeLayout) }
+
+func parseTime(s string) (ms int64, err error) {
+	t, err := time.Parse(timeLayout, s)
+	if err != nil {
+		return 0, fmt.Errorf("read time: %w", err)
+	}
+	return t.UnixMilli(), nil
+}
+
+// dateText is a day as SQL has it.
+func dateText(d parser.Day) string { return string(appendDate(nil, d)) }
+
+func appendDate(b []byte, d parser.Day) []byte {
+	n := int(d)
+	b = append4(b, n/10000)
+	b = append2(append(b, '-'), n/100%100)
+	return append2(append(b, '-'), n%100)
+}
+
+func append4(b []byte, n int) []byte { return append2(append2(b, n/100), n%100) }
+func append2(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
+
+func parseDate(s string) (parser.Day, error) {
+	t, err := time.Parse(dateLayout, s)
+	if err != nil {
+		return 0, fmt.Errorf("read date: %w", err)
+	}
+	return parser.DayOf(t), nil
+}
+
+// around are times between which all of a day lies in any zone.
+func around(d parser.Day) (from, to string) {
+	t := d.Date(time.UTC)
+	return t.AddDate(0, 0, -1).Format(timeLayout), t.AddDate(0, 0, 2).Format(timeLayout)
+}
+
+// addDays is the day n days after d.
+func addDays(d parser.Day, n int) parser.Day {
+	return parser.DayOf(d.Date(time.UTC).AddDate(0, 0, n))
+}
+
+// clock writes times. Lines come nearly in order, so the second is kept.
+type clock struct {
+	second int64
+	text   []byte
+}
+
+func (c *clock) append(b []byte, ms int64) []byte {
+	s, rest := ms/1000, ms%1000
+	if s != c.second || c.text == nil {
+		c.second = s
+		c.text = time.Unix(s, 0).UTC().AppendFormat(c.text[:0], timeLayout[:20])
+	}
+	b = append(b, c.text...)
+	return append2(append(b, byte('0'+rest/100)), int(rest%100))
+}
+
+func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }

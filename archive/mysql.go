@@ -1,0 +1,179 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"text/template"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/pressly/goose/v3"
+)
+
+// mysqlDialect is MySQL, MariaDB and what speaks their protocol.
+type mysqlDialect struct {
+	db       *sql.DB
+	database string
+	log      interface{ Warn(msg string, args ...any) }
+	inserts  atomic.Bool // the server refuses LOAD DATA LOCAL
+}
+
+// openMySQL connects with settings of our own where others would be wrong: the
+// names are binary, times are text in UTC, and a backslash is an escape.
+func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return fmt.Errorf("read MYSQL_DSN: %w", err)
+	}
+	cfg.ParseTime = false
+	cfg.InterpolateParams = true
+	cfg.MultiStatements = false
+	cfg.AllowAllFiles = false
+	cfg.ClientFoundRows = true
+	cfg.Collation = "utf8mb4_bin"
+	cfg.ReadTimeout, cfg.WriteTimeout = 0, 0 // a rollup may take minutes; contexts end it
+	if cfg.Params == nil {
+		cfg.Params = map[string]string{}
+	}
+	cfg.Params["time_zone"] = "'+00:00'"
+	cfg.Params["sql_mode"] = "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"
+	c, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return fmt.Errorf("read MYSQL_DSN: %w", err)
+	}
+	a.db = sql.OpenDB(c)
+	a.db.SetMaxOpenConns(8)
+	a.db.SetMaxIdleConns(4)
+	a.reads = a.db
+	a.dialect = &mysqlDialect{db: a.db, database: cfg.DBName, log: a.log}
+	if err := a.db.PingContext(ctx); err != nil {
+		return fmt.Errorf("connect to MySQL: %w", err)
+	}
+	return nil
+}
+
+func (*mysqlDialect) goose() goose.Dialect { return goose.DialectMySQL }
+
+func (*mysqlDialect) words() template.FuncMap {
+	const engine = "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+	return template.FuncMap{
+		"bytes": sizedWord("VARBINARY(%d)"), "fixed": sizedWord("BINARY(%d)"),
+		"ascii":     sizedWord("CHAR(%d) CHARACTER SET ascii COLLATE ascii_bin"),
+		"ascii_var": sizedWord("VARCHAR(%d) CHARACTER SET ascii COLLATE ascii_bin"),
+		"small":     fixedWord("TINYINT"), "int": fixedWord("INT UNSIGNED"), "count": fixedWord("BIGINT"),
+		"time": fixedWord("DATETIME(3)"), "date": fixedWord("DATE"),
+		"serial": fixedWord("INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"),
+		"table":  fixedWord(engine), "rows": fixedWord(engine), "ignore": fixedWord("IGNORE"),
+		"by_day": fixedWord("\nPARTITION BY RANGE COLUMNS(date) (PARTITION " + guardPartition + " VALUES LESS THAN (MAXVALUE))"),
+	}
+}
+
+// bytes are sent as binary strings, which no character set touches.
+func (*mysqlDialect) bytes(b []byte) any                { return append(make([]byte, 0, len(b)), b...) }
+func (*mysqlDialect) forUpdate() string                 { return " FOR UPDATE" }
+func (*mysqlDialect) level() sql.IsolationLevel         { return sql.LevelReadCommitted }
+func (*mysqlDialect) snapshotLevel() sql.IsolationLevel { return sql.LevelRepeatableRead }
+
+func (*mysqlDialect) eventLevel(n int) string {
+	return "SUBSTRING_INDEX(event_key, '.', " + strconv.Itoa(n) + ")"
+}
+
+func (d *mysqlDialect) hasLevel(n int) string {
+	if n == 1 {
+		return "event_key <> ''"
+	}
+	return d.eventLevel(n) + " <> " + d.eventLevel(n-1)
+}
+
+// onConflict uses VALUES(), which MySQL calls deprecated: its successor is not
+// known to MariaDB.
+func (*mysqlDialect) onConflict(string) string   { return " ON DUPLICATE KEY UPDATE " }
+func (*mysqlDialect) added(column string) string { return "VALUES(" + column + ")" }
+
+// Errors after which a whole transaction may be run again.
+const (
+	errLockWait       = 1205
+	errDeadlock       = 1213 // on Galera also at COMMIT: another node came first
+	errRecordChanged  = 1020 // MariaDB's snapshot isolation
+	errNodeNotReady   = 1047 // Galera: WSREP has not yet prepared node
+	errShutdown       = 1053
+	errQueryKilled    = 1317 // the server is being stopped
+	errLoadNotAllowed = 1148 // MySQL 5.7 and MariaDB: local_infile is off
+	errLoadDisabled   = 3948 // MySQL 8: the same
+	errMariaDBLoad    = 4166 // MariaDB 10.11: the same
+)
+
+func (*mysqlDialect) retryable(err error) bool {
+	var e *mysql.MySQLError
+	if errors.As(err, &e) {
+		switch e.Number {
+		case errLockWait, errDeadlock, errRecordChanged, errNodeNotReady, errShutdown, errQueryKilled:
+			return true
+		}
+		return false
+	}
+	return lostConnection(err)
+}
+
+// lostConnection tells errors of the connection from those of whoever fed it:
+// the reader of a segment marks its own.
+func lostConnection(err error) bool {
+	var own *segmentError
+	if errors.As(err, &own) {
+		return false
+	}
+	var n net.Error
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &n)
+}
+
+// lock takes a named lock on a connection of its own, which holds it until it
+// is closed. Servers that know no such lock (some clusters) let everybody
+// have it: it saves work in vain and is not needed to be right.
+func (d *mysqlDialect) lock(ctx context.Context, name string, wait bool) (func() error, bool, error) {
+	c, err := d.db.Conn(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("connect to MySQL: %w", err)
+	}
+	seconds := 0
+	if wait {
+		seconds = 60
+	}
+	var got sql.NullInt64
+	full := lockName(d.database, name)
+	if err := c.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", full, seconds).Scan(&got); err != nil {
+		if lostConnection(err) || ctx.Err() != nil {
+			return nil, false, errors.Join(fmt.Errorf("lock the archive: %w", err), c.Close())
+		}
+		d.log.Warn("the server has no locks; two hosts may do the same work", "err", err)
+		return c.Close, true, nil
+	}
+	if got.Valid && got.Int64 == 0 {
+		return func() error { return nil }, false, c.Close()
+	}
+	return func() error {
+		// The context may be over by now, and the lock must go all the same.
+		_, err := c.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(?)", full)
+		if err != nil && lostConnection(err) {
+			err = nil // and with the connection, the lock
+		}
+		if cerr := c.Close(); cerr != nil && !errors.Is(cerr, sql.ErrConnDone) {
+			err = errors.Join(err, cerr)
+		}
+		return err
+	}, true, nil
+}
+
+// lockName is short enough for MySQL, which allows 64 characters.
+func lockName(database, name string) string {
+	if len(database) > 40 {
+		database = database[:40]
+	}
+	return "ddkk-" + name + ":" + database
+}

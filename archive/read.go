@@ -1,0 +1,318 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+
+	"ddkk-stats/parser"
+)
+
+// querier is a connection pool or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Reader reads sums and raw rows. Sequences are streamed: they hold a
+// connection until they end, they end after the first error, and they may be
+// left early. Days are inclusive on both sides; a zero Day is no bound.
+type Reader struct {
+	q querier
+	d dialect
+}
+
+// Read returns a reader of what is committed now, from one moment to the next.
+func (a *Archive) Read() *Reader { return &Reader{q: a.reads, d: a.dialect} }
+
+// Snapshot is a Reader of one moment: all of its answers agree with each other.
+// It is one transaction on one connection, so a sequence must be ended before
+// the next question is asked.
+type Snapshot struct {
+	Reader
+	tx *sql.Tx
+}
+
+// Close ends the snapshot.
+func (s *Snapshot) Close() error {
+	if err := s.tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+		return fmt.Errorf("close snapshot: %w", err)
+	}
+	return nil
+}
+
+// maxSnapshotTries: each try rolls up what became dirty since the last one.
+const maxSnapshotTries = 10
+
+// Snapshot opens a snapshot in which all that is archived of a site (all sites
+// if it is empty) is in the sums: days that are dirty are rolled up first.
+func (a *Archive) Snapshot(ctx context.Context, site string) (*Snapshot, error) {
+	for range maxSnapshotTries {
+		if _, err := a.rollUp(ctx, site); err != nil {
+			return nil, fmt.Errorf("open snapshot: %w", err)
+		}
+		s, err := a.snapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		clean, err := s.clean(ctx, site)
+		if clean && err == nil {
+			return s, nil
+		}
+		if err := errors.Join(err, s.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("open snapshot: days become dirty faster than they are rolled up; try again when nothing is being archived")
+}
+
+func (a *Archive) snapshot(ctx context.Context) (*Snapshot, error) {
+	tx, err := a.reads.BeginTx(ctx, &sql.TxOptions{Isolation: a.dialect.snapshotLevel(), ReadOnly: a.reads == a.db})
+	if err != nil {
+		return nil, fmt.Errorf("open snapshot: %w", err)
+	}
+	return &Snapshot{Reader: Reader{q: tx, d: a.dialect}, tx: tx}, nil
+}
+
+// clean is also the first read, which fixes the moment.
+func (s *Snapshot) clean(ctx context.Context, site string) (bool, error) {
+	q, args := "SELECT COUNT(*) FROM days WHERE dirty = 1", []any(nil)
+	if site != "" {
+		q, args = q+" AND site = ?", append(args, s.d.bytes([]byte(site)))
+	}
+	var n int
+	if err := s.q.QueryRowContext(ctx, q, args...).Scan(&n); err != nil {
+		return false, fmt.Errorf("open snapshot: %w", err)
+	}
+	return n == 0, nil
+}
+
+// ArchivedSegment is how much of a segment is archived.
+type ArchivedSegment struct {
+	Size int64 // bytes that need not be kept: End, and an unfinished last line
+	End  int64 // offset after the last archived line, where a replay goes on
+}
+
+// ArchivedSegments returns what is archived of each segment, by identity. It is
+// the same for every site: all lines of a segment are archived together.
+func (r *Reader) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegment, error) {
+	all := map[string]ArchivedSegment{}
+	for v, err := range stream(ctx, r.q, func(s scanner) (v struct {
+		id string
+		ArchivedSegment
+	}, err error) {
+		return v, s.Scan(&v.id, &v.Size, &v.End)
+	}, "SELECT id, size, read_to FROM segments") {
+		if err != nil {
+			return nil, err
+		}
+		all[v.id] = v.ArchivedSegment
+	}
+	return all, nil
+}
+
+// ArchivedSegments is Reader.ArchivedSegments, now.
+func (a *Archive) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegment, error) {
+	return a.Read().ArchivedSegments(ctx)
+}
+
+// Sites returns the sites that have any day, in order.
+func (r *Reader) Sites(ctx context.Context) ([]string, error) {
+	var all []string
+	for site, err := range stream(ctx, r.q, func(s scanner) (site string, err error) {
+		return site, s.Scan(&site)
+	}, "SELECT DISTINCT site FROM days UNION SELECT DISTINCT site FROM daily_stats ORDER BY site") {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, site)
+	}
+	return all, nil
+}
+
+// DayTotals are the sums of a site and day. PV and UV are of people's page
+// views; PV = PC + Mobile.
+type DayTotals struct {
+	Day               parser.Day
+	PV, UV            int64
+	PC, Mobile, Bot   int64
+	Events, BotEvents int64
+	Dedup             int64 // lines that were duplicates
+}
+
+// Daily returns the sums of a site's days, in order.
+func (r *Reader) Daily(ctx context.Context, site string, from, to parser.Day) iter.Seq2[DayTotals, error] {
+	where, args := r.between("d.", site, from, to)
+	return stream(ctx, r.q, func(s scanner) (v DayTotals, err error) {
+		return v, s.Scan(day{&v.Day}, &v.PV, &v.UV, &v.PC, &v.Mobile, &v.Bot, &v.Events, &v.BotEvents, &v.Dedup)
+	}, "SELECT d.date, d.pv, d.uv, d.pv_pc, d.pv_mobile, d.pv_bot, d.events, d.events_bot, COALESCE(m.dedup, 0) FROM daily_stats d "+
+		"LEFT JOIN days m ON m.site = d.site AND m.date = d.date WHERE "+where+" ORDER BY d.date", args...)
+}
+
+// NameTotals are the sums of a page or an event key.
+type NameTotals struct {
+	Day    parser.Day // 0: all days
+	Name   string
+	PV, UV int64
+}
+
+// PageTotals returns the sums of a site's pages over all days.
+func (r *Reader) PageTotals(ctx context.Context, site string) iter.Seq2[NameTotals, error] {
+	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
+		return v, s.Scan(&v.Name, &v.PV, &v.UV)
+	}, "SELECT page, SUM(pv), SUM(uv) FROM page_stats WHERE site = ? GROUP BY page", r.d.bytes([]byte(site)))
+}
+
+// PageDays returns the sums of a site's pages day by day, days in order.
+func (r *Reader) PageDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
+	return r.nameDays(ctx, "page_stats", "page", site, from, to)
+}
+
+// EventDays returns the sums of a site's event keys, one for each level, day by
+// day, days in order.
+func (r *Reader) EventDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
+	return r.nameDays(ctx, "event_stats", "event_key", site, from, to)
+}
+
+func (r *Reader) nameDays(ctx context.Context, table, column, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
+	where, args := r.between("", site, from, to)
+	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
+		return v, s.Scan(day{&v.Day}, &v.Name, &v.PV, &v.UV)
+	}, "SELECT date, "+column+", pv, uv FROM "+table+" WHERE "+where+" ORDER BY date, "+column, args...)
+}
+
+func (r *Reader) between(table, site string, from, to parser.Day) (where string, args []any) {
+	where, args = table+"site = ?", []any{r.d.bytes([]byte(site))}
+	if from != 0 {
+		where, args = where+" AND "+table+"date >= ?", append(args, dateText(from))
+	}
+	if to != 0 {
+		where, args = where+" AND "+table+"date <= ?", append(args, dateText(to))
+	}
+	return where, args
+}
+
+// Visitors returns the visitors of a site's page views on a day, each once.
+// There are none when the day's raw rows are deleted.
+func (r *Reader) Visitors(ctx context.Context, site string, d parser.Day) iter.Seq2[parser.Visitor, error] {
+	from, to := around(d)
+	return stream(ctx, r.q, func(s scanner) (v parser.Visitor, err error) {
+		return v, s.Scan(visitor{&v})
+	}, "SELECT DISTINCT user_hash FROM access_logs WHERE site = ? AND date = ? AND created_at >= ? AND created_at < ? AND "+
+		isHuman+" AND "+isView+" AND user_hash <> ''", r.d.bytes([]byte(site)), dateText(d), from, to)
+}
+
+// Pair is a visitor and what he saw: a page, or one level of an event key.
+type Pair struct {
+	Visitor parser.Visitor
+	Event   bool
+	Name    string
+}
+
+// Pairs returns the (visitor, page) and (visitor, event key) pairs of a site's
+// day, each once. Names over the limits are as they were, not parser.OtherPage:
+// those that PageDays and EventDays do not have. There are no pairs when the
+// day's raw rows are deleted.
+func (r *Reader) Pairs(ctx context.Context, site string, d parser.Day) iter.Seq2[Pair, error] {
+	from, to := around(d)
+	where := "site = ? AND date = ? AND created_at >= ? AND created_at < ? AND " + isHuman + " AND user_hash <> '' AND "
+	one := []any{r.d.bytes([]byte(site)), dateText(d), from, to}
+	query, args := "SELECT 0 AS event, page AS name, user_hash FROM access_logs WHERE "+where+isView, one
+	for n := 1; n <= 4; n++ {
+		query += " UNION SELECT 1, " + r.d.eventLevel(n) + ", user_hash FROM access_logs WHERE " + where + r.d.hasLevel(n)
+		args = append(args[:len(args):len(args)], one...)
+	}
+	return stream(ctx, r.q, func(s scanner) (p Pair, err error) {
+		return p, s.Scan(&p.Event, &p.Name, visitor{&p.Visitor})
+	}, query, args...)
+}
+
+// RecentKey is what the duplicate rules remember of one line.
+type RecentKey struct {
+	Time               int64  // ms since the Unix epoch
+	View               uint64 // hash of visitor and view id
+	Window             uint64 // hash of address and page
+	HasView, HasWindow bool
+}
+
+// Recent returns the keys of a site's lines from a time (ms) on.
+func (r *Reader) Recent(ctx context.Context, site string, from int64) iter.Seq2[RecentKey, error] {
+	return stream(ctx, r.q, func(s scanner) (k RecentKey, err error) {
+		var at string
+		var view, window sql.RawBytes
+		if err := s.Scan(&at, &view, &window); err != nil {
+			return k, err
+		}
+		if k.HasView = len(view) == 8; k.HasView {
+			k.View = binary.LittleEndian.Uint64(view)
+		}
+		if k.HasWindow = len(window) == 8; k.HasWindow {
+			k.Window = binary.LittleEndian.Uint64(window)
+		}
+		k.Time, err = parseTime(at)
+		return k, err
+	}, "SELECT created_at, view_key, window_key FROM access_logs WHERE site = ? AND created_at >= ? AND (view_key IS NOT NULL OR window_key IS NOT NULL)",
+		r.d.bytes([]byte(site)), timeText(from))
+}
+
+// scanner is a row.
+type scanner interface{ Scan(dest ...any) error }
+
+// stream runs a query and yields what scan makes of each row.
+func stream[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		rows, err := q.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(none, fmt.Errorf("read archive: %w", err))
+			return
+		}
+		for rows.Next() {
+			v, err := scan(rows)
+			if err != nil {
+				yield(none, errors.Join(fmt.Errorf("read archive: %w", err), rows.Close()))
+				return
+			}
+			if !yield(v, nil) {
+				// Nobody is left to be told of an error.
+				rows.Close()
+				return
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			yield(none, fmt.Errorf("read archive: %w", err))
+		}
+	}
+}
+
+// day and visitor scan a column's text.
+type day struct{ d *parser.Day }
+
+func (x day) Scan(src any) (err error) {
+	*x.d, err = parseDate(textOf(src))
+	return err
+}
+
+type visitor struct{ v *parser.Visitor }
+
+func (x visitor) Scan(src any) error {
+	n, err := hex.Decode(x.v[:], []byte(textOf(src)))
+	if err != nil || n != len(x.v) {
+		return fmt.Errorf("read user_hash %q: not 32 hex digits", textOf(src))
+	}
+	return nil
+}
+
+func textOf(src any) string {
+	switch v := src.(type) {
+	case []byte:
+		return string(v)
+	case string:
+		return v
+	}
+	return ""
+}

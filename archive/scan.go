@@ -1,0 +1,156 @@
+package archive
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"ddkk-stats/parser"
+)
+
+// scan reads the lines of one chunk and yields those that become raw rows.
+type scan struct {
+	ctx     context.Context // of the chunk; LOAD DATA's reader has no other way to it
+	r       *bufio.Reader
+	parser  *parser.Parser
+	windows *windows
+	limit   int // rows
+
+	pos  int64 // after the last complete line
+	size int64 // of the segment
+	done bool  // all of the segment was read
+
+	hit   parser.Hit
+	row   row
+	key   []byte
+	tally Tally
+	rows  int64
+	days  map[siteDay]*touch
+	last  *touch
+	at    siteDay
+	first int64 // time of the earliest and the latest row, in ms
+	until int64
+	enc   encoder
+}
+
+// touch is what a chunk does to a day of a site.
+type touch struct{ rows, dedup int64 }
+
+// scanBuffer holds a longest line, and makes reads large.
+const scanBuffer = 256 << 10
+
+// next returns the next raw row, or nil at the end of the chunk.
+func (s *scan) next() (*row, error) {
+	for s.rows < int64(s.limit) {
+		line, n, err := s.line()
+		if n == 0 || err != nil {
+			return nil, err
+		}
+		s.pos += n
+		s.tally.Lines++
+		if line == nil {
+			s.tally.Malformed++
+			s.tally.reason(parser.BadLength)
+			continue
+		}
+		s.parser.Parse(line, &s.hit)
+		r, err := s.take()
+		if r != nil || err != nil {
+			return r, err
+		}
+	}
+	return nil, nil
+}
+
+// line returns a line without its newline and its length with it; nil if it is
+// too long. The length is 0 at the end.
+func (s *scan) line() (line []byte, n int64, err error) {
+	if err := s.ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	line, err = s.r.ReadSlice('\n')
+	n = int64(len(line))
+	long := n > parser.MaxLine+1
+	for errors.Is(err, bufio.ErrBufferFull) {
+		long = true
+		line, err = s.r.ReadSlice('\n')
+		n += int64(len(line))
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, 0, s.ended(n)
+	case err != nil:
+		return nil, 0, fmt.Errorf("read segment: %w", err)
+	case long:
+		return nil, n, nil
+	}
+	return line[:len(line)-1], n, nil
+}
+
+// ended notes the end of the segment; torn bytes lie behind its last newline.
+func (s *scan) ended(torn int64) error {
+	if s.pos+torn != s.size {
+		return fmt.Errorf("read segment: it ends at %d and should have %d bytes", s.pos+torn, s.size)
+	}
+	s.done = true
+	s.tally.Torn = min(torn, 1)
+	return nil
+}
+
+// take decides what becomes of the hit.
+func (s *scan) take() (*row, error) {
+	h := &s.hit
+	switch h.Kind {
+	case parser.Skipped:
+		s.tally.Skipped++
+		s.tally.reason(h.Reason)
+		return nil, nil
+	case parser.Malformed:
+		s.tally.Malformed++
+		s.tally.reason(h.Reason)
+		return nil, nil
+	}
+	r := &s.row
+	r.hit, r.end = h, s.pos
+	dup, err := s.windows.duplicate(s.ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	t := s.touched()
+	if dup {
+		s.tally.Dedup++
+		t.dedup++
+		return nil, nil
+	}
+	r.eventKey = r.eventKey[:0]
+	if h.Kind == parser.Event {
+		s.key, _, _ = parser.AppendEventKeys(s.key[:0], h)
+		r.eventKey = s.key
+	}
+	if h.Bot {
+		s.tally.Bot++
+	} else {
+		s.tally.Human++
+	}
+	if s.rows == 0 {
+		s.first, s.until = h.Time, h.Time
+	}
+	s.first, s.until = min(s.first, h.Time), max(s.until, h.Time)
+	s.rows++
+	t.rows++
+	return r, nil
+}
+
+func (s *scan) touched() *touch {
+	if k := (siteDay{s.hit.Site, s.hit.Day}); s.last == nil || s.at != k {
+		t := s.days[k]
+		if t == nil {
+			t = &touch{}
+			s.days[k] = t
+		}
+		s.last, s.at = t, k
+	}
+	return s.last
+}

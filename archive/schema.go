@@ -1,0 +1,98 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrationFiles are applied in this order; a file that was released is never
+// changed.
+var migrationFiles = [...]string{"migrations/0001_tables.sql"}
+
+// versionTable is where goose notes what was applied.
+const versionTable = "ddkk_schema"
+
+// migrate brings the schema up to date. Two that do it at once are kept apart
+// by a lock where there is one, and do no harm where there is none.
+func (a *Archive) migrate(ctx context.Context) error {
+	var steps []*goose.Migration
+	for i, file := range migrationFiles {
+		statements, err := render(file, a.dialect.words())
+		if err != nil {
+			return err
+		}
+		up := &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			for _, s := range statements {
+				if _, err := execTx(ctx, tx, firstLine(s), s); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
+		steps = append(steps, goose.NewGoMigration(int64(i+1), up, nil))
+	}
+	p, err := goose.NewProvider(a.dialect.goose(), a.db, nil,
+		goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionTable))
+	if err != nil {
+		return fmt.Errorf("prepare migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate the archive: %w; the user needs CREATE, ALTER, DROP and INDEX on the database", err)
+	}
+	return nil
+}
+
+// render fills a migration's words in and splits it into statements.
+func render(file string, words template.FuncMap) ([]string, error) {
+	text, err := migrations.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read migration: %w", err)
+	}
+	t, err := template.New(file).Funcs(words).Parse(withoutComments(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("parse migration: %w", err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, nil); err != nil {
+		return nil, fmt.Errorf("fill in migration: %w", err)
+	}
+	var out []string
+	for s := range strings.SplitSeq(b.String(), ";\n") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func withoutComments(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "--") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return strings.TrimSuffix(strings.TrimSpace(line), " (")
+}
+
+// fixedWord is a word of a migration that takes no argument.
+func fixedWord(text string) func() string { return func() string { return text } }
+
+// sizedWord is a word of a migration that takes a length in bytes.
+func sizedWord(format string) func(int) string {
+	return func(n int) string { return fmt.Sprintf(format, n) }
+}

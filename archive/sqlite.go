@@ -1,0 +1,145 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+	"text/template"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"ddkk-stats/parser"
+)
+
+// sqliteDialect is the embedded database.
+type sqliteDialect struct {
+	db    *sql.DB
+	path  string
+	pause func(context.Context, time.Duration) error
+}
+
+// openSQLite opens two pools: one connection that writes, whose transactions
+// take the write lock at once, and some that read beside it.
+func (a *Archive) openSQLite(ctx context.Context, path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("find SQLite file: %w", err)
+	}
+	pragmas := url.Values{"_pragma": {
+		"busy_timeout(500)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16000)", "temp_store(FILE)",
+	}}
+	file := (&url.URL{Scheme: "file", Path: path}).String() + "?" + pragmas.Encode()
+	if a.db, err = sql.Open("sqlite", file+"&_txlock=immediate"); err != nil {
+		return fmt.Errorf("open SQLite: %w", err)
+	}
+	a.db.SetMaxOpenConns(1)
+	if a.reads, err = sql.Open("sqlite", file); err != nil {
+		return fmt.Errorf("open SQLite: %w", err)
+	}
+	a.reads.SetMaxOpenConns(8)
+	a.dialect = &sqliteDialect{db: a.db, path: path, pause: a.pause}
+	if err := a.db.PingContext(ctx); err != nil {
+		return fmt.Errorf("open SQLite %s: %w; is DATA_DIR there and writable?", path, err)
+	}
+	return nil
+}
+
+func (*sqliteDialect) goose() goose.Dialect { return goose.DialectSQLite3 }
+
+func (*sqliteDialect) words() template.FuncMap {
+	text := func(int) string { return "TEXT" }
+	return template.FuncMap{
+		"bytes": text, "ascii": text, "ascii_var": text, "fixed": func(int) string { return "BLOB" },
+		"small": fixedWord("INTEGER"), "int": fixedWord("INTEGER"), "count": fixedWord("INTEGER"),
+		"time": fixedWord("TEXT"), "date": fixedWord("TEXT"),
+		"serial": fixedWord("INTEGER PRIMARY KEY AUTOINCREMENT"),
+		"table":  fixedWord("WITHOUT ROWID"), "rows": fixedWord(""), "ignore": fixedWord("OR IGNORE"),
+		"by_day": fixedWord(""),
+	}
+}
+
+// bytes are text that may hold anything: it is compared byte by byte, and finds
+// what a user writes in quotes.
+func (*sqliteDialect) bytes(b []byte) any                { return string(b) }
+func (*sqliteDialect) forUpdate() string                 { return "" }
+func (*sqliteDialect) level() sql.IsolationLevel         { return sql.LevelDefault }
+func (*sqliteDialect) snapshotLevel() sql.IsolationLevel { return sql.LevelDefault }
+
+// dot is the position of the nth dot of event_key; where there is none it is
+// that of the dot before.
+func dot(n int) string {
+	if n == 0 {
+		return "0"
+	}
+	before := dot(n - 1)
+	return "(" + before + " + instr(substr(event_key, " + before + " + 1), '.'))"
+}
+
+func (*sqliteDialect) eventLevel(n int) string {
+	return "CASE WHEN " + dot(n) + " > " + dot(n-1) + " THEN substr(event_key, 1, " + dot(n) + " - 1) ELSE event_key END"
+}
+
+func (*sqliteDialect) hasLevel(n int) string {
+	if n == 1 {
+		return "event_key <> ''"
+	}
+	return dot(n-1) + " > " + dot(n-2)
+}
+
+func (*sqliteDialect) onConflict(key string) string {
+	return " ON CONFLICT (" + key + ") DO UPDATE SET "
+}
+func (*sqliteDialect) added(column string) string { return "excluded." + column }
+
+func (*sqliteDialect) retryable(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	code := e.Code() & 0xff
+	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+}
+
+// lock locks a file beside the database; it is free again when the process
+// ends, however that happens.
+func (d *sqliteDialect) lock(ctx context.Context, name string, wait bool) (func() error, bool, error) {
+	f, err := os.OpenFile(d.path+"."+name+".lock", os.O_CREATE|os.O_RDWR, 0o640)
+	if err != nil {
+		return nil, false, fmt.Errorf("lock the archive: %w", err)
+	}
+	for {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !wait || !errors.Is(err, syscall.EWOULDBLOCK) {
+			break
+		}
+		if err = d.pause(ctx, 50*time.Millisecond); err != nil {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return func() error { return nil }, false, f.Close()
+	case err != nil:
+		return nil, false, errors.Join(fmt.Errorf("lock the archive: %w", err), f.Close())
+	}
+	return f.Close, true, nil
+}
+
+// prepare has nothing to do: there are no partitions.
+func (*sqliteDialect) prepare(context.Context, parser.Day, parser.Day) error { return nil }
+func (*sqliteDialect) drop(context.Context, parser.Day) error                { return nil }
+
+// sqliteInsertRows: more rows in a statement win little.
+const sqliteInsertRows = 40
+
+func (d *sqliteDialect) load(ctx context.Context, tx *sql.Tx, s *scan, segment int64) error {
+	return insertRows(ctx, tx, s, segment, d, sqliteInsertRows)
+}
