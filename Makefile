@@ -11,7 +11,7 @@ UNITS = $(shell go list ./... | grep -v /e2e)
 QUICK = Harness|Pipeline|Embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check test-unit test-race bench fuzz lint fmt e2e e2e-quick chaos deps deps-full generate clean
+.PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos deps deps-full generate clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,7 +31,10 @@ test-unit: ## unit tests, quickly
 test-race: ## unit tests with the race detector
 	go test -race -timeout 8m $(UNITS)
 
-bench: ## benchmarks of all packages
+bench: ## against other counters, with real servers: bench/RESULTS.md (BENCH="-quick -only ingest")
+	go run ./bench $(BENCH)
+
+bench-go: ## Go benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem $(UNITS)
 
 fuzz: ## each fuzz target for FUZZTIME (5s)

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// runGrowth changes one dimension at a time and keeps the number of lines, so
+// that a difference comes from that dimension.
+func runGrowth(ctx context.Context, b *bench) error {
+	lines := pick(b.quick, 200_000, 1_000_000)
+	base := traffic{lines: lines, pages: 10_000, visitors: 10_000, sites: 1, even: true}
+	all := []traffic{base,
+		with(base, func(t *traffic) { t.pages = 100_000 }),
+		with(base, func(t *traffic) { t.visitors = 100_000 }),
+		with(base, func(t *traffic) { t.sites = 100 }),
+	}
+	if !b.quick {
+		all = append(all,
+			with(base, func(t *traffic) { t.pages = 1_000_000 }),
+			with(base, func(t *traffic) { t.visitors = 1_000_000 }),
+			with(base, func(t *traffic) { t.sites = 10_000 }))
+	}
+	var first ingested
+	for i, t := range all {
+		g, err := b.grow(ctx, t)
+		if err != nil {
+			return fmt.Errorf("%d pages, %d visitors, %d sites: %w", t.pages, t.visitors, t.sites, err)
+		}
+		if i == 0 {
+			first = g
+		}
+		b.add(result{part: "growth", what: fmt.Sprintf("%d pages, %d visitors, %d sites%s", t.pages, t.visitors, t.sites, pick(i == 0, " (the unit)", "")),
+			figure: fmt.Sprintf("%s; daemon %d MB, Redis %d MB%s", rate(g.perSecond(), "lines"), g.memory>>20, g.redis>>20, slope(base, t, first, g)),
+			cpu:    g.cpuText(), ratio: fmt.Sprintf("%.2f (by processor time %.2f)", g.perSecond()/first.perSecond(), first.cpuSeconds()/g.cpuSeconds())})
+	}
+	return nil
+}
+
+func with(t traffic, change func(*traffic)) traffic {
+	change(&t)
+	return t
+}
+
+// slope is what each further page or visitor takes, in Redis and in the daemon.
+func slope(base, t traffic, first, g ingested) string {
+	n, what := t.pages-base.pages, "page"
+	if t.visitors > base.visitors {
+		n, what = t.visitors-base.visitors, "visitor"
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (each further %s: %d B in the daemon, %d B in Redis)", what, (g.memory-first.memory)/int64(n), (g.redis-first.redis)/int64(n))
+}
+
+func (b *bench) grow(ctx context.Context, t traffic) (ingested, error) {
+	l, err := b.log(t)
+	if err != nil {
+		return ingested{}, err
+	}
+	g, err := b.ingest(ctx, l, nil, "MAX_PAGES_PER_SITE=2000000", "MAX_SITES=20000")
+	if err != nil {
+		return g, err
+	}
+	return g, l.remove()
+}
