@@ -26,6 +26,8 @@ func newEpoch() string {
 const (
 	fieldEpoch = "epoch"
 	fieldFold  = "fold"
+	fieldBegun = "begun"
+	fieldDone  = "done"
 )
 
 // rebuilding starts the epoch of a site while it is being rebuilt.
@@ -35,12 +37,15 @@ const rebuilding = "rebuild:"
 type checkpoint struct {
 	epoch   string
 	offsets map[string]int64
+	part    bool // a script was applied in part (see prelude.lua)
 }
 
 func parseCheckpoint(fields map[string]string) (checkpoint, error) {
-	c := checkpoint{epoch: fields[fieldEpoch], offsets: map[string]int64{}}
+	c := checkpoint{epoch: fields[fieldEpoch], offsets: map[string]int64{},
+		part: fields[fieldBegun] != fields[fieldDone]}
 	for f, v := range fields {
-		if f == fieldEpoch || f == fieldFold {
+		switch f {
+		case fieldEpoch, fieldFold, fieldBegun, fieldDone:
 			continue
 		}
 		n, err := strconv.ParseInt(v, 10, 64)

@@ -12,7 +12,7 @@ import (
 // holds less than we remember.
 func (in *Ingester) prepare(ctx context.Context) error {
 	now := in.opt.Now()
-	in.loop.audited, in.loop.saved, in.loop.folded = now, now, now
+	in.loop.audited, in.loop.saved, in.loop.folded = now.Add(firstAudit-in.opt.Audit), now, now
 	in.lookBack(now)
 	names, err := in.siteNames(ctx)
 	if err != nil {
@@ -101,6 +101,10 @@ func (in *Ingester) siteNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// firstAudit is how long after the start all checkpoints are looked at: the
+// logs are found by then.
+const firstAudit = 2 * time.Second
+
 // saveEvery is how often progress is written, and how much of the time that
 // may take at most (one part in twenty).
 const (
@@ -171,6 +175,9 @@ func (in *Ingester) stopped(ctx context.Context, err error) error {
 }
 
 func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
+	if c.part {
+		return in.rebuild(ctx, s, "a commit was applied in part")
+	}
 	if c.epoch != s.epoch {
 		return in.reload(ctx, s, c)
 	}

@@ -23,13 +23,16 @@
 --         {'damaged', text}  a key has the wrong type; nothing was written
 local expected, epoch, segment, from, to = arg(), arg(), arg(), arg(), arg()
 
-local state = call('HMGET', KEYS[1], 'epoch', segment)
+local state = call('HMGET', KEYS[1], 'epoch', segment, 'begun', 'done')
 local current = state[1] or ''
 if current ~= expected and current ~= epoch then return {'epoch', current} end
 if (state[2] or '') ~= from then
   if state[2] == to then return {'dup'} end
   return {'gap', state[2] or ''}
 end
+
+local part = torn(state[3], state[4])
+if part then return part end
 
 local checks = num()
 local checked = {}
@@ -48,6 +51,7 @@ for _ = 1, num() do
   if not typed(name, want) then return {'damaged', name .. ': not a ' .. want} end
 end
 
+hincr(KEYS[1], 'begun', 1)
 local err = counters() or hashes()
 if err then
   rollback()
@@ -99,6 +103,8 @@ if current == '' then
 else
   call('HSET', KEYS[1], segment, to)
 end
+
+call('HINCRBY', KEYS[1], 'done', 1)
 
 local reply = {'ok', lost}
 for i = 1, checks do

@@ -11,9 +11,12 @@
 local expected, version = arg(), arg()
 local list = key()
 
-local state = call('HMGET', KEYS[1], 'epoch', 'fold')
+local state = call('HMGET', KEYS[1], 'epoch', 'fold', 'begun', 'done')
 if (state[1] or '') ~= expected then return {'epoch', state[1] or ''} end
 if (state[2] or '') ~= version then return {'moved'} end
+
+local part = torn(state[3], state[4])
+if part then return part end
 
 local take, back = num(), {}
 if call('LLEN', list) < take then return {'damaged', list .. ': pending changes are missing'} end
@@ -23,6 +26,7 @@ for _ = 1, num() do
   if not typed(name, want) then return {'damaged', name .. ': not a ' .. want} end
 end
 
+hincr(KEYS[1], 'begun', 1)
 local err = counters()
 if err then
   rollback()
@@ -33,4 +37,5 @@ ranks()
 call('LTRIM', list, take, -1)
 for i = #back, 1, -1 do call('LPUSH', list, back[i]) end
 call('HINCRBY', KEYS[1], 'fold', 1)
+call('HINCRBY', KEYS[1], 'done', 1)
 return {'ok', lost}

@@ -43,6 +43,16 @@ local function hincr(name, field, delta)
   return v
 end
 
+-- A Redis that is restarted with an AOF cut within a transaction may later
+-- replay the first part of it on top of everything else (the dangling MULTI
+-- stays in the file). So every script counts its beginning first and its end
+-- last: where the two differ, a script was applied in part.
+local function torn(begun, done)
+  if (begun or '0') ~= (done or '0') then
+    return {'damaged', KEYS[1] .. ': a commit was applied in part'}
+  end
+end
+
 -- counters: n, then per counter a key and (delta, known 0/1, expire-at or 0).
 local function counters()
   for _ = 1, num() do
