@@ -102,10 +102,28 @@ func (c *checkup) logs() []checkedLog {
 // logFiles are there and can be read.
 func (c *checkup) logFiles(context.Context) []finding {
 	var all []finding
+	if c.sameLog() {
+		all = append(all, bad("ACCESS_LOG", "is the file into which the built-in beacon writes; have nginx write another one"))
+	}
 	for _, l := range c.logs() {
 		all = append(all, c.logFile(l)...)
 	}
 	return all
+}
+
+// sameLog tells whether nginx's log and the built-in beacon's are one file.
+func (c *checkup) sameLog() bool {
+	if c.cfg.AccessLog == "" {
+		return false
+	}
+	theirs, errTheirs := filepath.Abs(c.cfg.AccessLog)
+	ours, errOurs := filepath.Abs(c.cfg.BeaconLog())
+	if errTheirs == nil && errOurs == nil && theirs == ours {
+		return true
+	}
+	a, errA := os.Stat(c.cfg.AccessLog)
+	b, errB := os.Stat(c.cfg.BeaconLog())
+	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
 func (c *checkup) logFile(l checkedLog) []finding {

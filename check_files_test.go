@@ -63,6 +63,22 @@ func TestCheckLogFile(t *testing.T) {
 	}
 }
 
+func TestCheckOneLogForTwoWriters(t *testing.T) {
+	dir := t.TempDir()
+	own := filepath.Join(dir, "log", "event.log")
+	f := func(path string) []finding {
+		t.Helper()
+		return newCheckup(t, map[string]string{"DATA_DIR": dir, "ACCESS_LOG": path}).logFiles(context.Background())
+	}
+	wantFinding(t, f(own), levelFail, "ACCESS_LOG", "built-in beacon")
+	writeTestFile(t, own, "x\n", 0o640)
+	link := filepath.Join(dir, "link.log")
+	if err := os.Symlink(own, link); err != nil {
+		t.Fatal(err)
+	}
+	wantFinding(t, f(link), levelFail, "ACCESS_LOG", "built-in beacon")
+}
+
 func TestCheckDisk(t *testing.T) {
 	all := newCheckup(t, nil).disk("ACCESS_LOG", filepath.Join(t.TempDir(), "gone"))
 	wantFinding(t, all, levelWarn, "ACCESS_LOG", "no such file")

@@ -167,3 +167,30 @@ func TestCommandsOfTheDocumentsExist(t *testing.T) {
 		}
 	}
 }
+
+// Every example of a configuration file is one that the daemon takes.
+func TestConfigurationsOfTheDocumentsLoad(t *testing.T) {
+	for _, file := range docFiles(t) {
+		text := readDoc(t, file)
+		for _, m := range fence.FindAllStringSubmatch(text, -1) {
+			if m[1] == "yaml" {
+				mustLoad(t, nil, m[2])
+			}
+		}
+		for _, m := range regexp.MustCompile(`(?s)<<'YAML'\n(.*?)\nYAML\n`).FindAllStringSubmatch(text, -1) {
+			mustLoad(t, nil, m[1])
+		}
+	}
+}
+
+// Every metric that a document names is one that /metrics has.
+func TestMetricsOfTheDocumentsExist(t *testing.T) {
+	source := readDoc(t, "metrics.go")
+	for _, file := range docFiles(t) {
+		for _, m := range regexp.MustCompile("ddkk_([a-z_]+_(?:total|bytes|seconds|up|parked|torn|close|alarm))").FindAllStringSubmatch(readDoc(t, file), -1) {
+			if !strings.Contains(source, `"`+m[1]+`"`) {
+				t.Errorf("%s names the metric ddkk_%s, which does not exist", file, m[1])
+			}
+		}
+	}
+}
