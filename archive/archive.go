@@ -97,6 +97,8 @@ type Archive struct {
 	db      *sql.DB // writes
 	reads   *sql.DB // the same as db on MySQL
 	pause   func(context.Context, time.Duration) error
+
+	foldRows int64 // see rowsPerPass
 }
 
 // Open connects to MySQL or MariaDB, or where dsn is empty to an SQLite file
@@ -104,7 +106,7 @@ type Archive struct {
 // starts nothing.
 func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, error) {
 	opt.setDefaults()
-	a := &Archive{opt: opt, log: opt.Logger, pause: pause}
+	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass}
 	if err := a.connect(ctx, dsn, sqlitePath); err != nil {
 		return nil, errors.Join(fmt.Errorf("open archive: %w", err), a.Close())
 	}

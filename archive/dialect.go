@@ -19,17 +19,13 @@ type dialect interface {
 	bytes(b []byte) any
 	// forUpdate is the clause that locks the rows of a SELECT.
 	forUpdate() string
-	// eventLevel is an expression for the first n levels of event_key, and
-	// hasLevel a condition that tells whether there are that many.
-	eventLevel(n int) string
-	hasLevel(n int) string
 	// onConflict begins the clause that adds to a row that is there already,
 	// and added names the new value of a column in it.
 	onConflict(key string) string
 	added(column string) string
 
 	// level is the isolation of writing transactions: statements must see what
-	// was committed before them, and INSERT ... SELECT must not lock what it reads.
+	// was committed before them.
 	level() sql.IsolationLevel
 	// snapshotLevel makes all reads of a transaction see the same moment.
 	snapshotLevel() sql.IsolationLevel

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"sync/atomic"
 	"text/template"
 
@@ -79,17 +78,6 @@ func (*mysqlDialect) bytes(b []byte) any                { return append(make([]b
 func (*mysqlDialect) forUpdate() string                 { return " FOR UPDATE" }
 func (*mysqlDialect) level() sql.IsolationLevel         { return sql.LevelReadCommitted }
 func (*mysqlDialect) snapshotLevel() sql.IsolationLevel { return sql.LevelRepeatableRead }
-
-func (*mysqlDialect) eventLevel(n int) string {
-	return "SUBSTRING_INDEX(event_key, '.', " + strconv.Itoa(n) + ")"
-}
-
-func (d *mysqlDialect) hasLevel(n int) string {
-	if n == 1 {
-		return "event_key <> ''"
-	}
-	return d.eventLevel(n) + " <> " + d.eventLevel(n-1)
-}
 
 // onConflict uses VALUES(), which MySQL calls deprecated: its successor is not
 // known to MariaDB.

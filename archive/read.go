@@ -22,12 +22,13 @@ type querier interface {
 // connection until they end, they end after the first error, and they may be
 // left early. Days are inclusive on both sides; a zero Day is no bound.
 type Reader struct {
-	q querier
-	d dialect
+	q   querier
+	d   dialect
+	opt Options
 }
 
 // Read returns a reader of what is committed now, from one moment to the next.
-func (a *Archive) Read() *Reader { return &Reader{q: a.reads, d: a.dialect} }
+func (a *Archive) Read() *Reader { return &Reader{q: a.reads, d: a.dialect, opt: a.opt} }
 
 // Snapshot is a Reader of one moment: all of its answers agree with each other.
 // It is one transaction on one connection, so a sequence must be ended before
@@ -75,7 +76,7 @@ func (a *Archive) snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot: %w", err)
 	}
-	return &Snapshot{Reader: Reader{q: tx, d: a.dialect}, tx: tx}, nil
+	return &Snapshot{Reader: Reader{q: tx, d: a.dialect, opt: a.opt}, tx: tx}, nil
 }
 
 // clean is also the first read, which fixes the moment.
@@ -203,10 +204,10 @@ func (r *Reader) Visitors(ctx context.Context, site string, d parser.Day) iter.S
 	return stream(ctx, r.q, func(s scanner) (v parser.Visitor, err error) {
 		return v, s.Scan(visitor{&v})
 	}, "SELECT DISTINCT user_hash FROM access_logs WHERE site = ? AND date = ? AND created_at >= ? AND created_at < ? AND "+
-		isHuman+" AND "+isView+" AND user_hash <> ''", r.d.bytes([]byte(site)), dateText(d), from, to)
+		"potential_bot = 0 AND event_key = '' AND user_hash <> ''", r.d.bytes([]byte(site)), dateText(d), from, to)
 }
 
-// Pair is a visitor and what he saw: a page, or one level of an event key.
+// Pair is a visitor and what was seen: a page, or one level of an event key.
 type Pair struct {
 	Visitor parser.Visitor
 	Event   bool
@@ -214,21 +215,21 @@ type Pair struct {
 }
 
 // Pairs returns the (visitor, page) and (visitor, event key) pairs of a site's
-// day, each once. Names over the limits are as they were, not parser.OtherPage:
-// those that PageDays and EventDays do not have. There are no pairs when the
-// day's raw rows are deleted.
+// day, each once, with the names that the sums have: parser.OtherPage stands
+// for those over a limit. There are none when the day's raw rows are deleted.
+// It remembers a hash of each pair until it ends.
 func (r *Reader) Pairs(ctx context.Context, site string, d parser.Day) iter.Seq2[Pair, error] {
-	from, to := around(d)
-	where := "site = ? AND date = ? AND created_at >= ? AND created_at < ? AND " + isHuman + " AND user_hash <> '' AND "
-	one := []any{r.d.bytes([]byte(site)), dateText(d), from, to}
-	query, args := "SELECT 0 AS event, page AS name, user_hash FROM access_logs WHERE "+where+isView, one
-	for n := 1; n <= 4; n++ {
-		query += " UNION SELECT 1, " + r.d.eventLevel(n) + ", user_hash FROM access_logs WHERE " + where + r.d.hasLevel(n)
-		args = append(args[:len(args):len(args)], one...)
+	return func(yield func(Pair, error) bool) {
+		f := newFold(&r.opt)
+		more := true
+		f.found = func(p Pair) bool {
+			more = yield(p, nil)
+			return more
+		}
+		if _, err := f.read(ctx, r.q, rowsOf(r.d, siteDay{site, d})); err != nil && more {
+			yield(Pair{}, err)
+		}
 	}
-	return stream(ctx, r.q, func(s scanner) (p Pair, err error) {
-		return p, s.Scan(&p.Event, &p.Name, visitor{&p.Visitor})
-	}, query, args...)
 }
 
 // RecentKey is what the duplicate rules remember of one line.

@@ -60,13 +60,13 @@ func (a *Archive) deleteBefore(ctx context.Context, floor string) (int, error) {
 	if err := a.dialect.drop(ctx, day); err != nil {
 		return 0, err
 	}
-	days, err := a.rawDaysBefore(ctx, floor)
+	days, err := a.daysWhere(ctx, "raw = 1 AND dirty = 0 AND date < ?", floor)
 	if err != nil {
 		return 0, err
 	}
 	for i, k := range days {
 		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			r := a.rowsOf(k)
+			r := rowsOf(a.dialect, k)
 			if _, err := execTx(ctx, tx, "delete raw rows", "DELETE FROM access_logs WHERE "+r.where, r.args...); err != nil {
 				return err
 			}
@@ -78,24 +78,4 @@ func (a *Archive) deleteBefore(ctx context.Context, floor string) (int, error) {
 		}
 	}
 	return len(days), nil
-}
-
-func (a *Archive) rawDaysBefore(ctx context.Context, floor string) (days []siteDay, err error) {
-	rows, err := a.reads.QueryContext(ctx, "SELECT site, date FROM days WHERE raw = 1 AND dirty = 0 AND date < ? ORDER BY date, site", floor)
-	if err != nil {
-		return nil, fmt.Errorf("find old days: %w", err)
-	}
-	defer closeRows(rows, &err)
-	for rows.Next() {
-		var site, date string
-		if err := rows.Scan(&site, &date); err != nil {
-			return nil, fmt.Errorf("find old days: %w", err)
-		}
-		day, err := parseDate(date)
-		if err != nil {
-			return nil, err
-		}
-		days = append(days, siteDay{site, day})
-	}
-	return days, rows.Err()
 }

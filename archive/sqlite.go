@@ -73,27 +73,6 @@ func (*sqliteDialect) forUpdate() string                 { return "" }
 func (*sqliteDialect) level() sql.IsolationLevel         { return sql.LevelDefault }
 func (*sqliteDialect) snapshotLevel() sql.IsolationLevel { return sql.LevelDefault }
 
-// dot is the position of the nth dot of event_key; where there is none it is
-// that of the dot before.
-func dot(n int) string {
-	if n == 0 {
-		return "0"
-	}
-	before := dot(n - 1)
-	return "(" + before + " + instr(substr(event_key, " + before + " + 1), '.'))"
-}
-
-func (*sqliteDialect) eventLevel(n int) string {
-	return "CASE WHEN " + dot(n) + " > " + dot(n-1) + " THEN substr(event_key, 1, " + dot(n) + " - 1) ELSE event_key END"
-}
-
-func (*sqliteDialect) hasLevel(n int) string {
-	if n == 1 {
-		return "event_key <> ''"
-	}
-	return dot(n-1) + " > " + dot(n-2)
-}
-
 func (*sqliteDialect) onConflict(key string) string {
 	return " ON CONFLICT (" + key + ") DO UPDATE SET "
 }

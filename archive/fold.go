@@ -1,0 +1,257 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strings"
+
+	"ddkk-stats/parser"
+)
+
+// rawRows are some raw rows of one day of a site: a condition with arguments.
+type rawRows struct {
+	site  any
+	date  string
+	where string
+	args  []any
+}
+
+func rowsOf(d dialect, k siteDay) rawRows {
+	r := rawRows{site: d.bytes([]byte(k.site)), date: dateText(k.day)}
+	from, to := around(k.day)
+	r.where = "site = ? AND date = ? AND created_at >= ? AND created_at < ?"
+	r.args = []any{r.site, r.date, from, to}
+	return r
+}
+
+// after narrows rows to those of a segment behind an offset.
+func (r rawRows) after(segment, offset int64) rawRows {
+	r.where += " AND segment = ? AND end_offset > ?"
+	r.args = append(r.args[:len(r.args):len(r.args)], segment, offset)
+	return r
+}
+
+// fold adds up raw rows of one day of a site by the rules of the live
+// counters: the names that come first keep their own row, the others share
+// parser.OtherPage, and a visitor counts once for each name.
+//
+// The database could do this with GROUP BY and COUNT(DISTINCT). It takes three
+// to five times as long, since it sorts what is only to be told apart.
+type fold struct {
+	maxPages, maxEvents int
+	// What is told apart is split into passes, so that a day of any size needs
+	// a bounded set; counts are taken in the first.
+	pass, passes uint64
+	limit        int64 // rows of a single pass, when there is only one
+
+	day    DayTotals
+	pages  map[string]*sums
+	events map[string]*sums
+
+	visitors map[parser.Visitor]struct{}
+	pairs    map[uint64]struct{}
+	// found is called for each pair that is new; may be nil. It returns false
+	// to end the reading.
+	found func(Pair) bool
+}
+
+// sums are those of one name.
+type sums struct{ pv, uv int64 }
+
+// rowsPerPass bounds the sets of a pass, at most two entries for each row.
+const rowsPerPass = 3_000_000
+
+func newFold(opt *Options) *fold {
+	return &fold{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, passes: 1, limit: math.MaxInt64, pages: map[string]*sums{}, events: map[string]*sums{}}
+}
+
+// foldAll folds rows in as many passes as they need.
+func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, error) {
+	f := newFold(&a.opt)
+	f.limit = a.foldRows
+	n, err := f.read(ctx, q, rows)
+	if err != nil {
+		return nil, err
+	}
+	if n <= f.limit {
+		return f, nil
+	}
+	passes := uint64((n + f.limit - 1) / f.limit)
+	f = newFold(&a.opt)
+	for f.passes = passes; f.pass < passes; f.pass++ {
+		if _, err := f.read(ctx, q, rows); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// read does one pass. The rows come in order of time. It stops early where a
+// single pass would need too much memory, and tells how many rows there are.
+func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err error) {
+	f.visitors, f.pairs = map[parser.Visitor]struct{}{}, map[uint64]struct{}{}
+	rows, err := q.QueryContext(ctx, "SELECT page, user_hash, potential_bot, device, event_key FROM access_logs WHERE "+r.where+
+		" ORDER BY site, created_at, segment, end_offset", r.args...)
+	if err != nil {
+		return 0, fmt.Errorf("read raw rows: %w", err)
+	}
+	defer closeRows(rows, &err)
+	var page, hash, bot, device, event sql.RawBytes
+	into := []any{&page, &hash, &bot, &device, &event}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return 0, fmt.Errorf("read raw rows: %w", err)
+		}
+		var v parser.Visitor
+		if len(hash) > 0 {
+			if _, err := hex.Decode(v[:], hash); err != nil || len(hash) != 2*len(v) {
+				return 0, fmt.Errorf("read raw rows: user_hash %q: not 32 hex digits", hash)
+			}
+		}
+		n++
+		if f.passes == 1 && n > f.limit {
+			continue // only counted: this will be done in several passes
+		}
+		if !f.add(v, len(hash) > 0, string(bot) == "1", string(device) == "1", page, event) {
+			return n, nil
+		}
+	}
+	return n, rows.Err()
+}
+
+// add counts one row; false when found wants no more.
+func (f *fold) add(v parser.Visitor, told, bot, mobile bool, page, event []byte) bool {
+	first := f.pass == 0
+	switch {
+	case bot && first && len(event) > 0:
+		f.day.BotEvents++
+	case bot && first:
+		f.day.Bot++
+	}
+	if bot {
+		return true
+	}
+	if len(event) > 0 {
+		if first {
+			f.day.Events++
+		}
+		return f.addEvent(v, told, event)
+	}
+	if first {
+		f.day.PV++
+		if mobile {
+			f.day.Mobile++
+		} else {
+			f.day.PC++
+		}
+	}
+	return f.addPage(v, told, page)
+}
+
+func (f *fold) addPage(v parser.Visitor, told bool, page []byte) bool {
+	s, other := nameOf(f.pages, page, f.maxPages)
+	if f.pass == 0 {
+		s.pv++
+	}
+	if !told {
+		return true
+	}
+	if _, seen := f.visitors[v]; !seen && f.mine(uint64(v[0])) {
+		f.visitors[v] = struct{}{}
+		f.day.UV++
+	}
+	if other {
+		page = otherName
+	}
+	return f.pair(parser.PairHash(v, page), s, v, false, page)
+}
+
+// addEvent counts an event at each of its levels: the parts up to each dot, as
+// parser.AppendEventKeys writes them.
+func (f *fold) addEvent(v parser.Visitor, told bool, event []byte) bool {
+	for end := 1; end <= len(event); end++ {
+		if end < len(event) && event[end] != '.' {
+			continue
+		}
+		key := event[:end]
+		s, other := nameOf(f.events, key, f.maxEvents)
+		if f.pass == 0 {
+			s.pv++
+		}
+		if other {
+			key = otherName
+		}
+		if told && !f.pair(parser.EventHash(v, key), s, v, true, key) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *fold) pair(hash uint64, s *sums, v parser.Visitor, event bool, name []byte) bool {
+	if !f.mine(hash) {
+		return true
+	}
+	if _, seen := f.pairs[hash]; seen {
+		return true
+	}
+	f.pairs[hash] = struct{}{}
+	s.uv++
+	return f.found == nil || f.found(Pair{Visitor: v, Event: event, Name: string(name)})
+}
+
+// mine tells whether something is told apart in this pass.
+func (f *fold) mine(hash uint64) bool { return f.passes == 1 || hash%f.passes == f.pass }
+
+var otherName = []byte(parser.OtherPage)
+
+// nameOf admits a name, or returns the one that stands for those over the limit.
+func nameOf(all map[string]*sums, name []byte, limit int) (s *sums, other bool) {
+	if s := all[string(name)]; s != nil {
+		return s, false
+	}
+	key := string(name)
+	if len(all) >= limit {
+		key, other = parser.OtherPage, true
+		if s := all[key]; s != nil {
+			return s, true
+		}
+	}
+	s = &sums{}
+	all[key] = s
+	return s, other
+}
+
+// write stores the sums as rows; conflict is the clause for rows that exist.
+func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, adding bool) error {
+	d := &f.day
+	clause := func(table, key string, columns ...string) string {
+		if !adding {
+			return ""
+		}
+		var set []string
+		for _, c := range columns {
+			set = append(set, c+" = "+table+"."+c+" + "+a.dialect.added(c))
+		}
+		return a.dialect.onConflict(key) + strings.Join(set, ", ")
+	}
+	columns := []string{"pv", "uv", "pv_pc", "pv_mobile", "pv_bot", "events", "events_bot"}
+	if _, err := execTx(ctx, tx, "write daily_stats", "INSERT INTO daily_stats (date, site, "+strings.Join(columns, ", ")+
+		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"+clause("daily_stats", "site, date", columns...),
+		r.date, r.site, d.PV, d.UV, d.PC, d.Mobile, d.Bot, d.Events, d.BotEvents); err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		table, column string
+		all           map[string]*sums
+	}{{"page_stats", "page", f.pages}, {"event_stats", "event_key", f.events}} {
+		insert := "INSERT INTO " + t.table + " (date, site, " + t.column + ", pv, uv) VALUES "
+		if err := writeNames(ctx, tx, a.dialect, r, insert, t.all, clause(t.table, "site, date, "+t.column, "pv", "uv")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
