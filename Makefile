@@ -7,8 +7,10 @@ FUZZTIME ?= 5s
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Unit tests are everything but the end-to-end tests, which start real servers.
 UNITS = $(shell go list ./... | grep -v /e2e)
+# What all chance of make chaos comes from.
+CHAOS_SEED := $(or $(CHAOS_SEED),$(shell date +%s%N))
 # The end-to-end tests that every change has to pass.
-QUICK = Harness|Pipeline|Embedded
+QUICK = Harness|Pipeline|Embedded|Fault
 
 .DEFAULT_GOAL := help
 .PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos deps deps-full generate clean
@@ -48,13 +50,14 @@ fmt: ## format all Go files
 	gofmt -w .
 
 e2e: ## all end-to-end tests: real nginx, Redis, MariaDB and the built daemon
-	go test -race -count 1 -timeout 30m ./e2e/...
+	go test -race -count 1 -timeout 30m -parallel 4 ./e2e/...
 
 e2e-quick: ## the end-to-end tests of make test
-	go test -race -count 1 -timeout 5m -run '$(QUICK)' ./e2e
+	go test -race -count 1 -timeout 8m -parallel 4 -run '$(QUICK)' ./e2e
 
-chaos: ## the long fault-injection tests
-	go test -race -count 1 -timeout 2h -tags chaos -run Chaos -v ./e2e/...
+chaos: ## all fault-injection tests, the long ones too; CHAOS_SEED=n repeats a run
+	@echo "CHAOS_SEED=$(CHAOS_SEED)"
+	CHAOS_SEED=$(CHAOS_SEED) go test -race -count 1 -timeout 2h -parallel 4 -tags chaos -run 'Fault|Chaos' -v ./e2e/...
 
 deps: ## install the packages that make test needs, if missing
 	.ci/deps core
