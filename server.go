@@ -32,6 +32,10 @@ const (
 	httpGrace     = time.Second
 )
 
+// freshFor is how long a number that was just read is answered again: nobody
+// sees the difference, and Redis is spared the same question under load.
+const freshFor = 2 * time.Millisecond
+
 func serverCommand(load func() (*Config, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:   "server",
@@ -111,8 +115,7 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 }
 
 func (s *server) openRedis() error {
-	opt := counter.ConnectOptions{Addrs: s.cfg.RedisAddrs, Cluster: s.cfg.RedisCluster,
-		Password: string(s.cfg.RedisPassword), DB: s.cfg.RedisDB}
+	opt := s.cfg.redis()
 	if len(s.cfg.RedisAddrs) == 0 {
 		var err error
 		if s.embedded, err = startEmbeddedRedis(); err != nil {
@@ -124,7 +127,7 @@ func (s *server) openRedis() error {
 	opt.Timeout, opt.PoolSize = time.Second, 64
 	s.readDB = counter.Connect(opt)
 	var err error
-	s.reader, err = counter.NewReader(s.readDB, s.keys, counter.ReaderOptions{Location: s.cfg.Timezone})
+	s.reader, err = counter.NewReader(s.readDB, s.keys, counter.ReaderOptions{Location: s.cfg.Timezone, FreshFor: freshFor})
 	return err
 }
 

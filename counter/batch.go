@@ -110,6 +110,15 @@ func (b *batch) drop(s *site) {
 	b.parts = kept
 }
 
+// pages is how many pages the part changes.
+func (p *part) pages() int {
+	n := 0
+	for _, d := range p.days {
+		n += len(d.pages)
+	}
+	return n
+}
+
 func (p *part) day(d *dayState) *dayChange {
 	for _, c := range p.days {
 		if c.state == d {

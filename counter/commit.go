@@ -37,8 +37,9 @@ func (in *Ingester) close(ctx context.Context) (*batch, error) {
 		}
 	}
 	b.seal()
+	many := b.pages*writesPerPage > in.budget.writes()
 	for _, p := range b.parts {
-		p.deferred = in.deferred(p)
+		p.deferred = many && p.pages() >= minDeferred
 		p.expect, p.epoch = p.site.epoch, p.site.epoch
 		if p.epoch == "" {
 			p.epoch = p.site.first
@@ -157,27 +158,27 @@ func (in *Ingester) encode(p *part) *call {
 	return c
 }
 
-// deferred tells whether the part has so many pages that writing them now
-// would hold Redis for too long: they are appended to the pending list then.
-func (in *Ingester) deferred(p *part) bool {
-	n := 0
-	for _, d := range p.days {
-		n += len(d.pages) * writesPerPage
-	}
-	return n > in.budget.writes()
-}
+// minDeferred: a part with fewer pages costs less to write than to put off.
+const minDeferred = 16
 
 // writesPerPage: PV, UV and four ranked lists.
 const writesPerPage = 6
 
+// How many checks a site and each of its days have.
+const (
+	siteChecks = 2
+	dayChecks  = 4
+)
+
 func (in *Ingester) encodeChecks(c *call, p *part) {
 	k, s := in.keys, p.site.name
-	c.arg(2 + 3*len(p.days) + len(p.seen))
+	c.arg(siteChecks + dayChecks*len(p.days) + len(p.seen))
 	c.key(k.SitePV(s), k.SiteUV(s))
-	c.arg("GET", p.site.pv, "GET", 0)
+	c.arg("GET", p.site.pv, "GET", p.site.uv)
 	for _, d := range p.days {
-		c.key(k.SiteUVDay(s, d.state.day), k.Visitors(s, d.state.day), k.Pairs(s, d.state.day))
-		c.arg("GET", 0, "SCARD", d.state.cards.visitors, "STRLEN", d.pairsLen)
+		least := d.state.least
+		c.key(k.SitePVDay(s, d.state.day), k.SiteUVDay(s, d.state.day), k.Visitors(s, d.state.day), k.Pairs(s, d.state.day))
+		c.arg("GET", least.pv, "GET", least.uv, "SCARD", least.visitors, "STRLEN", d.pairsLen)
 	}
 	for _, x := range p.seen {
 		c.key(k.Seen(s, x.rule.name, x.bucket.number))
@@ -247,13 +248,13 @@ func (in *Ingester) encodeHashes(c *call, p *part) {
 		}
 		if fields := d.books.fields(); len(fields) > 0 {
 			c.key(k.Books(s, d.state.day))
-			c.arg(end, len(fields)/2)
+			c.arg(end, flag(d.state.seen.books), len(fields)/2)
 			c.arg(fields...)
 			n++
 		}
 		if len(d.events) > 0 {
 			c.key(k.Events(s, d.state.day))
-			c.arg(end)
+			c.arg(end, flag(d.state.seen.events))
 			fields := len(c.args)
 			c.arg(0)
 			m := 0
@@ -314,7 +315,7 @@ func (in *Ingester) encodeRanks(c *call, p *part, deferred bool) {
 		}
 		keys, ends := in.rankKeys(p.site.name, d.state.day)
 		c.key(keys...)
-		c.arg(len(keys))
+		c.arg(flag(d.state.seen.ranks), len(keys))
 		for _, e := range ends {
 			c.arg(e)
 		}

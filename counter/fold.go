@@ -93,14 +93,19 @@ func (in *Ingester) foldDue(now time.Time, idle bool) *site {
 	if idle && in.loop.live {
 		wait = 0
 	}
-	late := now.Sub(in.loop.folded) >= wait
+	if now.Sub(in.loop.folded) >= wait {
+		in.loop.folding = true // all of them, one after the other
+	}
 	for s := range in.pendingSites {
 		switch {
 		case in.sites[s.name] != s:
 			delete(in.pendingSites, s) // dropped meanwhile; loading it again folds
-		case late, s.pendingSize >= maxPendingSize, s.pending >= maxFold:
+		case in.loop.folding, s.pendingSize >= maxPendingSize, s.pending >= maxFold:
 			return s
 		}
+	}
+	if in.loop.folding {
+		in.loop.folding, in.loop.folded = false, now
 	}
 	return nil
 }
@@ -257,7 +262,7 @@ func (in *Ingester) encodeFold(c *call, name, step string) (pages int, err error
 	c.arg(n)
 	c.key(keys...)
 	c.arg(counters...)
-	c.arg(1, len(rankKeys))
+	c.arg(1, flag(false), len(rankKeys))
 	c.key(rankKeys...)
 	for _, e := range ends {
 		c.arg(e)

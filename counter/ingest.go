@@ -121,7 +121,7 @@ func (o *Options) defaults() {
 	def(&o.MaxSites, 10_000)
 	dur(&o.BatchInterval, 2*time.Millisecond)
 	dur(&o.UVSetTTL, 72*time.Hour)
-	dur(&o.IDWindow, 10*time.Minute)
+	dur(&o.IDWindow, DefaultIDWindow)
 	dur(&o.Grace, 3*time.Second)
 	dur(&o.Audit, 30*time.Second)
 	if o.Location == nil {
@@ -186,6 +186,7 @@ type schedule struct {
 	audited   time.Time
 	auditNow  bool
 	folded    time.Time
+	folding   bool      // every pending site is being folded now
 	standby   time.Time // another daemon is at work until then
 	warned    time.Time
 	missing   bool // missing segments were looked for
@@ -358,7 +359,6 @@ func (in *Ingester) next(ctx context.Context, idle, stopping bool, jobs chan<- *
 	now := in.opt.Now()
 	if s := in.foldDue(now, in.open.empty() && (idle || stopping)); s != nil {
 		in.send(&flight{fold: s}, jobs)
-		in.loop.folded = now
 		return nil
 	}
 	if in.open.empty() {

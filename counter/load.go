@@ -142,9 +142,9 @@ func (in *Ingester) adopt(ctx context.Context, name string, c checkpoint) (*site
 func (in *Ingester) newSite(name string, c checkpoint) *site {
 	s := &site{name: strings.Clone(name), epoch: c.epoch, first: newEpoch(),
 		offsets: map[string]*offsets{}, days: map[parser.Day]*dayState{}}
-	s.ids = newRecent("id", in.opt.IDWindow)
+	s.ids = newRecent(RuleID, in.opt.IDWindow)
 	if w := in.opt.DedupeWindow(name); w > 0 {
-		s.window = newRecent("window", w)
+		s.window = newRecent(RuleWindow, w)
 	}
 	for id, n := range c.offsets {
 		s.offsets[id] = &offsets{stored: n, sent: n, open: n}
@@ -243,6 +243,7 @@ func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 			break
 		}
 	}
+	d.seen.ranks = len(d.pages) > 0
 	events, err := in.rdb.HKeys(ctx, k.Events(s.name, d.day)).Result()
 	if err != nil {
 		return err
@@ -252,6 +253,7 @@ func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 			d.events[e] = struct{}{}
 		}
 	}
+	d.seen.events = len(d.events) > 0
 	return nil
 }
 

@@ -13,6 +13,7 @@ type recent struct {
 	name    string
 	width   int64 // milliseconds
 	buckets map[int64]*bucket
+	near    [3]*bucket // the ones around the last line's time
 }
 
 // bucket is one width of time.
@@ -22,6 +23,15 @@ type bucket struct {
 	length int64  // bytes of its key, those of closed batches included
 	used   uint64 // number of the last batch that added to it or loaded it
 }
+
+// The duplicate rules by name, as they stand in the keys.
+const (
+	RuleID     = "id"     // the same view id of the same visitor
+	RuleWindow = "window" // the same page from the same address (DEDUPE_WINDOW)
+)
+
+// DefaultIDWindow is how long a view id is remembered.
+const DefaultIDWindow = 10 * time.Minute
 
 // seenEntry is the packed size of an entry: hash and moment.
 const seenEntry = 12
@@ -34,31 +44,44 @@ func newRecent(name string, width time.Duration) *recent {
 // or after it: segments are read side by side, so lines of two workers may
 // come in either order. load fetches a bucket that is not in memory.
 func (r *recent) within(key uint64, t int64, load func(*recent, int64) (*bucket, error)) (bool, error) {
-	now := t / r.width
-	for n := now - 1; n <= now+1; n++ {
-		b := r.buckets[n]
-		if b == nil {
-			var err error
-			if b, err = load(r, n); err != nil {
-				return false, err
-			}
-			r.buckets[n] = b
-		}
+	if err := r.look(t/r.width, load); err != nil {
+		return false, err
+	}
+	for _, b := range r.near {
 		at, ok := b.times.get(key)
 		if !ok {
 			continue
 		}
-		if d := n*r.width + int64(at) - t; -r.width < d && d < r.width {
+		if d := b.number*r.width + int64(at) - t; -r.width < d && d < r.width {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// place is the bucket of t, which within has loaded, and the moment in it.
-func (r *recent) place(t int64) (*bucket, uint32) {
-	return r.buckets[t/r.width], uint32(t % r.width)
+// look makes near the buckets around n.
+func (r *recent) look(n int64, load func(*recent, int64) (*bucket, error)) error {
+	if r.near[1] != nil && r.near[1].number == n {
+		return nil
+	}
+	r.near = [3]*bucket{}
+	for i := range r.near {
+		b := r.buckets[n-1+int64(i)]
+		if b == nil {
+			var err error
+			if b, err = load(r, n-1+int64(i)); err != nil {
+				r.near = [3]*bucket{}
+				return err
+			}
+			r.buckets[b.number] = b
+		}
+		r.near[i] = b
+	}
+	return nil
 }
+
+// place is the bucket of t, which within has looked up, and the moment in it.
+func (r *recent) place(t int64) (*bucket, uint32) { return r.near[1], uint32(t % r.width) }
 
 // fill reads packed entries.
 func (b *bucket) fill(packed []byte) {
@@ -72,6 +95,7 @@ func (r *recent) forget(number uint64) {
 	if len(r.buckets) <= 4 {
 		return
 	}
+	r.near = [3]*bucket{}
 	for n, b := range r.buckets {
 		if b.used < number {
 			delete(r.buckets, n)

@@ -21,7 +21,7 @@ type DayTotals struct {
 // SeenKey is what a duplicate rule remembers of one line: the rule's hash and
 // the line's time in Unix milliseconds.
 type SeenKey struct {
-	Rule string // "id" or "window"
+	Rule string // RuleID or RuleWindow
 	Key  uint64
 	Time int64
 }

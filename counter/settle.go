@@ -111,12 +111,10 @@ func (in *Ingester) applied(p *part, a answer) {
 				ch.page.seenUV = ch.page.seenUV || ch.uv > 0
 			}
 		}
-		if at := 3 + 3*i; len(a.cards) > at {
-			d.state.cards.visitors = max(d.state.cards.visitors, a.cards[at])
-		}
+		d.state.applied(d, p.deferred, a.cards[min(len(a.cards), siteChecks+dayChecks*i):])
 	}
-	if len(a.cards) > 0 {
-		s.pv = max(s.pv, a.cards[0])
+	if len(a.cards) >= siteChecks {
+		s.pv, s.uv = max(s.pv, a.cards[0]), max(s.uv, a.cards[1])
 	}
 }
 
@@ -124,10 +122,10 @@ func (in *Ingester) applied(p *part, a answer) {
 // only for a while and belongs to a day that is long over.
 func (in *Ingester) mayHaveExpired(p *part, check int64) bool {
 	i := int(check) - 1 // Lua counts from one
-	if i < 2 {
+	if i < siteChecks {
 		return false
 	}
-	day := (i - 2) / 3
+	day := (i - siteChecks) / dayChecks
 	if day >= len(p.days) {
 		return true // a bucket of the duplicate rules
 	}

@@ -15,7 +15,7 @@ type site struct {
 	name        string
 	epoch       string // "": new, the first commit makes it
 	first       string // the epoch that the first commit makes
-	pv          int64  // the total after our last commit; it can only grow
+	pv, uv      int64  // the totals after our last commit; they can only grow
 	offsets     map[string]*offsets
 	days        map[parser.Day]*dayState
 	ids         *recent // duplicate view ids
@@ -62,15 +62,19 @@ type dayState struct {
 	pairsLen int64 // bytes of the pairs' key, those of closed batches included
 	pages    map[string]*page
 	events   map[string]struct{}
-	cards    dayCards
+	least    dayLeast
+	seen     daySeen
 	used     uint64 // number of the last closed batch that changes it
 	touched  time.Time
 }
 
-// dayCards are cardinalities that were seen and can only grow.
-type dayCards struct {
-	visitors int64
-}
+// dayLeast are numbers that Redis had after our last commit and that can only
+// grow: less means that it lost data.
+type dayLeast struct{ pv, uv, visitors int64 }
+
+// daySeen tells which keys of the day were there after our last commit: one
+// that comes up new was lost.
+type daySeen struct{ books, events, ranks bool }
 
 // weight is about how many bytes the day takes in memory.
 func (d *dayState) weight() int {
@@ -110,4 +114,18 @@ func (d *dayState) eventKey(key []byte, limit int) string {
 	}
 	d.events[k] = struct{}{}
 	return k
+}
+
+// applied remembers what Redis holds of the day after a commit: the keys that
+// the change wrote, and the numbers of its checks.
+func (d *dayState) applied(c *dayChange, deferred bool, cards []int64) {
+	d.seen.books = d.seen.books || len(c.books.fields()) > 0
+	d.seen.events = d.seen.events || len(c.events) > 0
+	d.seen.ranks = d.seen.ranks || (len(c.pages) > 0 && !deferred)
+	if len(cards) < dayChecks {
+		return
+	}
+	d.least.pv = max(d.least.pv, cards[0])
+	d.least.uv = max(d.least.uv, cards[1])
+	d.least.visitors = max(d.least.visitors, cards[2])
 }

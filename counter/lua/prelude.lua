@@ -66,11 +66,12 @@ local function counters()
   end
 end
 
--- hashes: n, then per hash a key and (expire-at, fields, (field, delta)...).
+-- hashes: n, then per hash a key and (expire-at, known 0/1, fields, (field, delta)...).
 local function hashes()
   for _ = 1, num() do
-    local name, at, n = key(), arg(), num()
+    local name, at, known, n = key(), arg(), arg(), num()
     local fresh = call('EXISTS', name) == 0
+    if fresh and known == '1' then lost = lost + 1 end
     for _ = 1, n do
       local field, delta = arg(), arg()
       local v, err = hincr(name, field, delta)
@@ -86,15 +87,18 @@ local function typed(name, want)
   return t == 'none' or t == want
 end
 
--- ranks: groups; per group z sorted sets (a key and expire-at each, 0: never),
--- then m (member, delta) that every one of them gets.
+-- ranks: groups; per group known 0/1 and z sorted sets (a key and expire-at
+-- each, 0: never), then m (member, delta) that every one of them gets.
 local function ranks()
   for _ = 1, num() do
-    local z, sets = num(), {}
+    local known, z, sets = arg(), num(), {}
     for i = 1, z do
       local name, at = key(), arg()
       sets[i] = name
-      if at ~= '0' and call('EXISTS', name) == 0 then sets[-i] = at end
+      if call('EXISTS', name) == 0 then
+        if known == '1' then lost = lost + 1 end
+        if at ~= '0' then sets[-i] = at end
+      end
     end
     for _ = 1, num() do
       local member, delta = arg(), arg()
