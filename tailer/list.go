@@ -1,0 +1,124 @@
+package tailer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// File is a segment as it lies on the disk, for those who read a whole segment
+// by themselves: the archive, an import, a recount.
+type File struct {
+	ID, Name   string
+	Live       bool // it is the log that is being written
+	Compressed bool
+	LastWrite  time.Time
+	stored     int64 // bytes of the file
+}
+
+// List finds the segments of a log, oldest first, each content once. It reads
+// first lines only and follows nothing. What cannot be read is told to
+// opt.Logger and left out.
+func List(opt Options) ([]File, error) {
+	t, err := Open(opt)
+	if err != nil {
+		return nil, err
+	}
+	names, _ := t.names()
+	var files []File
+	at := map[string]int{}
+	for _, name := range names {
+		f, ok := t.look(name)
+		if !ok || f.id == "" {
+			continue
+		}
+		file := File{ID: f.id, Name: name, Live: name == t.opt.Path, Compressed: f.gz,
+			LastWrite: f.fi.ModTime(), stored: f.fi.Size()}
+		if i, twice := at[f.id]; twice {
+			if files[i].Compressed || (!file.Compressed && file.stored > files[i].stored) {
+				files[i] = file // plain before compressed, then the longer one
+			}
+			continue
+		}
+		at[f.id] = len(files)
+		files = append(files, file)
+	}
+	slices.SortStableFunc(files, func(a, b File) int { return a.LastWrite.Compare(b.LastWrite) })
+	return files, t.Close()
+}
+
+// Size is the size of the content in bytes. That of a compressed segment is
+// found by decompressing it.
+func (f File) Size(ctx context.Context) (int64, error) {
+	if !f.Compressed {
+		return f.stored, nil
+	}
+	r, err := f.Open(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(io.Discard, r)
+	if cerr := r.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return 0, fmt.Errorf("measure %s: %w", f.Name, err)
+	}
+	return n, nil
+}
+
+// Open reads the content from an offset on. A file that was renamed since List
+// is an error: another one may have its name.
+func (f File) Open(ctx context.Context, from int64) (io.ReadCloser, error) {
+	file, err := os.Open(f.Name)
+	if err != nil {
+		return nil, fmt.Errorf("open segment: %w", err)
+	}
+	fi, err := file.Stat()
+	if err == nil && (fi.Size() < f.stored || (f.Compressed && fi.Size() != f.stored) || fi.ModTime().Before(f.LastWrite)) {
+		err = errMoved
+	}
+	if err != nil {
+		return nil, closeAfter(file, fmt.Errorf("open segment %s: %w", f.Name, err))
+	}
+	r := &segmentReader{ctx: ctx, file: file, from: file}
+	if f.Compressed {
+		if r.from, err = gzip.NewReader(file); err != nil {
+			return nil, closeAfter(file, fmt.Errorf("decompress %s: %w", f.Name, err))
+		}
+		_, err = io.CopyN(io.Discard, r, from)
+	} else {
+		_, err = file.Seek(from, io.SeekStart)
+	}
+	if err != nil {
+		return nil, closeAfter(file, fmt.Errorf("open %s at %d: %w", f.Name, from, err))
+	}
+	return r, nil
+}
+
+// segmentReader ends when its context does, and never takes a damaged archive
+// for the end of the content.
+type segmentReader struct {
+	ctx  context.Context
+	file *os.File
+	from io.Reader
+}
+
+func (r *segmentReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.from.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("read segment: %w", err)
+	}
+	return n, err
+}
+
+func (r *segmentReader) Close() error { return r.file.Close() }
