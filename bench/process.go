@@ -131,7 +131,11 @@ func (b *bench) noteCommand(env []string, path string, args []string) {
 	words = slices.DeleteFunc(words, func(s string) bool {
 		return strings.HasPrefix(s, "PATH=") || strings.HasPrefix(s, "HOME=") || strings.HasPrefix(s, "TMPDIR=")
 	})
-	words = append(append(words, filepath.Base(path)), args...)
+	name := filepath.Base(path)
+	if path == b.self {
+		name = "bench"
+	}
+	words = append(append(words, name), args...)
 	line := b.anonymous(strings.Join(words, " "))
 	if !slices.Contains(b.commands, line) {
 		b.commands = append(b.commands, line)
