@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+	"ddkk-stats/parser"
+	"ddkk-stats/tailer"
+)
+
+func archiveCommand(load func() (*Config, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   "archive",
+		Short: "Archive rotated logs now: raw rows and daily sums in SQL",
+		Long: `Loads every rotated segment that is not archived yet into MySQL (MYSQL_DSN) or
+SQLite, once, and sums up the days that it touched. The daemon does the same by
+ARCHIVE_CRON. A second run, or two at once, change nothing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load()
+			if err != nil {
+				return err
+			}
+			return withVault(cmd, cfg, func(v *vault, secret []byte) error {
+				sum, err := v.archiveLogs(cmd.Context(), secret)
+				if err != nil {
+					return err
+				}
+				return printSummary(cmd.OutOrStdout(), sum)
+			})
+		},
+	}
+}
+
+func printSummary(w io.Writer, s archive.Summary) error {
+	_, err := fmt.Fprintf(w, "%d segments, %d lines, %d rows, %d days summed up in %.2f s (%.0f lines/s)\n",
+		s.Segments, s.Lines, s.Rows, s.Days, s.Took.Seconds(), s.LinesPerSecond())
+	return err
+}
+
+// withVault runs a command that needs the archive and the visitors' secret.
+func withVault(cmd *cobra.Command, cfg *Config, f func(v *vault, secret []byte) error) (err error) {
+	log := newLogger(cmd.ErrOrStderr(), cfg.LogLevel)
+	keys := counter.NewKeys(cfg.RedisPrefix, cfg.Cluster())
+	var rdb redis.UniversalClient
+	if len(cfg.RedisAddrs) > 0 {
+		rdb = counter.Connect(cfg.redis())
+		defer func() { err = errors.Join(err, rdb.Close()) }()
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
+		return fmt.Errorf("make DATA_DIR: %w", err)
+	}
+	secret, err := visitorSecret(cmd.Context(), cfg, rdb, keys)
+	if err != nil {
+		return err
+	}
+	v := newVault(cfg, rdb, keys, log)
+	defer func() { err = errors.Join(err, v.close()) }()
+	if _, err := v.open(cmd.Context()); err != nil {
+		return err
+	}
+	return f(v, secret)
+}
+
+// archiveLogs archives the rotated segments of all logs and deletes those that
+// are archived and older than LOG_RETENTION.
+func (v *vault) archiveLogs(ctx context.Context, secret []byte) (archive.Summary, error) {
+	a, err := v.open(ctx)
+	if err != nil {
+		return archive.Summary{}, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return archive.Summary{}, fmt.Errorf("name this host: %w", err)
+	}
+	var sources []archive.Source
+	for _, in := range v.cfg.logs() {
+		p, err := parser.New(v.cfg.Parser(in.format, secret))
+		if err != nil {
+			return archive.Summary{}, fmt.Errorf("make parser: %w", err)
+		}
+		segments, err := v.rotated(ctx, in)
+		if err != nil {
+			return archive.Summary{}, err
+		}
+		sources = append(sources, archive.Source{Name: host + ":" + in.path, Parser: p, Segments: segments})
+	}
+	sum, err := a.Run(ctx, sources...)
+	if err != nil {
+		return sum, err
+	}
+	if err := v.learn(ctx); err != nil {
+		return sum, err
+	}
+	return sum, v.deleteOld(ctx)
+}
+
+// quiet is how long a rotated segment must not have changed to be archived.
+const quiet = time.Minute
+
+// rotated lists the segments of a log that are closed.
+func (v *vault) rotated(ctx context.Context, in logInput) ([]archive.Segment, error) {
+	files, err := tailer.List(v.listing(in))
+	if err != nil {
+		return nil, fmt.Errorf("list segments: %w", err)
+	}
+	var out []archive.Segment
+	for _, f := range files {
+		if f.Live || time.Since(f.LastWrite) < quiet {
+			continue
+		}
+		size, err := f.Size(ctx)
+		if err != nil {
+			v.log.Warn("a segment cannot be archived yet", "file", f.Name, "err", err)
+			continue
+		}
+		out = append(out, closedSegment{f, size})
+	}
+	return out, nil
+}
+
+func (v *vault) listing(in logInput) tailer.Options {
+	return tailer.Options{Path: in.path, Identify: parser.SegmentID, Logger: v.log}
+}
+
+// closedSegment is a file as the archive reads it.
+type closedSegment struct {
+	file tailer.File
+	size int64
+}
+
+func (s closedSegment) ID() string   { return s.file.ID }
+func (s closedSegment) Name() string { return s.file.Name }
+func (s closedSegment) Size() int64  { return s.size }
+func (s closedSegment) Open(ctx context.Context, from int64) (io.ReadCloser, error) {
+	return s.file.Open(ctx, from)
+}
+
+// deleteOld deletes the files of segments that are archived whole and older
+// than LOG_RETENTION. A file that grew after it was archived stays.
+func (v *vault) deleteOld(ctx context.Context) error {
+	if v.cfg.LogRetention <= 0 {
+		return nil
+	}
+	a, err := v.open(ctx)
+	if err != nil {
+		return err
+	}
+	archived, err := a.ArchivedSegments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, in := range v.cfg.logs() {
+		files, err := tailer.List(v.listing(in))
+		if err != nil {
+			return fmt.Errorf("list segments: %w", err)
+		}
+		for _, f := range files {
+			whole, ok := archived[f.ID]
+			if f.Live || !ok || time.Since(f.LastWrite) < v.cfg.LogRetention {
+				continue
+			}
+			if size, err := f.Size(ctx); err != nil || size != whole.Size {
+				continue // it grew, or cannot be read: keep it
+			}
+			if err := os.Remove(f.Name); err != nil {
+				return fmt.Errorf("delete archived segment: %w", err)
+			}
+			v.log.Info("deleted a segment that is archived and old", "file", f.Name, "bytes", whole.Size)
+		}
+	}
+	return nil
+}
