@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,16 +14,13 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// assetFiles are the files behind the paths of the widget and the demo.
-var assetFiles = []struct{ path, file, contentType string }{
-	{"/ddkk-stats.js", "ddkk-stats.js", "text/javascript; charset=utf-8"},
-	{"/demo", "demo/index.html", "text/html; charset=utf-8"},
-	// Where the demo navigates to without loading; a reload lands here.
-	{"/demo/first", "demo/index.html", "text/html; charset=utf-8"},
-	{"/demo/second", "demo/index.html", "text/html; charset=utf-8"},
-	{"/demo/demo.js", "demo/demo.js", "text/javascript; charset=utf-8"},
-	{"/demo/demo.css", "demo/demo.css", "text/css; charset=utf-8"},
-}
+const (
+	typeScript = "text/javascript; charset=utf-8"
+	typeText   = "text/plain; charset=utf-8"
+	typeJSON   = "application/json"
+	typeHTML   = "text/html; charset=utf-8"
+	typeCSS    = "text/css; charset=utf-8"
+)
 
 // asset is a file that is answered as it is, compressed once at start.
 type asset struct {
@@ -31,23 +30,51 @@ type asset struct {
 	plain, gzip []byte
 }
 
+func newAsset(contentType string, plain []byte) (*asset, error) {
+	zipped, err := compress(plain)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(plain)
+	tag := hex.EncodeToString(sum[:8])
+	return &asset{contentType, `"` + tag + `"`, `"` + tag + `-gz"`, plain, zipped}, nil
+}
+
+// integrity is the hash that a <script> may pin (Subresource Integrity).
+func (a *asset) integrity() string {
+	sum := sha512.Sum384(a.plain)
+	return "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// loadAssets reads the files of the widget and the demo, by path.
 func loadAssets(files fs.FS) (map[string]*asset, error) {
-	assets := make(map[string]*asset, len(assetFiles))
+	assets := map[string]*asset{}
 	var errs []error
-	for _, f := range assetFiles {
-		plain, err := fs.ReadFile(files, f.file)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("load %s: %w", f.path, err))
-			continue
+	load := func(path, file, contentType string) {
+		plain, err := fs.ReadFile(files, file)
+		if err == nil {
+			assets[path], err = newAsset(contentType, plain)
 		}
-		zipped, err := compress(plain)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("compress %s: %w", f.path, err))
-			continue
+			errs = append(errs, fmt.Errorf("load %s: %w", path, err))
 		}
-		sum := sha256.Sum256(plain)
-		tag := hex.EncodeToString(sum[:8])
-		assets[f.path] = &asset{f.contentType, `"` + tag + `"`, `"` + tag + `-gz"`, plain, zipped}
+	}
+	for _, f := range demoFiles {
+		load(f.path, f.file, f.contentType)
+	}
+	for _, f := range scriptFiles {
+		load("/"+f.file, f.file, f.contentType)
+	}
+	versions, err := fs.Glob(files, versionGlob)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("list versions of the widget: %w", err))
+	}
+	for _, file := range versions {
+		load("/"+file, file, typeScript)
+	}
+	if len(errs) == 0 {
+		assets[manifestPath], err = manifest(assets)
+		errs = append(errs, err)
 	}
 	return assets, errors.Join(errs...)
 }
@@ -85,28 +112,4 @@ func (a *asset) send(ctx *fasthttp.RequestCtx) {
 	}
 	h.SetContentType(a.contentType)
 	ctx.Response.SetBodyRaw(body)
-}
-
-// widget answers the script, which any page may load and keep for a day.
-func (s *Server) widget(ctx *fasthttp.RequestCtx) error {
-	h := &ctx.Response.Header
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	h.Set("Cache-Control", "public, max-age=86400")
-	s.files["/ddkk-stats.js"].send(ctx)
-	return nil
-}
-
-// demoPolicy forbids all that the demo page does not need; nothing inline.
-const demoPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// demo answers the demo page and its files.
-func (s *Server) demo(ctx *fasthttp.RequestCtx) error {
-	h := &ctx.Response.Header
-	h.Set("Content-Security-Policy", demoPolicy)
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cache-Control", "no-cache")
-	s.files[string(ctx.Path())].send(ctx)
-	return nil
 }

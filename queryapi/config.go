@@ -75,7 +75,7 @@ type Config struct {
 	NormalizePage func(raw []byte) string
 	NormalizeSite func(raw string) (site string, ok bool)
 
-	// Static holds ddkk-stats.js and demo/.
+	// Static holds the builds of the widget, its versions and demo/.
 	Static fs.FS
 	Logger *slog.Logger
 

@@ -74,7 +74,7 @@ func (s *Server) preflight(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 			return err
 		}
 		h.Set("Access-Control-Allow-Methods", at.allow)
-		h.Set("Access-Control-Allow-Headers", "Content-Type")
+		h.Set("Access-Control-Allow-Headers", at.headers())
 		h.Set("Access-Control-Max-Age", "86400")
 	}
 	ctx.SetStatusCode(fasthttp.StatusNoContent)

@@ -31,6 +31,7 @@ type backend struct {
 	full    bool // the log cannot be written
 	stuck   bool // nothing is counted any more
 	stale   bool
+	hang    chan struct{} // reads wait until it is closed
 }
 
 func newBackend() *backend {
@@ -39,6 +40,11 @@ func newBackend() *backend {
 
 func (b *backend) Read(_ context.Context, q *counter.Query, a *counter.Answer) error {
 	b.mu.Lock()
+	if hang := b.hang; hang != nil {
+		b.mu.Unlock()
+		<-hang
+		b.mu.Lock()
+	}
 	defer b.mu.Unlock()
 	kept := *q
 	kept.Pages = append([]string(nil), q.Pages...)
@@ -140,9 +146,13 @@ func normalizeSite(raw string) (string, bool) {
 
 func fakeFiles() fs.FS {
 	files := fstest.MapFS{}
-	for _, f := range assetFiles {
+	for _, f := range demoFiles {
 		files[f.file] = &fstest.MapFile{Data: []byte("content of " + f.file)}
 	}
+	for _, f := range scriptFiles {
+		files[f.file] = &fstest.MapFile{Data: []byte("content of " + f.file)}
+	}
+	files["ddkk-stats.v1.js"] = &fstest.MapFile{Data: []byte("version 1")}
 	return files
 }
 

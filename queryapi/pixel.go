@@ -53,7 +53,13 @@ func (s *Server) countView(ctx *fasthttp.RequestCtx, r *request, site string) (c
 	if r.page == nil && len(ctx.Request.Header.Peek("Referer")) == 0 {
 		return false, missing("page")
 	}
-	segment, end, err := s.append(ctx, viewURI(r, site))
+	return s.countPage(ctx, site, r.page, r.view)
+}
+
+// countPage is countView for a page, nil for the Referer's, and a view id, nil
+// for none.
+func (s *Server) countPage(ctx *fasthttp.RequestCtx, site string, page, view []byte) (counted bool, err error) {
+	segment, end, err := s.append(ctx, viewURI(site, page, view))
 	if err != nil {
 		return false, err
 	}
@@ -64,13 +70,13 @@ func (s *Server) countView(ctx *fasthttp.RequestCtx, r *request, site string) (c
 
 // viewURI is the beacon that the page itself would have sent. The page goes
 // in as it was asked for: the parser normalises it, and twice would be wrong.
-func viewURI(r *request, site string) []byte {
+func viewURI(site string, page, view []byte) []byte {
 	uri := append([]byte("/event.png?site="), fasthttp.AppendQuotedArg(nil, []byte(site))...)
-	if r.page != nil {
-		uri = fasthttp.AppendQuotedArg(append(uri, "&page="...), r.page)
+	if page != nil {
+		uri = fasthttp.AppendQuotedArg(append(uri, "&page="...), page)
 	}
-	if len(r.view) > 0 {
-		uri = append(append(uri, "&id="...), r.view...)
+	if len(view) > 0 {
+		uri = append(append(uri, "&id="...), view...)
 	}
 	return uri
 }

@@ -17,6 +17,10 @@ type route struct {
 	admin        bool // only for the admin
 	head         bool // a GET that may be asked for with HEAD as well
 	maxBody      int  // bytes
+	// headers are those that other origins may send; empty: Content-Type.
+	headers string
+	// name stands for the path in metrics; empty: the path.
+	name string
 }
 
 func (s *Server) routes() []route {
@@ -25,15 +29,12 @@ func (s *Server) routes() []route {
 		{method: "POST", path: "/api/batch", handle: s.batch, cors: true, maxBody: maxBody},
 		{method: "GET", path: "/api/hot", handle: s.hot, cors: true},
 		{method: "GET", path: "/event.png", handle: s.pixel}, // no head: it would count, or not, by surprise
-		{method: "GET", path: "/ddkk-stats.js", handle: s.widget, head: true},
-		{method: "GET", path: "/demo", handle: s.demo, head: true},
-		{method: "GET", path: "/demo/first", handle: s.demo, head: true},
-		{method: "GET", path: "/demo/second", handle: s.demo, head: true},
-		{method: "GET", path: "/demo/demo.js", handle: s.demo, head: true},
-		{method: "GET", path: "/demo/demo.css", handle: s.demo, head: true},
 		{method: "GET", path: "/healthz", handle: s.healthz, head: true},
 		{method: "GET", path: "/readyz", handle: s.readyz, head: true},
 	}
+	rs = append(rs, s.scriptRoutes()...)
+	rs = append(rs, s.demoRoutes()...)
+	rs = append(rs, s.dropinRoutes()...)
 	if s.cfg.Metrics != nil {
 		metrics := fasthttpadaptor.NewFastHTTPHandler(s.cfg.Metrics)
 		rs = append(rs, route{method: "GET", path: "/metrics", admin: true, handle: func(ctx *fasthttp.RequestCtx) error {
@@ -48,6 +49,7 @@ func (s *Server) routes() []route {
 // pathRoutes are the routes of one path.
 type pathRoutes struct {
 	path   string
+	name   string // for metrics
 	allow  string // methods, for the header Allow
 	routes []route
 }
@@ -57,7 +59,10 @@ func newTable(rs []route) (map[string]*pathRoutes, error) {
 	for _, r := range rs {
 		at := table[r.path]
 		if at == nil {
-			at = &pathRoutes{path: r.path}
+			at = &pathRoutes{path: r.path, name: r.path}
+			if r.name != "" {
+				at.name = r.name
+			}
 			table[r.path] = at
 		}
 		for _, other := range at.routes {
@@ -93,6 +98,16 @@ func (p *pathRoutes) find(ctx *fasthttp.RequestCtx) *route {
 		}
 	}
 	return nil
+}
+
+// headers are what a page of another origin may send.
+func (p *pathRoutes) headers() string {
+	for i := range p.routes {
+		if h := p.routes[i].headers; h != "" {
+			return h
+		}
+	}
+	return "Content-Type"
 }
 
 // sharable says whether any method of the path may be asked from elsewhere.

@@ -32,7 +32,7 @@ type Server struct {
 	cors  corsRule
 	table map[string]*pathRoutes
 	http  *fasthttp.Server
-	files map[string]*asset
+	files map[string]*asset // by path
 
 	base    context.Context // ends when Shutdown gives up waiting
 	cancel  context.CancelFunc
@@ -137,7 +137,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		writeError(ctx, fail(fasthttp.StatusNotFound, CodeNotFound, "no such path: %s", ctx.Path()))
 		return
 	}
-	route = at.path
+	route = at.name
 	if err := s.serve(ctx, at); err != nil {
 		s.writeFailure(ctx, route, err)
 	}

@@ -5,8 +5,8 @@ import "embed"
 
 //go:generate go run ./internal/generate
 
-// Files holds ddkk-stats.js (minified from src/ddkk-stats.js by go generate)
-// and demo/.
+// Files holds the builds of the widget (from src, by go generate), its frozen
+// versions ddkk-stats.vN.js, its types, and demo/.
 //
-//go:embed ddkk-stats.js demo
+//go:embed ddkk-stats.* demo
 var Files embed.FS

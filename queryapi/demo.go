@@ -1,0 +1,48 @@
+package queryapi
+
+import (
+	"fmt"
+
+	"github.com/valyala/fasthttp"
+)
+
+// demoFiles are the demo page and what it loads.
+var demoFiles = []struct{ path, file, contentType string }{
+	{"/demo", "demo/index.html", typeHTML},
+	{"/demo/demo.js", "demo/demo.js", typeScript},
+	{"/demo/demo.css", "demo/demo.css", typeCSS},
+}
+
+// demoPosts is how many articles the demo's list has. The demo navigates to
+// them without loading; a reload lands on the same page.
+const demoPosts = 45
+
+// demoPolicy forbids all that the demo page does not need; nothing inline.
+const demoPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (s *Server) demoRoutes() []route {
+	var rs []route
+	add := func(path, name string, a *asset) {
+		rs = append(rs, route{method: "GET", path: path, name: name, head: true, handle: demo(a)})
+	}
+	for _, f := range demoFiles {
+		add(f.path, f.path, s.files[f.path])
+	}
+	for i := 1; i <= demoPosts; i++ {
+		add(fmt.Sprintf("/demo/post-%d", i), "/demo", s.files["/demo"])
+	}
+	return rs
+}
+
+// demo answers the demo page or one of its files.
+func demo(a *asset) func(*fasthttp.RequestCtx) error {
+	return func(ctx *fasthttp.RequestCtx) error {
+		h := &ctx.Response.Header
+		h.Set("Content-Security-Policy", demoPolicy)
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-cache")
+		a.send(ctx)
+		return nil
+	}
+}

@@ -1,0 +1,287 @@
+package queryapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"ddkk-stats/counter"
+)
+
+// Clients of other counters, which a site goes on using with this server's
+// address, ask in their own ways. Each request counts by a line in the built-in
+// beacon's log, as any view, and is answered with that view included. A site
+// that is not counted here gets zeros and no line, so that no theme breaks.
+//
+//	busuanzi 2.3           GET /busuanzi?jsonpCallback=   page: Referer
+//	soxft/busuanzi         POST, GET, PUT /api            page: x-bsz-referer
+//	                       GET /jsonp?callback=           page: Referer
+//	busuanzi.cc v3         POST /api.php                  page: "url" of the body
+//	Vercount               POST, GET /api/v2/log, /api/v1/log   page: "url"
+//	jkjoy's worker         GET /api/count?site=&page=&callback=
+//	whyneh                 GET /busuanzi/api              page: X-Referer
+//	finicounter            GET /counter?host=             page: Referer
+//
+// Their own marks of identity (cookies, tokens) are ignored: a visitor is an
+// address and a user agent, as everywhere.
+
+// maxURL is the longest address of a page that is taken, in bytes.
+const maxURL = 8 << 10
+
+// dropinHeaders are the request headers of these clients, for preflights.
+const dropinHeaders = "Content-Type, Authorization, X-Bsz-Referer, X-Referer"
+
+func (s *Server) dropinRoutes() []route {
+	add := func(method, path string, handle func(*fasthttp.RequestCtx) error) route {
+		return route{method: method, path: path, handle: handle, cors: true, maxBody: maxBody, headers: dropinHeaders}
+	}
+	return []route{
+		add("GET", "/busuanzi", s.jsonp("jsonpCallback", busuanzi23)),
+		add("GET", "/jsonp", s.jsonp("callback", fourNumbers)),
+		add("POST", "/api", s.soxft(true)),
+		add("GET", "/api", s.soxft(false)),
+		add("PUT", "/api", s.soxftPut),
+		add("POST", "/api.php", s.busuanziCC),
+		add("POST", "/api/v2/log", s.vercount(true, `{"status":"success","message":"ok","data":{`, `}}`)),
+		add("GET", "/api/v2/log", s.vercount(false, `{"status":"success","message":"ok","data":{`, `}}`)),
+		add("POST", "/api/v1/log", s.vercount(true, `{`, `}`)),
+		add("GET", "/api/v1/log", s.vercount(false, `{`, `}`)),
+		add("GET", "/api/count", s.countOf),
+		add("GET", "/busuanzi/api", s.flat("X-Referer")),
+		add("GET", "/counter", s.counterOf),
+	}
+}
+
+// number is one number of an answer; without a field it is the constant 2.4,
+// the version that scripts of busuanzi 2.3 are told.
+type number struct {
+	name  string
+	field counter.Fields
+}
+
+var (
+	busuanzi23   = []number{{"site_uv", counter.FieldSiteUV}, {"page_pv", counter.FieldPagePV}, {"version", 0}, {"site_pv", counter.FieldSitePV}}
+	threeNumbers = []number{{"site_uv", counter.FieldSiteUV}, {"site_pv", counter.FieldSitePV}, {"page_pv", counter.FieldPagePV}}
+	fourNumbers  = []number{{"site_pv", counter.FieldSitePV}, {"site_uv", counter.FieldSiteUV}, {"page_pv", counter.FieldPagePV}, {"page_uv", counter.FieldPageUV}}
+	allNumbers   = append(fourNumbers[:4:4], number{"today_pv", counter.FieldSitePVToday}, number{"today_uv", counter.FieldSiteUVToday},
+		number{"views", counter.FieldPagePV})
+	// The names of busuanzi.cc are the ids of the elements.
+	busuanziIDs = []number{
+		{"busuanzi_site_pv", counter.FieldSitePV}, {"busuanzi_site_uv", counter.FieldSiteUV},
+		{"busuanzi_page_pv", counter.FieldPagePV}, {"busuanzi_page_uv", counter.FieldPageUV},
+		{"busuanzi_today_pv", counter.FieldSitePVToday}, {"busuanzi_today_uv", counter.FieldSiteUVToday},
+	}
+)
+
+// visited is a page that a client asks about.
+type visited struct {
+	site string // normalised; empty: not counted here
+	page []byte // as the client wrote it
+}
+
+// visitedURL takes the address of a page. What is none, or of a site that is
+// not counted here, is the zero visited.
+func (s *Server) visitedURL(address []byte) visited {
+	scheme, rest, ok := bytes.Cut(address, []byte("//"))
+	if !ok || len(address) > maxURL || len(scheme) > 0 && !bytes.EqualFold(scheme, []byte("http:")) && !bytes.EqualFold(scheme, []byte("https:")) {
+		return visited{}
+	}
+	end := bytes.IndexAny(rest, `/\?#`)
+	if end < 0 {
+		end = len(rest)
+	}
+	return s.visited(rest[:end], rest[end:])
+}
+
+func (s *Server) visited(host, page []byte) visited {
+	site, ok := s.cfg.NormalizeSite(string(host))
+	if !ok || len(page) > maxURL {
+		return visited{}
+	}
+	if len(page) == 0 || page[0] != '/' {
+		page = append([]byte("/"), page...)
+	}
+	return visited{site, page}
+}
+
+// tell counts the view if asked to and appends the numbers of the page to dst,
+// as the inside of a JSON object.
+func (s *Server) tell(ctx *fasthttp.RequestCtx, dst []byte, v visited, count bool, numbers []number) ([]byte, error) {
+	w := s.borrow()
+	defer s.give(w)
+	w.answer = counter.Answer{Pages: w.answer.Pages[:0]}
+	if v.site != "" {
+		w.query.Site, w.query.Page, w.query.Fresh = v.site, s.cfg.NormalizePage(v.page), count
+		for _, n := range numbers {
+			w.query.Fields |= n.field
+		}
+		if count {
+			// When the wait runs out the numbers are those of a moment ago,
+			// and these protocols have no word for that.
+			if _, err := s.countPage(ctx, v.site, v.page, nil); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.cfg.Reader.Read(s.base, &w.query, &w.answer); err != nil {
+			return nil, err
+		}
+	}
+	for i, n := range numbers {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, '"'), n.name...), '"', ':')
+		if n.field == 0 {
+			dst = append(dst, "2.4"...)
+		} else {
+			dst = strconv.AppendInt(dst, w.answer.Get(n.field), 10)
+		}
+	}
+	return dst, nil
+}
+
+// jsonp answers a script that calls the function which the argument names; the
+// page is that of the Referer.
+func (s *Server) jsonp(argument string, numbers []number) func(*fasthttp.RequestCtx) error {
+	return func(ctx *fasthttp.RequestCtx) error {
+		callback := ctx.QueryArgs().Peek(argument)
+		if len(callback) == 0 {
+			return missing(argument)
+		}
+		return s.call(ctx, argument, callback, s.visitedURL(ctx.Referer()), numbers)
+	}
+}
+
+func (s *Server) call(ctx *fasthttp.RequestCtx, argument string, callback []byte, v visited, numbers []number) error {
+	if !validCallback(callback) {
+		return badValue(argument, "must be the name of a function: letters, digits, _, $ and dots, at most 64")
+	}
+	out := append(append([]byte("try{"), callback...), "({"...)
+	out, err := s.tell(ctx, out, v, true, numbers)
+	if err != nil {
+		return err
+	}
+	writeJSON(ctx, append(out, "});}catch(e){}"...))
+	h := &ctx.Response.Header
+	h.SetContentType("application/javascript; charset=utf-8")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	return nil
+}
+
+// validCallback keeps what is written into a script a plain name.
+func validCallback(name []byte) bool {
+	for i, c := range name {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$'
+		if !letter && (i == 0 || c != '.' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return len(name) > 0 && len(name) <= 64
+}
+
+// object answers a JSON object with the numbers between head and tail.
+func (s *Server) object(ctx *fasthttp.RequestCtx, v visited, count bool, numbers []number, head, tail string) error {
+	out, err := s.tell(ctx, []byte(head), v, count, numbers)
+	if err != nil {
+		return err
+	}
+	writeJSON(ctx, append(out, tail...))
+	return nil
+}
+
+// soxftPage is the page that a client of soxft/busuanzi is on.
+func (s *Server) soxftPage(ctx *fasthttp.RequestCtx) visited {
+	return s.headerPage(ctx, "X-Bsz-Referer")
+}
+
+// headerPage is the page that a header names, else the Referer.
+func (s *Server) headerPage(ctx *fasthttp.RequestCtx, name string) visited {
+	if address := ctx.Request.Header.Peek(name); len(address) > 0 {
+		return s.visitedURL(address)
+	}
+	return s.visitedURL(ctx.Referer())
+}
+
+func (s *Server) soxft(count bool) func(*fasthttp.RequestCtx) error {
+	return func(ctx *fasthttp.RequestCtx) error {
+		return s.object(ctx, s.soxftPage(ctx), count, fourNumbers, `{"success":true,"message":"ok","data":{`, `}}`)
+	}
+}
+
+// soxftPut counts and answers nothing.
+func (s *Server) soxftPut(ctx *fasthttp.RequestCtx) error {
+	if v := s.soxftPage(ctx); v.site != "" {
+		if _, _, err := s.append(ctx, viewURI(v.site, v.page, nil)); err != nil {
+			return err
+		}
+	}
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}
+
+// bodyPage is the page that the body names as "url". Other fields, which
+// versions of the clients differ in, are passed over.
+func (s *Server) bodyPage(ctx *fasthttp.RequestCtx) (visited, error) {
+	var body struct {
+		URL string `json:"url"`
+	}
+	if err := json.Unmarshal(ctx.Request.Body(), &body); err != nil {
+		return visited{}, fail(fasthttp.StatusBadRequest, CodeBadJSON, `body: expected an object with the string "url"`)
+	}
+	if body.URL == "" {
+		return visited{}, missing("url")
+	}
+	return s.visitedURL([]byte(body.URL)), nil
+}
+
+func (s *Server) busuanziCC(ctx *fasthttp.RequestCtx) error {
+	v, err := s.bodyPage(ctx)
+	if err != nil {
+		return err
+	}
+	return s.object(ctx, v, true, busuanziIDs, `{`, `}`)
+}
+
+// vercount takes the page from the body where it counts, else from the query.
+func (s *Server) vercount(count bool, head, tail string) func(*fasthttp.RequestCtx) error {
+	return func(ctx *fasthttp.RequestCtx) error {
+		v, err := s.visitedURL(ctx.QueryArgs().Peek("url")), error(nil)
+		if count {
+			v, err = s.bodyPage(ctx)
+		} else if !ctx.QueryArgs().Has("url") {
+			err = missing("url")
+		}
+		if err != nil {
+			return err
+		}
+		return s.object(ctx, v, count, threeNumbers, head, tail)
+	}
+}
+
+// countOf takes site and page from the query.
+func (s *Server) countOf(ctx *fasthttp.RequestCtx) error {
+	args := ctx.QueryArgs()
+	v := s.visited(args.Peek("site"), args.Peek("page"))
+	if callback := args.Peek("callback"); len(callback) > 0 {
+		return s.call(ctx, "callback", callback, v, allNumbers)
+	}
+	return s.object(ctx, v, true, allNumbers, `{`, `}`)
+}
+
+func (s *Server) flat(header string) func(*fasthttp.RequestCtx) error {
+	return func(ctx *fasthttp.RequestCtx) error {
+		return s.object(ctx, s.headerPage(ctx, header), true, allNumbers, `{`, `}`)
+	}
+}
+
+// counterOf takes the site from the query and the page from the Referer, if
+// that is of the same site.
+func (s *Server) counterOf(ctx *fasthttp.RequestCtx) error {
+	v, from := s.visited(ctx.QueryArgs().Peek("host"), nil), s.visitedURL(ctx.Referer())
+	if from.site == v.site {
+		v = from
+	}
+	return s.object(ctx, v, true, allNumbers, `{`, `}`)
+}
