@@ -1,0 +1,121 @@
+package archive
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// TestNamesAreExact: databases like to take some of these for the same.
+func TestNamesAreExact(t *testing.T) {
+	eachPlace(t, func(t *testing.T, at place) {
+		pages := []string{"/A", "/a", "/a ", "/a  ", "/é", "/é", "/ß", "/ss", "/😀", "/😁", "/\xff", "/\xfe", "/\xff\x00", "/%", "/_", `/\`, `/'"`,
+			"/a\tb", "/a\nb", "/\x01", "/" + strings.Repeat("x", 499), "/" + strings.Repeat("x", 500), "/" + strings.Repeat("x", 501), "/" + strings.Repeat("文", 400)}
+		var views []view
+		want := map[string]int64{}
+		p := newParser(t)
+		for i, page := range pages {
+			for range i%3 + 1 {
+				v := view{page: page}
+				views = append(views, v)
+				var h parser.Hit
+				p.Parse([]byte(v.line(0)), &h)
+				if h.Kind != parser.Pageview {
+					t.Fatalf("%q is no page view: %v", page, h.Reason)
+				}
+				want[string(h.Page)]++
+			}
+		}
+		a := open(t, at)
+		run(t, a, segmentOf("one", views...))
+		got := map[string]int64{}
+		for v, err := range a.Read().PageTotals(t.Context(), "a.example") {
+			check(t, err)
+			got[v.Name] = v.PV
+		}
+		if len(got) != len(want) || len(want) < 22 {
+			t.Errorf("%d pages, want %d", len(got), len(want))
+		}
+		for page, n := range want {
+			if got[page] != n {
+				t.Errorf("%q: %d, want %d", page, got[page], n)
+			}
+			points, err := a.Read().History(t.Context(), "a.example", page, 0, 0, ByDay)
+			check(t, err)
+			if len(points) != 1 || points[0].PV != n {
+				t.Errorf("history of %q: %v", page, points)
+			}
+		}
+		// The raw rows hold the bytes too.
+		wants(t, a, fmt.Sprint(len(want)), "SELECT COUNT(DISTINCT page) FROM access_logs")
+	})
+}
+
+// TestAnyBytes: what a visitor may send into text columns comes back as it was.
+func TestAnyBytes(t *testing.T) {
+	eachPlace(t, func(t *testing.T, at place) {
+		all := []string{"NUL \x00 in it", "tab\tand\nnewline\r", `back\slash \N \t \\`, "quote ' \" `", "\xff\xfe\x80", "\\", "\\N", "emoji 😀", strings.Repeat("\x00\\", 200)}
+		var views []view
+		for _, s := range all {
+			views = append(views, view{agent: s, uid: s, event: "c", referer: "https://a.example/" + s})
+		}
+		a := open(t, at)
+		run(t, a, segmentOf("one", views...))
+		var h parser.Hit
+		p := newParser(t)
+		got := strings.Split(query(t, a, "SELECT HEX(user_agent), HEX(uid), HEX(referer) FROM access_logs ORDER BY end_offset"), "\n")
+		if len(got) != len(all) {
+			t.Fatalf("%d rows, want %d", len(got), len(all))
+		}
+		for i, v := range views {
+			p.Parse([]byte(v.line(i)), &h)
+			want := fmt.Sprintf("%X|%X|%X", cut(h.UserAgent, maxAgent), cut(h.UID, maxUID), cut(h.Referer, maxReferer))
+			if got[i] != want {
+				t.Errorf("%q:\ngot  %s\nwant %s", all[i], got[i], want)
+			}
+		}
+	})
+}
+
+func TestAddresses(t *testing.T) {
+	f := func(mode IPMode, want string) {
+		t.Helper()
+		a := open(t, sqlitePlace(t), func(o *Options) { o.IPMode = mode })
+		run(t, a, segmentOf("one", view{addr: "203.0.113.77"}, view{addr: "2001:db8:1:2:3:4:5:6"}))
+		wants(t, a, want, "SELECT ip FROM access_logs ORDER BY end_offset")
+	}
+	f(IPFull, "203.0.113.77\n2001:db8:1:2:3:4:5:6")
+	f(IPMasked, "203.0.113.0\n2001:db8:1::")
+	f(IPNone, "\n")
+}
+
+// TestOverTheLimits: the names that came first keep their own rows.
+func TestOverTheLimits(t *testing.T) {
+	eachPlace(t, func(t *testing.T, at place) {
+		a := open(t, at, func(o *Options) { o.MaxPages, o.MaxEvents = 2, 3 })
+		from := now.Add(-48 * time.Hour)
+		var views []view
+		for i, page := range []string{"/z", "/y", "/x", "/z", "/w", "/x"} {
+			views = append(views, view{at: from.Add(time.Duration(i) * time.Second), page: page, addr: fmt.Sprintf("203.0.113.%d", i%2)})
+		}
+		for _, e := range []string{"a b", "c", "d", "a b x"} {
+			views = append(views, view{at: from, event: e, addr: "203.0.113.1"})
+		}
+		run(t, a, segmentOf("one", views...))
+		wants(t, a, "/y|1|1\n/z|2|2\n__other__|3|2", "SELECT page, pv, uv FROM page_stats ORDER BY page")
+		wants(t, a, "__other__|2|1\na|2|1\na.b|2|1\nc|1|1", "SELECT event_key, pv, uv FROM event_stats ORDER BY event_key")
+		n := 0
+		for p, err := range a.Read().Pairs(t.Context(), "a.example", 20261120) {
+			check(t, err)
+			if n++; !p.Event && p.Name != "/y" && p.Name != "/z" && p.Name != parser.OtherPage {
+				t.Errorf("pair of %q", p.Name)
+			}
+		}
+		if n != 9 {
+			t.Errorf("%d pairs, want 9", n)
+		}
+	})
+}
