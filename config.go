@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -210,6 +211,12 @@ func (c *Config) checkTogether(problems *problemList) {
 			Allowed: "another file than ACCESS_LOG, or empty",
 		})
 	}
+	if c.AccessLog != "" && samePath(c.AccessLog, c.BeaconLog()) {
+		problems.add(&SettingError{
+			Name: "ACCESS_LOG", Value: c.AccessLog, Where: "together with DATA_DIR",
+			Allowed: "another file: this one is the built-in beacon's, which is counted anyway",
+		})
+	}
 	for site := range c.Dedupe.Sites {
 		if len(c.Sites) > 0 && !slices.Contains(c.Sites, site) {
 			problems.add(&SettingError{
@@ -218,6 +225,14 @@ func (c *Config) checkTogether(problems *problemList) {
 			})
 		}
 	}
+}
+
+// samePath tells whether two paths lead to the same place, also before there is
+// anything.
+func samePath(a, b string) bool {
+	a, aerr := filepath.Abs(a)
+	b, berr := filepath.Abs(b)
+	return aerr == nil && berr == nil && a == b
 }
 
 // Warnings are settings that work but that an operator should know about;

@@ -7,11 +7,27 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"ddkk-stats/counter"
 	"ddkk-stats/parser"
 )
 
 // BeaconLog is the path of the built-in beacon's log.
 func (c *Config) BeaconLog() string { return filepath.Join(c.DataDir, "log", "event.log") }
+
+// logs are the logs that are counted: the built-in beacon's, and nginx's where
+// one is named.
+func (c *Config) logs() []logInput {
+	all := []logInput{{path: c.BeaconLog(), format: parser.FormatV1}}
+	if c.AccessLog != "" {
+		all = append(all, logInput{path: c.AccessLog, format: c.LogFormat})
+	}
+	return all
+}
+
+// redis is where Redis is.
+func (c *Config) redis() counter.ConnectOptions {
+	return counter.ConnectOptions{Addrs: c.RedisAddrs, Cluster: c.RedisCluster, Password: string(c.RedisPassword), DB: c.RedisDB}
+}
 
 // SiteOf normalises a site that somebody asks for; false for what is no site
 // and for sites outside SITES.

@@ -26,6 +26,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"ddkk-stats/counter"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -68,11 +70,14 @@ with data in ./data and needs no other program.`,
 	}
 	root.PersistentFlags().StringVar(&file, "config", "", "YAML file with settings (default ./ddkk-stats.yaml if it exists)")
 	load := func() (*Config, error) { return LoadConfig(file, os.LookupEnv) }
-	root.AddCommand(serverCommand(load), nginxConfCommand(), rotateCommand(load), checkCommand(load), versionCommand())
+	root.AddCommand(serverCommand(load), nginxConfCommand(), rotateCommand(load),
+		archiveCommand(load), restoreCommand(load), checkCommand(load), versionCommand())
 	return root
 }
 
 // newLogger writes structured lines; keys are stable.
 func newLogger(w io.Writer, level slog.Leveler) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+	counter.LogTo(log)
+	return log
 }

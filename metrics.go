@@ -66,6 +66,7 @@ var (
 	descGapBytes   = desc("log_gap_bytes_total", "Bytes known to be in them, at least.")
 	descCut        = desc("segments_cut", "Segments that are shorter than what was counted of them.")
 	descRedisUp    = desc("redis_up", "1 if the last exchange of the counter with Redis went well.")
+	descArchived   = desc("archive_last_success_timestamp_seconds", "When the last archive cycle of this daemon went well; 0: not since its start.")
 	descSize       = desc("segment_size_bytes", "Size of a segment's content.", "log", "segment")
 	descOffset     = desc("segment_offset_bytes", "How far a segment is handed out.", "log", "segment")
 	descLag        = desc("tail_lag_bytes", "Bytes of a log that are not read yet.", "log")
@@ -122,6 +123,7 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	count(ch, descGapBytes, s.MissingBytes)
 	gauge(ch, descParked, float64(s.Parked))
 	gauge(ch, descCut, float64(s.Cut))
+	gauge(ch, descArchived, float64(p.s.archived.Load()))
 	up := 0.0
 	if s.Redis {
 		up = 1

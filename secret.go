@@ -18,7 +18,8 @@ import (
 
 // visitorSecret is the secret of the visitor hash. SECRET overrides; else it
 // is made once and kept in Redis, where all daemons of one Redis find it, and
-// in DATA_DIR, so that the loss of either changes no hash.
+// in DATA_DIR, so that the loss of either changes no hash. rdb is nil for
+// commands beside an embedded store.
 func visitorSecret(ctx context.Context, cfg *Config, rdb redis.UniversalClient, keys counter.Keys) ([]byte, error) {
 	if cfg.Secret != "" {
 		return []byte(cfg.Secret), nil
@@ -35,9 +36,11 @@ func visitorSecret(ctx context.Context, cfg *Config, rdb redis.UniversalClient, 
 		rand.Read(r[:]) // never fails, by its documentation
 		mine = hex.EncodeToString(r[:])
 	}
-	shared, err := counter.ShareSecret(ctx, rdb, keys, mine)
-	if err != nil {
-		return nil, err
+	shared := mine
+	if rdb != nil {
+		if shared, err = counter.ShareSecret(ctx, rdb, keys, mine); err != nil {
+			return nil, err
+		}
 	}
 	if shared != kept {
 		if err := replaceFile(path, []byte(shared+"\n")); err != nil {

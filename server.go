@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -77,6 +78,9 @@ type server struct {
 	beacon   *beacon.Log
 	inputs   []logInput
 	counting *counting
+	vault    *vault
+	archived atomic.Int64 // when the last archive cycle went well, Unix seconds; 0: not in this run
+	secret   []byte       // of the visitor hash; set before counting begins
 	metrics  *metrics
 	listener net.Listener
 	http     *queryapi.Server
@@ -109,6 +113,7 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 	if err := s.openLogs(s.counting.resume); err != nil {
 		return nil, err
 	}
+	s.vault = newVault(cfg, s.ingestDB, s.keys, log)
 	s.metrics = newMetrics(s)
 	s.http, err = queryapi.New(s.apiConfig())
 	return s, err
@@ -148,13 +153,14 @@ func (s *server) apiConfig() queryapi.Config {
 // or when a part fails that the others cannot do without. What sends is
 // stopped before what receives: reading, counting, cron, HTTP, connections.
 func (s *server) run(ctx context.Context) error {
-	jobs := s.newCron()
 	g, ctx := errgroup.WithContext(ctx)
+	jobs := s.newCron(ctx)
 	if s.embedded != nil {
 		g.Go(func() error { s.embedded.tick(ctx); return nil })
 	}
 	g.Go(func() error { return s.http.Serve(s.listener) })
 	g.Go(func() error { return s.count(ctx) })
+	g.Go(func() error { s.vault.keepLearning(ctx); return nil })
 	jobs.Start()
 	g.Go(func() error {
 		<-ctx.Done()
@@ -195,10 +201,14 @@ func (s *server) newIngester(ctx context.Context) (*counter.Ingester, error) {
 	if err := s.awaitRedis(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.awaitArchive(ctx); err != nil {
+		return nil, err
+	}
 	secret, err := visitorSecret(ctx, s.cfg, s.ingestDB, s.keys)
 	if err != nil {
 		return nil, err
 	}
+	s.secret = secret
 	var inputs []counter.Input
 	for _, in := range s.inputs {
 		p, err := parser.New(s.cfg.Parser(in.format, secret))
@@ -215,7 +225,7 @@ func (s *server) newIngester(ctx context.Context) (*counter.Ingester, error) {
 		UVSetTTL: s.cfg.UVSetTTL, DedupeWindow: s.cfg.Dedupe.For,
 		Progress: filepath.Join(s.cfg.DataDir, "progress.json"),
 		Sync:     s.cfg.LogSync, Grace: countingGrace,
-		Stale: s.reader.MarkStale,
+		Stale: s.reader.MarkStale, Archive: s.vault,
 	}, inputs...)
 }
 
@@ -231,6 +241,32 @@ func (s *server) awaitRedis(ctx context.Context) error {
 		if tries%30 == 0 {
 			s.log.Error("Redis does not answer; views wait in the log until it does. Is REDIS_ADDR right?",
 				"addr", s.cfg.RedisAddrs, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wait.C:
+		}
+	}
+}
+
+// awaitArchive makes sure that sites are not counted anew that the archive has:
+// where Redis knows no site, counting waits for the archive. Else MySQL may
+// come later.
+func (s *server) awaitArchive(ctx context.Context) error {
+	wait := time.NewTicker(time.Second)
+	defer wait.Stop()
+	for tries := 0; ; tries++ {
+		err := s.vault.learn(ctx)
+		if err == nil {
+			return nil
+		}
+		known, rerr := s.ingestDB.SCard(ctx, s.keys.Sites()).Result()
+		if rerr == nil && known > 0 {
+			return nil
+		}
+		if tries%30 == 0 {
+			s.log.Error("Redis is empty and the archive does not answer: waiting for it, so that nothing is counted without what it has. Is MYSQL_DSN right?", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -262,6 +298,9 @@ func (s *server) close() error {
 	}
 	if s.beacon != nil {
 		errs = append(errs, s.beacon.Close())
+	}
+	if s.vault != nil {
+		errs = append(errs, s.vault.close())
 	}
 	for _, db := range []redis.UniversalClient{s.ingestDB, s.readDB} {
 		if db != nil {

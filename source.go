@@ -50,11 +50,7 @@ type logInput struct {
 // openLogs opens the built-in beacon's log and, where one is named, nginx's.
 // resume tells where a segment goes on.
 func (s *server) openLogs(resume func(string) int64) error {
-	inputs := []logInput{{path: s.cfg.BeaconLog(), format: parser.FormatV1}}
-	if s.cfg.AccessLog != "" {
-		inputs = append(inputs, logInput{path: s.cfg.AccessLog, format: s.cfg.LogFormat})
-	}
-	for _, in := range inputs {
+	for _, in := range s.cfg.logs() {
 		t, err := tailer.Open(tailer.Options{
 			Path: in.path, Identify: parser.SegmentID, Resume: resume,
 			MaxLine: parser.MaxLine, Logger: s.log.With("log", in.path),

@@ -94,7 +94,8 @@ type Options struct {
 
 // Archive is what a rebuild needs of the archive. Any goroutine.
 type Archive interface {
-	// Knows tells whether the archive has counts of a site.
+	// Sites are those that the archive has counts of; Knows asks for one.
+	Sites() []string
 	Knows(site string) bool
 	// Covers tells whether a segment is archived.
 	Covers(segment string) bool

@@ -446,6 +446,7 @@ func TestIngestRedisWentBack(t *testing.T) {
 	r.start()
 	r.log.write("a", lines(hits[:1000])...)
 	r.await()
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits[:1000]), dump(t, r.rdb)) }, func() { r.check(hits[:1000]) })
 	old := map[string]string{}
 	keys := r.rdb.Keys(ctx, "*").Val()
 	for _, k := range keys {

@@ -77,11 +77,16 @@ func startOf(id string, before siteProgress, known bool, c checkpoint) int64 {
 	return anywhere
 }
 
-// siteNames are all sites that Redis or the progress file knows.
+// siteNames are all sites that Redis, the archive or the progress file knows.
 func (in *Ingester) siteNames(ctx context.Context) ([]string, error) {
 	all := map[string]struct{}{}
 	for s := range in.known.Sites {
 		all[s] = struct{}{}
+	}
+	if in.opt.Archive != nil {
+		for _, s := range in.opt.Archive.Sites() {
+			all[s] = struct{}{}
+		}
 	}
 	err := in.retry(ctx, "read sites", func() error {
 		members, err := in.rdb.SMembers(ctx, in.keys.Sites()).Result()

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"iter"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+	"ddkk-stats/parser"
+)
+
+// history makes one moment of the archive what a restore reads: the archive
+// and the counter do not know each other.
+type history struct{ *archive.Snapshot }
+
+// each calls row for every value until one of them fails.
+func each[T any](seq iter.Seq2[T, error], row func(T) error) error {
+	for v, err := range seq {
+		if err != nil {
+			return err
+		}
+		if err := row(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h history) Segments(ctx context.Context, _ string) (map[string]int64, error) {
+	all, err := h.ArchivedSegments(ctx)
+	ends := make(map[string]int64, len(all))
+	for id, s := range all {
+		ends[id] = s.End
+	}
+	return ends, err
+}
+
+func (h history) Days(ctx context.Context, site string, row func(counter.DayTotals) error) error {
+	return each(h.Daily(ctx, site, 0, 0), func(d archive.DayTotals) error {
+		return row(counter.DayTotals{Day: d.Day, PV: d.PV, UV: d.UV, PC: d.PC, Mobile: d.Mobile,
+			Bot: d.Bot, BotEvents: d.BotEvents, Dedup: d.Dedup})
+	})
+}
+
+func (h history) PageTotals(ctx context.Context, site string, row func(page string, pv, uv int64) error) error {
+	return each(h.Snapshot.PageTotals(ctx, site), func(t archive.NameTotals) error { return row(t.Name, t.PV, t.UV) })
+}
+
+func (h history) PageDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error {
+	return each(h.Snapshot.PageDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV) })
+}
+
+func (h history) Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error {
+	return each(h.EventDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV, t.UV) })
+}
+
+func (h history) Visitors(ctx context.Context, site string, d parser.Day, row func(parser.Visitor) error) error {
+	return each(h.Snapshot.Visitors(ctx, site, d), row)
+}
+
+// Pairs hashes the pairs as counting does: what is over a limit is counted
+// under the name for the rest.
+func (h history) Pairs(ctx context.Context, site string, d parser.Day, row func(uint64) error) error {
+	pages, err := names(h.Snapshot.PageDays(ctx, site, d, d))
+	if err != nil {
+		return err
+	}
+	events, err := names(h.EventDays(ctx, site, d, d))
+	if err != nil {
+		return err
+	}
+	seen := map[uint64]struct{}{}
+	return each(h.Snapshot.Pairs(ctx, site, d), func(p archive.Pair) error {
+		known, hash := pages, parser.PairHash
+		if p.Event {
+			known, hash = events, parser.EventHash
+		}
+		if _, ok := known[p.Name]; !ok {
+			p.Name = parser.OtherPage
+		}
+		v := hash(p.Visitor, []byte(p.Name))
+		if _, ok := seen[v]; ok {
+			return nil
+		}
+		seen[v] = struct{}{}
+		return row(v)
+	})
+}
+
+func names(seq iter.Seq2[archive.NameTotals, error]) (map[string]struct{}, error) {
+	all := map[string]struct{}{}
+	err := each(seq, func(t archive.NameTotals) error {
+		all[t.Name] = struct{}{}
+		return nil
+	})
+	return all, err
+}
+
+func (h history) Seen(ctx context.Context, site string, from int64, row func(counter.SeenKey) error) error {
+	return each(h.Recent(ctx, site, from), func(k archive.RecentKey) error {
+		if k.HasView {
+			if err := row(counter.SeenKey{Rule: counter.RuleID, Key: k.View, Time: k.Time}); err != nil {
+				return err
+			}
+		}
+		if k.HasWindow {
+			return row(counter.SeenKey{Rule: counter.RuleWindow, Key: k.Window, Time: k.Time})
+		}
+		return nil
+	})
+}

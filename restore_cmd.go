@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+)
+
+// restoreOptions are what a person asks for.
+type restoreOptions struct {
+	site      string
+	onlyPages bool
+	days      int
+}
+
+func restoreCommand(load func() (*Config, error)) *cobra.Command {
+	var opt restoreOptions
+	cmd := &cobra.Command{
+		Use:   "restore-from-mysql",
+		Short: "Rebuild a site's numbers in Redis from the archive and the log",
+		Long: `Rebuilds a site in Redis (all sites without --site): what the archive has is
+written back, archived segments are marked as counted, and the daemons count
+the rest of the log again. The result is what was there before, to the last
+view. The site is fenced off meanwhile: new views wait in the log and are
+neither lost nor counted twice. It may be killed and run again.
+
+A restore always makes the whole site right, since its totals, days and pages
+come from the same lines. --only-pages and --days only narrow what is reported.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load()
+			if err != nil {
+				return err
+			}
+			return restoreSites(cmd, cfg, opt)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&opt.site, "site", "", "the site, such as ddkk.com (default every archived site)")
+	f.BoolVar(&opt.onlyPages, "only-pages", false, "report pages alone")
+	f.IntVar(&opt.days, "days", 0, "report so many days back")
+	return cmd
+}
+
+var errNeedsRedis = errors.New("restore-from-mysql: REDIS_ADDR is not set. The embedded store is restored by the daemon itself, at each start")
+
+func restoreSites(cmd *cobra.Command, cfg *Config, opt restoreOptions) error {
+	if len(cfg.RedisAddrs) == 0 {
+		return errNeedsRedis
+	}
+	return withVault(cmd, cfg, func(v *vault, _ []byte) error {
+		ctx := cmd.Context()
+		sites, err := v.sitesToRestore(ctx, opt.site)
+		if err != nil {
+			return err
+		}
+		for _, site := range sites {
+			if err := v.restoreOne(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), site, opt); err != nil {
+				return fmt.Errorf("restore %s: %w", site, err)
+			}
+		}
+		return nil
+	})
+}
+
+func (v *vault) sitesToRestore(ctx context.Context, asked string) ([]string, error) {
+	if asked != "" {
+		site, ok := v.cfg.SiteOf(asked)
+		if !ok {
+			return nil, fmt.Errorf("restore: %q is no site, or not one of SITES", asked)
+		}
+		return []string{site}, nil
+	}
+	a, err := v.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sites, err := a.Read().Sites(ctx)
+	if err == nil && len(sites) == 0 {
+		err = errors.New("restore: the archive is empty; nothing was changed")
+	}
+	return sites, err
+}
+
+// restoreOne rebuilds one site and prints what came back.
+func (v *vault) restoreOne(ctx context.Context, out, progress io.Writer, site string, opt restoreOptions) error {
+	done, err := v.rebuild(ctx, site, newBar(progress, "restoring "+site))
+	if err != nil {
+		return err
+	}
+	if opt.onlyPages {
+		_, err = fmt.Fprintf(out, "\n%s: %d pages, %d in hot lists, in %.2f s\n", site, done.Pages, done.HotPages, done.Took.Seconds())
+		return err
+	}
+	days := done.Days
+	if opt.days > 0 {
+		days = min(days, int64(opt.days))
+	}
+	_, err = fmt.Fprintf(out, "\n%s: site PV %d, site UV %d, %d pages, %d in hot lists, %d days, %d archived segments, in %.2f s\nthe daemons now count the rest of the log\n",
+		site, done.SitePV, done.SiteUV, done.Pages, done.HotPages, days, done.Segments, done.Took.Seconds())
+	return err
+}
+
+// newBar shows rows on a terminal as a bar, and elsewhere as a line every few
+// seconds.
+func newBar(w io.Writer, what string) func(rows int64) {
+	if f, ok := w.(*os.File); ok && isTerminal(f) {
+		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond))
+		return func(rows int64) {
+			if err := bar.Set64(rows); err != nil {
+				fmt.Fprintln(w, what, rows, "rows")
+			}
+		}
+	}
+	last := time.Now()
+	return func(rows int64) {
+		if now := time.Now(); now.Sub(last) >= 5*time.Second {
+			last = now
+			fmt.Fprintln(w, what+":", rows, "rows")
+		}
+	}
+}
+
+func isTerminal(f *os.File) bool {
+	fi, err := f.Stat()
+	return err == nil && fi.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+)
+
+// vault is the archive as counting, restoring and the schedule see it. It opens
+// when MySQL answers for the first time, and what counting has to know of it
+// is kept in memory: MySQL may be down for a day and nothing waits for it.
+type vault struct {
+	cfg  *Config
+	rdb  redis.UniversalClient
+	keys counter.Keys
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	archive  *archive.Archive // nil until it could be opened
+	sites    map[string]bool
+	segments map[string]bool
+}
+
+func newVault(cfg *Config, rdb redis.UniversalClient, keys counter.Keys, log *slog.Logger) *vault {
+	return &vault{cfg: cfg, rdb: rdb, keys: keys, log: log}
+}
+
+// open opens MySQL, or SQLite in DATA_DIR, if that was not done yet.
+func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.archive != nil {
+		return v.archive, nil
+	}
+	mode, err := archive.ParseIPMode(v.cfg.IPMode)
+	if err != nil {
+		return nil, err
+	}
+	a, err := archive.Open(ctx, string(v.cfg.MySQLDSN), filepath.Join(v.cfg.DataDir, "archive.db"), archive.Options{
+		Location: v.cfg.Timezone, Logger: v.log, RawRetentionDays: v.cfg.RawRetentionDays, IPMode: mode,
+		MaxPages: v.cfg.MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg.Dedupe.For,
+	})
+	if err != nil {
+		return nil, err
+	}
+	v.archive = a
+	return a, nil
+}
+
+// close closes what was opened.
+func (v *vault) close() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.archive == nil {
+		return nil
+	}
+	return v.archive.Close()
+}
+
+// learn reads which sites and segments the archive has.
+func (v *vault) learn(ctx context.Context) error {
+	a, err := v.open(ctx)
+	if err != nil {
+		return err
+	}
+	r := a.Read()
+	names, err := r.Sites(ctx)
+	if err != nil {
+		return fmt.Errorf("read archived sites: %w", err)
+	}
+	all, err := r.ArchivedSegments(ctx)
+	if err != nil {
+		return fmt.Errorf("read archived segments: %w", err)
+	}
+	sites, segments := map[string]bool{}, map[string]bool{}
+	for _, n := range names {
+		sites[n] = true
+	}
+	for id := range all {
+		segments[id] = true
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sites, v.segments = sites, segments
+	return nil
+}
+
+// learnEvery is how often the archive is asked what it has: another host may
+// have archived something.
+const learnEvery = time.Minute
+
+// keepLearning learns until ctx ends.
+func (v *vault) keepLearning(ctx context.Context) {
+	t := time.NewTicker(learnEvery)
+	defer t.Stop()
+	for failed := false; ; {
+		err := v.learn(ctx)
+		if err != nil && !failed && ctx.Err() == nil {
+			v.log.Error("the archive does not answer; counting goes on, archiving and restoring wait. Is MYSQL_DSN right?", "err", err)
+		}
+		failed = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// Sites implements counter.Archive.
+func (v *vault) Sites() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Collect(maps.Keys(v.sites))
+}
+
+// Knows implements counter.Archive.
+func (v *vault) Knows(site string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.sites[site]
+}
+
+// Covers implements counter.Archive.
+func (v *vault) Covers(segment string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.segments[segment]
+}
+
+// Restore implements counter.Archive.
+func (v *vault) Restore(ctx context.Context, site string) (map[string]int64, error) {
+	last := time.Now()
+	segments, _, err := v.restore(ctx, site, func(rows int64) {
+		if now := time.Now(); now.Sub(last) >= 5*time.Second {
+			last = now
+			v.log.Info("restoring", "site", site, "rows", rows)
+		}
+	})
+	return segments, err
+}
+
+// restore writes a site back while its epoch fences off every other writer.
+func (v *vault) restore(ctx context.Context, site string, progress func(rows int64)) (segments map[string]int64, done counter.Restored, err error) {
+	a, err := v.open(ctx)
+	if err != nil {
+		return nil, done, err
+	}
+	s, err := a.Snapshot(ctx, site)
+	if err != nil {
+		return nil, done, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	r := counter.Restorer{
+		Redis: v.rdb, Keys: v.keys, Location: v.cfg.Timezone, Now: time.Now, UVSetTTL: v.cfg.UVSetTTL,
+		Widths: func(site string) map[string]time.Duration {
+			return map[string]time.Duration{counter.RuleID: counter.DefaultIDWindow, counter.RuleWindow: v.cfg.Dedupe.For(site)}
+		},
+		Progress: progress,
+	}
+	return r.Restore(ctx, history{s}, site)
+}
+
+// rebuild makes a site anew: what is archived is written back, and the daemons
+// count the rest of the log.
+func (v *vault) rebuild(ctx context.Context, site string, progress func(rows int64)) (done counter.Restored, err error) {
+	r := counter.Rebuilder{Redis: v.rdb, Keys: v.keys, Logger: v.log,
+		Restore: func(ctx context.Context, site string) (segments map[string]int64, err error) {
+			segments, done, err = v.restore(ctx, site, progress)
+			return segments, err
+		}}
+	_, err = r.Rebuild(ctx, []string{site})
+	return done, err
+}
