@@ -184,6 +184,7 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 		return nil
 	case c.site.parked:
 		books.counts(h.Bot)
+		c.site.assume(seg.id, end)
 		return nil
 	}
 	dup := false
@@ -198,6 +199,10 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 	switch {
 	case dup:
 		books.Dedup++
+		if !book && c.site.assumes(seg.id, end) {
+			in.open.books.Dedup++ // it was booked as one that counts
+			in.open.books.unbook(h.Bot)
+		}
 		c.day.books.dedup++
 	case h.Bot:
 		books.counts(true)

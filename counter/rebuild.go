@@ -148,10 +148,13 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 		return err
 	}
 	for i, name := range names {
-		in.forget(in.sites[name])
-		if _, err := in.adopt(ctx, name, cs[i]); err != nil {
+		old := in.sites[name]
+		in.forget(old)
+		fresh, err := in.adopt(ctx, name, cs[i])
+		if err != nil {
 			return err
 		}
+		fresh.assumed = old.assumed
 		in.healing[name] = struct{}{}
 	}
 	in.resume.restart()

@@ -18,13 +18,14 @@ type site struct {
 	pv, uv      int64  // the totals after our last commit; they can only grow
 	offsets     map[string]*offsets
 	days        map[parser.Day]*dayState
-	ids         *recent // duplicate view ids
-	window      *recent // the DEDUPE_WINDOW rule; nil when off
-	pending     int     // elements of the pending list that are not folded yet
-	pendingSize int     // their bytes, those of this run
-	tries       int     // damages that were passed over
-	parked      bool    // its lines are passed over and wait in the log
-	rebuilding  bool    // that is why; else it is damaged beyond what can be rebuilt without loss
+	ids         *recent         // duplicate view ids
+	window      *recent         // the DEDUPE_WINDOW rule; nil when off
+	pending     int             // elements of the pending list that are not folded yet
+	pendingSize int             // their bytes, those of this run
+	assumed     map[string]span // see assume
+	tries       int             // damages that were passed over
+	parked      bool            // its lines are passed over and wait in the log
+	rebuilding  bool            // that is why; else it is damaged beyond what can be rebuilt without loss
 }
 
 // offsets is how far a site is in one segment, always just after a line.
@@ -32,6 +33,27 @@ type offsets struct {
 	stored int64 // in Redis
 	sent   int64 // in the batch that is being committed
 	open   int64 // in the batch that is being filled
+}
+
+// span is a stretch of a segment, both ends included.
+type span struct{ from, to int64 }
+
+// assume notes that a line which ends at end was booked as one that counts,
+// since the rules could not be asked while the site was being rebuilt.
+func (s *site) assume(segment string, end int64) {
+	if s.assumed == nil {
+		s.assumed = map[string]span{}
+	}
+	x, ok := s.assumed[segment]
+	if !ok {
+		x.from = end
+	}
+	s.assumed[segment] = span{min(x.from, end), max(x.to, end)}
+}
+
+func (s *site) assumes(segment string, end int64) bool {
+	x, ok := s.assumed[segment]
+	return ok && x.from <= end && end <= x.to
 }
 
 func (s *site) at(segment string) *offsets {

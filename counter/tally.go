@@ -46,6 +46,15 @@ func (t *Tally) counts(bot bool) {
 	}
 }
 
+// unbook takes back what counts did.
+func (t *Tally) unbook(bot bool) {
+	if bot {
+		t.Bot--
+	} else {
+		t.Human--
+	}
+}
+
 // Outcomes is the right side of the equation.
 func (t *Tally) Outcomes() int64 {
 	n := t.Human + t.Bot + t.Dedup + t.Before + t.Torn
