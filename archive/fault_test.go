@@ -162,14 +162,9 @@ func (p *proxy) place(at place) place {
 }
 
 // once reports the nth packet that contains text.
-func once(n int, text string) func(string) bool {
-	return func(packet string) bool {
-		if strings.Contains(packet, text) {
-			n--
-			return n == 0
-		}
-		return false
-	}
+func once(n int64, text string) func(string) bool {
+	var seen atomic.Int64
+	return func(packet string) bool { return strings.Contains(packet, text) && seen.Add(1) == n }
 }
 
 func quick(o *Options) { o.ChunkRows = 50 }
@@ -191,7 +186,7 @@ func TestConnectionLostAtCommit(t *testing.T) {
 			diff(t, contents(t, a), want)
 		})
 	}
-	for _, n := range []int{1, 2, 5} {
+	for _, n := range []int64{1, 2, 5} {
 		// The server rolls back.
 		f("before", func(p *proxy) { p.set(once(n, "COMMIT"), nil) })
 		// The server commits, and nobody hears of it.

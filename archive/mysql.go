@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"sync/atomic"
 	"text/template"
@@ -19,7 +20,7 @@ import (
 type mysqlDialect struct {
 	db       *sql.DB
 	database string
-	log      interface{ Warn(msg string, args ...any) }
+	log      *slog.Logger
 	inserts  atomic.Bool // the server refuses LOAD DATA LOCAL
 }
 
@@ -36,6 +37,7 @@ func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
 	cfg.AllowAllFiles = false
 	cfg.ClientFoundRows = true
 	cfg.Collation = "utf8mb4_bin"
+	cfg.Logger = driverLog{a.log}
 	cfg.ReadTimeout, cfg.WriteTimeout = 0, 0 // a rollup may take minutes; contexts end it
 	if cfg.Params == nil {
 		cfg.Params = map[string]string{}
@@ -56,6 +58,11 @@ func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
 	}
 	return nil
 }
+
+// driverLog takes what the driver says beside the errors that it returns.
+type driverLog struct{ log *slog.Logger }
+
+func (d driverLog) Print(v ...any) { d.log.Debug("mysql driver", "says", fmt.Sprint(v...)) }
 
 func (*mysqlDialect) goose() goose.Dialect { return goose.DialectMySQL }
 
