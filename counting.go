@@ -56,6 +56,14 @@ func (c *counting) stats() counter.IngestStats {
 	return counter.IngestStats{}
 }
 
+// floors are nil before counting begins.
+func (c *counting) floors() map[string]int64 {
+	if in := c.in.Load(); in != nil {
+		return in.Floors()
+	}
+	return nil
+}
+
 // WaitCounted implements queryapi.Waiter.
 func (c *counting) WaitCounted(ctx context.Context, segment string, end int64) error {
 	in, err := c.get(ctx)

@@ -34,6 +34,9 @@ func newMetrics(s *server) *metrics {
 	info.WithLabelValues(buildVersion()).Set(1)
 	m.registry.MustRegister(m.requests, info, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &pipelineMetrics{s})
+	if s.embedded == nil {
+		m.registry.MustRegister(&redisMetrics{s.readDB})
+	}
 	return m
 }
 
@@ -69,6 +72,7 @@ var (
 	descArchived   = desc("archive_last_success_timestamp_seconds", "When the last archive cycle of this daemon went well; 0: not since its start.")
 	descSize       = desc("segment_size_bytes", "Size of a segment's content.", "log", "segment")
 	descOffset     = desc("segment_offset_bytes", "How far a segment is handed out.", "log", "segment")
+	descCounted    = desc("segment_counted_bytes", "Up to where a segment is counted for every site: the checkpoint.", "log", "segment")
 	descLag        = desc("tail_lag_bytes", "Bytes of a log that are not read yet.", "log")
 	descLagSeconds = desc("tail_lag_seconds", "Time since the oldest segment that is not read to its end was last written; 0 when all is read.", "log")
 	descTorn       = desc("segments_torn", "Closed segments whose last line is unfinished.", "log")
@@ -82,8 +86,9 @@ func (p *pipelineMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.Desc
 // Collect implements prometheus.Collector.
 func (p *pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
 	p.collectCounting(ch)
+	counted := p.s.counting.floors()
 	for _, in := range p.s.inputs {
-		p.collectLog(ch, in)
+		p.collectLog(ch, in, counted)
 	}
 }
 
@@ -131,7 +136,7 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	gauge(ch, descRedisUp, up)
 }
 
-func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logInput) {
+func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logInput, counted map[string]int64) {
 	var lag int64
 	var oldest time.Time
 	var torn, grew, alarms float64
@@ -148,6 +153,7 @@ func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logInput) {
 		if !x.Closed {
 			gauge(ch, descSize, float64(x.Size), in.path, x.ID)
 			gauge(ch, descOffset, float64(x.Offset), in.path, x.ID)
+			gauge(ch, descCounted, float64(counted[x.ID]), in.path, x.ID)
 		}
 	}
 	gauge(ch, descLag, float64(lag), in.path)

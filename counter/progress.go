@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -135,6 +136,12 @@ func (r *resumePoints) offset(segment string) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.at[segment]
+}
+
+func (r *resumePoints) all() map[string]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.at)
 }
 
 // Resume is where reading of a segment should start; 0 for one never seen.

@@ -64,9 +64,11 @@ func (w *waiters) until(ctx context.Context, ok func() bool) error {
 
 // Floors are the offsets up to which each segment is counted for every site.
 func (in *Ingester) Floors() map[string]int64 {
+	all := in.resume.all()
 	in.wait.mu.Lock()
 	defer in.wait.mu.Unlock()
-	return maps.Clone(in.wait.floors)
+	maps.Copy(all, in.wait.floors)
+	return all
 }
 
 // WaitCounted returns once everything of the segment up to end is counted, or
