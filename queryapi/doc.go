@@ -1,5 +1,6 @@
 // Package queryapi is the HTTP side of the counter: the JSON API, the
-// built-in beacon, the widget and its demo page.
+// built-in beacon, the widget and its demo page, and what the clients of other
+// counters ask (dropin.go).
 //
 // It knows the counters only through the small interfaces of Config; fasthttp
 // stays in this package. A request passes, in this order:

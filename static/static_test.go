@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"io/fs"
 	"regexp"
+	"slices"
 	"testing"
 
 	"ddkk-stats/static/internal/widget"
@@ -51,6 +52,22 @@ func TestVersionsAreFrozen(t *testing.T) {
 		if got := "sha384-" + base64.StdEncoding.EncodeToString(sum[:]); got != frozen[file] {
 			t.Errorf("%s is %s, was %s: pages pin the hash; restore the file and make a new version (generate -freeze)", file, got, frozen[file])
 		}
+	}
+}
+
+// The types name what the module exports.
+func TestTypesMatchModule(t *testing.T) {
+	names := func(file, pattern string) (found []string) {
+		for _, m := range regexp.MustCompile(pattern).FindAllSubmatch(read(t, file), -1) {
+			found = append(found, string(m[1]))
+		}
+		slices.Sort(found)
+		return found
+	}
+	typed := append(names("ddkk-stats.d.mts", `export function (\w+)`), "default")
+	slices.Sort(typed)
+	if built := names("ddkk-stats.mjs", `[A-Za-z_$]+ as (\w+)`); !slices.Equal(typed, built) {
+		t.Errorf("types of %q, module of %q", typed, built)
 	}
 }
 
