@@ -31,10 +31,19 @@ func runGrowth(ctx context.Context, b *bench) error {
 			first = g
 		}
 		b.add(result{part: "growth", what: fmt.Sprintf("%d pages, %d visitors, %d sites%s", t.pages, t.visitors, t.sites, pick(i == 0, " (the unit)", "")),
-			figure: fmt.Sprintf("%s; daemon %d MB, Redis %d MB%s", rate(g.perSecond(), "lines"), g.memory>>20, g.redis>>20, slope(base, t, first, g)),
+			figure: fmt.Sprintf("%s; daemon %d MB, Redis %d MB%s", rate(g.perSecond(), "lines"), g.memory>>20, g.redis>>20, slope(base, t, first, g)) + spreading(g),
 			cpu:    g.cpuText(), ratio: fmt.Sprintf("%.2f (by processor time %.2f)", g.perSecond()/first.perSecond(), first.cpuSeconds()/g.cpuSeconds())})
 	}
 	return nil
+}
+
+// spreading is what a row says beside: how long pages' own keys took, or that
+// time was over.
+func spreading(g ingested) string {
+	if g.partly {
+		return fmt.Sprintf("; stopped after %v", ingestLimit)
+	}
+	return fmt.Sprintf("; pages' keys written %.1f s later", (g.spread - g.took).Seconds())
 }
 
 func with(t traffic, change func(*traffic)) traffic {

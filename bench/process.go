@@ -114,10 +114,15 @@ func poll(ctx context.Context, limit, every time.Duration, check func() error) e
 // output runs a program to its end and returns what it printed and the
 // processor time that it took.
 func (b *bench) output(ctx context.Context, dir, path string, args ...string) ([]byte, time.Duration, error) {
+	return b.outputWith(ctx, nil, dir, path, args...)
+}
+
+// outputWith is output in another environment; nil is this program's own.
+func (b *bench) outputWith(ctx context.Context, env []string, dir, path string, args ...string) ([]byte, time.Duration, error) {
 	var out, problems bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &problems
-	b.noteCommand(nil, path, args)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, dir, &out, &problems
+	b.noteCommand(env, path, args)
 	if err := cmd.Run(); err != nil {
 		return nil, 0, fmt.Errorf("run %s: %w\n%s", filepath.Base(path), err, problems.String())
 	}
