@@ -97,7 +97,7 @@ func (l *loader) prepare(ctx context.Context, seg Segment) (err error) {
 		if err != nil {
 			break // the load itself will tell what is wrong with it
 		}
-		l.src.Parser.Parse(line[:len(line)-1], &h)
+		l.src.parse(line[:len(line)-1], &h)
 		if h.Kind == parser.Pageview || h.Kind == parser.Event {
 			if l.parted != 0 && h.Day >= l.parted {
 				return nil
@@ -220,7 +220,7 @@ func (l *loader) scan(ctx context.Context, from int64) (*scan, error) {
 		l.buf.Reset(io.LimitReader(r, l.seg.Size()-from))
 	}
 	return &scan{
-		ctx: ctx, r: l.buf, parser: l.src.Parser, windows: &l.windows, limit: l.a.opt.ChunkRows,
+		ctx: ctx, r: l.buf, source: &l.src, windows: &l.windows, limit: l.a.opt.ChunkRows,
 		pos: from, size: l.seg.Size(), days: map[siteDay]*touch{}, enc: encoder{ip: l.a.opt.IPMode},
 	}, nil
 }

@@ -14,7 +14,7 @@ import (
 type scan struct {
 	ctx     context.Context // of the chunk; LOAD DATA's reader has no other way to it
 	r       *bufio.Reader
-	parser  *parser.Parser
+	source  *Source
 	windows *windows
 	limit   int // rows
 
@@ -55,7 +55,7 @@ func (s *scan) next() (*row, error) {
 			s.tally.reason(parser.BadLength)
 			continue
 		}
-		s.parser.Parse(line, &s.hit)
+		s.source.parse(line, &s.hit)
 		r, err := s.take()
 		if r != nil || err != nil {
 			return r, err

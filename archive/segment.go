@@ -26,4 +26,15 @@ type Source struct {
 	Name     string // unique among all hosts that share the archive
 	Parser   *parser.Parser
 	Segments []Segment
+	// Classify, unless nil, is called after each Parse and may change what
+	// became of the line: that is how views come from a log without beacons.
+	Classify func(p *parser.Parser, h *parser.Hit)
+}
+
+// parse reads a line as the source has it read.
+func (s *Source) parse(line []byte, h *parser.Hit) {
+	s.Parser.Parse(line, h)
+	if s.Classify != nil {
+		s.Classify(s.Parser, h)
+	}
 }
