@@ -37,7 +37,7 @@ func describeMachine(ctx context.Context, daemon string) machine {
 		m.kernel = strings.TrimSpace(string(s))
 	}
 	m.versions = []string{"Go " + strings.TrimPrefix(runtime.Version(), "go")}
-	for _, c := range [][]string{{"redis-server", "--version"}, {"nginx", "-v"}, {"goaccess", "--version"}, {"wrk", "-v"}} {
+	for _, c := range [][]string{{"redis-server", "--version"}, {"nginx", "-v"}, {"goaccess", "--version"}, {"wrk", "-v"}, {"mariadbd", "--version"}} {
 		path, err := program(c[0])
 		if err != nil {
 			m.versions = append(m.versions, c[0]+": not installed")
