@@ -59,13 +59,13 @@ func withVault(cmd *cobra.Command, cfg *Config, f func(v *vault, secret []byte) 
 	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
 		return fmt.Errorf("make DATA_DIR: %w", err)
 	}
-	secret, err := visitorSecret(cmd.Context(), cfg, rdb, keys)
-	if err != nil {
-		return err
-	}
 	v := newVault(cfg, rdb, keys, log)
 	defer func() { err = errors.Join(err, v.close()) }()
 	if _, err := v.open(cmd.Context()); err != nil {
+		return err
+	}
+	secret, err := v.visitorSecret(cmd.Context())
+	if err != nil {
 		return err
 	}
 	return f(v, secret)

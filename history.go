@@ -58,42 +58,14 @@ func (h history) Visitors(ctx context.Context, site string, d parser.Day, row fu
 	return each(h.Snapshot.Visitors(ctx, site, d), row)
 }
 
-// Pairs hashes the pairs as counting does: what is over a limit is counted
-// under the name for the rest.
+// Pairs hashes the pairs as counting does.
 func (h history) Pairs(ctx context.Context, site string, d parser.Day, row func(uint64) error) error {
-	pages, err := names(h.Snapshot.PageDays(ctx, site, d, d))
-	if err != nil {
-		return err
-	}
-	events, err := names(h.EventDays(ctx, site, d, d))
-	if err != nil {
-		return err
-	}
-	seen := map[uint64]struct{}{}
 	return each(h.Snapshot.Pairs(ctx, site, d), func(p archive.Pair) error {
-		known, hash := pages, parser.PairHash
 		if p.Event {
-			known, hash = events, parser.EventHash
+			return row(parser.EventHash(p.Visitor, []byte(p.Name)))
 		}
-		if _, ok := known[p.Name]; !ok {
-			p.Name = parser.OtherPage
-		}
-		v := hash(p.Visitor, []byte(p.Name))
-		if _, ok := seen[v]; ok {
-			return nil
-		}
-		seen[v] = struct{}{}
-		return row(v)
+		return row(parser.PairHash(p.Visitor, []byte(p.Name)))
 	})
-}
-
-func names(seq iter.Seq2[archive.NameTotals, error]) (map[string]struct{}, error) {
-	all := map[string]struct{}{}
-	err := each(seq, func(t archive.NameTotals) error {
-		all[t.Name] = struct{}{}
-		return nil
-	})
-	return all, err
 }
 
 func (h history) Seen(ctx context.Context, site string, from int64, row func(counter.SeenKey) error) error {

@@ -7,20 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
-
-	"ddkk-stats/counter"
 )
 
+// secretKeeper is a place that shares the secret: it returns what it has, or
+// keeps mine and returns that.
+type secretKeeper func(ctx context.Context, mine string) (string, error)
+
 // visitorSecret is the secret of the visitor hash. SECRET overrides; else it
-// is made once and kept in Redis, where all daemons of one Redis find it, and
-// in DATA_DIR, so that the loss of either changes no hash. rdb is nil for
-// commands beside an embedded store.
-func visitorSecret(ctx context.Context, cfg *Config, rdb redis.UniversalClient, keys counter.Keys) ([]byte, error) {
+// is made once and kept in DATA_DIR and by all keepers (Redis, where all its
+// daemons find it, and the archive), so that no loss of one changes a hash. The
+// first keeper's word counts.
+func visitorSecret(ctx context.Context, cfg *Config, log *slog.Logger, keepers ...secretKeeper) ([]byte, error) {
 	if cfg.Secret != "" {
 		return []byte(cfg.Secret), nil
 	}
@@ -30,24 +31,41 @@ func visitorSecret(ctx context.Context, cfg *Config, rdb redis.UniversalClient, 
 		return nil, fmt.Errorf("read secret: %w", err)
 	}
 	kept := strings.TrimSpace(string(b))
-	mine := kept
-	if mine == "" {
-		var r [32]byte
-		rand.Read(r[:]) // never fails, by its documentation
-		mine = hex.EncodeToString(r[:])
-	}
-	shared := mine
-	if rdb != nil {
-		if shared, err = counter.ShareSecret(ctx, rdb, keys, mine); err != nil {
+	secret := kept
+	if secret == "" {
+		if secret, err = findSecret(ctx, keepers); err != nil {
 			return nil, err
 		}
 	}
-	if shared != kept {
-		if err := replaceFile(path, []byte(shared+"\n")); err != nil {
+	for i, share := range keepers {
+		theirs, err := share(ctx, secret)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			secret = theirs
+		} else if theirs != secret {
+			log.Warn("the archive has another secret of the visitor hash than Redis; the one in Redis is used")
+		}
+	}
+	if secret != kept {
+		if err := replaceFile(path, []byte(secret+"\n")); err != nil {
 			return nil, fmt.Errorf("keep secret: %w", err)
 		}
 	}
-	return []byte(shared), nil
+	return []byte(secret), nil
+}
+
+// findSecret is what the last keeper has: the archive, which survives the loss
+// of Redis. Where nobody has one, it is made.
+func findSecret(ctx context.Context, keepers []secretKeeper) (string, error) {
+	var r [32]byte
+	rand.Read(r[:]) // never fails, by its documentation
+	fresh := hex.EncodeToString(r[:])
+	if len(keepers) < 2 {
+		return fresh, nil
+	}
+	return keepers[len(keepers)-1](ctx, fresh)
 }
 
 // replaceFile writes a file that only we may read; a crash leaves the old one

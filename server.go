@@ -204,7 +204,7 @@ func (s *server) newIngester(ctx context.Context) (*counter.Ingester, error) {
 	if err := s.awaitArchive(ctx); err != nil {
 		return nil, err
 	}
-	secret, err := visitorSecret(ctx, s.cfg, s.ingestDB, s.keys)
+	secret, err := s.vault.visitorSecret(ctx)
 	if err != nil {
 		return nil, err
 	}

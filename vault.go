@@ -58,6 +58,24 @@ func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
 	return a, nil
 }
 
+// visitorSecret is the secret as Redis, where there is one, and the archive
+// keep it. An archive that is away is left out: Redis has it then.
+func (v *vault) visitorSecret(ctx context.Context) ([]byte, error) {
+	var keepers []secretKeeper
+	if v.rdb != nil {
+		keepers = append(keepers, func(ctx context.Context, mine string) (string, error) {
+			return counter.ShareSecret(ctx, v.rdb, v.keys, mine)
+		})
+	}
+	a, err := v.open(ctx)
+	if err != nil {
+		v.log.Warn("the archive does not answer; the visitors' secret is kept there later", "err", err)
+	} else {
+		keepers = append(keepers, a.ShareSecret)
+	}
+	return visitorSecret(ctx, v.cfg, v.log, keepers...)
+}
+
 // close closes what was opened.
 func (v *vault) close() error {
 	v.mu.Lock()

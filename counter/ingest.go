@@ -163,6 +163,7 @@ type Ingester struct {
 	healing      map[string]struct{} // sites that are being replayed after a rebuild
 	cut          map[string]bool     // segments that were said to be cut
 	refused      map[string]struct{} // sites over the limit
+	postponed    map[string]string   // sites found damaged at the start -> why
 	pendingSites map[*site]struct{}  // sites with pending page changes
 	loop         schedule
 	weight       int // bytes that days take in memory, about
@@ -185,6 +186,7 @@ type schedule struct {
 	saved     time.Time // progress
 	saveTook  time.Duration
 	audited   time.Time
+	scanned   time.Time // from when on the sources know their segments
 	auditNow  bool
 	folded    time.Time
 	folding   bool      // every pending site is being folded now
@@ -212,7 +214,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
 		scripts: newScripts(!opt.Embedded),
 		sites:   map[string]*site{}, segs: map[string]*segment{},
-		open: newBatch(1), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
+		open: newBatch(1), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, postponed: map[string]string{}, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
 		known:   known,
 		budget:  newBudget(opt.BatchSize),
 		resume:  resumePoints{at: map[string]int64{}},

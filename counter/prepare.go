@@ -14,6 +14,7 @@ func (in *Ingester) prepare(ctx context.Context) error {
 	now := in.opt.Now()
 	in.loop.audited, in.loop.saved, in.loop.folded = now.Add(firstAudit-in.opt.Audit), now, now
 	in.lookBack(now)
+	in.loop.scanned = now.Add(firstAudit)
 	names, err := in.siteNames(ctx)
 	if err != nil {
 		return err
@@ -121,6 +122,9 @@ const (
 func (in *Ingester) upkeep(ctx context.Context) error {
 	now := in.opt.Now()
 	in.lookBack(now)
+	if err := in.rebuildPostponed(ctx, now); err != nil {
+		return in.stopped(ctx, err)
+	}
 	in.healed()
 	if now.Sub(in.loop.saved) >= max(saveEvery, saveShare*in.loop.saveTook) {
 		in.trim()

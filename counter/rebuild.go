@@ -21,6 +21,10 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 	if s.rebuilding {
 		return nil
 	}
+	if in.opt.Now().Before(in.loop.scanned) {
+		in.postpone(s, cause)
+		return nil
+	}
 	cs, err := in.readCheckpoints(ctx, []string{s.name})
 	if err != nil {
 		return err
@@ -29,6 +33,30 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 		return in.keep(ctx, s, cs[0], cause, lacking)
 	}
 	in.startRebuild(ctx, []string{s.name}, cause)
+	return nil
+}
+
+// postpone parks a site that was found damaged before the sources have looked
+// for their segments: what its log lacks cannot be told yet.
+func (in *Ingester) postpone(s *site, cause string) {
+	s.parked, s.rebuilding = true, true
+	in.postponed[s.name] = cause
+	in.opt.Stale(s.name, true)
+}
+
+// rebuildPostponed deals with the sites that were found damaged at the start.
+func (in *Ingester) rebuildPostponed(ctx context.Context, now time.Time) error {
+	if now.Before(in.loop.scanned) {
+		return nil
+	}
+	for name, cause := range in.postponed {
+		delete(in.postponed, name)
+		s := in.sites[name]
+		s.parked, s.rebuilding = false, false
+		if err := in.rebuild(ctx, s, cause); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
