@@ -248,7 +248,11 @@ func (l *loader) mark(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow, fl
 		t := s.days[k]
 		site, date := d.bytes([]byte(k.site)), dateText(k.day)
 		dirty := 1
-		if late := date < floor; late || t.rows == 0 {
+		late, err := l.late(ctx, tx, k, floor)
+		if err != nil {
+			return err
+		}
+		if late || t.rows == 0 {
 			dirty = 0
 			if t.rows > 0 {
 				if err := l.a.addLate(ctx, tx, k, r); err != nil {
@@ -272,6 +276,25 @@ func (l *loader) mark(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow, fl
 		}
 	}
 	return nil
+}
+
+// late tells whether raw rows of a day were deleted, so that its sums cannot be
+// computed anew. A day before the floor that never had any, as an import
+// brings them, is rolled up like all others before its rows are deleted.
+func (l *loader) late(ctx context.Context, tx *sql.Tx, k siteDay, floor string) (bool, error) {
+	d, date := l.a.dialect, dateText(k.day)
+	if date >= floor {
+		return false, nil
+	}
+	var raw int
+	err := tx.QueryRowContext(ctx, "SELECT raw FROM days WHERE site = ? AND date = ?", d.bytes([]byte(k.site)), date).Scan(&raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for the day's rows: %w", err)
+	}
+	return raw == 0, nil
 }
 
 // advance writes how far the segment is archived.

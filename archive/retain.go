@@ -42,7 +42,11 @@ func (a *Archive) raiseFloor(ctx context.Context, floor *string) error {
 			*floor = dirty.String
 		}
 		if was >= *floor {
-			*floor = was // it never goes back: rows were deleted up to there
+			// It never goes back: rows were deleted up to there. But what came
+			// since for days that had none is kept until it is rolled up.
+			if *floor = was; dirty.Valid && dirty.String < was {
+				*floor = dirty.String
+			}
 			return nil
 		}
 		_, err := execTx(ctx, tx, "move the oldest day", "UPDATE meta SET value = ? WHERE name = 'raw_floor'", a.dialect.bytes([]byte(*floor)))

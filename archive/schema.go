@@ -16,7 +16,7 @@ var migrations embed.FS
 
 // migrationFiles are applied in this order; a file that was released is never
 // changed.
-var migrationFiles = [...]string{"migrations/0001_tables.sql"}
+var migrationFiles = [...]string{"migrations/0001_tables.sql", "migrations/0002_imports.sql"}
 
 // versionTable is where goose notes what was applied.
 const versionTable = "ddkk_schema"

@@ -1,0 +1,84 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// Import is a file from elsewhere that is archived as a segment.
+type Import struct {
+	Segment string // identity
+	Name    string // path where it was seen last
+	Rules   string // which of its lines count, as text
+	End     int64  // bytes of complete lines that may be archived
+	Sum     string // SHA-256 of those bytes, in hex
+}
+
+// FindImport returns what was imported under an identity, or nil.
+func (a *Archive) FindImport(ctx context.Context, segment string) (*Import, error) {
+	i := Import{Segment: segment}
+	err := a.reads.QueryRowContext(ctx, "SELECT name, rules, content_end, content_sum FROM imports WHERE segment = ?",
+		a.dialect.bytes([]byte(segment))).Scan(&i.Name, &i.Rules, &i.End, &i.Sum)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find import: %w", err)
+	}
+	return &i, nil
+}
+
+// BeginImport notes, in one transaction, what is about to be archived and
+// which sites must be rebuilt in Redis after it. It comes before the load, so
+// that an import that was killed is recognised and finished by the next one.
+func (a *Archive) BeginImport(ctx context.Context, i Import, sites []string) error {
+	d := a.dialect
+	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		id := d.bytes([]byte(i.Segment))
+		if _, err := execTx(ctx, tx, "forget", "DELETE FROM imports WHERE segment = ?", id); err != nil {
+			return err
+		}
+		if _, err := execTx(ctx, tx, "write", "INSERT INTO imports (segment, name, rules, content_end, content_sum, imported_at) VALUES (?, ?, ?, ?, ?, ?)",
+			id, d.bytes(cut([]byte(i.Name), 1024)), d.bytes([]byte(i.Rules)), i.End, d.bytes([]byte(i.Sum)), timeText(a.opt.Now().UnixMilli())); err != nil {
+			return err
+		}
+		for _, s := range sites {
+			site := d.bytes([]byte(s))
+			if _, err := execTx(ctx, tx, "forget site", "DELETE FROM imports_pending WHERE site = ?", site); err != nil {
+				return err
+			}
+			if _, err := execTx(ctx, tx, "note site", "INSERT INTO imports_pending (site) VALUES (?)", site); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note import: %w", err)
+	}
+	return nil
+}
+
+// PendingImports are the sites whose numbers in Redis lack what was imported.
+func (a *Archive) PendingImports(ctx context.Context) ([]string, error) {
+	var all []string
+	for site, err := range stream(ctx, a.reads, func(s scanner) (site string, err error) {
+		return site, s.Scan(&site)
+	}, "SELECT site FROM imports_pending ORDER BY site") {
+		if err != nil {
+			return nil, fmt.Errorf("read sites to rebuild: %w", err)
+		}
+		all = append(all, site)
+	}
+	return all, nil
+}
+
+// EndImport notes that Redis has all that was imported for a site.
+func (a *Archive) EndImport(ctx context.Context, site string) error {
+	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := execTx(ctx, tx, "note import as shown", "DELETE FROM imports_pending WHERE site = ?", a.dialect.bytes([]byte(site)))
+		return err
+	})
+}
