@@ -52,7 +52,7 @@ func (b *bench) writeHead(s *strings.Builder) {
 	fmt.Fprintf(s, "- Noise: other programs took %.0f%% of the machine's processor time during the run.\n", others*100)
 	if others > 0.1 {
 		s.WriteString("  That is much: wall times (lines/s, latencies) are too pessimistic and differ from run to run by half and more.\n" +
-			"  Processor times moved little; the ratios by processor time are the ones to judge by.\n")
+			"  Processor times move less, by a fifth to a third; the ratios by processor time are the ones to judge by.\n")
 	}
 	fmt.Fprintf(s, "- Hits: %d beacons of one day, %d pages by Zipf's law, %d visitors, %d user agents; the same hits for all.\n", b.lines, distinctPages, distinctVisitors, distinctAgents)
 	s.WriteString("- Ratios are to the row that is called the unit. \"s/M\" is processor time (user and system, all processes that do\n" +
