@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -95,7 +96,7 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, calls []*call, an
 		for j, i := range trip {
 			cmds[j] = calls[i].queue(ctx, pipe, in.scripts.commit)
 		}
-		_, _ = pipe.Exec(ctx) // each command's own error is looked at below
+		_, failed := pipe.Exec(ctx) // the first command's error; each has its own
 		for j, i := range trip {
 			a, err := parseAnswer(cmds[j])
 			if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") && !held[b.parts[i].site] {
@@ -108,7 +109,7 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, calls []*call, an
 				held[b.parts[i].site] = true
 				again = append(again, i)
 				if first == nil {
-					first = err
+					first = cmp.Or(err, failed)
 				}
 			default:
 				answers[i] = a

@@ -12,9 +12,10 @@ import (
 	"ddkk-stats/parser"
 )
 
-// scalars are the fields that are one string key each, in the order of MGET.
+// scalars are the fields that are one string key each, in the order of MGET,
+// and the keys of their base.
 func (r *Reader) scalars(q *Query, day parser.Day) []string {
-	k, keys := r.keys, make([]string, 0, 6+len(q.Pages))
+	k, keys := r.keys, make([]string, 0, 10+2*len(q.Pages))
 	add := func(f Fields, key func() string) {
 		if q.Fields&f != 0 {
 			keys = append(keys, key())
@@ -29,7 +30,7 @@ func (r *Reader) scalars(q *Query, day parser.Day) []string {
 	for _, p := range q.Pages {
 		keys = append(keys, k.PagePV(q.Site, p))
 	}
-	return keys
+	return r.baseKeys(keys, q)
 }
 
 // slot is where the scalar field f of an answer lives.
@@ -140,14 +141,14 @@ func takeScalars(cmd *redis.SliceCmd, q *Query, a *Answer) error {
 		}
 		values = values[1:]
 	}
-	for _, v := range values {
+	for _, v := range values[:len(q.Pages)] {
 		n, err := replyCount(v)
 		if err != nil {
 			return fmt.Errorf("read pages of %s: %w", q.Site, err)
 		}
 		a.Pages = append(a.Pages, n)
 	}
-	return nil
+	return addBase(values[len(q.Pages):], q, a)
 }
 
 // replyCount is the number in one reply of MGET; a key that does not exist is 0.

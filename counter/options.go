@@ -1,0 +1,93 @@
+package counter
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Options of an Ingester. Zero values take the defaults named behind them.
+type Options struct {
+	Redis    redis.UniversalClient
+	Keys     Keys
+	Embedded bool // the in-process server: no shebang in scripts
+
+	Location *time.Location   // of the days; time.Local
+	Now      func() time.Time // time.Now
+	Logger   *slog.Logger     // slog.Default()
+
+	BatchSize     int           // writes of one script at most, about; 3000: a few milliseconds of Redis
+	BatchInterval time.Duration // least time between two commits at the live edge; 2 ms
+	MaxPages      int           // distinct pages of a site and day; 100000
+	MaxEvents     int           // distinct event keys of a site and day; 10000
+	MaxSites      int           // 10000
+	UVSetTTL      time.Duration // how long visitors of a day are remembered; 72 h
+	IDWindow      time.Duration // how long a view id is remembered; 10 min
+	// DedupeWindow is the time in which the same address and page count once
+	// for a site; nil or 0: off.
+	DedupeWindow func(site string) time.Duration
+
+	Progress string        // file that remembers how far each segment is; "": none
+	Sync     bool          // make the log durable before its lines are committed
+	Grace    time.Duration // how long a stop may take to commit what is in hand; 3 s
+	Audit    time.Duration // how often all checkpoints are compared with ours; 30 s
+
+	// Stale is told when a site's numbers in Redis cannot be trusted and when
+	// they can again. May be nil.
+	Stale func(site string, stale bool)
+	// Archive is where sites come back from whose keys are gone; nil: there is
+	// none, and the log is all there is.
+	Archive Archive
+}
+
+// Archive is what a rebuild needs of the archive. Any goroutine.
+type Archive interface {
+	// Sites are those that the archive has counts of; Knows asks for one.
+	Sites() []string
+	Knows(site string) bool
+	// Covers tells whether a segment is archived.
+	Covers(segment string) bool
+	// Restore writes back what the archive has of a site, while its epoch
+	// fences off every other writer, and returns the segments that this
+	// covers, with their sizes.
+	Restore(ctx context.Context, site string) (map[string]int64, error)
+}
+
+func (o *Options) defaults() {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	dur := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&o.BatchSize, 3000)
+	def(&o.MaxPages, 100_000)
+	def(&o.MaxEvents, 10_000)
+	def(&o.MaxSites, 10_000)
+	dur(&o.BatchInterval, 2*time.Millisecond)
+	dur(&o.UVSetTTL, 72*time.Hour)
+	dur(&o.IDWindow, DefaultIDWindow)
+	dur(&o.Grace, 3*time.Second)
+	dur(&o.Audit, 30*time.Second)
+	if o.Location == nil {
+		o.Location = time.Local
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.DedupeWindow == nil {
+		o.DedupeWindow = func(string) time.Duration { return 0 }
+	}
+	if o.Stale == nil {
+		o.Stale = func(string, bool) {}
+	}
+}

@@ -1,0 +1,140 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
+)
+
+// DayCount is one day of a site, or of one of its pages.
+type DayCount struct {
+	Day    parser.Day
+	PV, UV int64
+}
+
+// Series is what Redis has of a span of days. Since is the first day that it
+// knows all about: a day from there on that is not in Days has no views.
+// Earlier days are the archive's. When Stale is set, Redis could not be asked
+// (or the site is being rebuilt) and Days is empty.
+type Series struct {
+	Days  []DayCount // in order, without the days that have nothing
+	Since parser.Day
+	Stale bool
+}
+
+// Days reads the views and visitors of a site on the days from..to.
+func (r *Reader) Days(ctx context.Context, site string, from, to parser.Day) Series {
+	s := Series{Since: r.since(DayKeysTTL)}
+	days := r.span(from, to, s.Since)
+	var values []any
+	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context) (err error) {
+		keys := make([]string, 0, 2*len(days))
+		for _, d := range days {
+			keys = append(keys, r.keys.SitePVDay(site, d), r.keys.SiteUVDay(site, d))
+		}
+		values, err = r.rdb.MGet(ctx, keys...).Result()
+		if err != nil {
+			return err
+		}
+		s.Days, err = dayCounts(days, values)
+		return err
+	})
+	if s.Stale {
+		s.Days = nil
+	}
+	return s
+}
+
+// dayCounts takes the replies of an MGET of two keys a day.
+func dayCounts(days []parser.Day, values []any) ([]DayCount, error) {
+	counts := make([]DayCount, 0, len(days))
+	for i, d := range days {
+		pv, err := replyCount(values[2*i])
+		if err != nil {
+			return nil, fmt.Errorf("read day %d: %w", d, err)
+		}
+		uv, err := replyCount(values[2*i+1])
+		if err != nil {
+			return nil, fmt.Errorf("read day %d: %w", d, err)
+		}
+		if pv != 0 || uv != 0 {
+			counts = append(counts, DayCount{Day: d, PV: pv, UV: uv})
+		}
+	}
+	return counts, nil
+}
+
+// PageDays reads the views of a page on the days from..to out of the days'
+// ranked lists, which live for two days. Redis has no visitors of a page and
+// day: UV is 0.
+func (r *Reader) PageDays(ctx context.Context, site, page string, from, to parser.Day) Series {
+	s := Series{Since: r.since(HotDayTTL)}
+	days := r.span(from, to, s.Since)
+	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context) error {
+		s.Days = nil
+		pipe := r.rdb.Pipeline()
+		scores := make([]*redis.FloatCmd, len(days))
+		for i, d := range days {
+			scores[i] = pipe.ZScore(ctx, r.keys.HotDay(site, d), page)
+		}
+		if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
+			return err
+		}
+		for i, c := range scores {
+			pv, err := c.Result()
+			if err != nil && !isNil(err) {
+				return err
+			}
+			if pv != 0 {
+				s.Days = append(s.Days, DayCount{Day: days[i], PV: int64(pv)})
+			}
+		}
+		return nil
+	})
+	if s.Stale {
+		s.Days = nil
+	}
+	return s
+}
+
+// trip asks Redis once for something of a site, unless it failed a moment ago
+// or the site is being rebuilt. nothing says that there is nothing to ask.
+func (r *Reader) trip(ctx context.Context, site string, nothing bool, ask func(context.Context) error) bool {
+	if nothing {
+		return true
+	}
+	if r.markedStale(site) {
+		return false
+	}
+	b := r.breaker(site)
+	if !b.enter(r.opt.Now().UnixNano()) {
+		return false
+	}
+	rctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
+	defer cancel()
+	err := ask(rctx)
+	b.leave(r.opt.Now(), r.opt.RetryAfter, err, ctx.Err() != nil)
+	return err == nil
+}
+
+// since is the first day whose keys, which die ttl after its end, will be there
+// for another day at least: none can vanish while it is read.
+func (r *Reader) since(ttl time.Duration) parser.Day {
+	return parser.DayOf(r.opt.Now().In(r.opt.Location).Add(-ttl)).Next()
+}
+
+// span lists the days from..to from since on. Tomorrow is the last day that can
+// have anything: another host's clock may be ahead.
+func (r *Reader) span(from, to, since parser.Day) []parser.Day {
+	last := min(to, parser.DayOf(r.opt.Now().In(r.opt.Location)).Next())
+	var days []parser.Day
+	for d := max(from, since); d <= last; d = d.Next() {
+		days = append(days, d)
+	}
+	return slices.Clip(days)
+}

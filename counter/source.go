@@ -1,0 +1,51 @@
+package counter
+
+import (
+	"context"
+
+	"ddkk-stats/parser"
+)
+
+// BlockKind says what a Block holds.
+type BlockKind uint8
+
+const (
+	Lines    BlockKind = iota // complete lines
+	Oversize                  // one line longer than the limit; Data is nil
+	Torn                      // the unfinished last line of a closed segment
+	Closed                    // nothing more will come of this segment
+)
+
+// Block is a run of one segment: Data are the bytes from Start to End.
+type Block struct {
+	Segment    string
+	Kind       BlockKind
+	Start, End int64
+	Data       []byte
+	Live       bool   // nothing more could be read at that moment
+	Release    func() // gives Data back; may be nil
+}
+
+// SegmentInfo is what a Source knows of a segment.
+type SegmentInfo struct {
+	ID, Name string
+	Size     int64
+	Read     int64 // handed out up to here
+	Whole    bool  // Size is that of all of it; of a compressed one it is not known before its end
+}
+
+// Source is one log: it hands out blocks and reads again where it is told to.
+// Next is called by one goroutine, the rest by another.
+type Source interface {
+	Next(ctx context.Context) (Block, error)
+	Rewind(segment string, offset int64) error
+	Sync(segment string, upTo int64) error
+	Segments() []SegmentInfo
+}
+
+// Input is a Source and the parser for its format. The parser is used by the
+// ingest loop only.
+type Input struct {
+	Source Source
+	Parser *parser.Parser
+}
