@@ -15,10 +15,17 @@ type batch struct {
 	ends   map[string]mark // segment -> how far it is read when all parts are in
 	books  Tally
 	lines  int
-	ops    int // writes that Redis will have to do beside the pages' ones, about
+	most   int // writes of its largest part beside the pages' ones, about
 	pages  int // page changes
-	visits int // new visitors: they go in by the thousand, at a fifth of a write each
+	syncs  []syncPoint
 	views  []uint64
+}
+
+// syncPoint is how much of a segment must be durable before a batch goes out.
+type syncPoint struct {
+	source  Source
+	segment string
+	end     int64
 }
 
 // mark is an offset of a segment, good until the segment is rewound.
@@ -46,6 +53,8 @@ type part struct {
 	seen     []*seenChange
 	online   map[parser.Visitor]int64 // -> Unix seconds
 	pv       int64
+	ops      int // writes beside the pages' ones, about
+	visits   int // new visitors: they go in by the thousand, at a fifth of a write each
 }
 
 // seenChange is what a part adds to one bucket of a duplicate rule.
@@ -92,9 +101,16 @@ func (b *batch) part(s *site, segment string) *part {
 		p = &part{site: s, segment: segment}
 		b.byKey[k] = p
 		b.parts = append(b.parts, p)
-		b.ops += 8
 	}
 	return p
+}
+
+// weigh adds writes and new visitors to a part and knows the largest one: a
+// script holds Redis as long as its own part takes, whatever else is sent.
+func (b *batch) weigh(p *part, ops, visits int) {
+	p.ops += ops
+	p.visits += visits
+	b.most = max(b.most, p.ops+p.visits/5)
 }
 
 // drop removes the shares of a site: its lines will be read again.

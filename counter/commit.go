@@ -23,20 +23,9 @@ type flight struct {
 	err  error
 }
 
-// close makes the open batch ready to be sent and opens the next one. The log
-// is made durable first, so that a checkpoint never lies beyond what a power
-// loss leaves in the file.
-func (in *Ingester) close(ctx context.Context) (*batch, error) {
+// close makes the open batch ready to be sent and opens the next one.
+func (in *Ingester) close() *batch {
 	b := in.open
-	if in.opt.Sync && len(b.parts) > 0 {
-		for id, mark := range b.ends {
-			seg := in.segs[id]
-			err := in.retry(ctx, "sync log", func() error { return in.inputs[seg.input].Source.Sync(id, mark.end) })
-			if err != nil {
-				return nil, err
-			}
-		}
-	}
 	b.seal()
 	many := b.pages*writesPerPage > in.budget.writes()
 	for _, p := range b.parts {
@@ -46,10 +35,28 @@ func (in *Ingester) close(ctx context.Context) (*batch, error) {
 			p.epoch = p.site.first
 		}
 	}
+	for id, m := range b.ends {
+		b.syncs = append(b.syncs, syncPoint{in.inputs[in.segs[id].input].Source, id, m.end})
+	}
 	in.number++
 	in.open = newBatch(in.number)
 	in.cur = cursor{}
-	return b, nil
+	return b
+}
+
+// sync makes the lines of a batch durable before they are committed, so that a
+// checkpoint never lies beyond what a power loss leaves in the file.
+func (in *Ingester) sync(ctx context.Context, b *batch) error {
+	if !in.opt.Sync || len(b.parts) == 0 {
+		return nil
+	}
+	for _, p := range b.syncs {
+		err := in.retry(ctx, "sync log", func() error { return p.source.Sync(p.segment, p.end) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // execute runs a job; it touches nothing that the loop changes meanwhile.
@@ -61,6 +68,9 @@ func (in *Ingester) execute(ctx context.Context, f *flight) error {
 		})
 	}
 	b := f.batch
+	if err := in.sync(ctx, b); err != nil {
+		return err
+	}
 	f.answers = make([]answer, len(b.parts))
 	todo := make([]int, 0, len(b.parts))
 	calls := make([]*call, len(b.parts))
@@ -219,9 +229,9 @@ func (in *Ingester) encodeCounters(c *call, p *part, deferred bool) {
 		for _, d := range p.days {
 			for i := range d.pages {
 				ch := &d.pages[i]
-				add(ch.page.keyPV, ch.pv, ch.page.seenPV, 0)
+				add(k.PagePV(s, ch.page.name), ch.pv, ch.page.seenPV, 0)
 				if ch.uv > 0 {
-					add(ch.page.keyUV, ch.uv, ch.page.seenUV, 0)
+					add(k.PageUV(s, ch.page.name), ch.uv, ch.page.seenUV, 0)
 				}
 			}
 		}

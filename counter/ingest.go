@@ -241,12 +241,8 @@ func (in *Ingester) next(ctx context.Context, idle, stopping bool, jobs chan<- *
 	if !stopping && !in.due(now, idle, pace) {
 		return nil
 	}
-	b, err := in.close(ctx)
-	if err != nil || b == nil {
-		return err
-	}
 	in.loop.committed = now
-	in.send(&flight{batch: b}, jobs)
+	in.send(&flight{batch: in.close()}, jobs)
 	return nil
 }
 
@@ -288,7 +284,7 @@ const (
 
 func (in *Ingester) full() bool {
 	b := in.open
-	return b.ops+b.visits/5 >= in.budget.writes() || b.pages >= maxBatchPages || b.lines >= maxBatchLines
+	return b.most >= in.budget.writes() || b.pages >= maxBatchPages || b.lines >= maxBatchLines
 }
 
 func (in *Ingester) standingBy() bool { return in.opt.Now().Before(in.loop.standby) }

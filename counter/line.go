@@ -307,14 +307,14 @@ func (in *Ingester) countHuman() {
 		c.day.books.pc++
 	}
 	before := len(c.day.pages)
-	p := c.day.state.pageOf(in.keys, c.site.name, h.Page, in.opt.MaxPages)
+	p := c.day.state.pageOf(h.Page, in.opt.MaxPages)
 	ch := c.day.view(p, uint32(b.number))
 	b.pages += len(c.day.pages) - before
 	if !told {
 		return
 	}
 	if c.day.visitor(&h.Visitor) {
-		b.visits++
+		b.weigh(c.part, 0, 1)
 	}
 	name := h.Page
 	if p.name == parser.OtherPage {
@@ -338,7 +338,7 @@ func (in *Ingester) noteOnline() {
 	if old, ok := c.part.online[h.Visitor]; !ok || at > old {
 		c.part.online[h.Visitor] = at
 		if !ok {
-			in.open.ops++
+			in.open.weigh(c.part, 1, 0)
 		}
 	}
 }
@@ -352,7 +352,7 @@ func (in *Ingester) countEvent(told bool) {
 		key := c.day.state.eventKey(keys[:end], in.opt.MaxEvents)
 		ch := c.day.event(key)
 		if ch.pv == 0 {
-			in.open.ops += 2
+			in.open.weigh(c.part, 2, 0)
 		}
 		ch.pv++
 		if told && c.day.pair(parser.EventHash(h.Visitor, []byte(key))) {

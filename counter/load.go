@@ -204,9 +204,11 @@ func (in *Ingester) dayOf(ctx context.Context, s *site, day parser.Day) (*daySta
 	}
 	d := &dayState{day: day, pages: map[string]*page{}, events: map[string]struct{}{},
 		used: in.number, touched: in.opt.Now()}
-	err := in.retry(ctx, "read day", func() error { return in.fillDay(ctx, s, d) })
-	if err != nil {
-		return nil, fmt.Errorf("read day %d of %s: %w", day, s.name, err)
+	if s.epoch != "" { // a new site has nothing to read
+		err := in.retry(ctx, "read day", func() error { return in.fillDay(ctx, s, d) })
+		if err != nil {
+			return nil, fmt.Errorf("read day %d of %s: %w", day, s.name, err)
+		}
 	}
 	s.days[day] = d
 	in.weight += d.weight()
@@ -237,7 +239,7 @@ func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 			return err
 		}
 		for _, name := range names {
-			d.admit(k, s.name, name).seenPV = true
+			d.admit(name).seenPV = true
 		}
 		if len(names) < pieceMembers {
 			break
@@ -278,6 +280,9 @@ func (in *Ingester) readPacked(ctx context.Context, key string, f func([]byte)) 
 // loadBucket reads a bucket of a duplicate rule.
 func (in *Ingester) loadBucket(ctx context.Context, s *site, r *recent, n int64) (*bucket, error) {
 	b := &bucket{number: n, used: in.number}
+	if s.epoch == "" {
+		return b, nil // a new site has seen nothing
+	}
 	err := in.retry(ctx, "read seen", func() (err error) {
 		b.times = times64{}
 		b.length, err = in.readPacked(ctx, in.keys.Seen(s.name, r.name, n), b.fill)

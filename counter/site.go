@@ -68,12 +68,11 @@ func (s *site) at(segment string) *offsets {
 // page is one page of a day. An entry is kept for the whole day, so that a
 // batch finds it without building a string.
 type page struct {
-	name         string
-	keyPV, keyUV string
-	batch        uint32 // the open batch that holds it, at place index
-	index        int32
-	seenPV       bool // committed before: the key must exist
-	seenUV       bool
+	name   string
+	batch  uint32 // the open batch that holds it, at place index
+	index  int32
+	seenPV bool // committed before: the key must exist
+	seenUV bool
 }
 
 // dayState is what is remembered of one site's day.
@@ -100,12 +99,12 @@ type daySeen struct{ books, events, ranks bool }
 
 // weight is about how many bytes the day takes in memory.
 func (d *dayState) weight() int {
-	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 250*len(d.pages) + 120*len(d.events)
+	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 160*len(d.pages) + 120*len(d.events)
 }
 
 // pageOf finds or admits a page; what is over the cap is counted under
 // OtherPage, so that totals stay exact whatever is asked for.
-func (d *dayState) pageOf(k Keys, s string, name []byte, limit int) *page {
+func (d *dayState) pageOf(name []byte, limit int) *page {
 	if p := d.pages[string(name)]; p != nil {
 		return p
 	}
@@ -116,11 +115,11 @@ func (d *dayState) pageOf(k Keys, s string, name []byte, limit int) *page {
 			return p
 		}
 	}
-	return d.admit(k, s, n)
+	return d.admit(n)
 }
 
-func (d *dayState) admit(k Keys, s, name string) *page {
-	p := &page{name: name, keyPV: k.PagePV(s, name), keyUV: k.PageUV(s, name)}
+func (d *dayState) admit(name string) *page {
+	p := &page{name: name}
 	d.pages[name] = p
 	return p
 }
