@@ -197,15 +197,33 @@ func (in *Ingester) encodeChecks(c *call, p *part) {
 	}
 }
 
+// encodeTypes names the keys whose type is looked at first. Those that we wrote
+// before are known; should somebody replace one all the same, the script fails
+// half way, which its count of beginnings and ends tells (see prelude.lua).
 func (in *Ingester) encodeTypes(c *call, p *part) {
 	k, s := in.keys, p.site.name
-	c.arg(3 + 3*len(p.days))
-	c.key(k.HotAll(s), k.Online(s), k.Pending(s))
-	c.arg("zset", "zset", "list")
-	for _, d := range p.days {
-		c.key(k.HotDay(s, d.state.day), k.HotWeek(s, d.state.day), k.HotMonth(s, d.state.day))
-		c.arg("zset", "zset", "zset")
+	at := len(c.args)
+	c.arg(0)
+	n := 0
+	add := func(key, want string) {
+		c.key(key)
+		c.arg(want)
+		n++
 	}
+	if len(p.online) > 0 {
+		add(k.Online(s), "zset")
+	}
+	if p.deferred {
+		add(k.Pending(s), "list")
+	}
+	for _, d := range p.days {
+		if len(d.pages) > 0 && !p.deferred && !d.state.seen.ranks {
+			for _, key := range []string{k.HotAll(s), k.HotDay(s, d.state.day), k.HotWeek(s, d.state.day), k.HotMonth(s, d.state.day)} {
+				add(key, "zset")
+			}
+		}
+	}
+	c.args[at] = n
 }
 
 func flag(b bool) string {

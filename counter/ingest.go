@@ -278,7 +278,7 @@ func (in *Ingester) due(now time.Time, idle bool, pace *time.Timer) bool {
 // Limits of one batch beside BatchSize: how much is lost to a rewind, and how
 // much memory a batch takes.
 const (
-	maxBatchPages = 32 << 10
+	maxBatchPages = 128 << 10
 	maxBatchLines = 256 << 10
 )
 

@@ -14,7 +14,7 @@
 --   online    n, 0 or 1: (trim below, ttl, m, (score, member)...)
 --   pending   m blobs appended to a list; key only when m > 0
 --
--- Returns {'ok', lost, cardinality after each check...}
+-- Returns {'ok', lost, cardinality after each check (0 for a STRLEN)...}
 --         {'dup'}            the checkpoint already stands at the new offset
 --         {'gap', offset}    the checkpoint is elsewhere
 --         {'epoch', epoch}   the site's keys are gone or were rebuilt
@@ -108,7 +108,7 @@ call('HINCRBY', KEYS[1], 'done', 1)
 
 local reply = {'ok', lost}
 for i = 1, checks do
-  local v = call(checked[i][2], checked[i][1])
-  reply[i + 2] = tonumber(v or '0')
+  local name, what = checked[i][1], checked[i][2]
+  reply[i + 2] = what == 'STRLEN' and 0 or tonumber(call(what, name) or '0')
 end
 return reply
