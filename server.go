@@ -79,6 +79,7 @@ type server struct {
 	inputs   []logInput
 	counting *counting
 	vault    *vault
+	restores *restores
 	archived atomic.Int64 // when the last archive cycle went well, Unix seconds; 0: not in this run
 	secret   []byte       // of the visitor hash; set before counting begins
 	metrics  *metrics
@@ -114,6 +115,7 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 		return nil, err
 	}
 	s.vault = newVault(cfg, s.ingestDB, s.keys, log)
+	s.restores = newRestores(s.vault)
 	s.metrics = newMetrics(s)
 	s.http, err = queryapi.New(s.apiConfig())
 	return s, err
@@ -141,8 +143,9 @@ func (s *server) apiConfig() queryapi.Config {
 	return queryapi.Config{
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
 		NormalizePage: func(raw []byte) string { return string(rules.Normalize(nil, raw)) },
-		NormalizeSite: s.cfg.SiteOf,
-		Static:        static.Files, Logger: s.log,
+		NormalizeSite: s.cfg.SiteOf, EventKey: parser.EventKey, Location: s.cfg.Timezone,
+		Series: &series{reader: s.reader, archive: s.vault.opened}, Restorer: s.restores,
+		Static: static.Files, Logger: s.log,
 		Ready: s.counting.ready, Health: s.counting.healthy,
 		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
 		CORSOrigins: s.cfg.CORSOrigins, AdminToken: string(s.cfg.AdminToken), TrustedProxies: s.cfg.TrustedProxies,
@@ -161,6 +164,7 @@ func (s *server) run(ctx context.Context) error {
 	g.Go(func() error { return s.http.Serve(s.listener) })
 	g.Go(func() error { return s.count(ctx) })
 	g.Go(func() error { s.vault.keepLearning(ctx); return nil })
+	g.Go(func() error { s.restores.run(ctx); return nil })
 	jobs.Start()
 	g.Go(func() error {
 		<-ctx.Done()

@@ -75,6 +75,15 @@ type Config struct {
 	NormalizePage func(raw []byte) string
 	NormalizeSite func(raw string) (site string, ok bool)
 
+	// Series answers past days and EventKey makes the key of an event's levels,
+	// as the parser does; Restorer rebuilds sites. Without them their routes
+	// answer 404.
+	Series   Series
+	EventKey func(levels ...string) string
+	Restorer Restorer
+	// Location is where days begin; nil: UTC.
+	Location *time.Location
+
 	// Static holds the builds of the widget, its versions and demo/.
 	Static fs.FS
 	Logger *slog.Logger
@@ -117,6 +126,10 @@ func (c *Config) withDefaults() (Config, error) {
 	need(d.NormalizeSite != nil, "NormalizeSite")
 	need(d.Static != nil, "Static")
 	need(d.Logger != nil, "Logger")
+	need(d.Series == nil || d.EventKey != nil, "EventKey")
+	if d.Location == nil {
+		d.Location = time.UTC
+	}
 	well := func(context.Context) error { return nil }
 	if d.Health == nil {
 		d.Health = well

@@ -17,12 +17,18 @@ const (
 	CodeAdminRequired   = "admin_required"   // 401: an admin route without the admin's credentials
 	CodeSiteDenied      = "site_not_allowed" // 403: a site that is not in SITES
 	CodeNotFound        = "not_found"        // 404
+	CodeUnknownSite     = "unknown_site"     // 404: a site that the archive has nothing of
 	CodeMethod          = "method_not_allowed"
 	CodeTimeout         = "timeout"          // 408: the request did not arrive in time
 	CodeTooLarge        = "body_too_large"   // 413: over the route's limit
 	CodeHeadersTooLarge = "header_too_large" // 431
 	CodeInternal        = "internal"         // 500: our fault; the log says more
 	CodeUnavailable     = "unavailable"      // 503: try again later
+
+	CodeTooMany       = "too_many_rows"       // 400: the answer would be longer than the route's limit
+	CodeRestoring     = "restore_running"     // 409: one restore at a time
+	CodeRestoreFailed = "restore_failed"      // 500: it may be repeated; the log says why
+	CodeArchiveAway   = "archive_unavailable" // 503: SQL is needed and does not answer
 )
 
 // Error is an error with the status, the code and the message that the

@@ -32,6 +32,14 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/healthz", handle: s.healthz, head: true},
 		{method: "GET", path: "/readyz", handle: s.readyz, head: true},
 	}
+	if s.cfg.Series != nil {
+		rs = append(rs, route{method: "GET", path: "/api/history", handle: s.history, cors: true},
+			route{method: "GET", path: "/api/events", handle: s.events, cors: true})
+	}
+	if s.cfg.Restorer != nil {
+		rs = append(rs, route{method: "POST", path: "/api/restore", handle: s.restore, admin: true, maxBody: maxBody},
+			route{method: "GET", path: "/api/restore", handle: s.restoreState, admin: true})
+	}
 	rs = append(rs, s.scriptRoutes()...)
 	rs = append(rs, s.demoRoutes()...)
 	rs = append(rs, s.dropinRoutes()...)

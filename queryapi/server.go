@@ -37,7 +37,8 @@ type Server struct {
 	base    context.Context // ends when Shutdown gives up waiting
 	cancel  context.CancelFunc
 	waiting atomic.Int32
-	pool    sync.Pool // of *work
+	turns   chan struct{} // of requests for past days
+	pool    sync.Pool     // of *work
 
 	mu     sync.Mutex
 	closed bool
@@ -50,7 +51,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, turns: make(chan struct{}, maxSeries)}
 	if s.cors, err = newCORSRule(cfg.CORSOrigins); err != nil {
 		return nil, err
 	}

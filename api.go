@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+	"ddkk-stats/parser"
+	"ddkk-stats/queryapi"
+)
+
+// series answers past days. A day that Redis still has is exact there, today
+// included; what is older is the archive's. While Redis cannot be asked, the
+// archive stands in for the newer days as well, as far as it has them.
+type series struct {
+	reader *counter.Reader
+	// archive is what SQL has, without waiting for SQL to come.
+	archive func() (*archive.Archive, error)
+}
+
+var errArchiveClosed = errors.New("it could not be opened yet")
+
+// opened is the archive if it is open: requests do not wait for MySQL to come
+// back, which keepLearning sees to.
+func (v *vault) opened() (*archive.Archive, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.archive == nil {
+		return nil, errArchiveClosed
+	}
+	return v.archive, nil
+}
+
+// read opens a reader of what the archive has now.
+func (s *series) read() (*archive.Reader, error) {
+	a, err := s.archive()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
+	}
+	return a.Read(), nil
+}
+
+// Days implements queryapi.Series.
+func (s *series) Days(ctx context.Context, q *queryapi.DaysQuery) ([]queryapi.DayCount, bool, error) {
+	if q.Page != "" {
+		return s.pageDays(ctx, q)
+	}
+	from, to := parser.DayOf(q.From), parser.DayOf(q.To)
+	live := s.reader.Days(ctx, q.Site, from, to)
+	var days []queryapi.DayCount
+	if last := archived(to, live.Since, live.Stale); from <= last {
+		old, err := s.points(ctx, q, from, last)
+		if err != nil {
+			return nil, live.Stale, err
+		}
+		for _, p := range old {
+			days = append(days, queryapi.DayCount{Date: dateOf(p.Start), PV: p.PV, UV: p.UV})
+		}
+	}
+	for _, d := range live.Days {
+		days = append(days, queryapi.DayCount{Date: dateOf(d.Day), PV: d.PV, UV: d.UV})
+	}
+	return days, live.Stale, nil
+}
+
+// pageDays is Days of a page. Redis has its views of the last days only, and
+// no visitors: those are known once all of the day's views are archived.
+func (s *series) pageDays(ctx context.Context, q *queryapi.DaysQuery) ([]queryapi.DayCount, bool, error) {
+	from, to := parser.DayOf(q.From), parser.DayOf(q.To)
+	live := s.reader.PageDays(ctx, q.Site, q.Page, from, to)
+	last := archived(to, live.Since, live.Stale)
+	old, err := s.points(ctx, q, from, to)
+	if err != nil && from <= last {
+		return nil, live.Stale, err
+	}
+	var days []queryapi.DayCount
+	visitors := map[parser.Day]archive.Point{} // of the days that Redis has
+	for _, p := range old {
+		if p.Start <= last {
+			days = append(days, queryapi.DayCount{Date: dateOf(p.Start), PV: p.PV, UV: p.UV})
+			continue
+		}
+		visitors[p.Start] = p
+	}
+	for _, d := range live.Days {
+		p := visitors[d.Day]
+		day := queryapi.DayCount{Date: dateOf(d.Day), PV: d.PV, UV: p.UV}
+		if day.NoUV = p.PV != d.PV; day.NoUV {
+			day.UV = 0
+		}
+		days = append(days, day)
+	}
+	return days, live.Stale, nil
+}
+
+func (s *series) points(ctx context.Context, q *queryapi.DaysQuery, from, to parser.Day) ([]archive.Point, error) {
+	r, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.History(ctx, q.Site, q.Page, from, to, archive.ByDay)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
+	}
+	return all, nil
+}
+
+// Events implements queryapi.Series.
+func (s *series) Events(ctx context.Context, q *queryapi.EventsQuery) ([]queryapi.EventCount, bool, error) {
+	want := counter.EventsQuery{Site: q.Site, Key: q.Key, From: parser.DayOf(q.From), To: parser.DayOf(q.To), Limit: q.Limit}
+	live := s.reader.Events(ctx, &want)
+	rows, err := s.oldEvents(ctx, &want, archived(want.To, live.Since, live.Stale))
+	if err != nil {
+		return nil, live.Stale, err
+	}
+	for _, e := range live.Rows {
+		rows = append(rows, queryapi.EventCount{Date: dateOf(e.Day), Key: e.Key, PV: e.PV, UV: e.UV})
+	}
+	if len(rows) > q.Limit {
+		return nil, live.Stale, queryapi.ErrTooMany
+	}
+	return rows, live.Stale, nil
+}
+
+// oldEvents are the archive's rows up to the day last, one more than the limit
+// at most.
+func (s *series) oldEvents(ctx context.Context, q *counter.EventsQuery, last parser.Day) ([]queryapi.EventCount, error) {
+	if q.From > last {
+		return nil, nil
+	}
+	r, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	var rows []queryapi.EventCount
+	for e, err := range r.EventDays(ctx, q.Site, q.From, last) {
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
+		}
+		if !q.Related(e.Name) {
+			continue
+		}
+		if rows = append(rows, queryapi.EventCount{Date: dateOf(e.Day), Key: e.Name, PV: e.PV, UV: e.UV}); len(rows) > q.Limit {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// archived is the last day up to to that the archive has to answer: the one
+// before Redis' first.
+func archived(to, since parser.Day, stale bool) parser.Day {
+	if stale {
+		return to
+	}
+	return min(to, parser.DayOf(since.Date(time.UTC).AddDate(0, 0, -1)))
+}
+
+// dateOf is a day as queryapi has it.
+func dateOf(d parser.Day) time.Time { return d.Date(time.UTC) }

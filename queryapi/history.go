@@ -1,0 +1,202 @@
+package queryapi
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Series answers what happened on past days. Dates are midnights in UTC that
+// stand for calendar days in the server's zone; spans are inclusive. Its
+// methods wait for SQL at times, but no longer than ctx.
+type Series interface {
+	// Days returns the days of a span that have anything, in order. Stale says
+	// that Redis could not be asked and the newest views may be missing.
+	Days(ctx context.Context, q *DaysQuery) (days []DayCount, stale bool, err error)
+	// Events returns the rows of a span in order of date and key; ErrTooMany
+	// when there are more than q.Limit.
+	Events(ctx context.Context, q *EventsQuery) (rows []EventCount, stale bool, err error)
+}
+
+// Errors of Series and Restorer that clients are told about.
+var (
+	// ErrArchiveAway says that SQL is needed and does not answer.
+	ErrArchiveAway = errors.New("the archive does not answer")
+	// ErrTooMany says that there are more rows than EventsQuery.Limit.
+	ErrTooMany = errors.New("too many rows")
+)
+
+// DaysQuery asks for the days From..To of a site, or of one page of it.
+type DaysQuery struct {
+	Site     string
+	Page     string // empty: the site
+	From, To time.Time
+}
+
+// DayCount is one day.
+type DayCount struct {
+	Date   time.Time
+	PV, UV int64
+	NoUV   bool // the visitors are not known (yet)
+}
+
+const (
+	// MaxSeriesDays is the longest span that one request may ask for.
+	MaxSeriesDays = 3660
+	// defaultSeriesDays is the span of a request that names none.
+	defaultSeriesDays = 30
+	// maxSeries bounds the requests for past days that are worked on at the
+	// same time: anybody may send them, and they can cost SQL something.
+	maxSeries = 8
+	// seriesTimeout bounds one of them, its turn included.
+	seriesTimeout = 10 * time.Second
+)
+
+// history answers GET /api/history: the views and visitors of each day, week
+// or month of a span.
+func (s *Server) history(ctx *fasthttp.RequestCtx) error {
+	args := ctx.QueryArgs()
+	if err := knownArgs(args, "site", "page", "from", "to", "interval"); err != nil {
+		return err
+	}
+	by, ok := parseInterval(string(args.Peek("interval")))
+	if !ok {
+		return badValue("interval", "must be day, week or month")
+	}
+	from, to, err := s.span(args)
+	if err != nil {
+		return err
+	}
+	site, err := s.site(args.Peek("site"))
+	if err != nil {
+		return err
+	}
+	q := DaysQuery{Site: site, From: from, To: to}
+	raw := args.Peek("page")
+	if args.Has("page") {
+		if len(raw) == 0 {
+			return badValue("page", "must not be empty")
+		}
+		q.Page = s.cfg.NormalizePage(raw)
+	}
+	var days []DayCount
+	var stale bool
+	err = s.series(func(ctx context.Context) (err error) {
+		days, stale, err = s.cfg.Series.Days(ctx, &q)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	out := appendString([]byte(`{"site":`), site)
+	if q.Page != "" {
+		out = appendString(append(out, `,"page":`...), raw)
+	}
+	out = append(out, `,"interval":"`...)
+	out = append(out, by.String()...)
+	out = appendDate(append(out, `","from":`...), from)
+	out = appendDate(append(out, `,"to":`...), to)
+	out = appendPoints(append(out, `,"history":`...), by.points(&q, days))
+	writeJSON(ctx, appendEnd(out, stale))
+	return nil
+}
+
+// series runs f when it is its turn and tells the client what its errors mean.
+func (s *Server) series(f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(s.base, seriesTimeout)
+	defer cancel()
+	select {
+	case s.turns <- struct{}{}:
+	case <-ctx.Done():
+		return fail(fasthttp.StatusServiceUnavailable, CodeUnavailable, "too many requests for past days at once: try again")
+	}
+	defer func() { <-s.turns }()
+	err := f(ctx)
+	if errors.Is(err, ErrArchiveAway) || err != nil && ctx.Err() != nil {
+		s.cfg.Logger.Warn("past days cannot be read", "err", err)
+		return archiveAway()
+	}
+	return err
+}
+
+func archiveAway() error {
+	return fail(fasthttp.StatusServiceUnavailable, CodeArchiveAway, "the archive does not answer: try again later, or ask for newer days")
+}
+
+// span reads from and to: the last 30 days if neither is given.
+func (s *Server) span(args *fasthttp.Args) (from, to time.Time, err error) {
+	now := s.cfg.Now().In(s.cfg.Location)
+	to = time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
+	if to, err = date(args, "to", to); err != nil {
+		return from, to, err
+	}
+	if from, err = date(args, "from", to.AddDate(0, 0, 1-defaultSeriesDays)); err != nil {
+		return from, to, err
+	}
+	if from.After(to) {
+		return from, to, badValue("from", "must not be after to, %s", to.Format(time.DateOnly))
+	}
+	if to.Sub(from) >= MaxSeriesDays*24*time.Hour {
+		return from, to, badValue("from", "must be less than %d days before to", MaxSeriesDays)
+	}
+	return from, to, nil
+}
+
+func date(args *fasthttp.Args, name string, absent time.Time) (time.Time, error) {
+	if !args.Has(name) {
+		return absent, nil
+	}
+	d, err := time.Parse(time.DateOnly, string(args.Peek(name)))
+	if err != nil || d.Year() < 1970 || d.Year() > 9000 {
+		return d, badValue(name, "must be a date such as 2026-11-22")
+	}
+	return d, nil
+}
+
+// knownArgs refuses parameters that the route does not know, and those given
+// twice: a mistyped one would be answered as if it were not there.
+func knownArgs(args *fasthttp.Args, names ...string) error {
+	seen := map[string]bool{}
+	for key := range args.All() {
+		name := string(key)
+		switch {
+		case seen[name]:
+			return fail(fasthttp.StatusBadRequest, CodeUnknownField, "%s: is there twice", name)
+		case !slices.Contains(names, name):
+			return fail(fasthttp.StatusBadRequest, CodeUnknownField, "%s: unknown parameter; known are %q", name[:min(len(name), 64)], names)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func appendDate(dst []byte, d time.Time) []byte {
+	dst = append(dst, '"')
+	dst = d.AppendFormat(dst, time.DateOnly)
+	return append(dst, '"')
+}
+
+func appendPoints(dst []byte, points []point) []byte {
+	dst = append(dst, '[')
+	for i := range points {
+		p := &points[i]
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"date":"`...)
+		dst = append(dst, p.name...)
+		dst = strconv.AppendInt(append(dst, `","pv":`...), p.pv, 10)
+		dst = append(dst, `,"uv":`...)
+		if p.noUV {
+			dst = append(dst, "null"...)
+		} else {
+			dst = strconv.AppendInt(dst, p.uv, 10)
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}
