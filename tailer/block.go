@@ -86,29 +86,16 @@ type buffer struct {
 	home  *sync.Pool
 }
 
-// buffers recycles two sizes: large for the block reader, and small ones that
-// grow as needed for the live edge, where a block is a line or two.
-type buffers struct {
-	large, small sync.Pool
-	size         int
-}
-
-const smallBuffer = 4 << 10
+// buffers recycles memory of one size.
+type buffers struct{ pool sync.Pool }
 
 func newBuffers(size int) *buffers {
-	p := &buffers{size: size}
-	p.large.New = func() any { return &buffer{data: make([]byte, size), home: &p.large} }
-	p.small.New = func() any { return &buffer{data: make([]byte, 0, smallBuffer), home: &p.small} }
+	p := &buffers{}
+	p.pool.New = func() any { return &buffer{data: make([]byte, size), home: &p.pool} }
 	return p
 }
 
-func (p *buffers) getLarge() *buffer { return p.large.Get().(*buffer) }
-
-func (p *buffers) getSmall() *buffer {
-	b := p.small.Get().(*buffer)
-	b.data = b.data[:0]
-	return b
-}
+func (p *buffers) get() *buffer { return p.pool.Get().(*buffer) }
 
 // put takes back a buffer that was never part of a block.
-func (p *buffers) put(b *buffer) { b.home.Put(b) }
+func (p *buffers) put(b *buffer) { p.pool.Put(b) }

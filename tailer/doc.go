@@ -11,21 +11,28 @@
 //
 // Whoever wants lines pulls them: Next does all the work on the caller's
 // goroutine, so a slow consumer slows reading and nothing piles up. The only
-// goroutines are those of a follower (see below), which Next starts and Next
-// or Close waits for.
+// goroutine is a follower's poller (see below), which Next starts and Next or
+// Close ends: it is gone one poll interval later.
 //
 //	found ──> open ──────────────> closed ──(grew, Rewind)──> open
 //	            │  read, quiet,        ╲
 //	            │  a newer one exists    ╲──> deleted
 //	            └─(shorter than read)──> frozen ──(Rewind, a whole copy)──> open
 //
-// Whatever is behind is read in large blocks with positioned reads, oldest
-// segment first; the live segment and those written lately take turns with it.
-// At the end of the live segment nxadm/tail follows the descriptor that is held
-// here (not the name: it would re-open by name and lose what the old file still
-// gets). Every line of it must continue exactly where the last one ended; on
-// any doubt the follower is dropped and the block reader goes on from our own
-// offset.
+// Everything is read in large blocks with positioned reads at our own offsets,
+// oldest segment first; the live segment and those written lately take turns
+// with it. A line that is longer than Options.MaxLine is passed over in such
+// blocks too, so memory is bounded whatever the file holds.
+//
+// At the end of the live segment nxadm/tail's poller watches the descriptor that
+// is held here (not the name, which may lead to another file by now) and wakes
+// Next when the file has grown. Its tail is not used: it gathers a line in
+// memory until the newline comes, without a bound, and cannot be stopped
+// meanwhile. The poller is not relied upon either: every 20 ms the size of the
+// open file is compared with what was read of it, so word that never comes costs
+// no more than that, and a follower that owes it for 50 ms is replaced. Where
+// there is no /proc, or a server may fail a stat, the block reader looks every
+// Options.Poll by itself.
 //
 // # What is a segment's file
 //

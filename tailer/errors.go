@@ -18,10 +18,7 @@ var (
 )
 
 var (
-	errMoved        = errors.New("another file took the name")
-	errShort        = errors.New("the segment is shorter than it was")
-	errNotSyncable  = errors.New("the file cannot be synced")
-	errFollowEnded  = errors.New("following ended")
-	errFollowJumped = errors.New("following jumped")
-	errFollowLong   = errors.New("overlong line")
+	errMoved       = errors.New("another file took the name")
+	errShort       = errors.New("the segment is shorter than it was")
+	errNotSyncable = errors.New("the file cannot be synced")
 )

@@ -3,22 +3,48 @@ package tailer
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 )
 
 // followPath is a name that leads to the open file itself, wherever its name
-// has gone meanwhile.
+// has gone meanwhile. It reports false where there is no such name, or where
+// stat may fail on it: nxadm/tail's poller ends the process then.
+//
+// On /proc/self/fd/N a stat has no folder to search, no permission to lack and
+// no name to lose. ENOENT, for a descriptor that was closed, is the error that
+// the poller takes for the end; what is left is the file system's own answer,
+// which comes from memory, unless a server gives it.
 func followPath(f file) (string, bool) {
 	held, ok := f.(interface{ Fd() uintptr })
 	if !ok {
 		return "", false
 	}
-	path := "/proc/self/fd/" + strconv.Itoa(int(held.Fd()))
+	fd := int(held.Fd())
+	var fs syscall.Statfs_t
+	if err := syscall.Fstatfs(fd, &fs); err != nil || slices.Contains(served, uint32(fs.Type)) {
+		return "", false
+	}
+	path := "/proc/self/fd/" + strconv.Itoa(fd)
 	if _, err := os.Stat(path); err != nil {
-		return "", false // no /proc here: the block reader polls instead
+		return "", false // no /proc here
 	}
 	return path, true
+}
+
+// served are the file systems, by the magic numbers of statfs(2), whose stat is
+// answered by a server: it may be away, or know the file no more.
+var served = []uint32{
+	0x6969,     // NFS
+	0x65735546, // FUSE, virtiofs
+	0x517b,     // SMB
+	0xff534d42, // CIFS
+	0xfe534d42, // SMB2
+	0x01021997, // 9P
+	0x00c36400, // Ceph
+	0x5346414f, // AFS
+	0x0bd00bd0, // Lustre
 }
 
 // datasync makes the file's content durable.

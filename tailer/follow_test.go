@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// following reports whether nxadm/tail is at work on a segment. Only the test's
+// following reports whether nxadm/tail watches a segment. Only the test's
 // goroutine calls Next, so nothing else is at it meanwhile.
 func (r *reading) following(id string) bool {
 	for _, s := range r.all {
@@ -44,13 +44,9 @@ func TestLiveEdgeIsFollowed(t *testing.T) {
 // last handed-out line ended.
 func TestFollowerIsNotTrusted(t *testing.T) {
 	for name, spoil := range map[string]func(*reading, *segment){
-		"it dies": func(r *reading, s *segment) { must(r, s.fol.tail.Stop()) },
-		"it loses its place": func(_ *reading, s *segment) {
-			s.fol.mu.Lock()
-			defer s.fol.mu.Unlock()
-			s.fol.end += 7
-		},
-		"it stalls": (*reading).stall,
+		"it dies":                    func(_ *reading, s *segment) { s.fol.stop() },
+		"it takes the file for gone": func(_ *reading, s *segment) { s.fol.changes.NotifyDeleted() },
+		"it watches another file":    (*reading).stall,
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := logPath(t)
@@ -64,9 +60,17 @@ func TestFollowerIsNotTrusted(t *testing.T) {
 			put(t, w, lines("a", 10, 5))
 			r.until("read", r.has("a", lines("a", 0, 15)))
 			spoil(r, r.all[0])
+			spoilt := r.all[0].fol
 			put(t, w, lines("a", 15, 200))
 			r.until("read all the same", r.has("a", lines("a", 0, 215)))
-			r.until("followed again", func() bool { return r.following("a") })
+			// One that dies may have told of the lines before; not of these.
+			n := 215
+			r.until("followed again", func() bool {
+				put(t, w, lines("a", n, 1))
+				n++
+				return r.following("a") && r.all[0].fol != spoilt
+			})
+			r.until("all is read", r.has("a", lines("a", 0, n)))
 			r.once()
 		})
 	}
@@ -75,12 +79,55 @@ func TestFollowerIsNotTrusted(t *testing.T) {
 // stall puts a follower of an empty file in the place of the real one.
 func (r *reading) stall(s *segment) {
 	r.Helper()
-	must(r, s.fol.stop())
+	s.fol.stop()
 	empty := create(r, filepath.Join(r.TempDir(), "empty"))
-	f, err := follow(empty.Name(), 0, r.opt, r.pool, r.wake)
+	f, err := follow(empty.Name(), 0, r.opt.Poll)
 	must(r, err)
-	f.start, f.end = s.rd.off, s.rd.off
 	s.fol = f
+}
+
+// The follower alone makes Next look: our own looks are put off here.
+func TestFollowerWakes(t *testing.T) {
+	path := logPath(t)
+	w := create(t, path)
+	if _, ok := followPath(w); !ok {
+		return
+	}
+	put(t, w, lines("a", 0, 1))
+	r := read(t, testOptions(path))
+	r.until("followed", func() bool { return r.following("a") })
+	r.checkAt = time.Now().Add(time.Hour)
+	r.scanAt = r.checkAt
+	for i := 1; i < 20; i++ {
+		put(t, w, lines("a", i, 1))
+		r.until("read", r.has("a", lines("a", 0, i+1)))
+	}
+	r.once()
+	must(t, os.Truncate(path, 3))
+	r.until("the cut is noticed", func() bool { return r.segment("a").Frozen })
+}
+
+// Word of what did not happen makes Next look, and nothing else.
+func TestFollowersRumours(t *testing.T) {
+	path := logPath(t)
+	w := create(t, path)
+	if _, ok := followPath(w); !ok {
+		return
+	}
+	put(t, w, lines("a", 0, 10))
+	r := read(t, testOptions(path))
+	r.until("followed", func() bool { return r.following("a") })
+	for range 5 {
+		r.all[0].fol.changes.NotifyTruncated()
+		r.all[0].fol.changes.NotifyModified()
+		r.during(5 * time.Millisecond)
+	}
+	put(t, w, lines("a", 10, 5))
+	r.until("read", r.has("a", lines("a", 0, 15)))
+	r.once()
+	if s := r.segment("a"); s.Alarm != "" || !r.following("a") {
+		t.Errorf("segment %+v", s)
+	}
 }
 
 func TestBurstWhileFollowed(t *testing.T) {

@@ -80,7 +80,7 @@ func (t *Tailer) seen(s *segment, copies []segmentFile) {
 		s.name, s.fi = copies[i].name, copies[i].fi
 	}
 	if s.name != t.opt.Path {
-		t.giveUpFollowing(s)
+		t.unfollow(s)
 	}
 	switch {
 	case s.frozen:
@@ -96,7 +96,7 @@ func (t *Tailer) seen(s *segment, copies []segmentFile) {
 // could be listed); one that is open is read to its end all the same.
 func (t *Tailer) unseen(s *segment, whole bool) {
 	s.live = false
-	t.giveUpFollowing(s)
+	t.unfollow(s)
 	if whole {
 		s.linked, s.deleted = false, s.src == nil
 	}
@@ -194,7 +194,6 @@ func (t *Tailer) rebind(s *segment, f segmentFile) bool {
 		t.complain(f.name, "cannot read a log; trying again", "file", f.name, "err", err)
 		return false
 	}
-	t.giveUpFollowing(s)
 	t.letGo(s)
 	t.attach(s, f, newSource(f.name, h), s.rd.off)
 	return true
@@ -216,7 +215,7 @@ func (t *Tailer) attach(s *segment, f segmentFile, src source, off int64) {
 		s.changed = now
 	}
 	s.retryAt, s.failed = time.Time{}, 0
-	s.followAt, s.stalledAt = time.Time{}, time.Time{}
+	s.followAt = time.Time{}
 }
 
 // found begins a segment.

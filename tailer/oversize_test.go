@@ -63,6 +63,40 @@ func TestEndlessLine(t *testing.T) {
 	r.until("and on", func() bool { return r.handed["a"] == 3 })
 }
 
+// Written as fast as it goes, in pieces, at the end of a log that is followed.
+func TestEndlessLineWhileFollowed(t *testing.T) {
+	const size = 64 << 20
+	path := logPath(t)
+	w := create(t, path)
+	put(t, w, "a 0\n")
+	r := read(t, testOptions(path))
+	r.until("read", r.has("a", "a 0\n"))
+	r.during(30 * time.Millisecond)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	done := make(chan error, 1)
+	go func() { done <- writeEndless(w, size) }()
+	r.until("it is passed over", func() bool { return r.all[0].rd.seen == size+4 })
+	must(t, <-done)
+	runtime.ReadMemStats(&after)
+	// The race detector makes a pool lose a quarter of what it is given.
+	if total := after.TotalAlloc - before.TotalAlloc; total > size {
+		t.Errorf("%d bytes were allocated for a line of %d", total, size)
+	}
+	put(t, w, "\na 1\n")
+	r.until("the next line is read", func() bool { return r.oversize["a"] == 1 && r.handed["a"] == 2 })
+}
+
+func writeEndless(w *os.File, size int) error {
+	piece := make([]byte, 64<<10)
+	for range size / len(piece) {
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func TestEndlessLineIsTornAtTheEnd(t *testing.T) {
 	path := logPath(t)
 	write(t, path+".1", "a 0\n"+strings.Repeat("z", 1<<20))

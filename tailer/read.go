@@ -53,13 +53,11 @@ func (t *Tailer) readers(now time.Time) []*segment {
 
 // readSegment takes one step in one segment.
 func (t *Tailer) readSegment(s *segment, now time.Time) (b Block, ok, again bool) {
-	if s.fol != nil {
-		return t.readFollowed(s, now)
-	}
 	if !s.more() {
-		return Block{}, false, t.tryFollow(s, now)
+		t.tryFollow(s, now)
+		return Block{}, false, false
 	}
-	buf := t.pool.getLarge()
+	buf := t.pool.get()
 	p, ok, err := s.rd.step(buf.data, t.opt.MaxLine)
 	if err != nil {
 		t.pool.put(buf)
@@ -68,8 +66,8 @@ func (t *Tailer) readSegment(s *segment, now time.Time) (b Block, ok, again bool
 	t.readable(s)
 	if s.gz {
 		t.endOfGzip(s)
-	} else if s.rd.ended && s.more() {
-		t.checkSize(s) // less is there than stat said
+	} else if s.rd.ended == s.more() {
+		t.checkSize(s) // less is there than stat said, or more
 	}
 	if !ok {
 		t.pool.put(buf)
@@ -137,11 +135,7 @@ func (t *Tailer) hand(s *segment, p piece, buf *buffer) (Block, bool) {
 
 func (t *Tailer) moreAnywhere() bool {
 	for _, s := range t.all {
-		if s.fol != nil {
-			if _, held, _ := s.fol.state(); held {
-				return true
-			}
-		} else if s.more() && s.failed == 0 {
+		if s.more() && s.failed == 0 {
 			return true
 		}
 	}
@@ -174,7 +168,7 @@ func (t *Tailer) tryClose(s *segment, now time.Time) (Block, bool) {
 }
 
 func (t *Tailer) handTorn(s *segment) (Block, bool) {
-	buf := t.pool.getLarge()
+	buf := t.pool.get()
 	p, err := s.rd.torn(buf.data, t.opt.MaxLine, s.size)
 	if err != nil {
 		t.pool.put(buf)

@@ -124,7 +124,6 @@ func (t *Tailer) applyRewinds() {
 
 func (t *Tailer) applyRewind(r *rewind) {
 	s := r.seg
-	t.giveUpFollowing(s)
 	if r.src != nil {
 		t.letGo(s)
 		t.attach(s, r.file, r.src, 0)

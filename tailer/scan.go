@@ -60,8 +60,13 @@ func unchanged(a, b fs.FileInfo) bool {
 // directory or any content.
 func (t *Tailer) check() {
 	for _, s := range t.all {
-		if s.src != nil && !s.gz {
-			t.checkSize(s)
+		if s.src == nil || s.gz {
+			continue
+		}
+		known := s.size
+		t.checkSize(s)
+		if s.fol != nil {
+			t.distrust(s, s.size > known)
 		}
 	}
 	fi, err := t.disk.Stat(t.opt.Path)
@@ -93,7 +98,6 @@ func (t *Tailer) checkSize(s *segment) {
 		s.size = size
 		t.publish(s)
 	case size < s.size:
-		t.giveUpFollowing(s)
 		s.rd = newReader(s.src, s.rd.off)
 		s.size, s.changed = size, t.opt.Now()
 		t.raise(s, alarmCut, "size", size, "read", s.rd.off)

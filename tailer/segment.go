@@ -55,8 +55,7 @@ type segment struct {
 	failed  time.Duration // the present pause after errors
 	retryAt time.Time     // no reading before
 
-	followAt  time.Time // no following before
-	stalledAt time.Time // since when the follower owes bytes; zero: it does not
+	followAt time.Time // no following before
 
 	checked fs.FileInfo // compressed file that was compared after closing
 
@@ -106,8 +105,10 @@ func (t *Tailer) hold(s *segment, src source) {
 	s.rd.src = src
 }
 
-// drop closes the file that s is read from, if there is one.
+// drop ends the following of s and closes the file that it is read from, if
+// there is one.
 func (t *Tailer) drop(s *segment) error {
+	t.unfollow(s)
 	t.mu.Lock()
 	src := s.src
 	s.src = nil
@@ -138,7 +139,6 @@ func (t *Tailer) raise(s *segment, alarm string, args ...any) {
 
 // freeze stops reading s, because what is in its file is not what was read.
 func (t *Tailer) freeze(s *segment, alarm string, args ...any) {
-	t.giveUpFollowing(s)
 	t.letGo(s)
 	s.frozen = true
 	t.raise(s, alarm, args...)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/nxadm/tail/watch"
 )
 
 // Defaults of Options.
@@ -234,11 +236,22 @@ func (t *Tailer) wait(ctx context.Context) {
 		t.timer.Reset(d)
 	}
 	defer t.timer.Stop()
+	s := t.followed()
+	var says watch.FileChanges // channels that are never ready
+	if s != nil {
+		says = *s.fol.changes
+	}
 	select {
 	case <-ctx.Done():
 	case <-t.done:
 	case <-t.wake:
 	case <-t.timer.C:
+	case <-says.Modified:
+		t.awake(s)
+	case <-says.Truncated:
+		t.awake(s)
+	case <-says.Deleted:
+		t.giveUpFollowing(s, "it took the file for gone")
 	}
 }
 
@@ -264,7 +277,7 @@ func (t *Tailer) Close() error {
 	defer t.reading.Unlock()
 	var errs []error
 	for _, s := range t.all {
-		errs = append(errs, t.unfollow(s), t.drop(s))
+		errs = append(errs, t.drop(s))
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
