@@ -135,7 +135,9 @@ func (in *Ingester) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("prepare counting: %w", err)
 	}
-	pumps, reading := errgroup.WithContext(ctx)
+	readable, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	pumps, reading := errgroup.WithContext(readable)
 	blocks := make(chan fetched, 4)
 	for i := range in.inputs {
 		pumps.Go(func() error { return in.pump(reading, i, blocks) })
@@ -150,6 +152,7 @@ func (in *Ingester) Run(ctx context.Context) error {
 		}
 	}()
 	err := in.run(work, reading, blocks, jobs, results)
+	stopReading()
 	cancel()
 	close(jobs)
 	<-committer
@@ -185,9 +188,7 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 	pace := time.NewTimer(time.Hour) // wakes the loop when a live batch may go
 	defer pace.Stop()
 	for {
-		if err := in.next(work, len(blocks) == 0, reading.Err() != nil, jobs, pace); err != nil {
-			return err
-		}
+		in.next(len(blocks) == 0, reading.Err() != nil, jobs, pace)
 		if reading.Err() != nil && in.flight == nil && in.open.empty() {
 			return in.finish(work)
 		}
@@ -199,51 +200,45 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 		if reading.Err() != nil {
 			done = nil
 		}
+		var err error
 		select {
 		case f := <-from:
-			if err := in.take(work, f); err != nil {
-				return err
-			}
+			err = in.take(work, f)
 		case f := <-results:
 			in.flight = nil
-			if err := in.settle(work, f); err != nil {
-				return err
-			}
+			err = in.settle(work, f)
 		case r := <-in.rebuilt:
-			if err := in.finishRebuild(work, r); err != nil {
-				return in.stopped(work, err)
-			}
+			err = in.finishRebuild(work, r)
 		case <-tick.C:
-			if err := in.upkeep(work); err != nil {
-				return err
-			}
+			err = in.upkeep(work)
 		case <-pace.C:
 		case <-done:
 		case <-work.Done():
-			return in.abandon()
+		}
+		if work.Err() != nil {
+			return in.abandon() // whatever failed, failed because of the stop
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
 
 // next gives Redis its next job when it has none and one is due.
-func (in *Ingester) next(ctx context.Context, idle, stopping bool, jobs chan<- *flight, pace *time.Timer) error {
+func (in *Ingester) next(idle, stopping bool, jobs chan<- *flight, pace *time.Timer) {
 	if in.flight != nil {
-		return nil
+		return
 	}
 	now := in.opt.Now()
 	if s := in.foldDue(now, in.open.empty() && (idle || stopping)); s != nil {
 		in.send(&flight{fold: s}, jobs)
-		return nil
+		return
 	}
-	if in.open.empty() {
-		return nil
-	}
-	if !stopping && !in.due(now, idle, pace) {
-		return nil
+	if in.open.empty() || (!stopping && !in.due(now, idle, pace)) {
+		return
 	}
 	in.loop.committed = now
 	in.send(&flight{batch: in.close()}, jobs)
-	return nil
 }
 
 func (in *Ingester) send(f *flight, jobs chan<- *flight) {
@@ -254,6 +249,9 @@ func (in *Ingester) send(f *flight, jobs chan<- *flight) {
 // catchUpAge is how long a batch may grow while a backlog is read: long
 // enough to fold many lines into few writes, short enough to show progress.
 const catchUpAge = 250 * time.Millisecond
+
+// liveAge is how long a line may wait at the live edge for those behind it.
+const liveAge = 10 * time.Millisecond
 
 // due tells whether the open batch should go now. At the live edge that is at
 // once, but not more often than BatchInterval; in a backlog when it is full or
@@ -266,7 +264,7 @@ func (in *Ingester) due(now time.Time, idle bool, pace *time.Timer) bool {
 		return now.Sub(in.loop.opened) >= catchUpAge
 	}
 	if !idle {
-		return false
+		return now.Sub(in.loop.opened) >= liveAge
 	}
 	if wait := in.opt.BatchInterval - now.Sub(in.loop.committed); wait > 0 {
 		pace.Reset(wait)

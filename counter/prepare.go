@@ -123,7 +123,7 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	now := in.opt.Now()
 	in.lookBack(now)
 	if err := in.rebuildPostponed(ctx, now); err != nil {
-		return in.stopped(ctx, err)
+		return err
 	}
 	in.healed()
 	if now.Sub(in.loop.saved) >= max(saveEvery, saveShare*in.loop.saveTook) {
@@ -161,7 +161,7 @@ func (in *Ingester) audit(ctx context.Context) error {
 	}
 	cs, err := in.readCheckpoints(ctx, names)
 	if err != nil {
-		return in.stopped(ctx, err)
+		return err
 	}
 	for i, name := range names {
 		s := in.sites[name]
@@ -169,18 +169,10 @@ func (in *Ingester) audit(ctx context.Context) error {
 			continue
 		}
 		if err := in.compare(ctx, s, cs[i]); err != nil {
-			return in.stopped(ctx, err)
+			return err
 		}
 	}
 	return nil
-}
-
-// stopped turns an error into a quiet end when the stop caused it.
-func (in *Ingester) stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil // the loop sees it next
-	}
-	return err
 }
 
 func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {

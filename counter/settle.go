@@ -30,7 +30,7 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 		}
 		drop, err := in.settlePart(ctx, p, f.answers[i])
 		if err != nil {
-			return in.stopped(ctx, err)
+			return err
 		}
 		done[p.site] = drop
 	}
