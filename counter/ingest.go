@@ -122,7 +122,10 @@ type fetched struct {
 func (in *Ingester) Run(ctx context.Context) error {
 	// Redis work outlives ctx by Grace.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	defer func() {
+		cancel()
+		in.behind.Wait()
+	}()
 	stop := context.AfterFunc(ctx, func() {
 		t := time.AfterFunc(in.opt.Grace, cancel)
 		context.AfterFunc(work, func() { t.Stop() })
@@ -156,7 +159,6 @@ func (in *Ingester) Run(ctx context.Context) error {
 	cancel()
 	close(jobs)
 	<-committer
-	in.behind.Wait()
 	if perr := pumps.Wait(); perr != nil && ctx.Err() == nil {
 		err = errors.Join(err, perr)
 	}
