@@ -1,0 +1,220 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"ddkk-stats/parser"
+)
+
+// SegmentBook is what became of an archived segment's lines.
+type SegmentBook struct {
+	ID, Name string
+	ArchivedSegment
+	Tally Tally
+}
+
+// Books returns the books of all archived segments, in the order in which they
+// were archived.
+func (r *Reader) Books(ctx context.Context) iter.Seq2[SegmentBook, error] {
+	return stream(ctx, r.q, func(s scanner) (b SegmentBook, err error) {
+		var reasons string
+		t := &b.Tally
+		if err := s.Scan(&b.ID, &b.Name, &b.Size, &b.End, &t.Lines, &t.Human, &t.Bot, &t.Dedup, &t.Skipped, &t.Malformed, &t.Torn, &reasons); err != nil {
+			return b, err
+		}
+		return b, t.readReasons(reasons)
+	}, "SELECT id, name, size, read_to, lines_read, human, bot, dedup, skipped, malformed, torn, reasons FROM segments ORDER BY num")
+}
+
+// RawDays are the days of a site, from one on, whose sums can be computed from
+// raw rows again, in order.
+func (r *Reader) RawDays(ctx context.Context, site string, from parser.Day) ([]parser.Day, error) {
+	var days []parser.Day
+	for d, err := range stream(ctx, r.q, func(s scanner) (d parser.Day, err error) {
+		return d, s.Scan(day{&d})
+	}, "SELECT date FROM days WHERE site = ? AND raw = 1 AND dirty = 0 AND date >= ? AND "+
+		"date >= (SELECT CASE WHEN value = '' THEN '0001-01-01' ELSE value END FROM meta WHERE name = 'raw_floor') ORDER BY date",
+		r.d.bytes([]byte(site)), dateText(max(from, 10101))) {
+		if err != nil {
+			return nil, err
+		}
+		days = append(days, d)
+	}
+	return days, nil
+}
+
+// Mismatch is a sum that differs from what the raw rows come to.
+type Mismatch struct {
+	Table, Column string
+	Day           parser.Day
+	Name          string // page or event key; empty in daily_stats
+	Have, Want    int64
+}
+
+// CheckDay has the database add up the raw rows of a site's day, which is
+// another way than the roll-up's, and compares that with the sums. Where there
+// are more names than keep their own, the names are compared in sum.
+func (r *Reader) CheckDay(ctx context.Context, site string, d parser.Day) ([]Mismatch, error) {
+	c := &dayCheck{r: r, site: site, rows: rowsOf(r.d, siteDay{site, d}), day: d}
+	for _, step := range []func(context.Context) error{c.daily, c.pages, c.events} {
+		if err := step(ctx); err != nil {
+			return nil, fmt.Errorf("check %s %d: %w", site, d, err)
+		}
+	}
+	slices.SortFunc(c.found, func(a, b Mismatch) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Column, b.Column))
+	})
+	return c.found, nil
+}
+
+// dayCheck is one CheckDay.
+type dayCheck struct {
+	r     *Reader
+	site  string
+	rows  rawRows
+	day   parser.Day
+	found []Mismatch
+}
+
+func (c *dayCheck) compare(table, column, name string, have, want int64) {
+	if have != want {
+		c.found = append(c.found, Mismatch{Table: table, Column: column, Day: c.day, Name: name, Have: have, Want: want})
+	}
+}
+
+var dailyColumns = [...]string{"pv", "uv", "pv_pc", "pv_mobile", "pv_bot", "events", "events_bot"}
+
+// aView and anEvent are the rows of people.
+const (
+	aView    = "potential_bot = 0 AND event_key = ''"
+	anEvent  = "potential_bot = 0 AND event_key <> ''"
+	visitors = "COUNT(DISTINCT CASE WHEN user_hash <> '' THEN user_hash END)"
+)
+
+func (c *dayCheck) daily(ctx context.Context) error {
+	var have, want [len(dailyColumns)]int64
+	into := func(all *[len(dailyColumns)]int64) []any {
+		dest := make([]any, len(all))
+		for i := range all {
+			dest[i] = &all[i]
+		}
+		return dest
+	}
+	sum := func(when string) string { return "COALESCE(SUM(CASE WHEN " + when + " THEN 1 ELSE 0 END), 0)" }
+	err := c.r.q.QueryRowContext(ctx, "SELECT "+strings.Join([]string{
+		sum(aView), "COUNT(DISTINCT CASE WHEN " + aView + " AND user_hash <> '' THEN user_hash END)",
+		sum(aView + " AND device = 0"), sum(aView + " AND device = 1"), sum("potential_bot = 1 AND event_key = ''"),
+		sum(anEvent), sum("potential_bot = 1 AND event_key <> ''"),
+	}, ", ")+" FROM access_logs WHERE "+c.rows.where, c.rows.args...).Scan(into(&want)...)
+	if err != nil {
+		return fmt.Errorf("add up raw rows: %w", err)
+	}
+	err = c.r.q.QueryRowContext(ctx, "SELECT "+strings.Join(dailyColumns[:], ", ")+" FROM daily_stats WHERE site = ? AND date = ?",
+		c.rows.site, c.rows.date).Scan(into(&have)...)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("read daily_stats: %w", err)
+	}
+	for i, column := range dailyColumns {
+		c.compare("daily_stats", column, "", have[i], want[i])
+	}
+	return nil
+}
+
+func (c *dayCheck) pages(ctx context.Context) error {
+	want := map[string]sums{}
+	for v, err := range stream(ctx, c.r.q, func(s scanner) (v NameTotals, err error) {
+		return v, s.Scan(&v.Name, &v.PV, &v.UV)
+	}, "SELECT page, COUNT(*), "+visitors+" FROM access_logs WHERE "+c.rows.where+" AND "+aView+" GROUP BY page", c.rows.args...) {
+		if err != nil {
+			return err
+		}
+		want[v.Name] = sums{v.PV, v.UV}
+	}
+	return c.names("page_stats", want, c.r.PageDays(ctx, c.site, c.day, c.day))
+}
+
+// events adds up each level of an event's key.
+func (c *dayCheck) events(ctx context.Context) error {
+	want, last := map[string]sums{}, map[string]string{}
+	type row struct {
+		key, visitor string
+		n            int64
+	}
+	for v, err := range stream(ctx, c.r.q, func(s scanner) (v row, err error) {
+		return v, s.Scan(&v.visitor, &v.key, &v.n)
+	}, "SELECT user_hash, event_key, COUNT(*) FROM access_logs WHERE "+c.rows.where+" AND "+anEvent+
+		" GROUP BY user_hash, event_key ORDER BY user_hash, event_key", c.rows.args...) {
+		if err != nil {
+			return err
+		}
+		levels := strings.Split(v.key, ".")
+		for i := range levels {
+			key := strings.Join(levels[:i+1], ".")
+			s := want[key]
+			s.pv += v.n
+			if v.visitor != "" && last[key] != v.visitor {
+				last[key] = v.visitor // visitors come one after the other
+				s.uv++
+			}
+			want[key] = s
+		}
+	}
+	return c.names("event_stats", want, c.r.EventDays(ctx, c.site, c.day, c.day))
+}
+
+func (c *dayCheck) names(table string, want map[string]sums, have iter.Seq2[NameTotals, error]) error {
+	got := map[string]sums{}
+	for v, err := range have {
+		if err != nil {
+			return err
+		}
+		got[v.Name] = sums{v.PV, v.UV}
+	}
+	if _, capped := got[parser.OtherPage]; capped {
+		c.compare(table, "pv", "*", total(got), total(want))
+		return nil
+	}
+	for name, w := range want {
+		c.compare(table, "pv", name, got[name].pv, w.pv)
+		c.compare(table, "uv", name, got[name].uv, w.uv)
+		delete(got, name)
+	}
+	for name, g := range got {
+		c.compare(table, "pv", name, g.pv, 0)
+		c.compare(table, "uv", name, g.uv, 0)
+	}
+	return nil
+}
+
+func total(all map[string]sums) (n int64) {
+	for _, s := range all {
+		n += s.pv
+	}
+	return n
+}
+
+// Redo computes the sums of a site's days from their raw rows again.
+func (a *Archive) Redo(ctx context.Context, site string, days []parser.Day) error {
+	for _, d := range days {
+		k := siteDay{site, d}
+		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			_, err := execTx(ctx, tx, "mark day as dirty", "UPDATE days SET dirty = 1 WHERE site = ? AND date = ? AND raw = 1",
+				a.dialect.bytes([]byte(site)), dateText(d))
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("sum up %s %d again: %w", site, d, err)
+		}
+		if err := a.rollUpDay(ctx, k); err != nil {
+			return fmt.Errorf("sum up %s %d again: %w", site, d, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package verify
+
+import (
+	"hash/maphash"
+
+	"ddkk-stats/parser"
+)
+
+// outcome is what became of a hit.
+type outcome uint8
+
+const (
+	human outcome = iota
+	bot
+	duplicate
+)
+
+// count is what a page or an event key has.
+type count struct{ pv, uv int64 }
+
+// day is what lines add to one day of a site, beyond what is archived of it.
+type day struct {
+	pv, uv, pc, mobile, bot, botEvents, dedup int64
+
+	pages, events map[string]*count // with zeros for names that the archive has
+	visitors      map[parser.Visitor]struct{}
+	pairs         map[uint64]struct{}
+}
+
+func newDay() *day {
+	return &day{
+		pages: map[string]*count{}, events: map[string]*count{},
+		visitors: map[parser.Visitor]struct{}{}, pairs: map[uint64]struct{}{},
+	}
+}
+
+// size is about how many things are remembered.
+func (d *day) size() int { return len(d.pages) + len(d.events) + len(d.visitors) + len(d.pairs) }
+
+// rules are what counting goes by.
+type rules struct {
+	maxPages, maxEvents int
+	seed                maphash.Seed
+}
+
+func (r *rules) hash(text string) uint64 { return maphash.String(r.seed, text) }
+
+// recount is one site's own count of lines.
+type recount struct {
+	rules  *rules
+	site   string
+	days   map[parser.Day]*day
+	ids    *window // the same view id of the same visitor
+	again  *window // the same page from the same address; nil: the rule is off
+	levels []byte  // buffer
+	// begin fills a new day with what the archive knows of it.
+	begin func(parser.Day, *day) error
+
+	pv, uv int64 // over all days
+}
+
+// add counts a page view or an event.
+func (r *recount) add(h *parser.Hit) (outcome, error) {
+	d, err := r.day(h.Day)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case r.seen(h):
+		d.dedup++
+		return duplicate, nil
+	case h.Bot && h.Kind == parser.Event:
+		d.botEvents++
+		return bot, nil
+	case h.Bot:
+		d.bot++
+		return bot, nil
+	case h.Kind == parser.Event:
+		r.event(d, h)
+		return human, nil
+	}
+	r.view(d, h)
+	return human, nil
+}
+
+func (r *recount) day(n parser.Day) (*day, error) {
+	d := r.days[n]
+	if d == nil {
+		d = newDay()
+		if err := r.begin(n, d); err != nil {
+			return nil, err
+		}
+		r.days[n] = d
+	}
+	return d, nil
+}
+
+// seen applies the two rules about duplicates: a line that either of them
+// refuses is remembered by neither.
+func (r *recount) seen(h *parser.Hit) bool {
+	id, again := uint64(0), uint64(0)
+	hasID, hasPage := len(h.ViewID) > 0, r.again != nil && h.Kind == parser.Pageview
+	if hasID {
+		id = parser.PairHash(h.Visitor, h.ViewID)
+		if r.ids.has(id, h.Time) {
+			return true
+		}
+	}
+	if hasPage {
+		again = parser.PairHash(parser.Visitor(h.Addr.As16()), h.Page)
+		if r.again.has(again, h.Time) {
+			return true
+		}
+		r.again.put(again, h.Time)
+	}
+	if hasID {
+		r.ids.put(id, h.Time)
+	}
+	return false
+}
+
+func (r *recount) view(d *day, h *parser.Hit) {
+	d.pv++
+	r.pv++
+	if h.Device == parser.Mobile {
+		d.mobile++
+	} else {
+		d.pc++
+	}
+	name, c := capped(d.pages, h.Page, r.rules.maxPages)
+	c.pv++
+	if h.Visitor.IsZero() {
+		return
+	}
+	if _, known := d.visitors[h.Visitor]; !known {
+		d.visitors[h.Visitor] = struct{}{}
+		d.uv++
+		r.uv++
+	}
+	if r.rules.pair(d, h.Visitor, pageKind, name) {
+		c.uv++
+	}
+}
+
+// event counts an event at each level of its key.
+func (r *recount) event(d *day, h *parser.Hit) {
+	key, ends, n := parser.AppendEventKeys(r.levels[:0], h)
+	r.levels = key
+	for _, end := range ends[:n] {
+		name, c := capped(d.events, key[:end], r.rules.maxEvents)
+		c.pv++
+		if !h.Visitor.IsZero() && r.rules.pair(d, h.Visitor, eventKind, name) {
+			c.uv++
+		}
+	}
+}
+
+// capped finds the count of a name, or of what stands for the names that came
+// when there were enough.
+func capped(all map[string]*count, name []byte, limit int) ([]byte, *count) {
+	if c := all[string(name)]; c != nil {
+		return name, c
+	}
+	if len(all) >= limit {
+		name = []byte(parser.OtherPage)
+	}
+	c := all[string(name)]
+	if c == nil {
+		c = &count{}
+		all[string(name)] = c
+	}
+	return name, c
+}
+
+// Kinds of things that a visitor saw.
+const pageKind, eventKind byte = 'p', 'e'
+
+// pair notes that a visitor saw something; true for the first time that day.
+func (r *rules) pair(d *day, v parser.Visitor, kind byte, name []byte) bool {
+	var h maphash.Hash
+	h.SetSeed(r.seed)
+	// Writing to a hash never fails, by its documentation.
+	h.Write(v[:])
+	h.WriteByte(kind)
+	h.Write(name)
+	sum := h.Sum64()
+	if _, known := d.pairs[sum]; known {
+		return false
+	}
+	d.pairs[sum] = struct{}{}
+	return true
+}
+
+// total adds up a page's days.
+func (r *recount) total(page string) (c count) {
+	for _, d := range r.days {
+		if x := d.pages[page]; x != nil {
+			c.pv += x.pv
+			c.uv += x.uv
+		}
+	}
+	return c
+}
+
+// size is about how many things are remembered.
+func (r *recount) size() int {
+	n := r.ids.size
+	if r.again != nil {
+		n += r.again.size
+	}
+	for _, d := range r.days {
+		n += d.size()
+	}
+	return n
+}
+
+// window tells what came less than its width before or after, by slots of that
+// width: only three of them can hold it.
+type window struct {
+	width int64 // milliseconds
+	slots map[int64]map[uint64]int64
+	size  int
+}
+
+func newWindow(width int64) *window {
+	return &window{width: width, slots: map[int64]map[uint64]int64{}}
+}
+
+func (w *window) has(key uint64, at int64) bool {
+	for slot := at/w.width - 1; slot <= at/w.width+1; slot++ {
+		if then, ok := w.slots[slot][key]; ok && max(then-at, at-then) < w.width {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *window) put(key uint64, at int64) {
+	slot := w.slots[at/w.width]
+	if slot == nil {
+		slot = map[uint64]int64{}
+		w.slots[at/w.width] = slot
+	}
+	w.size -= len(slot)
+	slot[key] = at
+	w.size += len(slot)
+}
+
+// forget drops what can no longer matter to lines from a time on.
+func (w *window) forget(from int64) {
+	for n, slot := range w.slots {
+		if n < from/w.width-1 {
+			w.size -= len(slot)
+			delete(w.slots, n)
+		}
+	}
+}
