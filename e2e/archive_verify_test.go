@@ -1,0 +1,78 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestArchiveVerifyNamesWhatIsWrong plants wrong numbers of every kind; verify
+// names each, ends with status 1, and --repair mends them.
+func TestArchiveVerifyNamesWhatIsWrong(t *testing.T) {
+	eachArchive(t, rigOptions{}, func(r *rig) {
+		t, ctx := r.t, r.t.Context()
+		r.daemon.Start()
+		r.write(1200)
+		r.exact()
+		t.Log(r.archive())
+		r.write(800)
+		r.verified()
+
+		today := r.today()
+		day := prefix + "hot:ddkk.com:day:" + today
+		must(t, r.client.IncrBy(ctx, prefix+"site:pv:ddkk.com", 7).Err())
+		must(t, r.client.Incr(ctx, prefix+"page:pv:example.org:/").Err())
+		must(t, r.client.DecrBy(ctx, prefix+"page:uv:example.org:/", 1).Err())
+		must(t, r.client.ZIncrBy(ctx, day, 3, "/").Err())
+		must(t, r.client.ZAdd(ctx, prefix+"hot:docs.ddkk.com:all", z("/never-seen", 5)).Err())
+		must(t, r.client.HIncrBy(ctx, prefix+"event:ddkk.com:"+today, "download", 1).Err())
+		must(t, r.client.HIncrBy(ctx, prefix+"site:books:ddkk.com:"+today, "mobile", 1).Err())
+		must(t, r.client.Set(ctx, prefix+"page:pv:docs.ddkk.com:/nobody", 1, 0).Err())
+		must(t, r.client.Del(ctx, prefix+"page:pv:docs.ddkk.com:/").Err())
+		must(t, r.client.LPush(ctx, prefix+"site:pv:docs.ddkk.com:19990101", 1).Err())
+		must(t, r.client.SAdd(ctx, prefix+"site:uv:set:example.org:"+today, "0123456789abcdef").Err())
+
+		out, err := Run(t, r.daemon.Env, "verify")
+		if err == nil {
+			t.Errorf("verify ends with status 0")
+		}
+		for _, name := range []string{
+			"site:pv:ddkk.com is", "page:pv:example.org:/ is", "page:uv:example.org:/ is", "hot:ddkk.com:day:" + today + " / is",
+			"hot:docs.ddkk.com:all /never-seen is 5, want 0", "event:ddkk.com:" + today + " download is",
+			"site:books:ddkk.com:" + today + " mobile is", "page:pv:docs.ddkk.com:/nobody is there, want no such key",
+			"page:pv:docs.ddkk.com:/ is 0, want", "site:pv:docs.ddkk.com:19990101 is there",
+			"site:uv:set:example.org:" + today + " is",
+		} {
+			if !strings.Contains(out, prefix+name) {
+				t.Errorf("verify does not name %s", name)
+			}
+		}
+		if !strings.Contains(out, "4 sites, 11 differences, 0 problems") {
+			t.Errorf("verify counts otherwise:\n%s", out)
+		}
+		r.command("verify", "--repair")
+		r.write(100)
+		r.verified()
+	})
+}
+
+// TestArchiveVerifyUnderLoad verifies, again and again, a daemon that counts.
+func TestArchiveVerifyUnderLoad(t *testing.T) {
+	r := startRig(t, rigOptions{})
+	r.write(500)
+	r.exact()
+	r.archive()
+	stop := r.feed()
+	for range 4 {
+		r.more(300)
+		if out := r.command("verify"); !strings.Contains(out, " 0 differences, 0 problems") {
+			t.Errorf("verify found differences:\n%s", out)
+		}
+	}
+	r.rotate()
+	r.more(300)
+	if out := r.command("verify", "--json"); !strings.Contains(out, `"differences": 0`) {
+		t.Errorf("verify found differences:\n%s", out)
+	}
+	stop()
+	r.verified()
+}
