@@ -97,12 +97,16 @@ func (v *vault) learn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read archived sites: %w", err)
 	}
+	based, err := a.BaselineSites(ctx)
+	if err != nil {
+		return err
+	}
 	all, err := r.ArchivedSegments(ctx)
 	if err != nil {
 		return fmt.Errorf("read archived segments: %w", err)
 	}
 	sites, segments := map[string]bool{}, map[string]bool{}
-	for _, n := range names {
+	for _, n := range slices.Concat(names, based) {
 		sites[n] = true
 	}
 	for id := range all {
@@ -187,7 +191,10 @@ func (v *vault) restore(ctx context.Context, site string, progress func(rows int
 		},
 		Progress: progress,
 	}
-	return r.Restore(ctx, history{s}, site)
+	if segments, done, err = r.Restore(ctx, history{s}, site); err != nil {
+		return nil, done, err
+	}
+	return segments, done, v.restoreBase(ctx, site)
 }
 
 // rebuild makes a site anew: what is archived is written back, and the daemons

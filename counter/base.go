@@ -3,7 +3,6 @@ package counter
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -31,89 +30,47 @@ type Base struct {
 	PV, UV int64
 }
 
-// SetBase makes all the base of a site: what is not among them has none after
-// it. It sets absolute values and may be killed and run again.
+// SetBase sets the base of pages of a site, and of the site itself; zero
+// deletes. Values are absolute: it may be killed and run again.
 func SetBase(ctx context.Context, rdb redis.UniversalClient, keys Keys, site string, all []Base) error {
-	keep := make(map[string]bool, 2*len(all))
-	set := make([]any, 0, 2*chunk)
+	set, gone := make([]any, 0, 2*chunk), make([]string, 0, chunk)
 	send := func() error {
-		if len(set) == 0 {
+		pipe := rdb.Pipeline()
+		if len(set) > 0 {
+			pipe.MSet(ctx, set...)
+		}
+		if len(gone) > 0 {
+			pipe.Unlink(ctx, gone...)
+		}
+		set, gone = set[:0], gone[:0]
+		if pipe.Len() == 0 {
 			return nil
 		}
-		err := rdb.MSet(ctx, set...).Err()
-		set = set[:0]
-		return err
-	}
-	for _, b := range all {
-		pv, uv := keys.BasePagePV(site, b.Page), keys.BasePageUV(site, b.Page)
-		if b.Page == "" {
-			pv, uv = keys.BasePV(site), keys.BaseUV(site)
-		}
-		if b.PV != 0 {
-			set, keep[pv] = append(set, pv, b.PV), true
-		}
-		if b.UV != 0 {
-			set, keep[uv] = append(set, uv, b.UV), true
-		}
-		if len(set) >= 2*chunk {
-			if err := send(); err != nil {
-				return fmt.Errorf("write base of %s: %w", site, err)
-			}
-		}
-	}
-	if err := send(); err != nil {
-		return fmt.Errorf("write base of %s: %w", site, err)
-	}
-	if err := dropBase(ctx, rdb, keys, site, keep); err != nil {
-		return fmt.Errorf("delete old base of %s: %w", site, err)
-	}
-	return nil
-}
-
-// dropBase deletes a site's base keys but those to keep.
-func dropBase(ctx context.Context, rdb redis.UniversalClient, keys Keys, site string, keep map[string]bool) error {
-	for _, k := range []string{keys.BasePV(site), keys.BaseUV(site)} {
-		if keep[k] {
-			continue
-		}
-		if err := rdb.Unlink(ctx, k).Err(); err != nil {
-			return err
-		}
-	}
-	drop := func(ctx context.Context, node redis.Cmdable) error {
-		for _, start := range []string{keys.BasePagePV(site, ""), keys.BasePageUV(site, "")} {
-			if err := unlinkBut(ctx, rdb, node, start, keep); err != nil {
-				return err
-			}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return fmt.Errorf("write base of %s: %w", site, err)
 		}
 		return nil
 	}
-	if c, ok := rdb.(*redis.ClusterClient); ok {
-		return c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return drop(ctx, node) })
+	put := func(key string, n int64) {
+		if n == 0 {
+			gone = append(gone, key)
+		} else {
+			set = append(set, key, n)
+		}
 	}
-	return drop(ctx, rdb)
-}
-
-// unlinkBut deletes the keys of a node that begin with start, but those to keep.
-func unlinkBut(ctx context.Context, rdb redis.UniversalClient, node redis.Cmdable, start string, keep map[string]bool) error {
-	for cursor := uint64(0); ; {
-		found, next, err := node.Scan(ctx, cursor, globEscape(start)+"*", 2000).Result()
-		if err != nil {
-			return err
+	for _, b := range all {
+		if b.Page == "" {
+			put(keys.BasePV(site), b.PV)
+			put(keys.BaseUV(site), b.UV)
+		} else {
+			put(keys.BasePagePV(site, b.Page), b.PV)
+			put(keys.BasePageUV(site, b.Page), b.UV)
 		}
-		pipe := rdb.Pipeline()
-		for _, k := range found {
-			if strings.HasPrefix(k, start) && !keep[k] {
-				pipe.Unlink(ctx, k)
-			}
-		}
-		if pipe.Len() > 0 {
-			if _, err := pipe.Exec(ctx); err != nil {
+		if len(set)/2+len(gone) >= chunk {
+			if err := send(); err != nil {
 				return err
 			}
 		}
-		if cursor = next; cursor == 0 {
-			return nil
-		}
 	}
+	return send()
 }

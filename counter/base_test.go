@@ -10,7 +10,7 @@ import (
 
 // TestBaseIsAdded: totals of sites and pages are counts and base, in one round
 // trip; days and hot lists are counts alone. Setting twice changes nothing, and
-// what is not set any more is gone.
+// zero deletes.
 func TestBaseIsAdded(t *testing.T) {
 	for _, cluster := range []bool{false, true} {
 		m := miniredis.RunT(t)
@@ -58,9 +58,9 @@ func TestBaseIsAdded(t *testing.T) {
 		want(5, 2, 3, 1, 0, 3, 0)
 		set(Base{PV: 100, UV: 50}, Base{Page: "/a", PV: 10, UV: 4}, Base{Page: "/b", PV: 7}, Base{Page: "/[*]", PV: 1})
 		want(105, 52, 13, 5, 7, 13, 1)
-		set(Base{PV: 101}, Base{Page: "/b", PV: 8})
+		set(Base{PV: 101}, Base{Page: "/b", PV: 8}, Base{Page: "/a"}, Base{Page: "/[*]"})
 		want(106, 2, 3, 1, 8, 3, 0)
-		set()
+		set(Base{}, Base{Page: "/b"})
 		want(5, 2, 3, 1, 0, 3, 0)
 		for key := range map[string]bool{k.BasePagePV("ddkk.co", "/a"): true, k.BasePV("ddkk.com.example"): true} {
 			if n := rdb.Exists(ctx, key).Val(); n != 1 {
