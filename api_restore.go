@@ -87,10 +87,15 @@ func (r *restores) do(ctx context.Context, j *restoreJob) {
 	close(j.over)
 }
 
+// askTimeout bounds the question whether the archive knows a site.
+const askTimeout = 10 * time.Second
+
 // Restore implements queryapi.Restorer.
 func (r *restores) Restore(ctx context.Context, site string) (counter.Restored, error) {
 	var none counter.Restored
-	sites, err := r.known(ctx)
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	sites, err := r.known(asking)
 	if err != nil {
 		return none, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 	}
