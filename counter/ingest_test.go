@@ -598,3 +598,31 @@ func FuzzReadPending(f *testing.F) {
 		}
 	})
 }
+
+func TestIngestKeysDeletedWhileDown(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	ctx := context.Background()
+	hits := randomHits(rand.New(rand.NewPCG(13, 14)), 1400, 30)
+	now := time.Now().UTC()
+	for i := range hits { // the current day is what is looked at
+		hits[i].at, hits[i].site = now, "s.example"
+	}
+	d := now.Format("20060102")
+	keys := []string{"site:pv:s.example", "site:uv:s.example", "site:pv:s.example:" + d, "site:uv:set:s.example:" + d,
+		"page:pv:s.example:/p1", "hot:s.example:day:" + d, "site:books:s.example:" + d}
+	for i, key := range keys {
+		r.log.write("a", lines(hits[i*200:i*200+200])...)
+		r.start()
+		eventually(t, func() bool { return maps.Equal(tallyUp(hits[:i*200+200]), dump(t, r.rdb)) }, func() { r.check(hits[:i*200+200]) })
+		r.stop()
+		if n := r.rdb.Del(ctx, "ddkk:"+key).Val(); n != 1 {
+			t.Fatalf("there is no %s", key)
+		}
+	}
+	hits = append(hits, testHit{at: now, site: "s.example", page: "/last", agent: "Mozilla/5.0"})
+	r.log.write("a", hits[len(hits)-1].line())
+	r.start()
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+	r.stop()
+}

@@ -160,7 +160,14 @@ func (in *Ingester) readSite(ctx context.Context, s *site) error {
 		if err != nil && !isNil(err) {
 			return err
 		}
-		s.pv = pv
+		uv, err := in.rdb.Get(ctx, in.keys.SiteUV(s.name)).Int64()
+		if err != nil && !isNil(err) {
+			return err
+		}
+		s.pv, s.uv = pv, uv
+		if in.shrunk(s) {
+			return &damagedError{s.name, "its totals are less than they were"}
+		}
 		if s.epoch == "" && (pv > 0 || in.opt.Archive != nil && in.opt.Archive.Knows(s.name)) {
 			return &damagedError{s.name, "there are counts but no checkpoint"}
 		}
@@ -233,19 +240,32 @@ func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 		return err
 	}
 	d.pairsLen = n
+	before, err := in.sumsOf(ctx, s.name, d.day)
+	if err != nil {
+		return err
+	}
+	ranked := int64(0)
 	for from := int64(0); ; from += pieceMembers {
-		names, err := in.rdb.ZRange(ctx, k.HotDay(s.name, d.day), from, from+pieceMembers-1).Result()
+		pages, err := in.rdb.ZRangeWithScores(ctx, k.HotDay(s.name, d.day), from, from+pieceMembers-1).Result()
 		if err != nil {
 			return err
 		}
-		for _, name := range names {
+		for _, p := range pages {
+			name, _ := p.Member.(string)
 			d.admit(name).seenPV = true
+			ranked += int64(p.Score)
 		}
-		if len(names) < pieceMembers {
+		if err := in.checkPages(ctx, s.name, pages); err != nil {
+			return err
+		}
+		if len(pages) < pieceMembers {
 			break
 		}
 	}
 	d.seen.ranks = len(d.pages) > 0
+	if err := in.checkDay(ctx, s.name, d.day, before, ranked); err != nil {
+		return err
+	}
 	events, err := in.rdb.HKeys(ctx, k.Events(s.name, d.day)).Result()
 	if err != nil {
 		return err
