@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -108,3 +110,14 @@ func (r *rig) totals() string {
 func (r *rig) today() string { return time.Now().In(r.ledger.loc).Format("20060102") }
 
 func z(member string, score float64) redis.Z { return redis.Z{Member: member, Score: score} }
+
+// createDatabase makes a database by a connection that does not outlive it: a
+// server that is killed breaks those that are open.
+func createDatabase(t *testing.T, m *MariaDB) string {
+	t.Helper()
+	db, err := sql.Open("mysql", m.DSN(""))
+	must(t, err)
+	_, err = db.Exec("CREATE DATABASE stats CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+	must(t, errors.Join(err, db.Close()))
+	return m.DSN("stats")
+}
