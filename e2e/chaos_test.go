@@ -22,7 +22,7 @@ func TestChaosDuplicateIDs(t *testing.T) { dedupeStorm(t, true, 10) }
 
 func TestChaosDedupeWindow(t *testing.T) { dedupeStorm(t, false, 10) }
 
-func TestChaosRotationWhileCatchingUp(t *testing.T) { rotateWhileCatchingUp(t, 1_000_000) }
+func TestChaosRotationWhileCatchingUp(t *testing.T) { rotateWhileCatchingUp(t, 400_000) }
 
 // TestChaosClosedSegmentGrows has a worker that writes to a segment again
 // after it was closed for long: its lines are read, and it is told.
