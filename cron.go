@@ -23,6 +23,7 @@ func (s *server) newCron(ctx context.Context) *cron.Cron {
 	}
 	add(s.cfg.RotateCron, s.rotate)
 	add(s.cfg.ArchiveCron, s.archive)
+	add(s.cfg.VerifyCron, s.verifier.verify)
 	return c
 }
 

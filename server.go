@@ -80,6 +80,7 @@ type server struct {
 	counting *counting
 	vault    *vault
 	restores *restores
+	verifier *verifier
 	archived atomic.Int64 // when the last archive cycle went well, Unix seconds; 0: not in this run
 	secret   []byte       // of the visitor hash; set before counting begins
 	metrics  *metrics
@@ -116,6 +117,7 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 	}
 	s.vault = newVault(cfg, s.ingestDB, s.keys, log)
 	s.restores = newRestores(s.vault)
+	s.verifier = newVerifier(s)
 	s.metrics = newMetrics(s)
 	s.http, err = queryapi.New(s.apiConfig())
 	return s, err

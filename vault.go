@@ -26,6 +26,8 @@ type vault struct {
 	keys counter.Keys
 	log  *slog.Logger
 
+	opening sync.Mutex // held while the archive is being opened, which may take long
+
 	mu       sync.Mutex
 	archive  *archive.Archive // nil until it could be opened
 	sites    map[string]bool
@@ -38,10 +40,10 @@ func newVault(cfg *Config, rdb redis.UniversalClient, keys counter.Keys, log *sl
 
 // open opens MySQL, or SQLite in DATA_DIR, if that was not done yet.
 func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.archive != nil {
-		return v.archive, nil
+	v.opening.Lock()
+	defer v.opening.Unlock()
+	if a, err := v.opened(); err == nil {
+		return a, nil
 	}
 	mode, err := archive.ParseIPMode(v.cfg.IPMode)
 	if err != nil {
@@ -54,6 +56,8 @@ func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
 	if err != nil {
 		return nil, err
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.archive = a
 	return a, nil
 }
