@@ -10,7 +10,7 @@ UNITS = $(shell go list ./... | grep -v /e2e)
 # What all chance of make chaos comes from.
 CHAOS_SEED := $(or $(CHAOS_SEED),$(shell date +%s%N))
 # The end-to-end tests that every change has to pass.
-QUICK = Harness|Pipeline|Embedded|Fault
+QUICK = Harness|Pipeline|Embedded|Fault|Archive|Import|Counts|History
 
 .DEFAULT_GOAL := help
 .PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos deps deps-full generate clean
@@ -53,7 +53,7 @@ e2e: ## all end-to-end tests: real nginx, Redis, MariaDB and the built daemon
 	go test -race -count 1 -timeout 30m -parallel 4 ./e2e/...
 
 e2e-quick: ## the end-to-end tests of make test
-	go test -race -count 1 -timeout 8m -parallel 4 -run '$(QUICK)' ./e2e
+	go test -race -count 1 -timeout 12m -parallel 4 -run '$(QUICK)' ./e2e
 
 chaos: ## all fault-injection tests, the long ones too; CHAOS_SEED=n repeats a run
 	@echo "CHAOS_SEED=$(CHAOS_SEED)"
