@@ -18,6 +18,7 @@ const DefaultStatus = "200,304"
 // assets are endings of what a page is made of, or what is downloaded.
 var assets = wordSet(`
 	css js mjs map json jsonld xml txt csv yaml yml wasm webmanifest manifest
+	xsl xslt swf log conf diff patch
 	png jpg jpeg gif svg svgz webp avif bmp ico tif tiff heic apng cur
 	woff woff2 ttf otf eot
 	mp3 mp4 m4a m4v mov avi mkv webm ogg oga ogv opus wav flac aac m3u8 ts vtt
