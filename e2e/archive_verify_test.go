@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -74,5 +75,71 @@ func TestArchiveVerifyUnderLoad(t *testing.T) {
 		t.Errorf("verify found differences:\n%s", out)
 	}
 	stop()
+	r.verified()
+}
+
+// TestArchiveVerifyLackingSegment deletes a counted segment that is not
+// archived: verify names it, and --repair must not rebuild the site, which
+// would lose what the segment counted.
+func TestArchiveVerifyLackingSegment(t *testing.T) {
+	r := startRig(t, rigOptions{})
+	r.write(300)
+	r.exact()
+	first, err := os.ReadFile(r.log)
+	must(t, err)
+	id := strings.Split(string(first), "\t")[2]
+	r.rotate()
+	r.write(300)
+	r.exact()
+	r.deleteSegments()
+	must(t, r.client.Incr(t.Context(), prefix+"site:pv:ddkk.com").Err())
+	for _, args := range [][]string{{"verify", "--site", "www.ddkk.com"}, {"verify", "--repair"}} {
+		out, err := Run(t, r.daemon.Env, args...)
+		if err == nil || !strings.Contains(out, "cannot be verified: segment "+id) {
+			t.Errorf("%v ended with %v and said\n%s", args, err, out)
+		}
+		if repair := strings.Contains(out, "is not rebuilt: 1 counted segments"); repair != (len(args) == 2) {
+			t.Errorf("%v said\n%s", args, out)
+		}
+	}
+	must(t, r.client.Decr(t.Context(), prefix+"site:pv:ddkk.com").Err())
+	r.exact()
+}
+
+// TestArchiveVerifySums plants wrong sums: verify adds up the raw rows, names
+// the sums, and --repair computes them and the sites again.
+func TestArchiveVerifySums(t *testing.T) {
+	m := StartMariaDB(t)
+	r := newRig(t, rigOptions{})
+	r.daemon.Env["MYSQL_DSN"] = createDatabase(t, m)
+	r.daemon.Start()
+	r.write(1000)
+	r.exact()
+	r.archive()
+	r.verified()
+	db := m.Open(t, "stats")
+	for _, q := range []string{
+		"UPDATE daily_stats SET uv = uv + 2 WHERE site = 'ddkk.com'",
+		"UPDATE page_stats SET pv = pv + 1 WHERE site = 'example.org' AND page = '/'",
+		"DELETE FROM event_stats WHERE site = 'docs.ddkk.com' AND event_key = 'download.pdf'",
+	} {
+		_, err := db.Exec(q)
+		must(t, err)
+	}
+	out, err := Run(t, r.daemon.Env, "verify", "--days=3")
+	if err == nil {
+		t.Error("verify ends with status 0")
+	}
+	for _, want := range []string{
+		"daily_stats ddkk.com " + r.today() + " uv is", "page_stats example.org " + r.today() + " / pv is",
+		"event_stats docs.ddkk.com " + r.today() + " download.pdf pv is 0",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("verify does not name %q:\n%s", want, out)
+		}
+	}
+	r.command("verify", "--repair")
+	r.forget()
+	r.write(50)
 	r.verified()
 }

@@ -68,7 +68,7 @@ func New(opt Options) *Verifier {
 		rules: &rules{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, seed: maphash.MakeSeed()}}
 }
 
-// What is asked for.
+// Scope is what is asked for.
 type Scope struct {
 	Site string // "": every site
 	Days int    // raw rows of so many days back are added up again; 0: of all
@@ -144,7 +144,11 @@ func (v *Verifier) rollups(ctx context.Context, r *SiteReport, back int) (err er
 			return err
 		}
 		for _, m := range wrong {
-			r.differ(fmt.Sprintf("%s %s %d %s %s", m.Table, r.Site, m.Day, m.Name, m.Column), fmt.Sprint(m.Have), fmt.Sprint(m.Want))
+			where := fmt.Sprintf("%s %s %d", m.Table, r.Site, m.Day)
+			if m.Name != "" {
+				where += " " + m.Name
+			}
+			r.differ(where+" "+m.Column, fmt.Sprint(m.Have), fmt.Sprint(m.Want))
 		}
 		if len(wrong) > 0 {
 			r.WrongDays = append(r.WrongDays, d)
