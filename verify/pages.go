@@ -20,36 +20,40 @@ type pageBatch struct {
 
 // pageTotals compares every page's totals, and its place in the list of all.
 func (r *reading) pageTotals() error {
-	names := map[uint64]struct{}{} // that the archive has
 	b := &pageBatch{}
 	for p, err := range r.g.snap.PageTotals(r.g.ctx, r.name) {
 		if err != nil {
 			return err
 		}
 		r.capped = r.capped || p.Name == parser.OtherPage
-		names[r.g.v.rules.hash(p.Name)] = struct{}{}
 		if err := r.page(b, p.Name, count{p.PV, p.UV}); err != nil {
-			return err
-		}
-	}
-	more := map[string]struct{}{}
-	for _, d := range r.count.days {
-		for name, c := range d.pages {
-			if _, has := names[r.g.v.rules.hash(name)]; !has && c.pv > 0 {
-				more[name] = struct{}{}
-			}
-		}
-	}
-	for name := range more {
-		r.capped = r.capped || name == parser.OtherPage
-		if err := r.page(b, name, count{}); err != nil {
 			return err
 		}
 	}
 	if err := r.flushPages(b); err != nil {
 		return err
 	}
+	if err := r.newPages(b); err != nil {
+		return err
+	}
 	return r.strangersIn(r.g.v.opt.Keys.HotAll(r.name))
+}
+
+// newPages compares those that the archive does not have.
+func (r *reading) newPages(b *pageBatch) error {
+	for _, d := range r.count.days {
+		for name, c := range d.pages {
+			if c.pv == 0 || r.knows(r.g.v.opt.Keys.PagePV(r.name, name)) {
+				continue
+			}
+			r.capped = r.capped || name == parser.OtherPage
+			r.know(r.g.v.opt.Keys.PagePV(r.name, name)) // another day may have it, too
+			if err := r.page(b, name, count{}); err != nil {
+				return err
+			}
+		}
+	}
+	return r.flushPages(b)
 }
 
 func (r *reading) page(b *pageBatch, name string, archived count) error {
@@ -133,50 +137,64 @@ func (r *reading) ranks() error {
 }
 
 func (r *reading) rank(p period) error {
-	archived := map[string]int64{}
+	all := map[string]ranked{}
 	for x, err := range r.g.snap.PageDays(r.g.ctx, r.name, p.from, p.to) {
 		if err != nil {
 			return err
 		}
-		archived[x.Name] += x.PV
+		w := all[x.Name]
+		w.archived += x.PV
+		all[x.Name] = w
 	}
-	want := func(name string) int64 {
-		n := archived[name]
-		for d, x := range r.count.days {
-			if c := x.pages[name]; c != nil && p.from <= d && d <= p.to {
-				n += c.pv
-			}
+	r.inPeriod(p, func(x *day) {
+		for name := range x.pages {
+			all[name] = all[name]
 		}
-		return n
-	}
+	})
 	pending := map[string]int64{}
 	for x, c := range r.days {
 		if p.from <= x.Day && x.Day <= p.to {
 			pending[x.Page] += c.pv
 		}
 	}
-	left := map[string]struct{}{}
-	for name := range archived {
-		left[name] = struct{}{}
+	check := func(name string, v counter.Value) {
+		w := all[name]
+		w.seen = true
+		all[name] = w
+		r.expect(p.key+" "+name, v, pending[name], true, func() int64 {
+			n := w.archived
+			r.inPeriod(p, func(x *day) {
+				if c := x.pages[name]; c != nil {
+					n += c.pv
+				}
+			})
+			return n
+		})
 	}
-	for d, x := range r.count.days {
-		if p.from <= d && d <= p.to {
-			for name := range x.pages {
-				left[name] = struct{}{}
-			}
+	if err := r.g.v.opt.Dump.Ranks(r.g.ctx, p.key, check); err != nil {
+		return err
+	}
+	for name, w := range all {
+		if !w.seen {
+			check(name, counter.Value{})
 		}
 	}
-	check := func(name string, v counter.Value) {
-		r.expect(p.key+" "+name, v, pending[name], true, func() int64 { return want(name) })
+	return nil
+}
+
+// ranked is a page of a period.
+type ranked struct {
+	archived int64
+	seen     bool // in the list
+}
+
+// inPeriod calls f for the days of the recount that are in a period.
+func (r *reading) inPeriod(p period, f func(*day)) {
+	for d, x := range r.count.days {
+		if p.from <= d && d <= p.to {
+			f(x)
+		}
 	}
-	err := r.g.v.opt.Dump.Ranks(r.g.ctx, p.key, func(member string, v counter.Value) {
-		delete(left, member)
-		check(member, v)
-	})
-	for name := range left {
-		check(name, counter.Value{})
-	}
-	return err
 }
 
 // events compares the events of days.
