@@ -173,7 +173,8 @@ func (v *vault) deleteOld(ctx context.Context) error {
 				continue // it grew, or cannot be read: keep it
 			}
 			if err := os.Remove(f.Name); err != nil {
-				return fmt.Errorf("delete archived segment: %w", err)
+				v.log.Warn("a segment that is archived and old cannot be deleted; give the daemon write access to the log's folder, or set LOG_RETENTION=0 and leave it to logrotate", "err", err)
+				continue
 			}
 			v.log.Info("deleted a segment that is archived and old", "file", f.Name, "bytes", whole.Size)
 		}

@@ -10,12 +10,17 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+	"ddkk-stats/tailer"
 )
 
 // restoreOptions are what a person asks for.
 type restoreOptions struct {
 	site      string
 	onlyPages bool
+	force     bool
 	days      int
 }
 
@@ -44,6 +49,7 @@ come from the same lines. --only-pages and --days only narrow what is reported.`
 	f := cmd.Flags()
 	f.StringVar(&opt.site, "site", "", "the site, such as ddkk.com (default every archived site)")
 	f.BoolVar(&opt.onlyPages, "only-pages", false, "report pages alone")
+	f.BoolVar(&opt.force, "force", false, "restore also what lacks segments here: on another host's disk, or lost")
 	f.IntVar(&opt.days, "days", 0, "report so many days back")
 	return cmd
 }
@@ -90,6 +96,11 @@ func (v *vault) sitesToRestore(ctx context.Context, asked string) ([]string, err
 
 // restoreOne rebuilds one site and prints what came back.
 func (v *vault) restoreOne(ctx context.Context, out, progress io.Writer, site string, opt restoreOptions) error {
+	if !opt.force {
+		if err := v.complete(ctx, site); err != nil {
+			return err
+		}
+	}
 	done, err := v.rebuild(ctx, site, newBar(progress, "restoring "+site))
 	if err != nil {
 		return err
@@ -105,6 +116,42 @@ func (v *vault) restoreOne(ctx context.Context, out, progress io.Writer, site st
 	_, err = fmt.Fprintf(out, "\n%s: site PV %d, site UV %d, %d pages, %d in hot lists, %d days, %d archived segments, in %.2f s\nthe daemons now count the rest of the log\n",
 		site, done.SitePV, done.SiteUV, done.Pages, done.HotPages, days, done.Segments, done.Took.Seconds())
 	return err
+}
+
+// complete makes sure that a restore of a site would lose nothing: every
+// segment that was counted is archived or in the folder of a log here.
+func (v *vault) complete(ctx context.Context, site string) error {
+	counted, err := counter.Segments(ctx, v.rdb, v.keys, site)
+	if err != nil {
+		return err
+	}
+	a, err := v.open(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := a.ArchivedSegments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, in := range v.cfg.logs() {
+		files, err := tailer.List(v.listing(in))
+		if err != nil {
+			return fmt.Errorf("list segments: %w", err)
+		}
+		for _, f := range files {
+			there[f.ID] = archive.ArchivedSegment{}
+		}
+	}
+	lacking := 0
+	for _, id := range counted {
+		if _, ok := there[id]; !ok {
+			lacking++
+		}
+	}
+	if lacking > 0 {
+		return fmt.Errorf("%d counted segments are neither archived nor here, so their views would be lost; archive them on their host first, or use --force if that host's daemon still has them. Nothing was changed", lacking)
+	}
+	return nil
 }
 
 // newBar shows rows on a terminal as a bar, and elsewhere as a line every few

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -354,4 +356,14 @@ func (b *batch) uses(d *dayState) bool {
 		}
 	}
 	return false
+}
+
+// Segments are the segments that a site's checkpoint names.
+func Segments(ctx context.Context, rdb redis.UniversalClient, k Keys, site string) ([]string, error) {
+	fields, err := rdb.HGetAll(ctx, k.Checkpoint(site)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoint of %s: %w", site, err)
+	}
+	c, err := parseCheckpoint(fields)
+	return slices.Collect(maps.Keys(c.offsets)), err
 }

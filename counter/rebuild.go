@@ -36,15 +36,18 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 	return nil
 }
 
-// postpone parks a site that was found damaged before the sources have looked
-// for their segments: what its log lacks cannot be told yet.
+// rebuildAgain is how long a rebuild that failed is put off.
+const rebuildAgain = 5 * time.Second
+
+// postpone parks a site whose rebuild has to wait: it failed, or the sources
+// have not looked for their segments yet and what the log lacks cannot be told.
 func (in *Ingester) postpone(s *site, cause string) {
 	s.parked, s.rebuilding = true, true
 	in.postponed[s.name] = cause
 	in.opt.Stale(s.name, true)
 }
 
-// rebuildPostponed deals with the sites that were found damaged at the start.
+// rebuildPostponed deals with the sites whose rebuild was put off.
 func (in *Ingester) rebuildPostponed(ctx context.Context, now time.Time) error {
 	if now.Before(in.loop.scanned) {
 		return nil
@@ -156,9 +159,11 @@ func (in *Ingester) finishRebuild(ctx context.Context, r rebuilt) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		in.log.Error("sites are not rebuilt; they are tried again at the next start, or run restore-from-mysql",
-			"sites", r.names, "err", r.err)
-		in.meter.update(func(st *IngestStats) { st.Parked += int64(len(r.names)) })
+		in.log.Error("sites are not rebuilt; trying again", "sites", r.names, "in", rebuildAgain, "err", r.err)
+		for _, name := range r.names {
+			in.postpone(in.sites[name], r.cause)
+		}
+		in.loop.scanned = in.opt.Now().Add(rebuildAgain)
 		return nil
 	}
 	for i, name := range r.names {

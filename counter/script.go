@@ -127,7 +127,7 @@ func passing(err error) bool {
 	if !errors.As(err, &re) {
 		return true
 	}
-	for _, p := range []string{"LOADING", "BUSY", "MISCONF", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN",
+	for _, p := range []string{"LOADING", "BUSY", "EXECABORT", "MISCONF", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN",
 		"MASTERDOWN", "NOREPLICAS", "MOVED", "ASK", "NOSCRIPT", "UNKILLABLE", "NOAUTH", "WRONGPASS", "NOPERM"} {
 		if redis.HasErrorPrefix(err, p) {
 			return true
