@@ -141,7 +141,28 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 		return nil
 	}
 	in.loop.auditNow, in.loop.audited = false, now
+	if err := in.adoptArchived(ctx); err != nil {
+		return err
+	}
 	return in.audit(ctx)
+}
+
+// adoptArchived makes the sites known that were archived since the start and of
+// which no line came, as those that somebody imported: their keys are watched
+// like all others.
+func (in *Ingester) adoptArchived(ctx context.Context) error {
+	if in.opt.Archive == nil {
+		return nil
+	}
+	for _, name := range in.opt.Archive.Sites() {
+		if _, refused := in.refused[name]; refused || in.sites[name] != nil {
+			continue
+		}
+		if _, err := in.loadSite(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lookBack sets from when on a line is recent.

@@ -43,7 +43,7 @@ func readReal(t *testing.T) string {
 
 var (
 	combinedLine = regexp.MustCompile(`^(\S+) \S+ .+? \[([^]]+)\] "(\S+) (.*?)(?: HTTP/[0-9.]+)?" (\d+) \S+ "(?:[^"\\]|\\.)*" "((?:[^"\\]|\\.)*)"`)
-	assetPath    = regexp.MustCompile(`(?i)\.(png|css|ico|jpe?g|js|txt|gif|jar|ttf|pdf|xml|log|svg|xsl|conf|exe|gz|deb|woff|swf|patch|docx?|zip|bz2|rpm|tgz|json|mp3|mp4|rss|eot)$`)
+	assetPath    = regexp.MustCompile(`(?i)\.(png|css|ico|jpe?g|js|txt|gif|jar|ttf|pdf|xml|log|svg|xsl|conf|exe|gz|deb|woff|swf|patch|diff|docx?|zip|bz2|rpm|tgz|json|mp3|mp4|rss|eot)$`)
 	manySlashes  = regexp.MustCompile(`/+`)
 )
 
