@@ -53,7 +53,7 @@ e2e: ## all end-to-end tests: real nginx, Redis, MariaDB and the built daemon
 	go test -race -count 1 -timeout 30m -parallel 4 ./e2e/...
 
 e2e-quick: ## the end-to-end tests of make test
-	go test -race -count 1 -timeout 12m -parallel 4 -run '$(QUICK)' ./e2e
+	go test -race -count 1 -timeout 25m -parallel 4 -run '$(QUICK)' ./e2e
 
 chaos: ## all fault-injection tests, the long ones too; CHAOS_SEED=n repeats a run
 	@echo "CHAOS_SEED=$(CHAOS_SEED)"
