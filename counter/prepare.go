@@ -231,7 +231,7 @@ func (in *Ingester) missing() {
 		if there[id] {
 			continue
 		}
-		if !s.Closed {
+		if !s.Closed && !in.archived(id) {
 			in.log.Error("gap: a segment of the log is gone or unreadable before it was read to its end; its lines are not counted",
 				"segment", id, "file", s.Name, "bytes_missing_at_least", s.Size-s.Floor)
 			in.meter.update(func(st *IngestStats) { st.Missing++; st.MissingBytes += s.Size - s.Floor })

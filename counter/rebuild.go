@@ -216,12 +216,16 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 
 // healed ends the replay of rebuilt sites once reading has caught up.
 func (in *Ingester) healed() {
-	if len(in.healing) == 0 || !in.loop.live || in.flight != nil || !in.open.empty() {
+	if len(in.healing) == 0 || in.flight != nil || !in.open.empty() {
 		return
 	}
 	for _, input := range in.inputs {
 		for _, info := range input.Source.Segments() {
-			if s := in.segs[info.ID]; s == nil || s.floor < info.Read || info.Size-info.Read > parser.MaxLine {
+			s := in.segs[info.ID]
+			if s == nil && info.Read >= info.Size {
+				continue // nothing of it is to be read
+			}
+			if s == nil || s.awaited > 0 || s.floor < info.Read || info.Size-info.Read > parser.MaxLine {
 				return
 			}
 		}
