@@ -39,7 +39,7 @@ func BenchmarkPixel(b *testing.B) {
 	benchRequest(b, s, "GET", "/event.png?site=ddkk.com&page=%2Fa", "")
 }
 
-func benchRequest(b *testing.B, s *Server, method, target, body string) {
+func benchRequest(b *testing.B, s *testServer, method, target, body string) {
 	var req fasthttp.Request
 	req.Header.SetMethod(method)
 	req.SetRequestURI(target)

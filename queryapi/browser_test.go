@@ -85,7 +85,7 @@ func newRig(t *testing.T, browser context.Context, change func(*Config)) *rig {
 }
 
 // serve runs s on a free port until the test ends.
-func serve(t *testing.T, s *Server) (port string) {
+func serve(t *testing.T, s *testServer) (port string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

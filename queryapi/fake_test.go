@@ -164,7 +164,14 @@ func testConfig(b *backend) Config {
 	}
 }
 
-func newTestServer(t testing.TB, b *backend, change func(*Config)) *Server {
+// testServer is a Server whose exchanges through ask are held against
+// openapi.yaml.
+type testServer struct {
+	*Server
+	t testing.TB
+}
+
+func newTestServer(t testing.TB, b *backend, change func(*Config)) *testServer {
 	t.Helper()
 	c := testConfig(b)
 	if change != nil {
@@ -175,14 +182,14 @@ func newTestServer(t testing.TB, b *backend, change func(*Config)) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.cancel)
-	return s
+	return &testServer{s, t}
 }
 
 var testPeer = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 9), Port: 4711}
 
-// ask sends one request through the handler, without a connection. Headers
-// are "Name: value" lines.
-func ask(s *Server, peer net.Addr, method, target, body string, headers ...string) *fasthttp.RequestCtx {
+// ask sends one request through the handler, without a connection, and holds
+// it and its answer against openapi.yaml. Headers are "Name: value" lines.
+func ask(s *testServer, peer net.Addr, method, target, body string, headers ...string) *fasthttp.RequestCtx {
 	var req fasthttp.Request
 	req.Header.SetMethod(method)
 	req.SetRequestURI(target)
@@ -199,6 +206,10 @@ func ask(s *Server, peer net.Addr, method, target, body string, headers ...strin
 	ctx := &fasthttp.RequestCtx{}
 	ctx.Init(&req, peer, nil)
 	s.handle(ctx)
+	s.t.Helper()
+	if err := mustDocument(s.t).check(ctx); err != nil {
+		s.t.Errorf("%s %s: %v", method, target, err)
+	}
 	return ctx
 }
 

@@ -58,7 +58,11 @@ func New(c Config) (*Server, error) {
 	if s.files, err = loadAssets(cfg.Static); err != nil {
 		return nil, err
 	}
-	if s.table, err = newTable(s.routes()); err != nil {
+	documents, err := openapiRoutes()
+	if err != nil {
+		return nil, err
+	}
+	if s.table, err = newTable(append(s.routes(), documents...)); err != nil {
 		return nil, err
 	}
 	s.pool.New = func() any { return &work{} }
