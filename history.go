@@ -50,6 +50,14 @@ func (h history) PageDays(ctx context.Context, site string, from, to parser.Day,
 	return each(h.Snapshot.PageDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV) })
 }
 
+func (h history) PageBots(ctx context.Context, site string, row func(page string, pv int64) error) error {
+	return each(h.Snapshot.PageBots(ctx, site), func(t archive.NameTotals) error { return row(t.Name, t.PV) })
+}
+
+func (h history) PageBotDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error {
+	return each(h.Snapshot.PageBotDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV) })
+}
+
 func (h history) Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error {
 	return each(h.EventDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV, t.UV) })
 }

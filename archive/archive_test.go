@@ -32,7 +32,7 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("summary: %+v", sum)
 		}
 		wants(t, a, "2026-11-20|a.example|6|4|5|1|1|3|1\n2026-11-21|b.example|1|1|1|0|0|0|0", "SELECT * FROM daily_stats ORDER BY date")
-		wants(t, a, "/a|3|2\n/b|2|1\n/c|1|1", "SELECT page, pv, uv FROM page_stats WHERE site = 'a.example' ORDER BY page")
+		wants(t, a, "/a|3|2|0\n/b|2|1|1\n/c|1|1|0", "SELECT page, pv, uv, pv_bot FROM page_stats WHERE site = 'a.example' ORDER BY page")
 		wants(t, a, "play|3|2\nplay.video|2|1\nplay.video.intro|1|1", "SELECT event_key, pv, uv FROM event_stats ORDER BY event_key")
 		wants(t, a, `14|10|2|1|0|1|0|{"version":1}|2026-11-20 10:00:00.000`,
 			"SELECT lines_read, human, bot, dedup, skipped, malformed, torn, reasons, first_time FROM segments")

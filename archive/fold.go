@@ -49,6 +49,7 @@ type fold struct {
 
 	day    DayTotals
 	pages  map[string]*sums
+	bots   map[string]*sums // pages that bots saw, with a limit of their own
 	events map[string]*sums
 
 	visitors map[parser.Visitor]struct{}
@@ -65,7 +66,8 @@ type sums struct{ pv, uv int64 }
 const rowsPerPass = 3_000_000
 
 func newFold(opt *Options) *fold {
-	return &fold{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, passes: 1, limit: math.MaxInt64, pages: map[string]*sums{}, events: map[string]*sums{}}
+	return &fold{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, passes: 1, limit: math.MaxInt64,
+		pages: map[string]*sums{}, bots: map[string]*sums{}, events: map[string]*sums{}}
 }
 
 // foldAll folds rows in as many passes as they need.
@@ -130,6 +132,8 @@ func (f *fold) add(v parser.Visitor, told, bot, mobile bool, page, event []byte)
 		f.day.BotEvents++
 	case bot && first:
 		f.day.Bot++
+		s, _ := nameOf(f.bots, page, f.maxPages)
+		s.pv++
 	}
 	if bot {
 		return true
@@ -244,12 +248,22 @@ func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, add
 		r.date, r.site, d.PV, d.UV, d.PC, d.Mobile, d.Bot, d.Events, d.BotEvents); err != nil {
 		return err
 	}
-	for _, t := range []struct {
-		table, column string
-		all           map[string]*sums
-	}{{"page_stats", "page", f.pages}, {"event_stats", "event_key", f.events}} {
-		insert := "INSERT INTO " + t.table + " (date, site, " + t.column + ", pv, uv) VALUES "
-		if err := writeNames(ctx, tx, a.dialect, r, insert, t.all, clause(t.table, "site, date, "+t.column, "pv", "uv")); err != nil {
+	pages, events := nameRows{table: "page_stats", column: "page", counts: []string{"pv", "uv", "pv_bot"}, rows: map[string][]int64{}},
+		nameRows{table: "event_stats", column: "event_key", counts: []string{"pv", "uv"}, rows: map[string][]int64{}}
+	for name, s := range f.pages {
+		pages.rows[name] = []int64{s.pv, s.uv, 0}
+	}
+	for name, s := range f.bots {
+		if pages.rows[name] == nil {
+			pages.rows[name] = make([]int64, 3)
+		}
+		pages.rows[name][2] = s.pv
+	}
+	for name, s := range f.events {
+		events.rows[name] = []int64{s.pv, s.uv}
+	}
+	for _, n := range []*nameRows{&pages, &events} {
+		if err := n.write(ctx, tx, a.dialect, r, clause(n.table, "site, date, "+n.column, n.counts...)); err != nil {
 			return err
 		}
 	}

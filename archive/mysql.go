@@ -99,6 +99,7 @@ const (
 	errNodeNotReady   = 1047 // Galera: WSREP has not yet prepared node
 	errShutdown       = 1053
 	errQueryKilled    = 1317 // the server is being stopped
+	errColumnExists   = 1060
 	errLoadNotAllowed = 1148 // MySQL 5.7 and MariaDB: local_infile is off
 	errLoadDisabled   = 3948 // MySQL 8: the same
 	errMariaDBLoad    = 4166 // MariaDB 10.11: the same
@@ -114,6 +115,11 @@ func (*mysqlDialect) retryable(err error) bool {
 		return false
 	}
 	return lostConnection(err)
+}
+
+func (*mysqlDialect) alreadyThere(err error) bool {
+	var e *mysql.MySQLError
+	return errors.As(err, &e) && e.Number == errColumnExists
 }
 
 // lostConnection tells errors of the connection from those of whoever fed it:

@@ -104,8 +104,12 @@ func TestOverTheLimits(t *testing.T) {
 		for _, e := range []string{"a b", "c", "d", "a b x"} {
 			views = append(views, view{at: from, event: e, addr: "203.0.113.1"})
 		}
+		for _, page := range []string{"/bot", "/z", "/bot", "/more"} { // with names of their own to fill
+			views = append(views, view{at: from.Add(time.Minute), page: page, agent: "Googlebot/2.1"})
+		}
 		run(t, a, segmentOf("one", views...))
-		wants(t, a, "/y|1|1\n/z|2|2\n__other__|3|2", "SELECT page, pv, uv FROM page_stats ORDER BY page")
+		wants(t, a, "/bot|2\n/z|1\n__other__|1", "SELECT page, pv_bot FROM page_stats WHERE pv_bot > 0 ORDER BY page")
+		wants(t, a, "/y|1|1\n/z|2|2\n__other__|3|2", "SELECT page, pv, uv FROM page_stats WHERE pv > 0 ORDER BY page")
 		wants(t, a, "__other__|2|1\na|2|1\na.b|2|1\nc|1|1", "SELECT event_key, pv, uv FROM event_stats ORDER BY event_key")
 		n := 0
 		for p, err := range a.Read().Pairs(t.Context(), "a.example", 20261120) {

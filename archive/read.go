@@ -161,11 +161,27 @@ type NameTotals struct {
 	PV, UV int64
 }
 
-// PageTotals returns the sums of a site's pages over all days.
+// PageTotals returns the sums of a site's pages over all days: what people saw.
 func (r *Reader) PageTotals(ctx context.Context, site string) iter.Seq2[NameTotals, error] {
 	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
 		return v, s.Scan(&v.Name, &v.PV, &v.UV)
-	}, "SELECT page, SUM(pv), SUM(uv) FROM page_stats WHERE site = ? GROUP BY page", r.d.bytes([]byte(site)))
+	}, "SELECT page, SUM(pv), SUM(uv) FROM page_stats WHERE site = ? AND pv > 0 GROUP BY page", r.d.bytes([]byte(site)))
+}
+
+// PageBots returns the views of bots of a site's pages over all days, as PV.
+func (r *Reader) PageBots(ctx context.Context, site string) iter.Seq2[NameTotals, error] {
+	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
+		return v, s.Scan(&v.Name, &v.PV)
+	}, "SELECT page, SUM(pv_bot) FROM page_stats WHERE site = ? AND pv_bot > 0 GROUP BY page", r.d.bytes([]byte(site)))
+}
+
+// PageBotDays returns the views of bots of a site's pages day by day, as PV,
+// days in order.
+func (r *Reader) PageBotDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
+	where, args := r.between("", site, from, to)
+	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
+		return v, s.Scan(day{&v.Day}, &v.Name, &v.PV)
+	}, "SELECT date, page, pv_bot FROM page_stats WHERE "+where+" AND pv_bot > 0 ORDER BY date, page", args...)
 }
 
 // PageDays returns the sums of a site's pages day by day, days in order.
@@ -183,7 +199,7 @@ func (r *Reader) nameDays(ctx context.Context, table, column, site string, from,
 	where, args := r.between("", site, from, to)
 	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
 		return v, s.Scan(day{&v.Day}, &v.Name, &v.PV, &v.UV)
-	}, "SELECT date, "+column+", pv, uv FROM "+table+" WHERE "+where+" ORDER BY date, "+column, args...)
+	}, "SELECT date, "+column+", pv, uv FROM "+table+" WHERE "+where+" AND pv > 0 ORDER BY date, "+column, args...)
 }
 
 func (r *Reader) between(table, site string, from, to parser.Day) (where string, args []any) {

@@ -101,14 +101,26 @@ func (a *Archive) addLate(ctx context.Context, tx *sql.Tx, k siteDay, seg segmen
 // namesPerInsert is the number of rows of one statement.
 const namesPerInsert = 500
 
-// writeNames inserts a row for each name, in order: that is how the key lies.
-func writeNames(ctx context.Context, tx *sql.Tx, d dialect, r rawRows, insert string, all map[string]*sums, conflict string) error {
-	for names := range slices.Chunk(slices.Sorted(maps.Keys(all)), namesPerInsert) {
-		args := make([]any, 0, 5*len(names))
+// nameRows are the sums of names of one day: counts of each.
+type nameRows struct {
+	table, column string
+	counts        []string // columns
+	rows          map[string][]int64
+}
+
+// write inserts a row for each name, in order: that is how the key lies.
+func (w *nameRows) write(ctx context.Context, tx *sql.Tx, d dialect, r rawRows, conflict string) error {
+	insert := "INSERT INTO " + w.table + " (date, site, " + w.column + ", " + strings.Join(w.counts, ", ") + ") VALUES "
+	row := "(?,?,?" + strings.Repeat(",?", len(w.counts)) + "),"
+	for names := range slices.Chunk(slices.Sorted(maps.Keys(w.rows)), namesPerInsert) {
+		args := make([]any, 0, (3+len(w.counts))*len(names))
 		for _, n := range names {
-			args = append(args, r.date, r.site, d.bytes([]byte(n)), all[n].pv, all[n].uv)
+			args = append(args, r.date, r.site, d.bytes([]byte(n)))
+			for _, v := range w.rows[n] {
+				args = append(args, v)
+			}
 		}
-		values := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?),", len(names)), ",")
+		values := strings.TrimSuffix(strings.Repeat(row, len(names)), ",")
 		if _, err := execTx(ctx, tx, "write sums", insert+values+conflict, args...); err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
+	"path"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -14,9 +16,13 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrationFiles are applied in this order; a file that was released is never
-// changed.
-var migrationFiles = [...]string{"migrations/0001_tables.sql", "migrations/0002_imports.sql"}
+// migrationFiles are applied in this order, by the numbers in their names; a
+// file that was released is never changed.
+var migrationFiles = [...]string{
+	"migrations/0001_tables.sql",
+	"migrations/0002_imports.sql",
+	"migrations/0004_page_bots.sql",
+}
 
 // versionTable is where goose notes what was applied.
 const versionTable = "ddkk_schema"
@@ -25,20 +31,24 @@ const versionTable = "ddkk_schema"
 // by a lock where there is one, and do no harm where there is none.
 func (a *Archive) migrate(ctx context.Context) error {
 	var steps []*goose.Migration
-	for i, file := range migrationFiles {
+	for _, file := range migrationFiles {
+		version, err := versionOf(file)
+		if err != nil {
+			return err
+		}
 		statements, err := render(file, a.dialect.words())
 		if err != nil {
 			return err
 		}
 		up := &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			for _, s := range statements {
-				if _, err := execTx(ctx, tx, firstLine(s), s); err != nil {
+				if _, err := execTx(ctx, tx, firstLine(s), s); err != nil && !a.dialect.alreadyThere(err) {
 					return err
 				}
 			}
 			return nil
 		}}
-		steps = append(steps, goose.NewGoMigration(int64(i+1), up, nil))
+		steps = append(steps, goose.NewGoMigration(version, up, nil))
 	}
 	p, err := goose.NewProvider(a.dialect.goose(), a.db, nil,
 		goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionTable))
@@ -49,6 +59,16 @@ func (a *Archive) migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate the archive: %w; the user needs CREATE, ALTER, DROP and INDEX on the database", err)
 	}
 	return nil
+}
+
+// versionOf is the number that a migration's name begins with.
+func versionOf(file string) (int64, error) {
+	number, _, _ := strings.Cut(path.Base(file), "_")
+	version, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("number of migration %s: %w", file, err)
+	}
+	return version, nil
 }
 
 // render fills a migration's words in and splits it into statements.

@@ -87,6 +87,9 @@ func (*sqliteDialect) retryable(err error) bool {
 	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
 }
 
+// alreadyThere never happens: a migration is one transaction.
+func (*sqliteDialect) alreadyThere(error) bool { return false }
+
 // lock locks a file beside the database; it is free again when the process
 // ends, however that happens.
 func (d *sqliteDialect) lock(ctx context.Context, name string, wait bool) (func() error, bool, error) {

@@ -137,7 +137,24 @@ func (c *dayCheck) pages(ctx context.Context) error {
 		}
 		want[v.Name] = sums{v.PV, v.UV}
 	}
-	return c.names("page_stats", want, c.r.PageDays(ctx, c.site, c.day, c.day))
+	if err := c.names("page_stats", "pv", want, c.r.PageDays(ctx, c.site, c.day, c.day)); err != nil {
+		return err
+	}
+	return c.bots(ctx)
+}
+
+// bots adds up what bots saw.
+func (c *dayCheck) bots(ctx context.Context) error {
+	want := map[string]sums{}
+	for v, err := range stream(ctx, c.r.q, func(s scanner) (v NameTotals, err error) {
+		return v, s.Scan(&v.Name, &v.PV)
+	}, "SELECT page, COUNT(*) FROM access_logs WHERE "+c.rows.where+" AND potential_bot = 1 AND event_key = '' GROUP BY page", c.rows.args...) {
+		if err != nil {
+			return err
+		}
+		want[v.Name] = sums{pv: v.PV}
+	}
+	return c.names("page_stats", "pv_bot", want, c.r.PageBotDays(ctx, c.site, c.day, c.day))
 }
 
 // events adds up each level of an event's key.
@@ -166,11 +183,12 @@ func (c *dayCheck) events(ctx context.Context) error {
 			want[key] = s
 		}
 	}
-	return c.names("event_stats", want, c.r.EventDays(ctx, c.site, c.day, c.day))
+	return c.names("event_stats", "pv", want, c.r.EventDays(ctx, c.site, c.day, c.day))
 }
 
-// names compares sums with what they must be and empties want.
-func (c *dayCheck) names(table string, want map[string]sums, have iter.Seq2[NameTotals, error]) error {
+// names compares sums with what they must be and empties want; views names the
+// column that has them.
+func (c *dayCheck) names(table, views string, want map[string]sums, have iter.Seq2[NameTotals, error]) error {
 	before, capped := len(c.found), false
 	var got, sum int64
 	for _, w := range want {
@@ -184,16 +202,16 @@ func (c *dayCheck) names(table string, want map[string]sums, have iter.Seq2[Name
 		delete(want, v.Name)
 		got += v.PV
 		capped = capped || v.Name == parser.OtherPage
-		c.compare(table, "pv", v.Name, v.PV, w.pv)
+		c.compare(table, views, v.Name, v.PV, w.pv)
 		c.compare(table, "uv", v.Name, v.UV, w.uv)
 	}
 	for name, w := range want {
-		c.compare(table, "pv", name, 0, w.pv)
+		c.compare(table, views, name, 0, w.pv)
 		c.compare(table, "uv", name, 0, w.uv)
 	}
 	if capped {
 		c.found = c.found[:before]
-		c.compare(table, "pv", "*", got, sum)
+		c.compare(table, views, "*", got, sum)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ type batch struct {
 	lines  int
 	most   int // writes of its largest part beside the pages' ones, about
 	pages  int // page changes
+	bots   int // those of bots
 	syncs  []syncPoint
 	views  []uint64
 }
@@ -70,9 +71,10 @@ type dayChange struct {
 	state    *dayState
 	pv       int64
 	pages    []pageChange
-	visitors [][]byte // new ones, 16 bytes each
-	pairs    []byte   // new ones, packed
-	pairsLen int64    // bytes of the pairs' key before; set when the batch is closed
+	bots     []pageChange // without UV
+	visitors [][]byte     // new ones, 16 bytes each
+	pairs    []byte       // new ones, packed
+	pairsLen int64        // bytes of the pairs' key before; set when the batch is closed
 	events   map[string]*eventChange
 	books    dayBooks
 }
@@ -130,7 +132,7 @@ func (b *batch) drop(s *site) {
 func (p *part) pages() int {
 	n := 0
 	for _, d := range p.days {
-		n += len(d.pages)
+		n += len(d.pages) + len(d.bots)
 	}
 	return n
 }
@@ -148,15 +150,20 @@ func (p *part) day(d *dayState) *dayChange {
 
 // view adds a page view and returns the change of its page.
 func (c *dayChange) view(p *page, batch uint32) *pageChange {
+	c.pv++
+	return viewed(&c.pages, p, batch)
+}
+
+// viewed adds a view to the change of a page.
+func viewed(all *[]pageChange, p *page, batch uint32) *pageChange {
 	// An entry knows its place in the batch's list; several parts of one batch
 	// may hold the same day, so the place is checked.
-	if p.batch != batch || int(p.index) >= len(c.pages) || c.pages[p.index].page != p {
-		p.batch, p.index = batch, int32(len(c.pages))
-		c.pages = append(c.pages, pageChange{page: p})
+	if p.batch != batch || int(p.index) >= len(*all) || (*all)[p.index].page != p {
+		p.batch, p.index = batch, int32(len(*all))
+		*all = append(*all, pageChange{page: p})
 	}
-	ch := &c.pages[p.index]
+	ch := &(*all)[p.index]
 	ch.pv++
-	c.pv++
 	return ch
 }
 

@@ -27,7 +27,7 @@ type flight struct {
 func (in *Ingester) close() *batch {
 	b := in.open
 	b.seal()
-	many := b.pages*writesPerPage > in.budget.writes()
+	many := b.pages*writesPerPage+b.bots*writesPerBot > in.budget.writes()
 	for _, p := range b.parts {
 		p.deferred = many && p.pages() >= minDeferred
 		p.expect, p.epoch = p.site.epoch, p.site.epoch
@@ -175,6 +175,9 @@ const minDeferred = 16
 // writesPerPage: PV, UV and four ranked lists.
 const writesPerPage = 6
 
+// writesPerBot: in all and on the day.
+const writesPerBot = 2
+
 // How many checks a site and each of its days have.
 const (
 	siteChecks = 2
@@ -269,7 +272,7 @@ func (in *Ingester) encodeHashes(c *call, p *part) {
 	k, s := in.keys, p.site.name
 	at := len(c.args)
 	c.arg(0)
-	n := 0
+	n := in.encodeBots(c, p)
 	for _, d := range p.days {
 		end, ok := in.expireAt(d.state.day.Next(), DayKeysTTL)
 		if !ok {
@@ -300,6 +303,41 @@ func (in *Ingester) encodeHashes(c *call, p *part) {
 		}
 	}
 	c.args[at] = n
+}
+
+// encodeBots writes the hashes of pages that bots saw and returns how many
+// hashes that are.
+func (in *Ingester) encodeBots(c *call, p *part) (n int) {
+	if p.deferred {
+		return 0
+	}
+	known := p.site.bots
+	for _, d := range p.days {
+		if len(d.bots) == 0 {
+			continue
+		}
+		n += in.encodeBotDay(c, p.site.name, d.state.day, known, d.state.seen.bots, len(d.bots), func(f func(string, int64)) {
+			for i := range d.bots {
+				f(d.bots[i].page.name, d.bots[i].pv)
+			}
+		})
+	}
+	return n
+}
+
+// encodeBotDay writes views of bots into the hash of all days and the day's.
+func (in *Ingester) encodeBotDay(c *call, site string, d parser.Day, known, knownDay bool, pages int, all func(func(page string, pv int64))) (n int) {
+	add := func(key string, end int64, known bool) {
+		c.key(key)
+		c.arg(end, flag(known), pages)
+		all(func(page string, pv int64) { c.arg(page, pv) })
+		n++
+	}
+	add(in.keys.PageBots(site), 0, known)
+	if end, ok := in.expireAt(d.Next(), HotDayTTL); ok {
+		add(in.keys.PageBotsDay(site, d), end, knownDay)
+	}
+	return n
 }
 
 // EventUV is what follows an event key in the field that holds its UV; the

@@ -57,9 +57,10 @@ func (d *Dump) Sites(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// PageDay is a page on one day.
+// PageDay is a page on one day, as people or as bots saw it.
 type PageDay struct {
 	Day  parser.Day
+	Bots bool
 	Page string
 }
 
@@ -107,9 +108,9 @@ func (d *Dump) pending(ctx context.Context, site string) (map[PageDay]Views, err
 			return nil, fmt.Errorf("read pending pages of %s: %w", site, err)
 		}
 		for _, e := range part {
-			err := readPending(e, func(day parser.Day, page string, pv, uv int64) {
-				x := PageDay{day, strings.Clone(page)}
-				all[x] = Views{all[x].PV + pv, all[x].UV + uv}
+			err := readPending(e, func(p pendingPage) {
+				x := PageDay{p.day, p.bots, strings.Clone(p.name)}
+				all[x] = Views{all[x].PV + p.pv, all[x].UV + p.uv}
 			})
 			if err != nil {
 				return nil, err

@@ -17,8 +17,18 @@ import (
 // atomic step as everything else. Folding sums many of these up and spreads
 // them over the keys, a few milliseconds at a time.
 //
-// A pending element is one day's changes: the day (4 bytes, little endian),
-// then for each page PV, UV and the length of its name (uvarints) and the name.
+// A pending element is one day's changes: the day (4 bytes, little endian, the
+// highest bit set for views of bots), then for each page PV, UV and the length
+// of its name (uvarints) and the name.
+
+// ofBots marks the day of an element that has the views of bots.
+const ofBots = uint32(1) << 31
+
+// pendingPage is what is pending of a page on a day.
+type pendingPage struct {
+	foldKey
+	pv, uv int64
+}
 
 // pendingBlobs packs the page changes of a part that is deferred.
 func pendingBlobs(p *part, deferred bool) [][]byte {
@@ -27,15 +37,20 @@ func pendingBlobs(p *part, deferred bool) [][]byte {
 	}
 	var blobs [][]byte
 	for _, d := range p.days {
-		if len(d.pages) == 0 {
-			continue
+		for _, x := range []struct {
+			kind  uint32
+			pages []pageChange
+		}{{0, d.pages}, {ofBots, d.bots}} {
+			if len(x.pages) == 0 {
+				continue
+			}
+			b := binary.LittleEndian.AppendUint32(make([]byte, 0, 40*len(x.pages)), uint32(d.state.day)|x.kind)
+			for i := range x.pages {
+				ch := &x.pages[i]
+				b = appendPending(b, ch.page.name, ch.pv, ch.uv)
+			}
+			blobs = append(blobs, b)
 		}
-		b := binary.LittleEndian.AppendUint32(make([]byte, 0, 40*len(d.pages)), uint32(d.state.day))
-		for i := range d.pages {
-			ch := &d.pages[i]
-			b = appendPending(b, ch.page.name, ch.pv, ch.uv)
-		}
-		blobs = append(blobs, b)
 	}
 	return blobs
 }
@@ -50,11 +65,12 @@ func appendPending(b []byte, name string, pv, uv int64) []byte {
 var errPending = errors.New("read pending page changes: an element is damaged")
 
 // readPending calls f for every page of an element.
-func readPending(b string, f func(d parser.Day, name string, pv, uv int64)) error {
+func readPending(b string, f func(p pendingPage)) error {
 	if len(b) < 4 {
 		return errPending
 	}
-	d := parser.Day(binary.LittleEndian.Uint32([]byte(b[:4])))
+	head := binary.LittleEndian.Uint32([]byte(b[:4]))
+	d, bots := parser.Day(head&^ofBots), head&ofBots != 0
 	b = b[4:]
 	number := func() uint64 {
 		v, n := binary.Uvarint([]byte(b[:min(len(b), binary.MaxVarintLen64)]))
@@ -70,7 +86,7 @@ func readPending(b string, f func(d parser.Day, name string, pv, uv int64)) erro
 		if n == 0 || n > uint64(len(b)) {
 			return errPending
 		}
-		f(d, b[:n], int64(pv), int64(uv))
+		f(pendingPage{foldKey{d, bots, b[:n]}, int64(pv), int64(uv)})
 		b = b[n:]
 	}
 	return nil
@@ -112,7 +128,16 @@ func (in *Ingester) foldDue(now time.Time, idle bool) *site {
 
 type foldKey struct {
 	day  parser.Day
+	bots bool
 	name string
+}
+
+// list is the start of an element that the key may stand in.
+func (k foldKey) list() uint32 {
+	if k.bots {
+		return uint32(k.day) | ofBots
+	}
+	return uint32(k.day)
 }
 
 type foldSum struct{ pv, uv int64 }
@@ -156,16 +181,15 @@ func (in *Ingester) foldSteps(elements []string) ([]string, error) {
 	sums := map[foldKey]*foldSum{}
 	var order []foldKey
 	for _, e := range elements {
-		err := readPending(e, func(d parser.Day, name string, pv, uv int64) {
-			key := foldKey{d, name}
-			s := sums[key]
+		err := readPending(e, func(p pendingPage) {
+			s := sums[p.foldKey]
 			if s == nil {
 				s = &foldSum{}
-				sums[key] = s
-				order = append(order, key)
+				sums[p.foldKey] = s
+				order = append(order, p.foldKey)
 			}
-			s.pv += pv
-			s.uv += uv
+			s.pv += p.pv
+			s.uv += p.uv
 		})
 		if err != nil {
 			return nil, err
@@ -174,14 +198,14 @@ func (in *Ingester) foldSteps(elements []string) ([]string, error) {
 	var steps []string
 	var b []byte
 	var n int
-	var d parser.Day
+	var list uint32
 	for _, key := range order {
-		if n == in.budget.pages() || (n > 0 && key.day != d) {
+		if n == in.budget.pages() || (n > 0 && key.list() != list) {
 			steps, b, n = append(steps, string(b)), nil, 0
 		}
 		if n == 0 {
-			d = key.day
-			b = binary.LittleEndian.AppendUint32(nil, uint32(d))
+			list = key.list()
+			b = binary.LittleEndian.AppendUint32(nil, list)
 		}
 		b = appendPending(b, key.name, sums[key].pv, sums[key].uv)
 		n++
@@ -233,27 +257,51 @@ func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []str
 
 // encodeFold adds the keys and arguments of a step, and returns its pages.
 func (in *Ingester) encodeFold(c *call, name, step string) (pages int, err error) {
-	var d parser.Day
+	var all []pendingPage
+	if err := readPending(step, func(p pendingPage) { all = append(all, p) }); err != nil {
+		return 0, err
+	}
+	if len(all) > 0 && all[0].bots {
+		in.encodeFoldBots(c, name, all)
+	} else if len(all) > 0 {
+		in.encodeFoldPages(c, name, all)
+	} else {
+		c.arg(0, 0, 0, 0) // an empty element: it only goes
+	}
+	return len(all), nil
+}
+
+// encodeFoldBots adds the sections of a step with views of bots.
+func (in *Ingester) encodeFoldBots(c *call, name string, all []pendingPage) {
+	c.arg(0, 0) // no types, no counters
+	at := len(c.args)
+	c.arg(0)
+	c.args[at] = in.encodeBotDay(c, name, all[0].day, false, false, len(all), func(f func(string, int64)) {
+		for i := range all {
+			f(all[i].name, all[i].pv)
+		}
+	})
+	c.arg(0) // no ranks
+}
+
+// encodeFoldPages adds the sections of a step with views of people.
+func (in *Ingester) encodeFoldPages(c *call, name string, all []pendingPage) {
 	var counters, ranks []any
 	var keys []string
 	n := 0
-	err = readPending(step, func(day parser.Day, page string, pv, uv int64) {
-		d = day
-		keys = append(keys, in.keys.PagePV(name, page))
-		counters = append(counters, pv, "0", 0)
+	for i := range all {
+		p := &all[i]
+		keys = append(keys, in.keys.PagePV(name, p.name))
+		counters = append(counters, p.pv, "0", 0)
 		n++
-		if uv > 0 {
-			keys = append(keys, in.keys.PageUV(name, page))
-			counters = append(counters, uv, "0", 0)
+		if p.uv > 0 {
+			keys = append(keys, in.keys.PageUV(name, p.name))
+			counters = append(counters, p.uv, "0", 0)
 			n++
 		}
-		ranks = append(ranks, page, pv)
-		pages++
-	})
-	if err != nil {
-		return 0, err
+		ranks = append(ranks, p.name, p.pv)
 	}
-	rankKeys, ends := in.rankKeys(name, d)
+	rankKeys, ends := in.rankKeys(name, all[0].day)
 	c.arg(len(rankKeys))
 	c.key(rankKeys...)
 	for range rankKeys {
@@ -262,14 +310,14 @@ func (in *Ingester) encodeFold(c *call, name, step string) (pages int, err error
 	c.arg(n)
 	c.key(keys...)
 	c.arg(counters...)
+	c.arg(0) // no hashes
 	c.arg(1, flag(false), len(rankKeys))
 	c.key(rankKeys...)
 	for _, e := range ends {
 		c.arg(e)
 	}
-	c.arg(pages)
+	c.arg(len(all))
 	c.arg(ranks...)
-	return pages, nil
 }
 
 // foldAll folds until nothing of the site is pending.

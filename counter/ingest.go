@@ -284,7 +284,7 @@ const (
 
 func (in *Ingester) full() bool {
 	b := in.open
-	return b.most >= in.budget.writes() || b.pages >= maxBatchPages || b.lines >= maxBatchLines
+	return b.most >= in.budget.writes() || b.pages+b.bots >= maxBatchPages || b.lines >= maxBatchLines
 }
 
 func (in *Ingester) standingBy() bool { return in.opt.Now().Before(in.loop.standby) }

@@ -219,6 +219,8 @@ func tallyUp(hits []testHit) expected {
 		}
 		if strings.Contains(h.agent, "Googlebot") {
 			n["books:"+h.site+":"+d+" bot"]++
+			n["page:bot:"+h.site+" "+h.page]++
+			n["page:bot:"+h.site+":"+d+" "+h.page]++
 			continue
 		}
 		if h.category != "" {
@@ -267,7 +269,7 @@ func dump(t *testing.T, rdb redis.UniversalClient) expected {
 			for _, z := range rdb.ZRangeWithScores(ctx, k, 0, -1).Val() {
 				out[name+" "+z.Member.(string)] = strconv.FormatInt(int64(z.Score), 10)
 			}
-		case strings.HasPrefix(name, "event:"):
+		case strings.HasPrefix(name, "event:"), strings.HasPrefix(name, "page:bot:"):
 			for f, v := range rdb.HGetAll(ctx, k).Val() {
 				out[name+" "+f] = v
 			}
@@ -581,19 +583,20 @@ func TestSet64(t *testing.T) {
 
 func FuzzReadPending(f *testing.F) {
 	f.Add(appendPending(binary.LittleEndian.AppendUint32(nil, 20261122), "/a", 3, 1))
+	f.Add(appendPending(binary.LittleEndian.AppendUint32(nil, 20261122|ofBots), "/a", 3, 0))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		again := []byte{}
-		err := readPending(string(b), func(d parser.Day, name string, pv, uv int64) {
+		err := readPending(string(b), func(p pendingPage) {
 			if len(again) == 0 {
-				again = binary.LittleEndian.AppendUint32(again, uint32(d))
+				again = binary.LittleEndian.AppendUint32(again, p.list())
 			}
-			again = appendPending(again, name, pv, uv)
+			again = appendPending(again, p.name, p.pv, p.uv)
 		})
 		if err != nil || len(again) == 0 {
 			return
 		}
 		n := 0
-		if err := readPending(string(again), func(parser.Day, string, int64, int64) { n++ }); err != nil || n == 0 {
+		if err := readPending(string(again), func(pendingPage) { n++ }); err != nil || n == 0 {
 			t.Fatalf("what was read does not read again: %v", err)
 		}
 	})

@@ -76,6 +76,12 @@ func (k Keys) PageUV(s, page string) string { // String
 	return k.prefix + ":page:uv:" + k.site(s) + ":" + page
 }
 
+// PageBots holds page -> views of bots, PageBotsDay those of one day: it also
+// tells which pages keep their own name (see MaxPages), as HotDay does for people.
+func (k Keys) PageBots(s string) string { return k.prefix + ":page:bot:" + k.site(s) } // Hash
+
+func (k Keys) PageBotsDay(s string, d parser.Day) string { return k.PageBots(s) + ":" + day(d) } // Hash
+
 // Pairs holds a day's (visitor, page) pairs, 8 bytes each, packed: appending
 // to it costs Redis a memcpy where a Set would cost an insert for each.
 func (k Keys) Pairs(s string, d parser.Day) string { // String
@@ -124,7 +130,7 @@ func (k Keys) Rebuild(s string) string { return k.prefix + ":rebuild:" + k.site(
 // counted are the families of keys that hold what was counted, the longer
 // ones first where one is the start of another.
 var counted = []string{
-	"site:pv:", "site:uv:set:", "site:uv:", "site:books:", "page:pv:", "page:uv:set:", "page:uv:",
+	"site:pv:", "site:uv:set:", "site:uv:", "site:books:", "page:pv:", "page:uv:set:", "page:uv:", "page:bot:",
 	"online:", "hot:", "event:", "seen:id:", "seen:window:", "pending:",
 }
 

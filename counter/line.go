@@ -287,7 +287,11 @@ func (in *Ingester) countBot() {
 		in.cur.day.books.botEvents++
 		return
 	}
-	in.cur.day.books.bot++
+	c, b := &in.cur, in.open
+	c.day.books.bot++
+	before := len(c.day.bots)
+	viewed(&c.day.bots, pageOf(c.day.state.bots, in.hit.Page, in.opt.MaxPages), uint32(b.number))
+	b.bots += len(c.day.bots) - before
 }
 
 func (in *Ingester) countHuman() {
@@ -307,7 +311,7 @@ func (in *Ingester) countHuman() {
 		c.day.books.pc++
 	}
 	before := len(c.day.pages)
-	p := c.day.state.pageOf(h.Page, in.opt.MaxPages)
+	p := pageOf(c.day.state.pages, h.Page, in.opt.MaxPages)
 	ch := c.day.view(p, uint32(b.number))
 	b.pages += len(c.day.pages) - before
 	if !told {

@@ -211,7 +211,7 @@ func (in *Ingester) dayOf(ctx context.Context, s *site, day parser.Day) (*daySta
 			return nil, err
 		}
 	}
-	d := &dayState{day: day, pages: map[string]*page{}, events: map[string]struct{}{},
+	d := &dayState{day: day, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{},
 		used: in.number, touched: in.opt.Now()}
 	if s.epoch != "" { // a new site has nothing to read
 		err := in.retry(ctx, "read day", func() error { return in.fillDay(ctx, s, d) })
@@ -254,7 +254,7 @@ func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 		}
 		for _, p := range pages {
 			name, _ := p.Member.(string)
-			d.admit(name).seenPV = true
+			admit(d.pages, name).seenPV = true
 			ranked += int64(p.Score)
 		}
 		if err := in.checkPages(ctx, s.name, pages); err != nil {
@@ -268,6 +268,9 @@ func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 	if err := in.checkDay(ctx, s.name, d.day, before, ranked); err != nil {
 		return err
 	}
+	if err := in.fillBots(ctx, s, d); err != nil {
+		return err
+	}
 	events, err := in.rdb.HKeys(ctx, k.Events(s.name, d.day)).Result()
 	if err != nil {
 		return err
@@ -278,6 +281,27 @@ func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 		}
 	}
 	d.seen.events = len(d.events) > 0
+	return nil
+}
+
+// fillBots reads which pages bots saw on a day.
+func (in *Ingester) fillBots(ctx context.Context, s *site, d *dayState) error {
+	clear(d.bots)
+	for cursor := uint64(0); ; {
+		fields, next, err := in.rdb.HScan(ctx, in.keys.PageBotsDay(s.name, d.day), cursor, "", pieceMembers).Result()
+		if err != nil {
+			return err
+		}
+		for i := 0; i < len(fields); i += 2 {
+			if d.bots[fields[i]] == nil { // HSCAN may repeat itself
+				admit(d.bots, fields[i])
+			}
+		}
+		if cursor = next; cursor == 0 {
+			break
+		}
+	}
+	d.seen.bots = len(d.bots) > 0
 	return nil
 }
 

@@ -37,6 +37,9 @@ type History interface {
 	PageTotals(ctx context.Context, site string, row func(page string, pv, uv int64) error) error
 	// PageDays are the views of pages on the days from..to.
 	PageDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error
+	// PageBots are the views of bots, on all days and on the days from..to.
+	PageBots(ctx context.Context, site string, row func(page string, pv int64) error) error
+	PageBotDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error
 	// Events are the days from..to, every level of the key a row of its own.
 	Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error
 	Visitors(ctx context.Context, site string, d parser.Day, row func(parser.Visitor) error) error
@@ -93,7 +96,7 @@ func (r *Restorer) Restore(ctx context.Context, h History, site string) (map[str
 		what string
 		do   func(History) error
 	}{
-		{"days", run.days}, {"pages", run.pages}, {"hot pages", run.hot}, {"events", run.events},
+		{"days", run.days}, {"pages", run.pages}, {"hot pages", run.hot}, {"pages of bots", run.bots}, {"events", run.events},
 		{"visitors", run.visitors}, {"pairs", run.pairs}, {"duplicates", run.seen},
 	} {
 		if err := step.do(h); err != nil {
@@ -247,6 +250,34 @@ func (r *restoring) rank(key string, pages map[string]int64) error {
 		r.pipe.ZAdd(r.ctx, key, z...)
 	}
 	return nil
+}
+
+// bots fills the hashes of pages that bots saw.
+func (r *restoring) bots(h History) error {
+	err := h.PageBots(r.ctx, r.site, func(page string, pv int64) error {
+		r.pipe.HSet(r.ctx, r.Keys.PageBots(r.site), page, pv)
+		return r.row()
+	})
+	if err != nil {
+		return err
+	}
+	today := parser.DayOf(r.Now().In(r.Location))
+	oldest := parser.DayOf(r.Now().In(r.Location).Add(-HotDayTTL).AddDate(0, 0, -1))
+	ends := map[string]time.Time{}
+	err = h.PageBotDays(r.ctx, r.site, oldest, today.Next(), func(d parser.Day, page string, pv int64) error {
+		at := expiry(r.Location, d.Next(), HotDayTTL)
+		if !at.After(r.Now()) {
+			return nil
+		}
+		key := r.Keys.PageBotsDay(r.site, d)
+		ends[key] = at
+		r.pipe.HSet(r.ctx, key, page, pv)
+		return r.row()
+	})
+	for key, at := range ends {
+		r.pipe.ExpireAt(r.ctx, key, at)
+	}
+	return err
 }
 
 func (r *restoring) events(h History) error {

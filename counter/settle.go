@@ -104,6 +104,7 @@ func (in *Ingester) applied(p *part, a answer) {
 		in.pendingSites[s] = struct{}{}
 	}
 	for i, d := range p.days {
+		s.bots = s.bots || len(d.bots) > 0 && !p.deferred
 		if !p.deferred {
 			for j := range d.pages {
 				ch := &d.pages[j]

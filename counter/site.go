@@ -22,6 +22,7 @@ type site struct {
 	window      *recent         // the DEDUPE_WINDOW rule; nil when off
 	pending     int             // elements of the pending list that are not folded yet
 	pendingSize int             // their bytes, those of this run
+	bots        bool            // the hash of pages that bots saw was there after our last commit
 	assumed     map[string]span // see assume
 	tries       int             // damages that were passed over
 	parked      bool            // its lines are passed over and wait in the log
@@ -82,6 +83,7 @@ type dayState struct {
 	pairs    set64 // (visitor, page) and (visitor, event key)
 	pairsLen int64 // bytes of the pairs' key, those of closed batches included
 	pages    map[string]*page
+	bots     map[string]*page // pages that bots saw
 	events   map[string]struct{}
 	least    dayLeast
 	seen     daySeen
@@ -95,32 +97,33 @@ type dayLeast struct{ pv, uv, visitors int64 }
 
 // daySeen tells which keys of the day were there after our last commit: one
 // that comes up new was lost.
-type daySeen struct{ books, events, ranks bool }
+type daySeen struct{ books, events, ranks, bots bool }
 
 // weight is about how many bytes the day takes in memory.
 func (d *dayState) weight() int {
-	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 160*len(d.pages) + 120*len(d.events)
+	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 160*(len(d.pages)+len(d.bots)) + 120*len(d.events)
 }
 
-// pageOf finds or admits a page; what is over the cap is counted under
-// OtherPage, so that totals stay exact whatever is asked for.
-func (d *dayState) pageOf(name []byte, limit int) *page {
-	if p := d.pages[string(name)]; p != nil {
+// pageOf finds or admits a page of a day; what is over the cap is counted
+// under OtherPage, so that totals stay exact whatever is asked for. What bots
+// ask for takes no page's name from people: it has a cap of its own.
+func pageOf(all map[string]*page, name []byte, limit int) *page {
+	if p := all[string(name)]; p != nil {
 		return p
 	}
 	n := string(name)
-	if len(d.pages) >= limit {
+	if len(all) >= limit {
 		n = parser.OtherPage
-		if p := d.pages[n]; p != nil {
+		if p := all[n]; p != nil {
 			return p
 		}
 	}
-	return d.admit(n)
+	return admit(all, n)
 }
 
-func (d *dayState) admit(name string) *page {
+func admit(all map[string]*page, name string) *page {
 	p := &page{name: name}
-	d.pages[name] = p
+	all[name] = p
 	return p
 }
 
@@ -143,6 +146,7 @@ func (d *dayState) applied(c *dayChange, deferred bool, cards []int64) {
 	d.seen.books = d.seen.books || len(c.books.fields()) > 0
 	d.seen.events = d.seen.events || len(c.events) > 0
 	d.seen.ranks = d.seen.ranks || (len(c.pages) > 0 && !deferred)
+	d.seen.bots = d.seen.bots || (len(c.bots) > 0 && !deferred)
 	if len(cards) < dayChecks {
 		return
 	}

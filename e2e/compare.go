@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -23,7 +24,7 @@ const prefix = "ddkk:"
 
 // compared are the beginnings of the names of all keys that the ledger knows
 // everything about: one that it does not imply is a difference.
-var compared = []string{"site:pv:", "site:uv:", "page:pv:", "page:uv:", "hot:", "event:"}
+var compared = []string{"site:pv:", "site:uv:", "page:pv:", "page:uv:", "page:bot:", "hot:", "event:"}
 
 // packed are keys under the above that hold who was seen, not how often.
 var packed = []string{"site:uv:set:", "page:uv:set:"}
@@ -110,6 +111,9 @@ func (l *Ledger) expected(cluster bool) *expected {
 			e.numbers[prefix+"page:pv:"+site+":"+page] = t.pv
 			e.numbers[prefix+"page:uv:"+site+":"+page] = t.uv
 		}
+		if len(book.bots) > 0 {
+			e.hashes[prefix+"page:bot:"+site] = maps.Clone(book.bots)
+		}
 		for day, d := range book.days {
 			e.addDay(site, day, d)
 		}
@@ -123,8 +127,13 @@ func (e *expected) addDay(site, day string, d *dayBook) {
 	e.numbers[uv] += d.views.uv
 	e.numbers[pv+":"+day] = d.views.pv
 	e.numbers[uv+":"+day] = d.views.uv
-	if d.bots > 0 {
-		e.hashes[prefix+"site:books:"+site+":"+day] = map[string]int64{"bot": d.bots}
+	if len(d.bots) > 0 {
+		sum := int64(0)
+		for _, n := range d.bots {
+			sum += n
+		}
+		e.hashes[prefix+"site:books:"+site+":"+day] = map[string]int64{"bot": sum}
+		e.hashes[prefix+"page:bot:"+site+":"+day] = maps.Clone(d.bots)
 	}
 	if len(d.events) > 0 {
 		fields := map[string]int64{}

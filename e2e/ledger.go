@@ -36,6 +36,7 @@ type Ledger struct {
 // siteBook is what one site must have.
 type siteBook struct {
 	pages map[string]*tally // over all days
+	bots  map[string]int64  // pages that bots saw, over all days
 	days  map[string]*dayBook
 }
 
@@ -43,7 +44,7 @@ type siteBook struct {
 type dayBook struct {
 	date   time.Time // its first moment
 	views  tally
-	bots   int64
+	bots   map[string]int64 // by page
 	pages  map[string]*tally
 	events map[string]*tally // key of one of the four levels
 }
@@ -79,12 +80,13 @@ func (l *Ledger) Record(b Beacon) {
 	defer l.mu.Unlock()
 	l.views++
 	site := get(l.sites, b.Site, func() *siteBook {
-		return &siteBook{pages: map[string]*tally{}, days: map[string]*dayBook{}}
+		return &siteBook{pages: map[string]*tally{}, bots: map[string]int64{}, days: map[string]*dayBook{}}
 	})
 	day := site.day(b.Time.In(l.loc))
 	switch {
 	case b.Bot && len(b.Event) == 0:
-		day.bots++
+		day.bots[b.Page]++
+		site.bots[b.Page]++
 	case b.Bot: // a bot's event is in no counter that is compared
 	case len(b.Event) > 0:
 		for level := range b.Event {
@@ -153,8 +155,8 @@ func (s *siteBook) day(at time.Time) *dayBook {
 	y, m, d := at.Date()
 	return get(s.days, at.Format("20060102"), func() *dayBook {
 		return &dayBook{
-			date:  time.Date(y, m, d, 0, 0, 0, 0, time.UTC),
-			pages: map[string]*tally{}, events: map[string]*tally{},
+			date: time.Date(y, m, d, 0, 0, 0, 0, time.UTC),
+			bots: map[string]int64{}, pages: map[string]*tally{}, events: map[string]*tally{},
 		}
 	})
 }

@@ -44,6 +44,7 @@ func smallCounters() [][]any {
 		{"ZADD", "ddkk:hot:a.com:all", 3, "/", 1, "/文"},
 		{"HSET", "ddkk:event:a.com:20261228", "get", 2, "get|uv", 1, "get.pdf", 1, "get.pdf|uv", 1},
 		{"HSET", "ddkk:site:books:a.com:20261228", "bot", 1, "pc", 3},
+		{"HSET", "ddkk:page:bot:a.com", "/", 1}, {"HSET", "ddkk:page:bot:a.com:20261228", "/", 1},
 		// What the ledger does not know about is passed over.
 		{"SADD", "ddkk:site:uv:set:a.com:20261228", "v1", "v2"},
 		{"SET", "ddkk:page:uv:set:a.com:20261228", "12345678"},
@@ -92,6 +93,8 @@ func TestHarnessLedgerAgreesAndDiffers(t *testing.T) {
 	f("hot:a.com:week:2027W01 is there", "ZADD", "ddkk:hot:a.com:week:2027W01", 1, "/")
 	f("field get.pdf|uv is 2, want 1", "HINCRBY", "ddkk:event:a.com:20261228", "get.pdf|uv", 1)
 	f("has field put", "HSET", "ddkk:event:a.com:20261228", "put", 1)
+	f("page:bot:a.com field / is 3, want 1", "HINCRBY", "ddkk:page:bot:a.com", "/", 2)
+	f("has field /x (1) and should not", "HINCRBY", "ddkk:page:bot:a.com", "/x", 1)
 	f("field bot is 2, want 1", "HINCRBY", "ddkk:site:books:a.com:20261228", "bot", 1)
 }
 

@@ -25,6 +25,7 @@ type claim struct {
 type reading struct {
 	*subject
 	pages map[string]count          // pending page changes
+	bots  map[string]int64          // the same of bots
 	days  map[counter.PageDay]count // the same by day
 	fold  string
 }
@@ -64,7 +65,7 @@ func (s *subject) compare() error {
 	if _, err := s.advance(); err != nil {
 		return err
 	}
-	r := &reading{subject: s, pages: map[string]count{}, days: map[counter.PageDay]count{}}
+	r := &reading{subject: s, pages: map[string]count{}, bots: map[string]int64{}, days: map[counter.PageDay]count{}}
 	pending, fold, err := s.g.v.opt.Dump.Pending(s.g.ctx, s.name)
 	if err != nil {
 		return err
@@ -72,10 +73,14 @@ func (s *subject) compare() error {
 	r.fold = fold
 	for p, c := range pending {
 		r.days[p] = count{c.PV, c.UV}
+		if p.Bots {
+			r.bots[p.Page] += c.PV
+			continue
+		}
 		sum := r.pages[p.Page]
 		r.pages[p.Page] = count{sum.pv + c.PV, sum.uv + c.UV}
 	}
-	for _, step := range []func() error{r.totals, r.pageTotals, r.ranks, r.events} {
+	for _, step := range []func() error{r.totals, r.pageTotals, r.botTotals, r.ranks, r.botDays, r.events} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -89,6 +89,12 @@ func (s *subject) begin(n parser.Day, d *day) error {
 		}
 		d.pages[p.Name] = &count{}
 	}
+	for p, err := range g.snap.PageBotDays(g.ctx, s.name, n, n) {
+		if err != nil {
+			return err
+		}
+		d.bots[p.Name] = &count{}
+	}
 	for e, err := range g.snap.EventDays(g.ctx, s.name, n, n) {
 		if err != nil {
 			return err

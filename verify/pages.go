@@ -153,7 +153,7 @@ func (r *reading) rank(p period) error {
 	})
 	pending := map[string]int64{}
 	for x, c := range r.days {
-		if p.from <= x.Day && x.Day <= p.to {
+		if !x.Bots && p.from <= x.Day && x.Day <= p.to {
 			pending[x.Page] += c.pv
 		}
 	}
@@ -294,6 +294,7 @@ func (s *subject) knowNew() {
 		}
 	}
 	(&reading{subject: s}).periods()
+	s.knowBots()
 	for _, d := range s.count.days {
 		for name := range d.pages {
 			s.know(k.PagePV(s.name, name))
@@ -317,11 +318,11 @@ func (s *subject) settleCapped(extra []counter.Question) error {
 	for _, v := range got {
 		have += v.N
 	}
-	pages := s.g.v.opt.Keys.PagePV(s.name, "")
+	pages, bots := s.g.v.opt.Keys.PagePV(s.name, ""), s.g.v.opt.Keys.PageBots(s.name)+" "
 	wrong := false
 	for _, c := range s.claims {
 		wrong = wrong || c.have.Wrong != ""
-		if strings.HasPrefix(c.key, pages) {
+		if strings.HasPrefix(c.key, pages) || strings.HasPrefix(c.key, bots) {
 			have, least, most = have+c.have.N+c.pending, least+c.before, most+c.want()
 		}
 	}

@@ -23,19 +23,22 @@ type day struct {
 	pv, uv, pc, mobile, bot, botEvents, dedup int64
 
 	pages, events map[string]*count // with zeros for names that the archive has
+	bots          map[string]*count // pages that bots saw, the same
 	visitors      map[parser.Visitor]struct{}
 	pairs         map[uint64]struct{}
 }
 
 func newDay() *day {
 	return &day{
-		pages: map[string]*count{}, events: map[string]*count{},
+		pages: map[string]*count{}, events: map[string]*count{}, bots: map[string]*count{},
 		visitors: map[parser.Visitor]struct{}{}, pairs: map[uint64]struct{}{},
 	}
 }
 
 // size is about how many things are remembered.
-func (d *day) size() int { return len(d.pages) + len(d.events) + len(d.visitors) + len(d.pairs) }
+func (d *day) size() int {
+	return len(d.pages) + len(d.bots) + len(d.events) + len(d.visitors) + len(d.pairs)
+}
 
 // rules are what counting goes by.
 type rules struct {
@@ -74,6 +77,8 @@ func (r *recount) add(h *parser.Hit) (outcome, error) {
 		return bot, nil
 	case h.Bot:
 		d.bot++
+		_, c := capped(d.bots, h.Page, r.rules.maxPages)
+		c.pv++
 		return bot, nil
 	case h.Kind == parser.Event:
 		r.event(d, h)
@@ -200,6 +205,16 @@ func (r *recount) total(page string) (c count) {
 		}
 	}
 	return c
+}
+
+// bots adds up a page's views of bots.
+func (r *recount) bots(page string) (n int64) {
+	for _, d := range r.days {
+		if x := d.bots[page]; x != nil {
+			n += x.pv
+		}
+	}
+	return n
 }
 
 // size is about how many things are remembered.

@@ -4,7 +4,7 @@
 --
 -- KEYS[1] -> checkpoint hash, KEYS[2] -> pending list, then the sections'.
 -- ARGV: epoch expected, fold version expected ('' = none), elements to take,
---       m blobs to put back (in order), sections counters and ranks.
+--       m blobs to put back (in order), sections counters, hashes and ranks.
 --
 -- Returns {'ok', lost}, {'epoch', epoch}, {'moved'} (somebody else folded),
 --         {'damaged', text}: nothing was written.
@@ -27,7 +27,7 @@ for _ = 1, num() do
 end
 
 hincr(KEYS[1], 'begun', 1)
-local err = counters()
+local err = counters() or hashes()
 if err then
   rollback()
   return {'damaged', err}
