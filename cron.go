@@ -61,9 +61,10 @@ func (s *server) archive(ctx context.Context) {
 	case errors.Is(err, archive.ErrLocked):
 		s.log.Info("another host is archiving")
 	case err != nil:
+		s.archived.done(time.Now(), err)
 		s.log.Error("archiving failed; it goes on at its next time, and the log keeps everything until then", "err", err)
 	default:
 		s.log.Info("archived", "segments", sum.Segments, "lines", sum.Lines, "rows", sum.Rows, "days", sum.Days, "took", sum.Took)
-		s.archived.Store(time.Now().Unix())
+		s.archived.done(time.Now(), nil)
 	}
 }

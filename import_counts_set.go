@@ -133,10 +133,19 @@ func (v *vault) restoreBase(ctx context.Context, site string) error {
 	if err != nil {
 		return err
 	}
+	all, err := sumOfSources(ctx, a, site)
+	if err != nil {
+		return err
+	}
+	return counter.SetBase(ctx, v.rdb, v.keys, site, all)
+}
+
+// sumOfSources is what the archive keeps as the base of a site and its pages.
+func sumOfSources(ctx context.Context, a *archive.Archive, site string) ([]counter.Base, error) {
 	var all []counter.Base
 	for b, err := range a.Baselines(ctx, site) {
 		if err != nil {
-			return fmt.Errorf("read base of %s: %w", site, err)
+			return nil, fmt.Errorf("read base of %s: %w", site, err)
 		}
 		if n := len(all); n > 0 && all[n-1].Page == b.Page {
 			all[n-1].PV += b.PV
@@ -145,7 +154,7 @@ func (v *vault) restoreBase(ctx context.Context, site string) error {
 		}
 		all = append(all, counter.Base{Page: b.Page, PV: b.PV, UV: b.UV})
 	}
-	return counter.SetBase(ctx, v.rdb, v.keys, site, all)
+	return all, nil
 }
 
 // soxftRedis reads the Redis of a soxft/busuanzi.

@@ -128,7 +128,11 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	count(ch, descGapBytes, s.MissingBytes)
 	gauge(ch, descParked, float64(s.Parked))
 	gauge(ch, descCut, float64(s.Cut))
-	gauge(ch, descArchived, float64(p.s.archived.Load()))
+	archived := 0.0
+	if at, _ := p.s.archived.last(); !at.IsZero() {
+		archived = float64(at.Unix())
+	}
+	gauge(ch, descArchived, archived)
 	up := 0.0
 	if s.Redis {
 		up = 1
@@ -137,16 +141,9 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 }
 
 func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logInput, counted map[string]int64) {
-	var lag int64
-	var oldest time.Time
+	lag, seconds := lagOf(in.tail.Segments())
 	var torn, grew, alarms float64
 	for _, x := range in.tail.Segments() {
-		if behind := x.Size - x.Offset; behind > 0 && !x.Torn {
-			lag += behind
-			if oldest.IsZero() || x.LastWrite.Before(oldest) {
-				oldest = x.LastWrite
-			}
-		}
 		torn += one(x.Torn)
 		grew += one(x.GrewAfterClose)
 		alarms += one(x.Alarm != "")
@@ -157,10 +154,6 @@ func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logInput, c
 		}
 	}
 	gauge(ch, descLag, float64(lag), in.path)
-	seconds := 0.0
-	if !oldest.IsZero() {
-		seconds = max(0, time.Since(oldest).Seconds())
-	}
 	gauge(ch, descLagSeconds, seconds, in.path)
 	gauge(ch, descTorn, torn, in.path)
 	gauge(ch, descGrew, grew, in.path)

@@ -35,6 +35,18 @@ func (m *redisMetrics) Describe(ch chan<- *prometheus.Desc) {
 func (m *redisMetrics) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), infoTimeout)
 	defer cancel()
+	sums, err := redisInfo(ctx, m.db)
+	if err != nil {
+		return
+	}
+	gauge(ch, descRedisUsed, float64(sums["used_memory"]))
+	gauge(ch, descRedisMax, float64(sums["maxmemory"]))
+	count(ch, descRedisEvicted, sums["evicted_keys"])
+}
+
+// redisInfo asks Redis about itself; in a cluster all masters' numbers are
+// added up.
+func redisInfo(ctx context.Context, db redis.UniversalClient) (map[string]int64, error) {
 	var mu sync.Mutex
 	sums := map[string]int64{}
 	ask := func(ctx context.Context, node redis.Cmdable) error {
@@ -50,17 +62,12 @@ func (m *redisMetrics) Collect(ch chan<- prometheus.Metric) {
 		return nil
 	}
 	var err error
-	if c, ok := m.db.(*redis.ClusterClient); ok {
+	if c, ok := db.(*redis.ClusterClient); ok {
 		err = c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return ask(ctx, node) })
 	} else {
-		err = ask(ctx, m.db)
+		err = ask(ctx, db)
 	}
-	if err != nil {
-		return
-	}
-	gauge(ch, descRedisUsed, float64(sums["used_memory"]))
-	gauge(ch, descRedisMax, float64(sums["maxmemory"]))
-	count(ch, descRedisEvicted, sums["evicted_keys"])
+	return sums, err
 }
 
 // addInfo adds the numbers of an INFO answer.

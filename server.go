@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -81,8 +80,9 @@ type server struct {
 	vault    *vault
 	restores *restores
 	verifier *verifier
-	archived atomic.Int64 // when the last archive cycle went well, Unix seconds; 0: not in this run
-	secret   []byte       // of the visitor hash; set before counting begins
+	archived archiveRuns
+	started  time.Time
+	secret   []byte // of the visitor hash; set before counting begins
 	metrics  *metrics
 	listener net.Listener
 	http     *queryapi.Server
@@ -91,7 +91,7 @@ type server struct {
 // newServer opens everything that can be wrong, so that a mistake is told at
 // the start; it starts nothing. Redis may be away: that is waited for.
 func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
-	s := &server{cfg: cfg, log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Cluster()), counting: newCounting()}
+	s := &server{cfg: cfg, log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Cluster()), counting: newCounting(), started: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -142,12 +142,15 @@ func (s *server) openRedis() error {
 
 func (s *server) apiConfig() queryapi.Config {
 	rules := s.cfg.Page
+	past := &series{reader: s.reader, archive: s.vault.opened}
 	return queryapi.Config{
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
 		NormalizePage: func(raw []byte) string { return string(rules.Normalize(nil, raw)) },
 		NormalizeSite: s.cfg.SiteOf, EventKey: parser.EventKey, Location: s.cfg.Timezone,
-		Series: &series{reader: s.reader, archive: s.vault.opened}, Restorer: s.restores,
-		Static: static.Files, Logger: s.log,
+		Series: past, Restorer: s.restores,
+		Facts: &facts{series: past, reader: s.reader, cache: newPageCache(time.Now)}, Views: s.lastViews(), Report: s.report,
+		Baselines: &baselines{v: s.vault},
+		Static:    static.Files, Logger: s.log,
 		Ready: s.counting.ready, Health: s.counting.healthy,
 		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
 		CORSOrigins: s.cfg.CORSOrigins, AdminToken: string(s.cfg.AdminToken), TrustedProxies: s.cfg.TrustedProxies,

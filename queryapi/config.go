@@ -81,6 +81,12 @@ type Config struct {
 	Series   Series
 	EventKey func(levels ...string) string
 	Restorer Restorer
+	// What the dashboard shows; without them their routes answer 404.
+	Facts     Facts
+	Views     Views
+	Report    func(context.Context) Report // how the daemon is
+	Verifier  Verifier
+	Baselines Baselines
 	// Location is where days begin; nil: UTC.
 	Location *time.Location
 

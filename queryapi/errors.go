@@ -1,6 +1,7 @@
 package queryapi
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/valyala/fasthttp"
@@ -27,6 +28,7 @@ const (
 
 	CodeTooMany       = "too_many_rows"       // 400: the answer would be longer than the route's limit
 	CodeRestoring     = "restore_running"     // 409: one restore at a time
+	CodeVerifying     = "verify_running"      // 409: one verification at a time
 	CodeRestoreFailed = "restore_failed"      // 500: it may be repeated; the log says why
 	CodeArchiveAway   = "archive_unavailable" // 503: SQL is needed and does not answer
 )
@@ -72,4 +74,14 @@ func writeJSON(ctx *fasthttp.RequestCtx, body []byte) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	ctx.Response.SetBody(body)
+}
+
+// writeValue answers a value as JSON.
+func writeValue(ctx *fasthttp.RequestCtx, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	writeJSON(ctx, body)
+	return nil
 }

@@ -28,6 +28,8 @@ var (
 	ErrArchiveAway = errors.New("the archive does not answer")
 	// ErrTooMany says that there are more rows than EventsQuery.Limit.
 	ErrTooMany = errors.New("too many rows")
+	// ErrStoreAway says that Redis is needed and does not answer.
+	ErrStoreAway = errors.New("the store does not answer")
 )
 
 // DaysQuery asks for the days From..To of a site, or of one page of it.

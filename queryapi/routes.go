@@ -40,6 +40,8 @@ func (s *Server) routes() []route {
 		rs = append(rs, route{method: "POST", path: "/api/restore", handle: s.restore, admin: true, maxBody: maxBody},
 			route{method: "GET", path: "/api/restore", handle: s.restoreState, admin: true})
 	}
+	rs = append(rs, s.factsRoutes()...)
+	rs = append(rs, s.operationRoutes()...)
 	rs = append(rs, s.scriptRoutes()...)
 	rs = append(rs, s.demoRoutes()...)
 	rs = append(rs, s.dropinRoutes()...)

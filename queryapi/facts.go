@@ -1,0 +1,234 @@
+package queryapi
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Facts answers what the dashboard shows of sites. Dates are as in Series; the
+// methods wait for SQL at times, but no longer than ctx. Stale says that Redis
+// could not be asked and the newest views may be missing. Errors wrap
+// ErrArchiveAway where SQL is needed and does not answer.
+type Facts interface {
+	// Sites are all that ever counted.
+	Sites(ctx context.Context) (all []SiteFacts, stale bool, err error)
+	// Sums adds up the days from..to.
+	Sums(ctx context.Context, site string, from, to time.Time) (sums Sums, stale bool, err error)
+	// Online are the visitors of the last minutes.
+	Online(ctx context.Context, site string) (n int64, stale bool, err error)
+	// Pages ranks the pages of some days.
+	Pages(ctx context.Context, q *PagesQuery) (list PageList, stale bool, err error)
+}
+
+// SiteFacts are the figures of one site.
+type SiteFacts struct {
+	Site    string `json:"site"`
+	PV      int64  `json:"pv"`
+	UV      int64  `json:"uv"`
+	PVToday int64  `json:"pv_today"`
+	UVToday int64  `json:"uv_today"`
+	Online  int64  `json:"online"`
+}
+
+// Sums are the figures of a span of days. PV and UV are of people's page views,
+// Bot of others', Events of people; UV is the sum of the days' visitors.
+type Sums struct {
+	PV     int64 `json:"pv"`
+	UV     int64 `json:"uv"`
+	Bot    int64 `json:"bot"`
+	PC     int64 `json:"pc"`
+	Mobile int64 `json:"mobile"`
+	Events int64 `json:"events"`
+	Dedup  int64 `json:"dedup"`
+}
+
+// PagesQuery asks for the most viewed pages of the days From..To.
+type PagesQuery struct {
+	Site     string
+	From, To time.Time
+	Match    string // only pages that hold this text
+	Limit    int
+}
+
+// PageList are the pages of some days, the most viewed first, and how many
+// there are without the limit.
+type PageList struct {
+	Pages []PageFacts `json:"pages"`
+	Total int         `json:"total"`
+}
+
+// PageFacts are the figures of one page. UV is nil where the visitors are not
+// known (yet).
+type PageFacts struct {
+	Page text   `json:"page"`
+	PV   int64  `json:"pv"`
+	UV   *int64 `json:"uv"`
+}
+
+// Limits of the dashboard's lists.
+const (
+	defaultListed = 20
+	// MaxListed is how many rows one list may have.
+	MaxListed = 1000
+)
+
+// text is a string in JSON that may hold what visitors chose; see appendString.
+type text string
+
+// MarshalJSON implements json.Marshaler.
+func (t text) MarshalJSON() ([]byte, error) { return appendString(nil, string(t)), nil }
+
+// calendarDate is a date in JSON.
+type calendarDate time.Time
+
+// MarshalJSON implements json.Marshaler.
+func (d calendarDate) MarshalJSON() ([]byte, error) { return appendDate(nil, time.Time(d)), nil }
+
+// factsRoutes are the routes of the dashboard's figures.
+func (s *Server) factsRoutes() []route {
+	if s.cfg.Facts == nil {
+		return nil
+	}
+	return []route{
+		{method: "GET", path: "/api/admin/sites", handle: s.adminSites, admin: true},
+		{method: "GET", path: "/api/admin/summary", handle: s.adminSummary, admin: true},
+		{method: "GET", path: "/api/admin/pages", handle: s.adminPages, admin: true},
+	}
+}
+
+// adminSites answers GET /api/admin/sites: all sites, today's busiest first.
+func (s *Server) adminSites(ctx *fasthttp.RequestCtx) error {
+	if err := knownArgs(ctx.QueryArgs()); err != nil {
+		return err
+	}
+	var out struct {
+		Sites []SiteFacts `json:"sites"`
+		Stale bool        `json:"stale,omitempty"`
+	}
+	err := s.series(func(ctx context.Context) (err error) {
+		out.Sites, out.Stale, err = s.cfg.Facts.Sites(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(out.Sites, func(a, b SiteFacts) int {
+		return cmp.Or(cmp.Compare(b.PVToday, a.PVToday), cmp.Compare(a.Site, b.Site))
+	})
+	if out.Sites == nil {
+		out.Sites = []SiteFacts{}
+	}
+	return writeValue(ctx, &out)
+}
+
+// adminSummary answers GET /api/admin/summary: the figures of a span and of the
+// equally long one before it.
+func (s *Server) adminSummary(ctx *fasthttp.RequestCtx) error {
+	q, err := s.spanQuery(ctx, MaxSeriesDays)
+	if err != nil {
+		return err
+	}
+	type previous struct {
+		From calendarDate `json:"from"`
+		To   calendarDate `json:"to"`
+		Sums
+	}
+	days := int(q.to.Sub(q.from)/(24*time.Hour)) + 1
+	out := struct {
+		Site     string       `json:"site"`
+		From     calendarDate `json:"from"`
+		To       calendarDate `json:"to"`
+		Current  Sums         `json:"current"`
+		Previous previous     `json:"previous"`
+		Online   int64        `json:"online"`
+		Stale    bool         `json:"stale,omitempty"`
+	}{Site: q.site, From: calendarDate(q.from), To: calendarDate(q.to)}
+	before := q.from.AddDate(0, 0, -days)
+	out.Previous.From, out.Previous.To = calendarDate(before), calendarDate(q.from.AddDate(0, 0, -1))
+	err = s.series(func(ctx context.Context) error {
+		var stale [3]bool
+		var errs [3]error
+		out.Current, stale[0], errs[0] = s.cfg.Facts.Sums(ctx, q.site, q.from, q.to)
+		out.Previous.Sums, stale[1], errs[1] = s.cfg.Facts.Sums(ctx, q.site, before, q.from.AddDate(0, 0, -1))
+		out.Online, stale[2], errs[2] = s.cfg.Facts.Online(ctx, q.site)
+		out.Stale = stale[0] || stale[1] || stale[2]
+		return errors.Join(errs[:]...)
+	})
+	if err != nil {
+		return err
+	}
+	return writeValue(ctx, &out)
+}
+
+// adminPages answers GET /api/admin/pages: the most viewed pages of a span.
+func (s *Server) adminPages(ctx *fasthttp.RequestCtx) error {
+	q, err := s.spanQuery(ctx, MaxSeriesDays, "limit", "q")
+	if err != nil {
+		return err
+	}
+	limit, err := intArg(ctx.QueryArgs(), "limit", defaultListed, 1, MaxListed)
+	if err != nil {
+		return err
+	}
+	var out struct {
+		PageList
+		Stale bool `json:"stale,omitempty"`
+	}
+	ask := PagesQuery{Site: q.site, From: q.from, To: q.to, Match: string(ctx.QueryArgs().Peek("q")), Limit: limit}
+	err = s.series(func(ctx context.Context) (err error) {
+		out.PageList, out.Stale, err = s.cfg.Facts.Pages(ctx, &ask)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if out.Pages == nil {
+		out.Pages = []PageFacts{}
+	}
+	return writeValue(ctx, &out)
+}
+
+// siteSpan is a site and a span of days, both included.
+type siteSpan struct {
+	site     string
+	from, to time.Time
+}
+
+// spanQuery reads site, from and to; more names the route's other parameters.
+func (s *Server) spanQuery(ctx *fasthttp.RequestCtx, maxDays int, more ...string) (q siteSpan, err error) {
+	args := ctx.QueryArgs()
+	if err := knownArgs(args, append([]string{"site", "from", "to"}, more...)...); err != nil {
+		return q, err
+	}
+	if q.from, q.to, err = s.span(args); err != nil {
+		return q, err
+	}
+	if q.to.Sub(q.from) >= time.Duration(maxDays)*24*time.Hour {
+		return q, badValue("from", "must be less than %d days before to", maxDays)
+	}
+	q.site, err = s.site(args.Peek("site"))
+	return q, err
+}
+
+// intArg reads a whole number within lo and hi.
+func intArg(args *fasthttp.Args, name string, absent, lo, hi int) (int, error) {
+	if !args.Has(name) {
+		return absent, nil
+	}
+	n, err := strconv.Atoi(string(args.Peek(name)))
+	if err != nil || n < lo || n > hi {
+		return 0, badValue(name, "must be within %d and %d", lo, hi)
+	}
+	return n, nil
+}
+
+// NewPageFacts are the figures of a page.
+func NewPageFacts(page string, pv int64, uv *int64) PageFacts {
+	return PageFacts{Page: text(page), PV: pv, UV: uv}
+}

@@ -1,0 +1,263 @@
+package queryapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// figures plays Facts, Views, Verifier and Baselines.
+type figures struct {
+	sites  []SiteFacts
+	sums   map[string]Sums // by first day
+	pages  PageList
+	views  []View
+	stale  bool
+	err    error
+	askedP PagesQuery
+	asked  string // what was asked for last, as text
+	bases  []Baseline
+	state  VerifyState
+}
+
+func (f *figures) Sites(context.Context) ([]SiteFacts, bool, error) { return f.sites, f.stale, f.err }
+
+func (f *figures) Sums(_ context.Context, site string, from, to time.Time) (Sums, bool, error) {
+	f.asked += fmt.Sprintf(" %s %s..%s", site, from.Format(time.DateOnly), to.Format(time.DateOnly))
+	return f.sums[from.Format(time.DateOnly)], f.stale, f.err
+}
+
+func (f *figures) Online(context.Context, string) (int64, bool, error) { return 3, false, f.err }
+
+func (f *figures) Pages(_ context.Context, q *PagesQuery) (PageList, bool, error) {
+	f.askedP = *q
+	return f.pages, f.stale, f.err
+}
+
+func (f *figures) Recent(_ context.Context, site string, limit int) ([]View, error) {
+	f.asked = fmt.Sprint(site, " ", limit)
+	return f.views, f.err
+}
+
+func (f *figures) Start(site string, days int) error {
+	f.asked = fmt.Sprint(site, " ", days)
+	return f.err
+}
+
+func (f *figures) State() VerifyState { return f.state }
+
+func (f *figures) Baselines(context.Context, string) ([]Baseline, error) { return f.bases, f.err }
+
+func (f *figures) SetBaseline(_ context.Context, site string, b Baseline) error {
+	f.asked = fmt.Sprint(site, " ", b)
+	return f.err
+}
+
+// figuresServer's clock says 2026-11-22 in its zone.
+func figuresServer(t *testing.T, f *figures) *Server {
+	return newTestServer(t, newBackend(), func(c *Config) {
+		c.Facts, c.Views, c.Verifier, c.Baselines, c.AdminToken = f, f, f, f, "t"
+		c.Report = func(context.Context) Report { return Report{Version: "v1", Started: dateAt("2026-11-20")} }
+		c.Location = time.FixedZone("east", 8*3600)
+		c.Now = func() time.Time { return time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC) }
+	})
+}
+
+// asAdmin asks with the token and returns the answer, which must be JSON.
+func asAdmin(t *testing.T, s *Server, method, target, body string) *fasthttp.RequestCtx {
+	t.Helper()
+	ctx := ask(s, testPeer, method, target, body, "Authorization: Bearer t")
+	if b := ctx.Response.Body(); len(b) > 0 && !json.Valid(b) {
+		t.Errorf("%s %s: not JSON: %s", method, target, b)
+	}
+	return ctx
+}
+
+func wantAnswer(t *testing.T, s *Server, target, want string) {
+	t.Helper()
+	ctx := asAdmin(t, s, "GET", target, "")
+	if got := string(ctx.Response.Body()); got != want || ctx.Response.StatusCode() != 200 {
+		t.Errorf("%s\n got %d %s\nwant %s", target, ctx.Response.StatusCode(), got, want)
+	}
+}
+
+func TestAdminSites(t *testing.T) {
+	f := &figures{}
+	s := figuresServer(t, f)
+	wantAnswer(t, s, "/api/admin/sites", `{"sites":[]}`)
+	f.sites = []SiteFacts{{Site: "b.example", PV: 9, UV: 4, PVToday: 1, UVToday: 1}, {Site: "a.example", PVToday: 1}, {Site: "z.example", PVToday: 7, Online: 2}}
+	f.stale = true
+	wantAnswer(t, s, "/api/admin/sites", `{"sites":[{"site":"z.example","pv":0,"uv":0,"pv_today":7,"uv_today":0,"online":2},`+
+		`{"site":"a.example","pv":0,"uv":0,"pv_today":1,"uv_today":0,"online":0},`+
+		`{"site":"b.example","pv":9,"uv":4,"pv_today":1,"uv_today":1,"online":0}],"stale":true}`)
+}
+
+func TestAdminSummary(t *testing.T) {
+	f := &figures{sums: map[string]Sums{"2026-11-20": {PV: 7, UV: 3, Bot: 2, PC: 4, Mobile: 3, Events: 5, Dedup: 1}, "2026-11-17": {PV: 1}}}
+	s := figuresServer(t, f)
+	wantAnswer(t, s, "/api/admin/summary?site=www.ddkk.com&from=2026-11-20&to=2026-11-22",
+		`{"site":"ddkk.com","from":"2026-11-20","to":"2026-11-22","current":{"pv":7,"uv":3,"bot":2,"pc":4,"mobile":3,"events":5,"dedup":1},`+
+			`"previous":{"from":"2026-11-17","to":"2026-11-19","pv":1,"uv":0,"bot":0,"pc":0,"mobile":0,"events":0,"dedup":0},"online":3}`)
+	if want := " ddkk.com 2026-11-20..2026-11-22 ddkk.com 2026-11-17..2026-11-19"; f.asked != want {
+		t.Errorf("asked for%s, want%s", f.asked, want)
+	}
+	f.stale = true
+	if got := string(asAdmin(t, s, "GET", "/api/admin/summary?site=ddkk.com", "").Response.Body()); !strings.HasSuffix(got, `"online":3,"stale":true}`) {
+		t.Errorf("stale: %s", got)
+	}
+}
+
+func TestAdminPages(t *testing.T) {
+	f := &figures{}
+	s := figuresServer(t, f)
+	wantAnswer(t, s, "/api/admin/pages?site=ddkk.com", `{"pages":[],"total":0}`)
+	if want := (PagesQuery{Site: "ddkk.com", From: dateAt("2026-10-24"), To: dateAt("2026-11-22"), Limit: 20}); f.askedP != want {
+		t.Errorf("asked %+v, want %+v", f.askedP, want)
+	}
+	two := int64(2)
+	f.pages = PageList{Total: 9, Pages: []PageFacts{NewPageFacts("/<b>\xff", 5, &two), NewPageFacts("/a", 3, nil)}}
+	wantAnswer(t, s, "/api/admin/pages?site=ddkk.com&from=2026-11-22&limit=1000&q=%2Fa%20b", `{"pages":[{"page":"/\u003Cb\u003E%FF","pv":5,"uv":2},{"page":"/a","pv":3,"uv":null}],"total":9}`)
+	if f.askedP.Limit != 1000 || f.askedP.Match != "/a b" {
+		t.Errorf("asked %+v", f.askedP)
+	}
+}
+
+func TestAdminViews(t *testing.T) {
+	f := &figures{}
+	s := figuresServer(t, f)
+	wantAnswer(t, s, "/api/admin/views?site=ddkk.com", `{"views":[]}`)
+	f.views = []View{{Time: time.Date(2026, 11, 22, 8, 0, 0, 5e6, time.FixedZone("east", 8*3600)), Page: "/a", Referrer: "news.example", Mobile: true, Event: "h5.pv"}, {Bot: true}}
+	wantAnswer(t, s, "/api/admin/views?site=ddkk.com&limit=2", `{"views":[{"time":"2026-11-22T00:00:00.005Z","page":"/a","referrer":"news.example","device":"mobile","bot":false,"event":"h5.pv"},`+
+		`{"time":"0001-01-01T00:00:00Z","page":"","referrer":"","device":"pc","bot":true,"event":""}]}`)
+	if f.asked != "ddkk.com 2" {
+		t.Errorf("asked for %s", f.asked)
+	}
+}
+
+func TestAdminHealth(t *testing.T) {
+	wantAnswer(t, figuresServer(t, &figures{}), "/api/admin/health", `{"version":"v1","started":"2026-11-20T00:00:00Z","inputs":[],`+
+		`"books":{"read":0,"human":0,"bot":0,"dedup":0,"before":0,"skipped":null,"malformed":null,"torn":0,"closes":false},`+
+		`"redis":{"up":false,"embedded":false,"memory_bytes":0,"max_memory_bytes":0},`+
+		`"archive":{"last_success":null,"last_error":null,"dirty_days":null},"alerts":[]}`)
+}
+
+func TestAdminVerify(t *testing.T) {
+	f := &figures{}
+	s := figuresServer(t, f)
+	wantAnswer(t, s, "/api/admin/verify", `{"running":false}`)
+	ctx := asAdmin(t, s, "POST", "/api/admin/verify", `{"site":"www.ddkk.com","days":7}`)
+	if got := string(ctx.Response.Body()); got != `{"running":true}` || ctx.Response.StatusCode() != 202 || f.asked != "ddkk.com 7" {
+		t.Errorf("%d %s, asked for %s", ctx.Response.StatusCode(), got, f.asked)
+	}
+	if asAdmin(t, s, "POST", "/api/admin/verify", `{}`); f.asked != " 0" {
+		t.Errorf("all sites: asked for %q", f.asked)
+	}
+	f.state = VerifyState{Running: true, Site: "ddkk.com", Started: dateAt("2026-11-22"), Sites: 1, Now: "ddkk.com", Lines: 500}
+	wantAnswer(t, s, "/api/admin/verify", `{"running":true,"site":"ddkk.com","started":"2026-11-22T00:00:00Z","progress":{"sites":1,"sites_done":0,"now":"ddkk.com","lines":500}}`)
+	f.state = VerifyState{Started: dateAt("2026-11-22"), Ended: dateAt("2026-11-23"), Sites: 1, SitesDone: 1, Report: map[string]int{"differences": 0}}
+	wantAnswer(t, s, "/api/admin/verify", `{"running":false,"started":"2026-11-22T00:00:00Z","ended":"2026-11-23T00:00:00Z",`+
+		`"progress":{"sites":1,"sites_done":1,"now":"","lines":0},"report":{"differences":0}}`)
+	for err, want := range map[error]struct {
+		status int
+		code   string
+	}{ErrVerifying: {409, CodeVerifying}, ErrEnding: {503, CodeUnavailable}, errors.New("odd"): {500, CodeInternal}} {
+		f.err = err
+		ctx := asAdmin(t, s, "POST", "/api/admin/verify", `{}`)
+		wantError(t, "verify", string(ctx.Response.Body()), ctx.Response.StatusCode(), want.status, want.code, "")
+	}
+}
+
+func TestAdminBaselines(t *testing.T) {
+	f := &figures{}
+	s := figuresServer(t, f)
+	const path = "/api/admin/baselines"
+	wantAnswer(t, s, path+"?site=ddkk.com", `{"baselines":[]}`)
+	f.bases = []Baseline{{PV: 100, UV: 10}, {Page: "/\xff", PV: 1}}
+	wantAnswer(t, s, path+"?site=ddkk.com", `{"baselines":[{"page":"","pv":100,"uv":10},{"page":"/%FF","pv":1,"uv":0}]}`)
+	g := func(method, target, body, asked string) {
+		t.Helper()
+		f.asked = ""
+		ctx := asAdmin(t, s, method, target, body)
+		if ctx.Response.StatusCode() != 204 || len(ctx.Response.Body()) > 0 || f.asked != asked {
+			t.Errorf("%s %s %s: %d %s, asked for %q, want %q", method, target, body, ctx.Response.StatusCode(), ctx.Response.Body(), f.asked, asked)
+		}
+	}
+	g("PUT", path, `{"site":"www.ddkk.com","page":"/%E6%96%87","pv":5,"uv":2}`, "ddkk.com {/文 5 2}")
+	g("PUT", path, `{"site":"ddkk.com","page":"","uv":2}`, "ddkk.com { 0 2}")
+	g("DELETE", path, `{"site":"ddkk.com","page":"/a"}`, "ddkk.com {/a 0 0}")
+	g("DELETE", path+"?site=ddkk.com&page=%2Fa", "", "ddkk.com {/a 0 0}")
+	g("DELETE", path+"?site=ddkk.com&page=", "", "ddkk.com { 0 0}")
+	b := func(method, target, body string, status int, code, message string) {
+		t.Helper()
+		ctx := asAdmin(t, s, method, target, body)
+		wantError(t, method+" "+target+" "+body, string(ctx.Response.Body()), ctx.Response.StatusCode(), status, code, message)
+	}
+	b("PUT", path, `{"site":"ddkk.com","pv":5}`, 400, CodeMissingField, "page:")
+	b("PUT", path, `{"site":"ddkk.com","page":"/a"}`, 400, CodeMissingField, "pv:")
+	b("PUT", path, `{"site":"ddkk.com","page":"/a","pv":-1}`, 400, CodeBadValue, "pv:")
+	b("PUT", path, `{"site":"ddkk.com","page":"/a","pv":1.5}`, 400, CodeBadValue, "pv:")
+	b("PUT", path, `{"site":"ddkk.com","page":"/a","pv":99999999999999}`, 400, CodeBadValue, "pv:")
+	b("PUT", path, `{"page":"/a","pv":1}`, 400, CodeMissingField, "site:")
+	b("PUT", path, `{"site":"evil.com","page":"/a","pv":1}`, 403, CodeSiteDenied, "site:")
+	b("PUT", path, `{"site":"ddkk.com","page":"/a","pv":1,"add":true}`, 400, CodeUnknownField, "add:")
+	b("DELETE", path+"?site=ddkk.com", "", 400, CodeMissingField, "page:")
+	b("DELETE", path+"?site=ddkk.com", `{"site":"ddkk.com","page":"/a"}`, 400, CodeUnknownField, "site:")
+	b("DELETE", path, `{"site":"ddkk.com","page":"/a","pv":1}`, 400, CodeUnknownField, "pv:")
+	f.err = fmt.Errorf("dial: %w", ErrStoreAway)
+	b("PUT", path, `{"site":"ddkk.com","page":"/a","pv":1}`, 503, CodeUnavailable, "kept")
+	f.err = fmt.Errorf("dial: %w", ErrArchiveAway)
+	b("PUT", path, `{"site":"ddkk.com","page":"/a","pv":1}`, 503, CodeArchiveAway, "")
+	b("GET", path+"?site=ddkk.com", "", 503, CodeArchiveAway, "")
+}
+
+// Every figure is the admin's, and no request that is odd is answered.
+func TestAdminRefuses(t *testing.T) {
+	f := &figures{}
+	s := figuresServer(t, f)
+	spans := []string{"/api/admin/summary", "/api/admin/pages"}
+	for _, path := range append([]string{"/api/admin/sites", "/api/admin/views", "/api/admin/health", "/api/admin/verify", "/api/admin/baselines"}, spans...) {
+		for _, header := range []string{"X: y", "Authorization: Bearer u", "Authorization: t"} {
+			ctx := ask(s, testPeer, "GET", path+"?site=ddkk.com", "", header)
+			wantError(t, path, string(ctx.Response.Body()), ctx.Response.StatusCode(), 401, CodeAdminRequired, "")
+		}
+	}
+	for _, method := range []string{"POST /api/admin/verify", "PUT /api/admin/baselines", "DELETE /api/admin/baselines"} {
+		verb, path, _ := strings.Cut(method, " ")
+		ctx := ask(s, testPeer, verb, path, "{}")
+		wantError(t, method, string(ctx.Response.Body()), ctx.Response.StatusCode(), 401, CodeAdminRequired, "")
+	}
+	g := func(target string, status int, code, message string) {
+		t.Helper()
+		ctx := asAdmin(t, s, "GET", target, "")
+		wantError(t, target, string(ctx.Response.Body()), ctx.Response.StatusCode(), status, code, message)
+	}
+	for _, path := range spans {
+		g(path, 400, CodeMissingField, "site:")
+		g(path+"?site=evil.com", 403, CodeSiteDenied, "site:")
+		g(path+"?site=ddkk.com&from=2026-11-31", 400, CodeBadValue, "from:")
+		g(path+"?site=ddkk.com&from=2026-11-23", 400, CodeBadValue, "from:")
+		g(path+"?site=ddkk.com&from=2000-01-01", 400, CodeBadValue, "from:")
+		g(path+"?site=ddkk.com&form=2026-11-23", 400, CodeUnknownField, "form:")
+		f.err = fmt.Errorf("dial: %w", ErrArchiveAway)
+		g(path+"?site=ddkk.com", 503, CodeArchiveAway, "")
+		f.err = nil
+	}
+	for _, limit := range []string{"0", "1001", "x", ""} {
+		g("/api/admin/pages?site=ddkk.com&limit="+limit, 400, CodeBadValue, "limit:")
+	}
+	g("/api/admin/views?site=ddkk.com&limit=501", 400, CodeBadValue, "limit:")
+	g("/api/admin/views", 400, CodeMissingField, "site:")
+	g("/api/admin/sites?site=ddkk.com", 400, CodeUnknownField, "site:")
+	for _, body := range []string{`{"site":1}`, `{"days":-1}`, `{"days":4000}`, `{"repair":true}`, ``, `[]`} {
+		ctx := asAdmin(t, s, "POST", "/api/admin/verify", body)
+		if ctx.Response.StatusCode() != 400 {
+			t.Errorf("verify %s: %d %s", body, ctx.Response.StatusCode(), ctx.Response.Body())
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"ddkk-stats/parser"
+	"ddkk-stats/queryapi"
+	"ddkk-stats/tailer"
+)
+
+// lastViews reads the newest lines of the logs when somebody asks: counting
+// does nothing for it.
+type lastViews struct {
+	inputs []logInput
+	// parser makes one for a log.
+	parser func(logInput) (*parser.Parser, error)
+
+	mu      sync.Mutex
+	parsers map[string]*parser.Parser // by the log's path
+}
+
+// lastBytes is how much of each log is read at most: some thousands of lines.
+const lastBytes = 1 << 20
+
+// Recent implements queryapi.Views.
+func (l *lastViews) Recent(ctx context.Context, site string, limit int) ([]queryapi.View, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []queryapi.View
+	for _, in := range l.inputs {
+		p, err := l.parserOf(in)
+		if err != nil {
+			return nil, err
+		}
+		left := int64(lastBytes)
+		for _, seg := range newestFirst(in.tail.Segments()) {
+			if left <= 0 || ctx.Err() != nil {
+				break
+			}
+			data, err := endOf(seg.Name, left)
+			if err != nil {
+				return nil, fmt.Errorf("read the last views: %w", err)
+			}
+			left -= int64(len(data))
+			all = appendViews(all, p, data, site)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b queryapi.View) int { return b.Time.Compare(a.Time) })
+	return all[:min(len(all), limit)], ctx.Err()
+}
+
+func (l *lastViews) parserOf(in logInput) (*parser.Parser, error) {
+	if p := l.parsers[in.path]; p != nil {
+		return p, nil
+	}
+	p, err := l.parser(in)
+	if err != nil {
+		return nil, fmt.Errorf("make parser: %w", err)
+	}
+	if l.parsers == nil {
+		l.parsers = map[string]*parser.Parser{}
+	}
+	l.parsers[in.path] = p
+	return p, nil
+}
+
+// newestFirst are the segments that can be read from their end.
+func newestFirst(all []tailer.Segment) []tailer.Segment {
+	all = slices.DeleteFunc(slices.Clone(all), func(s tailer.Segment) bool { return s.Compressed || s.Deleted || s.Size == 0 })
+	slices.SortFunc(all, func(a, b tailer.Segment) int {
+		if a.Live != b.Live {
+			return cmp.Compare(one(b.Live), one(a.Live))
+		}
+		return b.LastWrite.Compare(a.LastWrite)
+	})
+	return all
+}
+
+// endOf reads the complete lines at the end of a file. One that was renamed
+// a moment ago is passed over: its lines are the other name's.
+func endOf(name string, most int64) (data []byte, err error) {
+	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	from := max(0, fi.Size()-most)
+	data = make([]byte, fi.Size()-from)
+	n, err := f.ReadAt(data, from)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	data = data[:n]
+	if from > 0 {
+		data = data[bytes.IndexByte(data, '\n')+1:]
+	}
+	return data[:bytes.LastIndexByte(data, '\n')+1], nil
+}
+
+func appendViews(all []queryapi.View, p *parser.Parser, data []byte, site string) []queryapi.View {
+	var h parser.Hit
+	var key []byte
+	for line := range bytes.Lines(data) {
+		p.Parse(line[:len(line)-1], &h)
+		if h.Site != site || h.Kind != parser.Pageview && h.Kind != parser.Event {
+			continue
+		}
+		key = key[:0]
+		if h.Kind == parser.Event {
+			key, _, _ = parser.AppendEventKeys(key, &h)
+		}
+		all = append(all, queryapi.View{
+			Time: time.UnixMilli(h.Time), Page: string(h.Page),
+			Mobile: h.Device == parser.Mobile, Bot: h.Bot, Event: string(key),
+		})
+	}
+	return all
+}
+
+// lastViews are those of all logs. The secret does not matter: who made a view
+// is not shown.
+func (s *server) lastViews() *lastViews {
+	return &lastViews{inputs: s.inputs, parser: func(in logInput) (*parser.Parser, error) {
+		return parser.New(s.cfg.Parser(in.format, nil))
+	}}
+}
