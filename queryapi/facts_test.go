@@ -60,7 +60,7 @@ func (f *figures) SetBaseline(_ context.Context, site string, b Baseline) error 
 }
 
 // figuresServer's clock says 2026-11-22 in its zone.
-func figuresServer(t *testing.T, f *figures) *Server {
+func figuresServer(t *testing.T, f *figures) *testServer {
 	return newTestServer(t, newBackend(), func(c *Config) {
 		c.Facts, c.Views, c.Verifier, c.Baselines, c.AdminToken = f, f, f, f, "t"
 		c.Report = func(context.Context) Report { return Report{Version: "v1", Started: dateAt("2026-11-20")} }
@@ -70,7 +70,7 @@ func figuresServer(t *testing.T, f *figures) *Server {
 }
 
 // asAdmin asks with the token and returns the answer, which must be JSON.
-func asAdmin(t *testing.T, s *Server, method, target, body string) *fasthttp.RequestCtx {
+func asAdmin(t *testing.T, s *testServer, method, target, body string) *fasthttp.RequestCtx {
 	t.Helper()
 	ctx := ask(s, testPeer, method, target, body, "Authorization: Bearer t")
 	if b := ctx.Response.Body(); len(b) > 0 && !json.Valid(b) {
@@ -79,7 +79,7 @@ func asAdmin(t *testing.T, s *Server, method, target, body string) *fasthttp.Req
 	return ctx
 }
 
-func wantAnswer(t *testing.T, s *Server, target, want string) {
+func wantAnswer(t *testing.T, s *testServer, target, want string) {
 	t.Helper()
 	ctx := asAdmin(t, s, "GET", target, "")
 	if got := string(ctx.Response.Body()); got != want || ctx.Response.StatusCode() != 200 {
@@ -142,7 +142,7 @@ func TestAdminViews(t *testing.T) {
 
 func TestAdminHealth(t *testing.T) {
 	wantAnswer(t, figuresServer(t, &figures{}), "/api/admin/health", `{"version":"v1","started":"2026-11-20T00:00:00Z","inputs":[],`+
-		`"books":{"read":0,"human":0,"bot":0,"dedup":0,"before":0,"skipped":null,"malformed":null,"torn":0,"closes":false},`+
+		`"books":{"read":0,"human":0,"bot":0,"dedup":0,"before":0,"skipped":{},"malformed":{},"torn":0,"closes":false},`+
 		`"redis":{"up":false,"embedded":false,"memory_bytes":0,"max_memory_bytes":0},`+
 		`"archive":{"last_success":null,"last_error":null,"dirty_days":null},"alerts":[]}`)
 }

@@ -2,6 +2,7 @@ package queryapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -238,6 +239,8 @@ func TestOpenAPIIsValid(t *testing.T) {
 func fullConfig(t *testing.T) func(*Config) {
 	return func(c *Config) {
 		c.Series, c.Restorer = &past{}, &rebuilder{}
+		c.Facts, c.Views, c.Verifier, c.Baselines = &figures{}, &figures{}, &figures{}, &figures{}
+		c.Report = func(context.Context) Report { return Report{} }
 		c.EventKey = func(levels ...string) string { return strings.Join(levels, ".") }
 		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain")

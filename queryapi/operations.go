@@ -205,6 +205,12 @@ func (s *Server) adminHealth(ctx *fasthttp.RequestCtx) error {
 	asking, cancel := context.WithTimeout(s.base, reportTimeout)
 	defer cancel()
 	r := s.cfg.Report(asking)
+	if r.Books.Skipped == nil {
+		r.Books.Skipped = map[string]int64{}
+	}
+	if r.Books.Malformed == nil {
+		r.Books.Malformed = map[string]int64{}
+	}
 	if r.Inputs == nil {
 		r.Inputs = []InputReport{}
 	}
