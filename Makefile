@@ -15,7 +15,13 @@ CHAOS_SEED := $(or $(CHAOS_SEED),$(shell date +%s%N))
 QUICK = Harness|Pipeline|Embedded|Fault|Archive|Import|Counts|History
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos deps deps-full generate clean
+# Where make install puts things; DESTDIR is put before all of it.
+PREFIX   ?= /usr/local
+SYSCONF  ?= /etc
+# What make release builds, as GOOS/GOARCH.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+.PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos deps deps-full generate man install uninstall release vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -69,6 +75,25 @@ deps-full: ## install what all other tests and benchmarks need
 
 generate: ## refresh generated files
 	go generate ./...
+
+man: build ## dist/man and dist/completions, from the command tree
+	@mkdir -p dist/man dist/completions
+	./ddkk-stats man > dist/man/ddkk-stats.1
+	./ddkk-stats completion bash > dist/completions/ddkk-stats.bash
+	./ddkk-stats completion zsh > dist/completions/_ddkk-stats
+	./ddkk-stats completion fish > dist/completions/ddkk-stats.fish
+
+install: man ## binary, units, folders, logrotate, man page, completions (PREFIX, SYSCONF, DESTDIR)
+	.ci/install '$(DESTDIR)' '$(PREFIX)' '$(SYSCONF)'
+
+uninstall: ## what install put there, but for settings and data
+	.ci/install -r '$(DESTDIR)' '$(PREFIX)' '$(SYSCONF)'
+
+release: ## dist/release: archives for PLATFORMS with checksums, reproducible
+	.ci/release '$(VERSION)' $(PLATFORMS)
+
+vuln: ## known vulnerabilities of what is used (needs the network)
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
 
 clean: ## remove what was built
 	rm -rf ddkk-stats dist

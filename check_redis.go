@@ -31,7 +31,7 @@ func (c *checkup) redis(ctx context.Context) []finding {
 	cluster := false
 	for _, addr := range c.cfg.RedisAddrs {
 		rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{addr},
-			Password: string(c.cfg.RedisPassword), DB: c.cfg.RedisDB, Timeout: 2 * time.Second})
+			Username: c.cfg.RedisUsername, Password: string(c.cfg.RedisPassword), DB: c.cfg.RedisDB, Timeout: 2 * time.Second})
 		info, err := readInfo(ctx, rdb)
 		if err == nil {
 			cluster = info["redis_mode"] == "cluster"
@@ -52,7 +52,7 @@ func (c *checkup) redis(ctx context.Context) []finding {
 func unreachableRedis(addr string, err error) finding {
 	switch text := err.Error(); {
 	case strings.HasPrefix(text, "NOAUTH"), strings.HasPrefix(text, "WRONGPASS"):
-		return bad("Redis", "%s refuses us: %v; set REDIS_PASSWORD", addr, err)
+		return bad("Redis", "%s refuses us: %v; set REDIS_PASSWORD, and REDIS_USERNAME if it has an ACL", addr, err)
 	case strings.HasPrefix(text, "NOPERM"):
 		return poor("Redis", "%s does not let us ask (%v); make sure that maxmemory-policy is noeviction and appendonly is yes", addr, err)
 	}
@@ -62,7 +62,7 @@ func unreachableRedis(addr string, err error) finding {
 // otherNodes are the masters of a cluster that REDIS_ADDR does not name.
 func (c *checkup) otherNodes(ctx context.Context) []finding {
 	rdb := counter.Connect(counter.ConnectOptions{Addrs: c.cfg.RedisAddrs, Cluster: true,
-		Password: string(c.cfg.RedisPassword), Timeout: 2 * time.Second})
+		Username: c.cfg.RedisUsername, Password: string(c.cfg.RedisPassword), Timeout: 2 * time.Second})
 	all := c.masters(ctx, rdb)
 	if err := rdb.Close(); err != nil {
 		all = append(all, poor("Redis", "close the connections to the cluster: %v", err))

@@ -44,6 +44,7 @@ type Config struct {
 
 	RedisAddrs    []string // empty: embedded
 	RedisCluster  bool
+	RedisUsername string // empty: Redis' default user
 	RedisPassword Secret
 	RedisDB       int
 	RedisPrefix   string

@@ -26,7 +26,7 @@ func (c *Config) logs() []logInput {
 
 // redis is where Redis is.
 func (c *Config) redis() counter.ConnectOptions {
-	return counter.ConnectOptions{Addrs: c.RedisAddrs, Cluster: c.RedisCluster, Password: string(c.RedisPassword), DB: c.RedisDB}
+	return counter.ConnectOptions{Addrs: c.RedisAddrs, Cluster: c.RedisCluster, Username: c.RedisUsername, Password: string(c.RedisPassword), DB: c.RedisDB}
 }
 
 // SiteOf normalises a site that somebody asks for; false for what is no site

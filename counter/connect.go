@@ -13,7 +13,8 @@ import (
 // ConnectOptions says where Redis is.
 type ConnectOptions struct {
 	Addrs    []string
-	Cluster  bool // several addresses mean a cluster as well
+	Cluster  bool   // several addresses mean a cluster as well
+	Username string // empty: the default user
 	Password string
 	DB       int           // not in a cluster
 	Timeout  time.Duration // of one read or write; 4 s
@@ -31,7 +32,7 @@ func Connect(o ConnectOptions) redis.UniversalClient {
 		o.PoolSize = 16
 	}
 	return redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: o.Addrs, IsClusterMode: o.Cluster, Password: o.Password, DB: o.DB,
+		Addrs: o.Addrs, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, DB: o.DB,
 		DialTimeout: min(o.Timeout, 2*time.Second), ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
 		ContextTimeoutEnabled: true,
 		MaxRetries:            -1, PoolSize: o.PoolSize, PoolTimeout: o.Timeout,
