@@ -83,7 +83,8 @@ man: build ## dist/man and dist/completions, from the command tree
 	./ddkk-stats completion zsh > dist/completions/_ddkk-stats
 	./ddkk-stats completion fish > dist/completions/ddkk-stats.fish
 
-install: man ## binary, units, folders, logrotate, man page, completions (PREFIX, SYSCONF, DESTDIR)
+install: ## what was built, units, logrotate, man page, completions (PREFIX, SYSCONF, DESTDIR)
+	@test -x ddkk-stats && test -d dist/man || $(MAKE) man
 	.ci/install '$(DESTDIR)' '$(PREFIX)' '$(SYSCONF)'
 
 uninstall: ## what install put there, but for settings and data

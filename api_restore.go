@@ -21,6 +21,8 @@ type restores struct {
 	rebuild func(ctx context.Context, site string, progress func(rows int64)) (counter.Restored, error)
 	log     *slog.Logger
 
+	failures atomic.Int64
+
 	jobs  chan *restoreJob
 	ended chan struct{} // closed when run has returned
 
@@ -77,6 +79,9 @@ func (r *restores) do(ctx context.Context, j *restoreJob) {
 	j.ended = time.Now()
 	if j.err != nil && ctx.Err() != nil {
 		j.err = fmt.Errorf("%w: %w", queryapi.ErrEnding, j.err)
+	}
+	if j.err != nil && ctx.Err() == nil {
+		r.failures.Add(1)
 	}
 	if j.err == nil {
 		r.log.Info("restored", "site", j.site, "pages", j.done.Pages, "days", j.done.Days, "segments", j.done.Segments, "took", j.ended.Sub(j.started))

@@ -62,6 +62,7 @@ var (
 	descCommits    = desc("commits_total", "Batches of one site and segment by what Redis said.", "result")
 	descRewinds    = desc("rewinds_total", "Times a segment was set back to be read again.")
 	descRebuilds   = desc("rebuilds_total", "Sites rebuilt because their keys were gone or damaged.")
+	descRestoreErr = desc("restore_failures_total", "Restores that failed: by the daemon, which tries again, or by request.", "by")
 	descRetries    = desc("redis_retries_total", "Exchanges with Redis that were tried again.")
 	descFolds      = desc("folds_total", "Times pending page changes were spread over their keys.")
 	descParked     = desc("sites_parked", "Sites that wait for an operator: their keys are damaged and their log is not complete.")
@@ -122,6 +123,10 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	count(ch, descCommits, s.Gaps, "gap")
 	count(ch, descRewinds, s.Rewinds)
 	count(ch, descRebuilds, s.Rebuilds)
+	count(ch, descRestoreErr, s.Unrebuilt, "daemon")
+	if p.s.restores != nil {
+		count(ch, descRestoreErr, p.s.restores.failures.Load(), "request")
+	}
 	count(ch, descRetries, s.Retries)
 	count(ch, descFolds, s.Folds)
 	count(ch, descGaps, s.Missing)

@@ -159,6 +159,7 @@ func (in *Ingester) finishRebuild(ctx context.Context, r rebuilt) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		in.meter.update(func(s *IngestStats) { s.Unrebuilt++ })
 		in.log.Error("sites are not rebuilt; trying again", "sites", r.names, "in", rebuildAgain, "err", r.err)
 		for _, name := range r.names {
 			in.postpone(in.sites[name], r.cause)

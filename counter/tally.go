@@ -73,6 +73,7 @@ type IngestStats struct {
 	Gaps         int64 // parts refused because Redis or another daemon stood elsewhere
 	Rewinds      int64
 	Rebuilds     int64 // sites rebuilt because their keys were gone or damaged
+	Unrebuilt    int64 // attempts to rebuild sites that failed
 	Retries      int64 // commits sent again after a passing error
 	Folds        int64
 	Parked       int64 // sites that wait for an operator

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:generate go test -count 1 -run ^TestNginxExamples$ . -args -write
+
+// nginxExamples are printed by nginx-conf, so they are what the parser reads.
+var nginxExamples = []struct {
+	file string
+	args []string
+}{
+	{"own-domain.conf", []string{"--server-name", "count.ddkk.com", "--listen", "443,[::]:443", "--log", "/var/log/ddkk/event.log",
+		"--cert", "/etc/letsencrypt/live/count.ddkk.com/fullchain.pem", "--key", "/etc/letsencrypt/live/count.ddkk.com/privkey.pem"}},
+	{"own-site-http.conf", []string{"--part", "http", "--log", "/var/log/ddkk/event.log"}},
+	{"own-site-locations.conf", []string{"--part", "locations", "--log", "/var/log/ddkk/event.log"}},
+}
+
+// TestNginxExamples: deploy/nginx is what the command prints. e2e has a real
+// nginx read them.
+func TestNginxExamples(t *testing.T) {
+	for _, e := range nginxExamples {
+		var out, problems bytes.Buffer
+		if status := run(append([]string{"nginx-conf"}, e.args...), &out, &problems); status != 0 {
+			t.Fatalf("nginx-conf %v: %s", e.args, problems.String())
+		}
+		text := "# Made by: ddkk-stats nginx-conf " + strings.Join(e.args, " ") + "\n" + out.String()
+		path := filepath.Join("deploy", "nginx", e.file)
+		if *writeManual {
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if readDoc(t, path) != text {
+			t.Errorf("%s is not up to date: run `go generate .`", path)
+		}
+	}
+}
+
+// composeFile is as much of the Compose Specification as deploy/compose.yaml
+// uses. What is not here is an error, so that a misspelt key is noticed where no
+// container engine is.
+type composeFile struct {
+	Name     string                     `yaml:"name"`
+	Daemon   composeService             `yaml:"x-daemon"`
+	Services map[string]composeService  `yaml:"services"`
+	Volumes  map[string]map[string]bool `yaml:"volumes"`
+}
+
+type composeService struct {
+	Image       string            `yaml:"image"`
+	Build       map[string]string `yaml:"build"`
+	User        string            `yaml:"user"`
+	Entrypoint  []string          `yaml:"entrypoint"`
+	Command     []string          `yaml:"command"`
+	Ports       []string          `yaml:"ports"`
+	Volumes     []string          `yaml:"volumes"`
+	Environment map[string]string `yaml:"environment"`
+	DependsOn   yaml.Node         `yaml:"depends_on"`
+	PID         string            `yaml:"pid"`
+	ReadOnly    bool              `yaml:"read_only"`
+	CapDrop     []string          `yaml:"cap_drop"`
+	SecurityOpt []string          `yaml:"security_opt"`
+	Grace       string            `yaml:"stop_grace_period"`
+	Restart     string            `yaml:"restart"`
+}
+
+func (s *composeService) dependsOn(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	if s.DependsOn.Kind == yaml.MappingNode {
+		var on map[string]struct{ Condition string }
+		if err := s.DependsOn.Decode(&on); err != nil {
+			t.Fatal(err)
+		}
+		for name, c := range on {
+			if !slices.Contains([]string{"service_started", "service_healthy", "service_completed_successfully"}, c.Condition) {
+				t.Errorf("depends_on %s: condition %q", name, c.Condition)
+			}
+			names = append(names, name)
+		}
+	} else if !s.DependsOn.IsZero() {
+		if err := s.DependsOn.Decode(&names); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return names
+}
+
+// TestComposeFile stands in for `docker compose config`, which needs an engine's
+// plugin: keys, references between services, volumes and files, and that the
+// daemon would take the settings.
+func TestComposeFile(t *testing.T) {
+	decoder := yaml.NewDecoder(strings.NewReader(readDoc(t, "deploy/compose.yaml")))
+	decoder.KnownFields(true)
+	var file composeFile
+	if err := decoder.Decode(&file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Services) == 0 || file.Name == "" {
+		t.Fatal("no services, or no name")
+	}
+	for name, s := range file.Services {
+		if s.Image == "" {
+			t.Errorf("%s: no image", name)
+		}
+		for _, other := range append(s.dependsOn(t), strings.TrimPrefix(s.PID, "service:")) {
+			if _, ok := file.Services[other]; !ok && other != "" {
+				t.Errorf("%s: needs %q, which is no service", name, other)
+			}
+		}
+		for _, v := range s.Volumes {
+			from, to, _ := strings.Cut(v, ":")
+			if strings.HasPrefix(from, ".") {
+				if _, err := os.Stat(filepath.Join("deploy", from)); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			} else if _, ok := file.Volumes[from]; !ok {
+				t.Errorf("%s: volume %q is not declared", name, from)
+			}
+			if !strings.HasPrefix(to, "/") {
+				t.Errorf("%s: volume %q is put nowhere", name, v)
+			}
+		}
+		for _, p := range s.Ports {
+			if !regexp.MustCompile(`^([0-9.]+:)?[0-9]+:[0-9]+$`).MatchString(p) {
+				t.Errorf("%s: port %q", name, p)
+			}
+		}
+		if build := s.Build; build != nil {
+			if _, err := os.Stat(filepath.Join("deploy", build["context"], build["dockerfile"])); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	daemon := file.Services["ddkk-stats"]
+	env := maps.Clone(daemon.Environment)
+	for name, value := range env {
+		env[name] = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`).ReplaceAllString(value, "$1")
+		if !slices.ContainsFunc(settings, func(s setting) bool { return s.Name == name }) {
+			t.Errorf("%s is no setting", name)
+		}
+	}
+	mustLoad(t, env, "")
+}
+
+// The shipped settings are ones that the daemon takes, also with what is
+// commented out.
+func TestShippedSettings(t *testing.T) {
+	text := readDoc(t, "deploy/ddkk-stats.yaml")
+	mustLoad(t, nil, text)
+	mustLoad(t, nil, regexp.MustCompile(`(?m)^#([a-z_]+: )`).ReplaceAllString(text, "$1"))
+}
