@@ -135,7 +135,7 @@ func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
 
 // What the documents name in capitals is a setting, or one of a few words.
 func TestSettingsOfTheDocumentsExist(t *testing.T) {
-	words := []string{"CONFIG", "SIGTERM", "SIGHUP", "SIGKILL", "USR1", "LOG", "GET", "ZSET"}
+	words := []string{"CONFIG", "SIGTERM", "SIGHUP", "SIGKILL", "USR1", "LOG", "GET", "ZSET", "KEEP_DAYS", "KEEP_LEAST"}
 	for i := range settings {
 		words = append(words, settings[i].Name)
 	}
@@ -183,14 +183,33 @@ func TestConfigurationsOfTheDocumentsLoad(t *testing.T) {
 	}
 }
 
-// Every metric that a document names is one that /metrics has.
+// Every metric that a document names is one that /metrics has: whatever a file of
+// this package registers.
 func TestMetricsOfTheDocumentsExist(t *testing.T) {
-	source := readDoc(t, "metrics.go")
-	for _, file := range docFiles(t) {
-		for _, m := range regexp.MustCompile("ddkk_([a-z_]+_(?:total|bytes|seconds|up|parked|torn|close|alarm))").FindAllStringSubmatch(readDoc(t, file), -1) {
-			if !strings.Contains(source, `"`+m[1]+`"`) {
-				t.Errorf("%s names the metric ddkk_%s, which does not exist", file, m[1])
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, file := range sources {
+		for _, m := range regexp.MustCompile(`(?:desc\("|Name:\s+"ddkk_|NewDesc\("ddkk_)([a-z0-9_]+)"`).FindAllStringSubmatch(readDoc(t, file), -1) {
+			known[m[1]] = true
+		}
+	}
+	if len(known) < 25 {
+		t.Fatalf("only %d metrics are found in the source", len(known))
+	}
+	for _, file := range append(docFiles(t), "deploy/prometheus/alerts.yml", "deploy/grafana/ddkk-stats.json") {
+		for _, m := range regexp.MustCompile(`\bddkk_([a-z_]+)\b`).FindAllStringSubmatch(readDoc(t, file), -1) {
+			name := strings.TrimSuffix(strings.TrimSuffix(m[1], "_bucket"), "_count")
+			if known[name] || known[m[1]] || notMetric.MatchString(m[1]) {
+				continue
 			}
+			t.Errorf("%s names the metric ddkk_%s, which does not exist", file, m[1])
 		}
 	}
 }
+
+// notMetric are other names of ours that begin like metrics: of elements, log
+// formats, accounts and tables; and what a grep looks for.
+var notMetric = regexp.MustCompile(`^(value_|hot_pages|container_|v1$|schema$|backup$|log_lines$|.*_$)`)
