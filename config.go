@@ -68,6 +68,7 @@ type Config struct {
 	BlockIPs        []netip.Prefix
 	SelfIPs         []netip.Prefix // the owner's own
 	BlockPaths      []string
+	BotAgents       []string // texts in user agents
 
 	Timezone      *time.Location
 	LogLevel      slog.Level
@@ -139,7 +140,7 @@ func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
 		Format: format, Location: c.Timezone, Secret: secret,
 		Sites: c.Sites, Aliases: c.SiteAliases, RefererCheck: c.RefererCheck,
 		GPC: c.PrivacyGPC, Page: c.Page,
-		Blocked: c.BlockIPs, BlockedPaths: c.BlockPaths, Self: c.SelfIPs,
+		Blocked: c.BlockIPs, BlockedPaths: c.BlockPaths, Self: c.SelfIPs, BotAgents: c.BotAgents,
 		JSONFields: c.JSONFields,
 	}
 }

@@ -149,6 +149,9 @@ var settings = []setting{
 	{Name: "BLOCK_PATHS", Allowed: "paths separated by commas; a * at the end matches what begins so",
 		Doc: "Pages whose lines are skipped.",
 		set: parseBlockPaths},
+	{Name: "BOT_AGENTS", Allowed: "texts separated by commas, letter case matters",
+		Doc: "User agents that hold one of these texts are bots, beside those of the built-in list.",
+		set: func(c *Config, s string) error { c.BotAgents = splitList(s); return nil }},
 
 	{Name: "CORS_ORIGINS", Default: "*", Allowed: "*, none, or origins such as https://ddkk.com separated by commas",
 		Doc: "Web origins that may read the numbers.", Reload: true,

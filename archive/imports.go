@@ -45,11 +45,7 @@ func (a *Archive) BeginImport(ctx context.Context, i Import, sites []string) err
 			return err
 		}
 		for _, s := range sites {
-			site := d.bytes([]byte(s))
-			if _, err := execTx(ctx, tx, "forget site", "DELETE FROM imports_pending WHERE site = ?", site); err != nil {
-				return err
-			}
-			if _, err := execTx(ctx, tx, "note site", "INSERT INTO imports_pending (site) VALUES (?)", site); err != nil {
+			if err := a.noteSite(ctx, tx, s); err != nil {
 				return err
 			}
 		}
@@ -81,4 +77,26 @@ func (a *Archive) EndImport(ctx context.Context, site string) error {
 		_, err := execTx(ctx, tx, "note import as shown", "DELETE FROM imports_pending WHERE site = ?", a.dialect.bytes([]byte(site)))
 		return err
 	})
+}
+
+// NotePending notes that the numbers of sites in Redis lack what the archive has.
+func (a *Archive) NotePending(ctx context.Context, sites []string) error {
+	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, s := range sites {
+			if err := a.noteSite(ctx, tx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// noteSite notes that a site is to be rebuilt in Redis.
+func (a *Archive) noteSite(ctx context.Context, tx *sql.Tx, name string) error {
+	site := a.dialect.bytes([]byte(name))
+	if _, err := execTx(ctx, tx, "forget site", "DELETE FROM imports_pending WHERE site = ?", site); err != nil {
+		return err
+	}
+	_, err := execTx(ctx, tx, "note site", "INSERT INTO imports_pending (site) VALUES (?)", site)
+	return err
 }

@@ -310,7 +310,7 @@ func (l *loader) advance(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow)
 		size = s.size
 	}
 	if s.rows > 0 {
-		first, last := timeText(s.first), timeText(s.until)
+		first, last := timeText(s.first), timeText(s.final)
 		if !r.first.Valid || first < r.first.String {
 			r.first = sql.NullString{String: first, Valid: true}
 		}

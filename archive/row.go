@@ -24,13 +24,10 @@ const numRowColumns = 16
 
 // row is one counted line. Its slices are valid until the next line is parsed.
 type row struct {
-	hit       *parser.Hit
-	eventKey  []byte // empty: a page view
-	viewKey   uint64
-	windowKey uint64
-	hasView   bool
-	hasWindow bool
-	end       int64
+	hit      *parser.Hit
+	eventKey []byte // empty: a page view
+	keys
+	end int64
 }
 
 // encoder writes rows as the text of LOAD DATA, or as arguments.

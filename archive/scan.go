@@ -31,19 +31,28 @@ type scan struct {
 	last  *touch
 	at    siteDay
 	first int64 // time of the earliest and the latest row, in ms
-	until int64
+	final int64
 	enc   encoder
+
+	// Of a recount: where it stops, the rows that lines had, and which lines
+	// stay as they are.
+	until int64 // offset; 0: at the end
+	old   map[int64]oldRow
+	stays func(*scan) bool
 }
 
 // touch is what a chunk does to a day of a site.
-type touch struct{ rows, dedup int64 }
+type touch struct {
+	rows, dedup int64
+	again       int64 // of dedup, lines that had a raw row before a recount
+}
 
 // scanBuffer holds a longest line, and makes reads large.
 const scanBuffer = 256 << 10
 
 // next returns the next raw row, or nil at the end of the chunk.
 func (s *scan) next() (*row, error) {
-	for s.rows < int64(s.limit) {
+	for s.rows < int64(s.limit) && (s.until == 0 || s.pos < s.until) {
 		line, n, err := s.line()
 		if n == 0 || err != nil {
 			return nil, err
@@ -56,6 +65,9 @@ func (s *scan) next() (*row, error) {
 			continue
 		}
 		s.source.parse(line, &s.hit)
+		if s.stays != nil && s.stays(s) {
+			continue
+		}
 		r, err := s.take()
 		if r != nil || err != nil {
 			return r, err
@@ -122,6 +134,9 @@ func (s *scan) take() (*row, error) {
 	if dup {
 		s.tally.Dedup++
 		t.dedup++
+		if _, had := s.old[s.pos]; had {
+			t.again++
+		}
 		return nil, nil
 	}
 	r.eventKey = r.eventKey[:0]
@@ -135,9 +150,9 @@ func (s *scan) take() (*row, error) {
 		s.tally.Human++
 	}
 	if s.rows == 0 {
-		s.first, s.until = h.Time, h.Time
+		s.first, s.final = h.Time, h.Time
 	}
-	s.first, s.until = min(s.first, h.Time), max(s.until, h.Time)
+	s.first, s.final = min(s.first, h.Time), max(s.final, h.Time)
 	s.rows++
 	t.rows++
 	return r, nil

@@ -22,11 +22,13 @@ type Tally struct {
 	Reasons map[string]int64
 }
 
-func (t *Tally) reason(r parser.Reason) {
+func (t *Tally) reason(r parser.Reason) { t.booked(r.String()) }
+
+func (t *Tally) booked(reason string) {
 	if t.Reasons == nil {
 		t.Reasons = map[string]int64{}
 	}
-	t.Reasons[r.String()]++
+	t.Reasons[reason]++
 }
 
 // add adds what the next chunk of the segment came to.

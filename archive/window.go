@@ -24,8 +24,11 @@ type windows struct {
 	id    time.Duration
 	sites map[string]*siteWindows
 	days  map[siteDay]bool // whether there are raw rows
-	keys  int
+	size  int              // keys that are remembered
 	last  *siteWindows
+	// pending says of a raw row that it is about to be replaced and must not
+	// be gone by; nil: none is.
+	pending func(site string, at, segment, end int64) bool
 }
 
 type siteDay struct {
@@ -51,12 +54,12 @@ type window struct {
 
 func (w *windows) forget() {
 	w.sites, w.days = map[string]*siteWindows{}, map[siteDay]bool{}
-	w.keys, w.last = 0, nil
+	w.size, w.last = 0, nil
 }
 
 // settle is called when a chunk was committed: its days have raw rows now.
 func (w *windows) settle(touched map[siteDay]*touch) {
-	if w.keys > maxRemembered {
+	if w.size > maxRemembered {
 		w.forget()
 		return
 	}
@@ -89,31 +92,45 @@ func newWindow(site, column string, width time.Duration) *window {
 // sets its keys.
 func (w *windows) duplicate(ctx context.Context, r *row) (bool, error) {
 	h := r.hit
-	r.hasView, r.hasWindow = len(h.ViewID) > 0, false
-	s := w.of(h.Site)
-	if r.hasView {
+	if r.hasView = len(h.ViewID) > 0; r.hasView {
 		r.viewKey = parser.PairHash(h.Visitor, h.ViewID)
-		if dup, err := w.seen(ctx, s.id, r.viewKey, h.Time); dup || err != nil {
-			return dup, err
-		}
 	}
-	if s.page != nil && h.Kind == parser.Pageview {
-		r.hasWindow = true
+	if r.hasWindow = h.Kind == parser.Pageview && w.of(h.Site).page != nil; r.hasWindow {
 		r.windowKey = parser.PairHash(parser.Visitor(h.Addr.As16()), h.Page)
-		if dup, err := w.seen(ctx, s.page, r.windowKey, h.Time); dup || err != nil {
+	}
+	return w.check(ctx, h.Site, h.Time, r.keys)
+}
+
+// keys are what the rules go by of one line.
+type keys struct {
+	viewKey, windowKey uint64
+	hasView, hasWindow bool
+}
+
+// check applies the rules to keys and, where they are no duplicate, remembers
+// them.
+func (w *windows) check(ctx context.Context, site string, at int64, k keys) (bool, error) {
+	s := w.of(site)
+	if k.hasView {
+		if dup, err := w.seen(ctx, s.id, k.viewKey, at); dup || err != nil {
 			return dup, err
 		}
-		w.remember(s.page, r.windowKey, h.Time)
 	}
-	if r.hasView {
-		w.remember(s.id, r.viewKey, h.Time)
+	if k.hasWindow {
+		if dup, err := w.seen(ctx, s.page, k.windowKey, at); dup || err != nil {
+			return dup, err
+		}
+		w.remember(s.page, k.windowKey, at)
+	}
+	if k.hasView {
+		w.remember(s.id, k.viewKey, at)
 	}
 	return false, nil
 }
 
 func (w *windows) remember(x *window, key uint64, t int64) {
 	x.buckets[t/x.width][key] = t
-	w.keys++
+	w.size++
 }
 
 func (w *windows) seen(ctx context.Context, x *window, key uint64, t int64) (bool, error) {
@@ -126,7 +143,7 @@ func (w *windows) seen(ctx context.Context, x *window, key uint64, t int64) (boo
 				return false, err
 			}
 			x.buckets[n] = b
-			w.keys += len(b)
+			w.size += len(b)
 		}
 		if at, ok := b[key]; ok && t-at < x.width && at-t < x.width {
 			return true, nil
@@ -151,7 +168,7 @@ func (w *windows) bucket(ctx context.Context, x *window, n int64) (_ map[uint64]
 	if !any {
 		return b, nil
 	}
-	rows, err := w.db.QueryContext(ctx, "SELECT "+x.column+", created_at FROM access_logs WHERE site = ? AND created_at >= ? "+
+	rows, err := w.db.QueryContext(ctx, "SELECT "+x.column+", created_at, segment, end_offset FROM access_logs WHERE site = ? AND created_at >= ? "+
 		"AND created_at < ? AND date >= ? AND date <= ? AND "+x.column+" IS NOT NULL",
 		w.d.bytes([]byte(x.site)), timeText(from), timeText(to), dateText(first), dateText(last))
 	if err != nil {
@@ -160,13 +177,17 @@ func (w *windows) bucket(ctx context.Context, x *window, n int64) (_ map[uint64]
 	defer closeRows(rows, &err)
 	var key sql.RawBytes
 	var at string
+	var segment, end int64
 	for rows.Next() {
-		if err := rows.Scan(&key, &at); err != nil {
+		if err := rows.Scan(&key, &at, &segment, &end); err != nil {
 			return nil, fmt.Errorf("read recent keys: %w", err)
 		}
 		ms, err := parseTime(at)
 		if err != nil {
 			return nil, err
+		}
+		if w.pending != nil && w.pending(x.site, ms, segment, end) {
+			continue
 		}
 		if len(key) == 8 {
 			b[binary.LittleEndian.Uint64(key)] = ms

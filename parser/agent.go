@@ -1,6 +1,9 @@
 package parser
 
-import "crypto/sha256"
+import (
+	"bytes"
+	"crypto/sha256"
+)
 
 // Bounds of the cache of user agents: about 2 x 8192 entries. Longer ones than
 // maxCachedAgent are those of attackers and cost a pass over their bytes each.
@@ -23,8 +26,18 @@ func (p *Parser) agentOf(ua []byte) agent {
 		return a
 	}
 	sum := sha256.Sum256(ua)
-	a := agent{device: deviceOf(ua), bot: len(ua) == 0 || p.bots.match(ua)}
+	a := agent{device: deviceOf(ua), bot: len(ua) == 0 || p.bots.match(ua) || p.isOwnBot(ua)}
 	copy(a.digest[:], sum[:])
 	p.agents.put(ua, a)
 	return a
+}
+
+// isOwnBot tells whether a user agent holds one of the owner's texts.
+func (p *Parser) isOwnBot(ua []byte) bool {
+	for _, text := range p.ownBots {
+		if bytes.Contains(ua, text) {
+			return true
+		}
+	}
+	return false
 }

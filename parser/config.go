@@ -63,6 +63,9 @@ type Config struct {
 	// BlockedPaths are normalised pages that do not count; a "*" at the end
 	// makes one a prefix.
 	BlockedPaths []string
+	// BotAgents are texts that make the user agents which hold them bots, beside
+	// those of the embedded list.
+	BotAgents []string
 	// Self are the owner's own networks: skipped as SkipSelf.
 	Self []netip.Prefix
 
@@ -86,10 +89,11 @@ type Parser struct {
 	pages      pageList
 	jsonFields map[string]jsonKey
 
-	bots   *botMatcher
-	agents cache[agent]
-	sites  cache[site]
-	days   days
+	bots    *botMatcher
+	ownBots [][]byte
+	agents  cache[agent]
+	sites   cache[site]
+	days    days
 
 	lastParam, lastReferer lastSite
 
@@ -125,6 +129,11 @@ func New(c Config) (*Parser, error) {
 	}
 	if p.days.loc == nil {
 		p.days.loc = time.UTC
+	}
+	for _, text := range c.BotAgents {
+		if text != "" {
+			p.ownBots = append(p.ownBots, []byte(text))
+		}
 	}
 	if p.beacon == "" {
 		p.beacon = DefaultBeaconPath

@@ -1,0 +1,368 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"ddkk-stats/parser"
+)
+
+// judgedRows is how many raw rows are judged in one transaction.
+const judgedRows = 50_000
+
+// rowPlace orders the raw rows of a site.
+type rowPlace struct{ at, segment, end int64 }
+
+func (p rowPlace) before(q rowPlace) bool {
+	if p.at != q.at {
+		return p.at < q.at
+	}
+	if p.segment != q.segment {
+		return p.segment < q.segment
+	}
+	return p.end < q.end
+}
+
+// judgeRows judges the raw rows whose segment is gone. Sites that are no sites
+// of their own any more come first, so that what moves is judged once more with
+// the rows that it comes to.
+func (r *recounter) judgeRows(ctx context.Context) error {
+	days := map[string][]siteDay{}
+	for _, k := range r.days {
+		if r.lost[k] {
+			days[k.site] = append(days[k.site], k)
+		}
+	}
+	var moving, staying []string
+	var h parser.Hit
+	for _, site := range slices.Sorted(maps.Keys(days)) {
+		r.q.Rows.Again(&parser.Kept{Site: site, Page: []byte("/")}, &h)
+		if h.Kind == parser.Pageview && h.Site != site {
+			moving = append(moving, site)
+		} else {
+			staying = append(staying, site)
+		}
+	}
+	for _, site := range moving {
+		if err := r.judgeSite(ctx, site, days[site]); err != nil {
+			return err
+		}
+	}
+	for k := range r.touched { // where they came to
+		switch {
+		case r.passed[k.site]:
+			continue
+		case days[k.site] == nil:
+			staying = append(staying, k.site)
+		}
+		if !slices.Contains(days[k.site], k) {
+			days[k.site] = append(days[k.site], k)
+		}
+	}
+	slices.Sort(staying)
+	for _, site := range staying {
+		if err := r.judgeSite(ctx, site, days[site]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *recounter) judgeSite(ctx context.Context, site string, days []siteDay) error {
+	if !r.q.DryRun {
+		r.l.windows.forget()
+	}
+	r.site = site
+	defer func() { r.site = "" }()
+	slices.SortFunc(days, func(x, y siteDay) int { return int(x.day) - int(y.day) })
+	for _, k := range days {
+		if err := r.judgeDay(ctx, k); err != nil {
+			return fmt.Errorf("judge %s %d: %w", site, k.day, err)
+		}
+	}
+	r.passed[site] = true
+	return nil
+}
+
+func (r *recounter) judgeDay(ctx context.Context, k siteDay) error {
+	r.place = rowPlace{}
+	for more := true; more; {
+		var c *judged
+		err := r.transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+			if c, err = r.judge(ctx, tx, k); err != nil || tx == nil {
+				return err
+			}
+			return r.replace(ctx, tx, c)
+		})
+		if err != nil {
+			return err
+		}
+		r.touch(c.touched, false)
+		for doubt, n := range c.doubts {
+			r.out.Doubts[doubt] += n
+		}
+		r.out.Rows += c.n
+		r.progress(c.n)
+		r.place, more = c.end, c.more
+	}
+	return nil
+}
+
+// judged are some raw rows of a day, and what changes of them.
+type judged struct {
+	day     siteDay
+	n       int64
+	end     rowPlace
+	more    bool
+	changes []change
+	dropped int64 // duplicates
+	touched map[siteDay]bool
+	doubts  map[parser.Doubt]int64
+}
+
+// change is a raw row that goes, and what takes its place.
+type change struct {
+	was  rowPlace
+	args []any // of the new row; nil: none
+}
+
+// kept is a raw row as it lies there.
+type kept struct {
+	page, hash, ip, agent, bot, at, event, device, uid, referer, view, window sql.RawBytes
+	place                                                                     rowPlace
+	visitor                                                                   parser.Visitor
+}
+
+func (k *kept) scan(s scanner) (err error) {
+	if err := s.Scan(&k.page, &k.hash, &k.ip, &k.agent, &k.bot, &k.at, &k.event, &k.device, &k.uid, &k.referer, &k.view, &k.window,
+		&k.place.segment, &k.place.end); err != nil {
+		return fmt.Errorf("read raw rows: %w", err)
+	}
+	if k.place.at, err = parseTime(string(k.at)); err != nil {
+		return err
+	}
+	k.visitor = parser.Visitor{}
+	if len(k.hash) == 0 {
+		return nil
+	}
+	if _, err := hex.Decode(k.visitor[:], k.hash); err != nil || len(k.hash) != 2*len(k.visitor) {
+		return fmt.Errorf("read raw rows: user_hash %q: not 32 hex digits", k.hash)
+	}
+	return nil
+}
+
+// judge reads the next raw rows of a day and decides about those whose segment
+// is gone.
+func (r *recounter) judge(ctx context.Context, tx *sql.Tx, k siteDay) (_ *judged, err error) {
+	var q querier = r.a.reads
+	if tx != nil {
+		if err := r.enter(ctx, tx); err != nil {
+			return nil, err
+		}
+		q = tx
+	}
+	c := &judged{day: k, end: r.place, touched: map[siteDay]bool{}, doubts: map[parser.Doubt]int64{}}
+	rows := rowsOf(r.a.dialect, k)
+	where, args := rows.where, rows.args
+	if r.place != (rowPlace{}) {
+		at := timeText(r.place.at)
+		where += " AND created_at >= ? AND (created_at > ? OR segment > ? OR segment = ? AND end_offset > ?)"
+		args = append(args, at, at, r.place.segment, r.place.segment, r.place.end)
+	}
+	found, err := q.QueryContext(ctx, "SELECT page, user_hash, ip, user_agent, potential_bot, created_at, event_key, device, uid, referer, view_key, window_key, "+
+		"segment, end_offset FROM access_logs WHERE "+where+" ORDER BY site, created_at, segment, end_offset LIMIT ?", append(args, judgedRows)...)
+	if err != nil {
+		return nil, fmt.Errorf("read raw rows: %w", err)
+	}
+	defer closeRows(found, &err)
+	read := 0
+	var row kept
+	var h parser.Hit
+	for found.Next() {
+		if err := row.scan(found); err != nil {
+			return nil, err
+		}
+		read++
+		c.end = row.place
+		seg := r.segments[row.place.segment]
+		if seg == nil || seg.file != nil || !r.inDays(r.l.windows.dayOf(row.place.at)) {
+			continue
+		}
+		c.n++
+		if err := r.judgeRow(ctx, c, &row, !seg.imported, &h); err != nil {
+			return nil, err
+		}
+	}
+	c.more = read == judgedRows
+	return c, found.Err()
+}
+
+func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon bool, h *parser.Hit) error {
+	k := &parser.Kept{
+		Event: len(row.event) > 0, Beacon: beacon, Time: row.place.at, Site: c.day.site, Page: row.page, Visitor: row.visitor,
+		Bot: string(row.bot) == "1", Device: deviceOf(row.device), UserAgent: row.agent, AgentCut: len(row.agent) >= maxAgent, Referer: row.referer,
+	}
+	k.Addr, k.AddrBits = r.address(row.ip)
+	doubt := r.q.Rows.Again(k, h)
+	keys, unsure := r.keysOf(row, k, h)
+	doubt |= unsure
+	for bit := parser.Doubt(1); bit != 0; bit <<= 1 {
+		if doubt&bit != 0 {
+			c.doubts[bit]++
+		}
+	}
+	gone := h.Kind == parser.Skipped
+	if !gone && h.Site == c.day.site {
+		dup, err := r.l.windows.check(ctx, h.Site, h.Time, keys)
+		if err != nil {
+			return err
+		}
+		if gone = dup; dup {
+			c.dropped++
+		}
+	}
+	if r.q.DryRun && !gone {
+		r.preview.add(h.Site, h.Day, h.Visitor, k.Event, h.Bot, h.Device == parser.Mobile)
+	}
+	same := !gone && h.Site == c.day.site && h.Day == c.day.day && string(h.Page) == string(row.page) && h.Visitor == row.visitor &&
+		h.Bot == k.Bot && h.Device == k.Device && keys == row.keys()
+	if same {
+		return nil
+	}
+	c.touched[c.day] = true
+	x := change{was: row.place}
+	if !gone {
+		c.touched[siteDay{h.Site, h.Day}] = true
+		x.args = r.rowArgs(row, h, keys)
+	}
+	c.changes = append(c.changes, x)
+	return nil
+}
+
+func deviceOf(text []byte) parser.Device {
+	if string(text) == "1" {
+		return parser.Mobile
+	}
+	return parser.PC
+}
+
+// address is what is kept of a client's address.
+func (r *recounter) address(text []byte) (netip.Addr, int) {
+	addr, err := netip.ParseAddr(string(text))
+	if err != nil {
+		return addr, 0
+	}
+	masked, bits := false, 48
+	if addr.Is4() {
+		bits = 24
+	}
+	if p, err := addr.Prefix(bits); err == nil {
+		masked = p.Addr() == addr && r.a.opt.IPMode != IPFull
+	}
+	if masked {
+		return addr, bits
+	}
+	return addr, addr.BitLen()
+}
+
+func (k *kept) keys() keys {
+	x := keys{hasView: len(k.view) == 8, hasWindow: len(k.window) == 8}
+	if x.hasView {
+		x.viewKey = binary.LittleEndian.Uint64(k.view)
+	}
+	if x.hasWindow {
+		x.windowKey = binary.LittleEndian.Uint64(k.window)
+	}
+	return x
+}
+
+// keysOf are the keys of the rules about duplicates. That of a view's id stays:
+// the id itself is not kept.
+func (r *recounter) keysOf(row *kept, k *parser.Kept, h *parser.Hit) (x keys, doubt parser.Doubt) {
+	x = row.keys()
+	if h.Kind == parser.Skipped {
+		return x, 0
+	}
+	if h.Kind != parser.Pageview || r.a.opt.DedupeWindow(h.Site) <= 0 {
+		x.hasWindow, x.windowKey = false, 0
+		return x, 0
+	}
+	switch {
+	case k.Addr.IsValid() && k.AddrBits == k.Addr.BitLen():
+		x.hasWindow, x.windowKey = true, parser.PairHash(parser.Visitor(k.Addr.As16()), h.Page)
+	case string(h.Page) != string(row.page) || !x.hasWindow:
+		x.hasWindow, x.windowKey = false, 0
+		return x, parser.DoubtAddress
+	}
+	return x, 0
+}
+
+// rowArgs are the values of a row that takes another's place, as copies.
+func (r *recounter) rowArgs(row *kept, h *parser.Hit, k keys) []any {
+	d, b := r.a.dialect, row
+	hash := ""
+	if !h.Visitor.IsZero() {
+		hash = h.Visitor.String()
+	}
+	return []any{d.bytes([]byte(h.Site)), d.bytes(h.Page), hash, string(b.ip), d.bytes(b.agent), int64(flag(h.Bot) - '0'), string(b.at), dateText(h.Day),
+		d.bytes(b.event), int64(h.Device), d.bytes(b.uid), d.bytes(b.referer), keyArg(k.viewKey, k.hasView), keyArg(k.windowKey, k.hasWindow),
+		b.place.segment, b.place.end}
+}
+
+// replace deletes the rows that change and inserts what takes their place.
+func (r *recounter) replace(ctx context.Context, tx *sql.Tx, c *judged) (err error) {
+	if len(c.changes) == 0 {
+		return nil
+	}
+	d := r.a.dialect
+	del, err := tx.PrepareContext(ctx, "DELETE FROM access_logs WHERE site = ? AND created_at = ? AND segment = ? AND end_offset = ? AND date = ?")
+	if err != nil {
+		return fmt.Errorf("prepare to delete raw rows: %w", err)
+	}
+	defer func() { err = errors.Join(err, del.Close()) }()
+	site, date := d.bytes([]byte(c.day.site)), dateText(c.day.day)
+	for _, x := range c.changes {
+		if _, err := del.ExecContext(ctx, site, timeText(x.was.at), x.was.segment, x.was.end, date); err != nil {
+			return fmt.Errorf("delete raw row: %w", err)
+		}
+	}
+	added := slices.DeleteFunc(slices.Clone(c.changes), func(x change) bool { return x.args == nil })
+	for some := range slices.Chunk(added, sqliteInsertRows) {
+		var args []any
+		for _, x := range some {
+			args = append(args, x.args...)
+		}
+		if _, err := execTx(ctx, tx, "insert raw rows", insertOf(len(some)), args...); err != nil {
+			return err
+		}
+	}
+	return r.markDays(ctx, tx, c.touched, map[siteDay]int64{c.day: c.dropped})
+}
+
+// DoubtText says what could not be told, for a person.
+func DoubtText(d parser.Doubt) string {
+	var all []string
+	for _, x := range []struct {
+		bit  parser.Doubt
+		text string
+	}{
+		{parser.DoubtSite, "their site is both an alias and the target of one"},
+		{parser.DoubtPage, "their page has a ? or # that may be its own or begin what PAGE_QUERY and PAGE_FRAGMENT drop"},
+		{parser.DoubtAddress, "too little of the address is kept (IP_MODE) for BLOCK_IPS, SELF_IPS or DEDUPE_WINDOW"},
+		{parser.DoubtAgent, "too little of the user agent is kept to tell bots and devices"},
+		{parser.DoubtVisitor, "the visitor of another site cannot be told from what is kept"},
+	} {
+		if d&x.bit != 0 {
+			all = append(all, x.text)
+		}
+	}
+	return strings.Join(all, "; ")
+}

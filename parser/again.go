@@ -1,0 +1,189 @@
+package parser
+
+import (
+	"bytes"
+	"net/netip"
+)
+
+// Kept is what is left of a line that counted, when the line itself is gone: a
+// raw row of the archive.
+type Kept struct {
+	Event   bool   // else a page view
+	Beacon  bool   // else a page of a site's own log, whose Referer may be anybody's
+	Time    int64  // ms since the Unix epoch
+	Site    string // as it was counted
+	Page    []byte // as it was counted
+	Visitor Visitor
+	Bot     bool
+	Device  Device
+
+	Addr      netip.Addr
+	AddrBits  int // leading bits of Addr that are the client's; 0: nothing is known of it
+	UserAgent []byte
+	AgentCut  bool // UserAgent is only the beginning
+	Referer   []byte
+}
+
+// Doubt tells what Again could not decide: it stays as it was.
+type Doubt uint8
+
+const (
+	DoubtSite    Doubt = 1 << iota // the site is an alias and the target of one: it was mapped, perhaps
+	DoubtPage                      // a "?" or "#" may be the name's own or begin what the rules drop now
+	DoubtAddress                   // too little of the address is kept to tell whether it is blocked or the owner's
+	DoubtAgent                     // too little of the user agent is kept to tell bots and devices
+	DoubtVisitor                   // the visitor's hash for another site cannot be made
+)
+
+// Again decides anew, by the rules of now, what becomes of a line that counted.
+// h gets what can be told; what cannot stays as k has it and is told. It ends as
+// Pageview or Event, or as Skipped. Applying it to its own result changes
+// nothing. What the line held beyond k (view id, levels of an event) is not in h.
+func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
+	span := p.days.of(k.Time)
+	*h = Hit{RequestTime: -1, Kind: Pageview, Time: k.Time, Day: span.day, Site: k.Site, Visitor: k.Visitor, Bot: k.Bot, Device: k.Device,
+		Addr: k.Addr, UserAgent: k.UserAgent, Referer: k.Referer}
+	if k.Event {
+		h.Kind = Event
+	}
+	s := p.siteOf([]byte(k.Site))
+	if s.name != k.Site && p.isTarget(k.Site) {
+		s, doubt = site{name: k.Site, counts: p.allowed == nil || p.allowed[k.Site]}, DoubtSite
+	}
+	if !s.counts {
+		p.skip(h, SkipSite)
+		return doubt
+	}
+	h.Site = s.name
+	if k.Beacon && p.refCheck && len(k.Referer) > 0 {
+		if from, _ := p.refererSite(k.Referer); from.name != s.name {
+			p.skip(h, SkipReferer)
+			return doubt
+		}
+	}
+	var unsure Doubt
+	h.Page, unsure = p.pageAgain(k.Page)
+	doubt |= unsure
+	reason, unsure := p.addressAgain(k)
+	if doubt |= unsure; reason == ReasonNone && p.pages.has(h.Page) {
+		reason = SkipBlocked
+	}
+	if reason != ReasonNone {
+		p.skip(h, reason)
+		return doubt
+	}
+	return doubt | p.whoAgain(k, h, span)
+}
+
+// isTarget tells whether a host's views count for name.
+func (p *Parser) isTarget(name string) bool {
+	for from, to := range p.aliases {
+		if to == name && from != name {
+			return true
+		}
+	}
+	return false
+}
+
+// addressAgain tells whether the client is the owner's or blocked.
+func (p *Parser) addressAgain(k *Kept) (Reason, Doubt) {
+	mine, sure := p.self.tells(k.Addr, k.AddrBits)
+	if mine {
+		return SkipSelf, 0
+	}
+	bad, sureToo := p.blocked.tells(k.Addr, k.AddrBits)
+	switch {
+	case bad:
+		return SkipBlocked, 0
+	case !sure || !sureToo:
+		return ReasonNone, DoubtAddress
+	}
+	return ReasonNone, 0
+}
+
+// whoAgain completes bot, device and visitor.
+func (p *Parser) whoAgain(k *Kept, h *Hit, span *daySpan) (doubt Doubt) {
+	var a agent
+	if k.AgentCut {
+		doubt = DoubtAgent
+	} else {
+		a = p.agentOf(k.UserAgent)
+		h.Bot, h.Device = a.bot, a.device
+	}
+	if h.Site == k.Site || k.Visitor.IsZero() {
+		return doubt
+	}
+	bits := 32
+	if k.Addr.Is6() {
+		bits = 64 // what a visitor's hash has of it
+	}
+	if k.AgentCut || k.AddrBits < bits {
+		return doubt | DoubtVisitor
+	}
+	h.Visitor = p.message.hash(span.key, k.Addr, &a.digest, h.Site)
+	return doubt
+}
+
+// pageAgain applies the rules to a page that was normalised by others: nothing
+// is decoded a second time, and what those dropped does not come back.
+func (p *Parser) pageAgain(page []byte) ([]byte, Doubt) {
+	if string(page) == OtherPage || isCutPage(page) {
+		return page, 0
+	}
+	path, rest := page, []byte(nil)
+	if i := bytes.IndexAny(page, "?#"); i >= 0 {
+		query := page[i] == '?'
+		if query && !p.page.KeepQuery || !query && !p.page.KeepFragment {
+			return page, DoubtPage
+		}
+		path, rest = page[:i], page[i:]
+	}
+	b := append(p.pageBuf[:0], path...)
+	b = p.page.slash(p.page.index(b, 0), 0)
+	b = append(b, rest...)
+	if len(b) > MaxPage {
+		b = cutPage(b, 0)
+	}
+	p.pageBuf = b
+	return b, 0
+}
+
+// isCutPage tells whether a page looks like what cutPage leaves.
+func isCutPage(page []byte) bool {
+	i := len(page) - 1 - pageHashDigits
+	if i < MaxPage-1-pageHashDigits-8 || page[i] != '~' {
+		return false
+	}
+	for _, c := range page[i+1:] {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// tells says whether an address of which only the leading bits are known is in
+// the set, and whether that can be told.
+func (s *prefixSet) tells(addr netip.Addr, bits int) (in, sure bool) {
+	if len(s.prefixes) == 0 {
+		return false, true
+	}
+	if bits <= 0 || !addr.IsValid() {
+		return false, false
+	}
+	known, err := addr.WithZone("").Prefix(min(bits, addr.BitLen()))
+	if err != nil {
+		return false, false
+	}
+	sure = true
+	for prefix := range s.prefixes {
+		if prefix.Addr().Is4() != addr.Is4() || !prefix.Overlaps(known) {
+			continue
+		}
+		if prefix.Bits() <= known.Bits() {
+			return true, true
+		}
+		sure = false
+	}
+	return false, sure
+}
