@@ -355,7 +355,7 @@ func DoubtText(d parser.Doubt) string {
 		text string
 	}{
 		{parser.DoubtSite, "their site is both an alias and the target of one"},
-		{parser.DoubtPage, "their page has a ? or # that may be its own or begin what PAGE_QUERY and PAGE_FRAGMENT drop"},
+		{parser.DoubtPage, "their page was cut, or has a ? or # that may be its own or begin what PAGE_QUERY and PAGE_FRAGMENT drop"},
 		{parser.DoubtAddress, "too little of the address is kept (IP_MODE) for BLOCK_IPS, SELF_IPS or DEDUPE_WINDOW"},
 		{parser.DoubtAgent, "too little of the user agent is kept to tell bots and devices"},
 		{parser.DoubtVisitor, "the visitor of another site cannot be told from what is kept"},

@@ -31,6 +31,19 @@ type Ledger struct {
 	mu    sync.Mutex
 	views int // all that was recorded, bots and events too
 	sites map[string]*siteBook
+	also  func(Beacon)
+}
+
+// Follow makes another ledger have what this one records from now on, as other
+// rules make it; false leaves it out.
+func (l *Ledger) Follow(other *Ledger, as func(Beacon) (Beacon, bool)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.also = func(b Beacon) {
+		if b, counts := as(b); counts {
+			other.Record(b)
+		}
+	}
 }
 
 // siteBook is what one site must have.
@@ -78,6 +91,9 @@ func NewLedger(loc *time.Location) *Ledger {
 func (l *Ledger) Record(b Beacon) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.also != nil {
+		l.also(b)
+	}
 	l.views++
 	site := get(l.sites, b.Site, func() *siteBook {
 		return &siteBook{pages: map[string]*tally{}, bots: map[string]int64{}, days: map[string]*dayBook{}}

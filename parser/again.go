@@ -29,7 +29,7 @@ type Doubt uint8
 
 const (
 	DoubtSite    Doubt = 1 << iota // the site is an alias and the target of one: it was mapped, perhaps
-	DoubtPage                      // a "?" or "#" may be the name's own or begin what the rules drop now
+	DoubtPage                      // its "?" or "#" may be its own or begin what the rules drop now, or it was cut
 	DoubtAddress                   // too little of the address is kept to tell whether it is blocked or the owner's
 	DoubtAgent                     // too little of the user agent is kept to tell bots and devices
 	DoubtVisitor                   // the visitor's hash for another site cannot be made
@@ -127,8 +127,8 @@ func (p *Parser) whoAgain(k *Kept, h *Hit, span *daySpan) (doubt Doubt) {
 // pageAgain applies the rules to a page that was normalised by others: nothing
 // is decoded a second time, and what those dropped does not come back.
 func (p *Parser) pageAgain(page []byte) ([]byte, Doubt) {
-	if string(page) == OtherPage || isCutPage(page) {
-		return page, 0
+	if isCutPage(page) && (p.page.StripIndex || p.page.Slash != SlashKeep) {
+		return page, DoubtPage // its hash is of the whole
 	}
 	path, rest := page, []byte(nil)
 	if i := bytes.IndexAny(page, "?#"); i >= 0 {
