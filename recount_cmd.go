@@ -150,7 +150,7 @@ func (r *recounting) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	before, err := r.shown(ctx)
+	before, err := r.shown(ctx, rebuilds)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (r *recounting) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	after, err := r.shown(ctx)
+	after, err := r.shown(ctx, rebuilds)
 	if err != nil {
 		return err
 	}

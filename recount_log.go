@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -22,7 +21,7 @@ import (
 type tails struct {
 	begin map[string]int64            // segment -> where its tail begins
 	sites map[string]map[string]int64 // site -> segment -> end of its last line
-	days  map[archive.SiteDay]bool    // that lines of tails are of
+	days  map[parser.Day]bool         // that lines of tails are of
 	lines int64
 }
 
@@ -43,7 +42,7 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 		return err
 	}
 	r.logs = nil
-	r.tails = tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, days: map[archive.SiteDay]bool{}}
+	r.tails = tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, days: map[parser.Day]bool{}}
 	for _, in := range r.v.cfg.logs() {
 		if _, err := os.Stat(filepath.Dir(in.path)); errors.Is(err, os.ErrNotExist) {
 			continue
@@ -131,7 +130,7 @@ func (r *recounting) tail(ctx context.Context, f tailer.File, p *parser.Parser, 
 		}
 		ends[f.ID] = at
 		if r.from <= h.Day && h.Day <= r.to {
-			r.tails.days[archive.SiteDay{Site: h.Site, Day: h.Day}] = true
+			r.tails.days[h.Day] = true
 		}
 	}
 }
@@ -140,39 +139,37 @@ func (r *recounting) tail(ctx context.Context, f tailer.File, p *parser.Parser, 
 type figures struct{ pv, uv, bot int64 }
 
 // shown reads from Redis what it shows of days that are not wholly archived.
-func (r *recounting) shown(ctx context.Context) (map[archive.SiteDay]figures, error) {
+func (r *recounting) shown(ctx context.Context, sites []string) (map[archive.SiteDay]figures, error) {
 	all := map[archive.SiteDay]figures{}
 	if r.v.rdb == nil {
 		return all, nil
 	}
-	number := func(cmd *redis.StringCmd) (int64, error) {
-		text, err := cmd.Result()
-		if errors.Is(err, redis.Nil) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, fmt.Errorf("read what is shown: %w", err)
-		}
-		return strconv.ParseInt(text, 10, 64)
-	}
-	k := r.v.keys
-	for d := range r.tails.days {
-		var f figures
-		for _, x := range []struct {
-			into *int64
-			cmd  *redis.StringCmd
-		}{
-			{&f.pv, r.v.rdb.Get(ctx, k.SitePVDay(d.Site, d.Day))}, {&f.uv, r.v.rdb.Get(ctx, k.SiteUVDay(d.Site, d.Day))},
-			{&f.bot, r.v.rdb.HGet(ctx, k.Books(d.Site, d.Day), "bot")},
-		} {
+	for day := range r.tails.days {
+		for _, site := range sites {
+			d := archive.SiteDay{Site: site, Day: day}
 			var err error
-			if *x.into, err = number(x.cmd); err != nil {
-				return nil, err
+			if all[d], err = r.shownDay(ctx, d); err != nil {
+				return nil, fmt.Errorf("read what is shown: %w", err)
 			}
 		}
-		all[d] = f
 	}
 	return all, nil
+}
+
+func (r *recounting) shownDay(ctx context.Context, d archive.SiteDay) (f figures, err error) {
+	k, rdb := r.v.keys, r.v.rdb
+	for _, x := range []struct {
+		into *int64
+		cmd  *redis.StringCmd
+	}{
+		{&f.pv, rdb.Get(ctx, k.SitePVDay(d.Site, d.Day))}, {&f.uv, rdb.Get(ctx, k.SiteUVDay(d.Site, d.Day))},
+		{&f.bot, rdb.HGet(ctx, k.Books(d.Site, d.Day), "bot")},
+	} {
+		if *x.into, err = x.cmd.Int64(); err != nil && !errors.Is(err, redis.Nil) {
+			return f, err
+		}
+	}
+	return f, nil
 }
 
 func dayText(d parser.Day) string { return d.Date(time.UTC).Format(time.DateOnly) }
