@@ -31,6 +31,7 @@ type Config struct {
 	Port           int    // 0: any free port
 	CORSOrigins    []string
 	AdminToken     Secret
+	PublicSites    []string // empty: none
 	TrustedProxies []netip.Prefix
 
 	DataDir       string

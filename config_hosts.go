@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,16 +74,29 @@ func checkHostPort(addr string) error {
 	return checkHost(host)
 }
 
-func parseSites(c *Config, s string) error {
-	c.Sites = nil
+func parseSites(c *Config, s string) (err error) {
+	c.Sites, err = sitesOf(s)
+	return err
+}
+
+func parsePublicSites(c *Config, s string) (err error) {
+	c.PublicSites, err = sitesOf(s)
+	return err
+}
+
+// sitesOf reads sites, each of which is kept once.
+func sitesOf(s string) ([]string, error) {
+	var sites []string
 	for _, site := range splitList(s) {
 		host, err := siteHost(site)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		c.Sites = append(c.Sites, host)
+		if !slices.Contains(sites, host) {
+			sites = append(sites, host)
+		}
 	}
-	return nil
+	return sites, nil
 }
 
 func parseAliases(c *Config, s string) error {

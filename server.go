@@ -153,7 +153,7 @@ func (s *server) apiConfig() queryapi.Config {
 		Static:    static.Files, Logger: s.log,
 		Ready: s.counting.ready, Health: s.counting.healthy,
 		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
-		CORSOrigins: s.cfg.CORSOrigins, AdminToken: string(s.cfg.AdminToken), TrustedProxies: s.cfg.TrustedProxies,
+		CORSOrigins: s.cfg.CORSOrigins, AdminToken: string(s.cfg.AdminToken), PublicSites: s.cfg.PublicSites, TrustedProxies: s.cfg.TrustedProxies,
 	}
 }
 

@@ -189,7 +189,7 @@ func TestRealProxy(t *testing.T) {
 	}
 	f("/api/hot?site=a&x=%2F", "GET /api/hot?site=a&x=%2F|host=ddkk.com|real=127.0.0.1|xff=127.0.0.1|proto=http|fwd=|0 bytes")
 	for _, uri := range []string{
-		"/ddkk-stats.js", "/ddkk-stats.lite.js", "/ddkk-stats.v1.js", "/ddkk-stats.mjs", "/ddkk-stats.d.mts", "/ddkk-stats.json", "/demo", "/demo/post-1", "/healthz", "/openapi.json", "/openapi.yaml",
+		"/ddkk-stats.js", "/ddkk-stats.lite.js", "/ddkk-stats.v1.js", "/ddkk-stats.mjs", "/ddkk-stats.d.mts", "/ddkk-stats.json", "/demo", "/demo/post-1", "/healthz", "/openapi.json", "/openapi.yaml", "/public/ddkk.com", "/badge/ddkk.com.svg?field=site_pv",
 		"/busuanzi.pure.mini.js", "/busuanzi/2.3/busuanzi.pure.mini.js", "/busuanzi/3.6.9/busuanzi.min.js", "/bsz.js", "/js", "/js/lite", "/js/lite_pjax", "/js/jsonp", "/count.js",
 		"/busuanzi?jsonpCallback=x", "/busuanzi/api", "/jsonp?callback=x", "/api", "/api.php", "/api/v1/log", "/api/v2/log?url=x", "/api/count?site=x", "/counter?host=x",
 	} {

@@ -11,21 +11,29 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// admit applies the admin rule: the token, or without a configured one a
-// loopback peer that no proxy stands in front of.
+// admit applies the admin rule: the token or the cookie that a login with it
+// gave, or without a configured one a loopback peer that no proxy stands in
+// front of.
 func (s *Server) admit(ctx *fasthttp.RequestCtx) error {
-	if s.cfg.AdminToken != "" {
-		if s.tokenMatches(bearer(ctx)) {
+	if s.cfg.AdminToken == "" {
+		if localRequest(ctx) {
 			return nil
 		}
-		ctx.Response.Header.Set("WWW-Authenticate", `Bearer realm="ddkk-stats"`)
-		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired, "send Authorization: Bearer with the ADMIN_TOKEN")
+		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired,
+			"set ADMIN_TOKEN: without it only direct requests from this machine to a loopback address are allowed")
 	}
-	if localRequest(ctx) {
+	if token := bearer(ctx); token != nil {
+		if ok, err := s.tryToken(ctx, token); ok || err != nil {
+			return err
+		}
+	} else if _, _, ok := s.session(ctx); ok {
+		if !readOnly(ctx) && !ownPage(ctx) {
+			return foreignPage()
+		}
 		return nil
 	}
-	return fail(fasthttp.StatusUnauthorized, CodeAdminRequired,
-		"set ADMIN_TOKEN: without it only direct requests from this machine to a loopback address are allowed")
+	ctx.Response.Header.Set("WWW-Authenticate", `Bearer realm="ddkk-stats"`)
+	return fail(fasthttp.StatusUnauthorized, CodeAdminRequired, "send Authorization: Bearer with the ADMIN_TOKEN, or log in at /admin/")
 }
 
 func bearer(ctx *fasthttp.RequestCtx) []byte {

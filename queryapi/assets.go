@@ -20,6 +20,7 @@ const (
 	typeJSON   = "application/json"
 	typeHTML   = "text/html; charset=utf-8"
 	typeCSS    = "text/css; charset=utf-8"
+	typeSVG    = "image/svg+xml; charset=utf-8"
 )
 
 // asset is a file that is answered as it is, compressed once at start.
@@ -46,7 +47,7 @@ func (a *asset) integrity() string {
 	return "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// loadAssets reads the files of the widget and the demo, by path.
+// loadAssets reads the files of the widget, the demo and the dashboard, by path.
 func loadAssets(files fs.FS) (map[string]*asset, error) {
 	assets := map[string]*asset{}
 	var errs []error
@@ -60,6 +61,9 @@ func loadAssets(files fs.FS) (map[string]*asset, error) {
 		}
 	}
 	for _, f := range demoFiles {
+		load(f.path, f.file, f.contentType)
+	}
+	for _, f := range dashboardFiles {
 		load(f.path, f.file, f.contentType)
 	}
 	for _, f := range scriptFiles {

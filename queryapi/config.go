@@ -108,6 +108,8 @@ type Config struct {
 	CORSOrigins []string
 	// AdminToken opens the admin routes; empty: only direct loopback requests.
 	AdminToken string
+	// PublicSites have a page and a badge that anybody may see.
+	PublicSites []string
 	// TrustedProxies may name the client in X-Real-IP and X-Forwarded-For.
 	TrustedProxies []netip.Prefix
 

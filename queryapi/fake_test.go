@@ -149,6 +149,9 @@ func fakeFiles() fs.FS {
 	for _, f := range demoFiles {
 		files[f.file] = &fstest.MapFile{Data: []byte("content of " + f.file)}
 	}
+	for _, f := range dashboardFiles {
+		files[f.file] = &fstest.MapFile{Data: []byte("content of " + f.file)}
+	}
 	for _, f := range scriptFiles {
 		files[f.file] = &fstest.MapFile{Data: []byte("content of " + f.file)}
 	}

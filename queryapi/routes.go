@@ -31,6 +31,9 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/event.png", handle: s.pixel}, // no head: it would count, or not, by surprise
 		{method: "GET", path: "/healthz", handle: s.healthz, head: true},
 		{method: "GET", path: "/readyz", handle: s.readyz, head: true},
+		{method: "POST", path: "/api/admin/login", handle: s.login, maxBody: maxBody},
+		{method: "POST", path: "/api/admin/logout", handle: s.logout, maxBody: maxBody},
+		{method: "GET", path: "/api/admin/session", handle: s.sessionState},
 	}
 	if s.cfg.Series != nil {
 		rs = append(rs, route{method: "GET", path: "/api/history", handle: s.history, cors: true},
@@ -44,6 +47,8 @@ func (s *Server) routes() []route {
 	rs = append(rs, s.operationRoutes()...)
 	rs = append(rs, s.scriptRoutes()...)
 	rs = append(rs, s.demoRoutes()...)
+	rs = append(rs, s.dashboardRoutes()...)
+	rs = append(rs, s.publicRoutes()...)
 	rs = append(rs, s.dropinRoutes()...)
 	if s.cfg.Metrics != nil {
 		metrics := fasthttpadaptor.NewFastHTTPHandler(s.cfg.Metrics)

@@ -40,6 +40,9 @@ type Server struct {
 	turns   chan struct{} // of requests for past days
 	pool    sync.Pool     // of *work
 
+	attempts attempts // to guess the admin's token
+	ended    ended    // sessions
+
 	mu     sync.Mutex
 	closed bool
 }

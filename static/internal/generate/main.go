@@ -1,7 +1,7 @@
-// Command generate builds the widget. It runs in the folder static, by
-// go generate.
+// Command generate builds the widget and the dashboard. It runs in the folder
+// static, by go generate.
 //
-// With -freeze N it also writes the build as ddkk-stats.vN.js, which is served
+// With -freeze N it also writes the widget's build as ddkk-stats.vN.js, which is served
 // under that name for good: pages pin its hash. A version that is there is
 // never written again.
 package main
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 
+	"ddkk-stats/static/internal/dashboard"
 	"ddkk-stats/static/internal/widget"
 )
 
@@ -32,6 +33,15 @@ func run(version int) error {
 		}
 		if err := os.WriteFile(b.Target, code, 0o644); err != nil {
 			return fmt.Errorf("write the widget: %w", err)
+		}
+	}
+	for _, b := range dashboard.Builds {
+		code, err := b.Make(".")
+		if err != nil {
+			return fmt.Errorf("%w (run this in the folder static)", err)
+		}
+		if err := os.WriteFile(b.Target, code, 0o644); err != nil {
+			return fmt.Errorf("write the dashboard: %w", err)
 		}
 	}
 	if version > 0 {

@@ -1,0 +1,240 @@
+package queryapi
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+const (
+	sessionCookie = "ddkk_admin"
+	sessionLife   = 7 * 24 * time.Hour
+	// sessionPurpose keeps what is signed for sessions apart from all else.
+	sessionPurpose = "ddkk-stats admin session 1"
+	// maxEnded bounds the sessions that are remembered as logged out.
+	maxEnded = 1024
+	// adminHeader may stand for Origin and Sec-Fetch-Site, which programs do not
+	// send: a page of another origin cannot send it, since no preflight allows it.
+	adminHeader = "X-Ddkk-Admin"
+)
+
+// sessionID tells one login from another.
+type sessionID [16]byte
+
+// A session's cookie is its end and its id, signed with the admin token: it
+// survives a restart, says nothing of the token, and ends with it.
+const sessionBytes = 8 + len(sessionID{}) + sha256.Size
+
+// ended are the sessions that were logged out before their time. It lives in
+// memory: after a restart only the browser, which was told to forget the
+// cookie, has forgotten it. A new token ends all sessions for good.
+type ended struct {
+	mu  sync.Mutex
+	ids map[sessionID]int64 // until when, Unix seconds
+}
+
+func (e *ended) add(id sessionID, until, now int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ids == nil {
+		e.ids = map[sessionID]int64{}
+	}
+	if len(e.ids) >= maxEnded {
+		first, at := id, int64(math.MaxInt64)
+		for other, until := range e.ids {
+			if until < at {
+				first, at = other, until
+			}
+		}
+		delete(e.ids, first)
+	}
+	for other, until := range e.ids {
+		if until <= now {
+			delete(e.ids, other)
+		}
+	}
+	e.ids[id] = until
+}
+
+func (e *ended) has(id sessionID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, ok := e.ids[id]
+	return ok
+}
+
+func (s *Server) sign(signed []byte) []byte {
+	mac := hmac.New(sha256.New, []byte(s.cfg.AdminToken))
+	mac.Write([]byte(sessionPurpose)) // a hash's Write cannot fail
+	mac.Write(signed)
+	return mac.Sum(nil)
+}
+
+// newSession is the value of a cookie.
+func (s *Server) newSession(until time.Time) string {
+	value := binary.BigEndian.AppendUint64(make([]byte, 0, sessionBytes), uint64(until.Unix()))
+	var id sessionID
+	rand.Read(id[:]) // cannot fail since Go 1.24: the program ends instead
+	value = append(value, id[:]...)
+	return base64.RawURLEncoding.EncodeToString(append(value, s.sign(value)...))
+}
+
+// session is the session of the request's cookie, if it has one that is valid.
+func (s *Server) session(ctx *fasthttp.RequestCtx) (id sessionID, until int64, ok bool) {
+	cookie := ctx.Request.Header.Cookie(sessionCookie)
+	if s.cfg.AdminToken == "" || base64.RawURLEncoding.DecodedLen(len(cookie)) != sessionBytes {
+		return id, 0, false
+	}
+	var value [sessionBytes]byte
+	if _, err := base64.RawURLEncoding.Decode(value[:], cookie); err != nil {
+		return id, 0, false
+	}
+	signed, mac := value[:8+len(id)], value[8+len(id):]
+	if !hmac.Equal(mac, s.sign(signed)) {
+		return id, 0, false
+	}
+	copy(id[:], signed[8:])
+	until = int64(binary.BigEndian.Uint64(signed))
+	return id, until, s.cfg.Now().Unix() < until && !s.ended.has(id)
+}
+
+// ownPage says whether a request that carries the cookie was made by a page of
+// this server. SameSite=Strict is not enough: a page of another host of the
+// same domain is of the same site.
+func ownPage(ctx *fasthttp.RequestCtx) bool {
+	h := &ctx.Request.Header
+	if site := h.Peek("Sec-Fetch-Site"); len(site) > 0 {
+		return string(site) == "same-origin"
+	}
+	if origin := h.Peek("Origin"); len(origin) > 0 {
+		return sameOrigin(origin, ctx.Host())
+	}
+	return len(h.Peek(adminHeader)) > 0
+}
+
+func foreignPage() error {
+	return fail(fasthttp.StatusForbidden, CodeForeignPage, "only the dashboard itself may do this: send Origin, or "+adminHeader+": 1")
+}
+
+// readOnly are the methods that change nothing.
+func readOnly(ctx *fasthttp.RequestCtx) bool { return ctx.IsGet() || ctx.IsHead() }
+
+// tryToken compares a token with the admin's, so often and no more.
+func (s *Server) tryToken(ctx *fasthttp.RequestCtx, token []byte) (bool, error) {
+	ok, wait := s.attempts.try(s.clientAddr(ctx), s.cfg.Now(), func() bool { return s.tokenMatches(token) })
+	if wait == 0 {
+		return ok, nil
+	}
+	seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+	ctx.Response.Header.Set("Retry-After", seconds)
+	return false, fail(fasthttp.StatusTooManyRequests, CodeTooManyAttempts, "too many wrong tokens: try again in %s seconds", seconds)
+}
+
+// login answers POST /api/admin/login: a cookie for the token.
+func (s *Server) login(ctx *fasthttp.RequestCtx) error {
+	h := &ctx.Request.Header
+	if (len(h.Peek("Origin")) > 0 || len(h.Peek("Sec-Fetch-Site")) > 0) && !ownPage(ctx) {
+		return foreignPage()
+	}
+	var d decoder
+	var token []byte
+	d.reset(ctx.Request.Body())
+	err := d.object([]string{"token"}, func(int) (err error) {
+		token, err = d.string()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(token) == 0 {
+		return missing("token")
+	}
+	if s.cfg.AdminToken == "" {
+		return fail(fasthttp.StatusConflict, CodeNoToken, "no ADMIN_TOKEN is set: there is nothing to log in with")
+	}
+	ok, err := s.tryToken(ctx, token)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		s.cfg.Logger.Warn("a login with a wrong token", "client", s.clientAddr(ctx))
+		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired, "token: it is not the ADMIN_TOKEN")
+	}
+	until := s.cfg.Now().Add(sessionLife)
+	s.setCookie(ctx, s.newSession(until), int(sessionLife/time.Second))
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}
+
+// logout answers POST /api/admin/logout: the session is over.
+func (s *Server) logout(ctx *fasthttp.RequestCtx) error {
+	if id, until, ok := s.session(ctx); ok {
+		if !ownPage(ctx) {
+			return foreignPage()
+		}
+		s.ended.add(id, until, s.cfg.Now().Unix())
+	}
+	s.setCookie(ctx, "", -1)
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}
+
+// setCookie sets the cookie for maxAge seconds; negative: removes it.
+func (s *Server) setCookie(ctx *fasthttp.RequestCtx, value string, maxAge int) {
+	c := sessionCookie + "=" + value + "; Path=/; Max-Age=" + strconv.Itoa(max(maxAge, 0)) + "; HttpOnly; SameSite=Strict"
+	if s.overTLS(ctx) {
+		c += "; Secure"
+	}
+	ctx.Response.Header.Add("Set-Cookie", c)
+	ctx.Response.Header.Set("Cache-Control", "no-store")
+}
+
+// overTLS says whether the browser came by https: to us, to the proxy in front
+// of us as that says, or as the browser itself says of its page.
+func (s *Server) overTLS(ctx *fasthttp.RequestCtx) bool {
+	h := &ctx.Request.Header
+	if ctx.IsTLS() || s.trusted(peerAddr(ctx)) && bytes.EqualFold(h.Peek("X-Forwarded-Proto"), []byte("https")) {
+		return true
+	}
+	origin := h.Peek("Origin")
+	return bytes.HasPrefix(origin, []byte("https://")) && sameOrigin(origin, ctx.Host())
+}
+
+// sessionState answers GET /api/admin/session: whether the asker is the admin,
+// whether there is a token to log in with, and for the admin today's date in
+// the zone in which days begin.
+func (s *Server) sessionState(ctx *fasthttp.RequestCtx) error {
+	err := s.admit(ctx)
+	if ctx.Response.Header.Peek("Retry-After") != nil {
+		return err
+	}
+	ctx.Response.Header.Del("WWW-Authenticate")
+	out := strconv.AppendBool([]byte(`{"admin":`), err == nil)
+	out = strconv.AppendBool(append(out, `,"login":`...), s.cfg.AdminToken != "")
+	if err == nil {
+		now := s.cfg.Now().In(s.cfg.Location)
+		_, offset := now.Zone()
+		out = appendDate(append(out, `,"today":`...), now)
+		out = appendString(append(out, `,"timezone":`...), s.cfg.Location.String())
+		out = strconv.AppendInt(append(out, `,"utc_offset":`...), int64(offset), 10)
+		out = append(out, `,"public_sites":[`...)
+		for i, site := range s.cfg.PublicSites {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = appendString(out, site)
+		}
+		out = append(out, ']')
+	}
+	writeJSON(ctx, append(out, '}'))
+	return nil
+}

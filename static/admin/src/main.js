@@ -1,0 +1,195 @@
+// The dashboard: a session first, then the sites, then the view that the URL
+// names.
+import { h, fill } from './dom.js';
+import { t, choose, setOffset } from './i18n.js';
+import { get, send, onRefused } from './api.js';
+import * as state from './state.js';
+import { startTheme } from './theme.js';
+import { Keeper, said } from './panel.js';
+import { loginPage } from './login.js';
+import { preferences, rangeBar, topBar, viewTabs } from './header.js';
+import { pageDetail } from './panels/detail.js';
+import { firstRun } from './panels/install.js';
+import { build, ranged } from './views.js';
+
+const sitesEvery = 10e3;
+const firstEvery = 2e3;
+
+class Dashboard {
+  constructor(root) {
+    this.root = root;
+    this.keeper = null;
+    this.timer = 0;
+    this.turn = 0;
+    onRefused(() => this.start());
+    state.onChange((names) => this.changed(names));
+    addEventListener('keydown', (event) => this.key(event));
+  }
+
+  // start looks who asks and shows the login or the dashboard.
+  async start() {
+    const turn = ++this.turn;
+    this.stop();
+    try {
+      this.session = await get('/api/admin/session');
+    } catch (error) {
+      if (turn === this.turn) this.away(error);
+      return;
+    }
+    if (turn !== this.turn) return;
+    if (!this.session.admin) this.login();
+    else this.open();
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    if (this.keeper) this.keeper.stop();
+    this.keeper = null;
+    this.bar = null;
+  }
+
+  away(error) {
+    fill(this.root, h('main', { class: 'login', id: 'main' }, h('div', { class: 'panel', role: 'alert' }, h('h1', null, 'ddkk-stats'), h('p', null, said(error)),
+      h('button', { type: 'button', onclick: () => this.start() }, t('action.retry')))));
+  }
+
+  login() {
+    document.title = 'ddkk-stats';
+    fill(this.root, loginPage(this.session, () => this.start()), h('footer', { class: 'login-foot' }, preferences((language) => this.speak(language))));
+    this.root.querySelector('#token')?.focus();
+  }
+
+  open() {
+    this.today();
+    this.bar = topBar({ session: this.session, speak: (language) => this.speak(language), logout: () => this.logout() });
+    this.tabs = viewTabs();
+    this.ranges = rangeBar();
+    this.detail = pageDetail();
+    this.title = h('h1');
+    this.main = h('main', { id: 'main', tabindex: '-1' });
+    this.banner = h('p', { class: 'banner', role: 'status' });
+    fill(this.root, h('a', { class: 'skip', href: '#main' }, t('header.skip')), this.bar, this.tabs, this.banner, this.main, this.detail.node);
+    this.sites = null;
+    this.look();
+  }
+
+  today() {
+    setOffset(this.session.utc_offset);
+    return state.setToday(this.session.today);
+  }
+
+  // look asks for the sites again and again: for the switch, for the first view
+  // of all, and for the date, which changes at midnight.
+  async look() {
+    clearTimeout(this.timer);
+    const turn = this.turn;
+    try {
+      const [{ sites }, session] = await Promise.all([get('/api/admin/sites'), get('/api/admin/session')]);
+      if (turn !== this.turn || !this.bar) return;
+      this.session = session;
+      fill(this.banner);
+      this.arrived(sites, this.today());
+    } catch (error) {
+      if (turn !== this.turn || error.status === 401) return;
+      fill(this.banner, said(error));
+    }
+    this.timer = setTimeout(() => this.look(), this.sites && this.sites.length ? sitesEvery : firstEvery);
+  }
+
+  arrived(sites, newDay) {
+    const first = !this.sites || !this.sites.length;
+    this.sites = sites;
+    if (!state.get().site && sites.length) state.set({ site: sites[0].site }, true);
+    this.bar.setSites(sites);
+    if (!sites.length && !state.get().site) this.wait();
+    else if (first) this.show();
+    else if (newDay) this.changed(['range']);
+  }
+
+  // wait shows the first run until a view has come.
+  wait() {
+    this.tabs.update();
+    if (this.main.querySelector('.first-run')) return;
+    fill(this.title, t('first.heading'));
+    fill(this.main, this.title, firstRun());
+  }
+
+  show() {
+    const waited = this.main.querySelector('.first-run');
+    if (waited && this.sites.length) {
+      waited.seen(this.sites[0]);
+      clearTimeout(this.opening);
+      this.opening = setTimeout(() => this.view(), 1500);
+      return;
+    }
+    this.view();
+  }
+
+  view() {
+    const { view, site } = state.get();
+    if (!this.bar) return;
+    if (this.keeper) this.keeper.stop();
+    const { nodes, panels } = build(view, this.session);
+    this.keeper = new Keeper(panels);
+    fill(this.main, h('div', { class: 'head' }, this.title, ranged(view) && this.ranges), nodes);
+    this.update();
+    document.title = `${site} · ${t(`view.${view}`)} · ddkk-stats`;
+    this.keeper.start();
+    this.detail.update();
+  }
+
+  update() {
+    fill(this.title, state.get().site);
+    this.tabs.update();
+    this.ranges.update();
+    this.bar.setSites(this.sites || []);
+  }
+
+  changed(names) {
+    if (!this.bar || !this.keeper) return;
+    if (names.includes('view') || (names.includes('site') && state.get().view === 'system')) {
+      this.view();
+      return;
+    }
+    this.update();
+    document.title = `${state.get().site} · ${t(`view.${state.get().view}`)} · ddkk-stats`;
+    this.keeper.changed(names);
+    if (names.some((name) => ['page', 'site', 'range', 'from', 'to'].includes(name))) this.detail.update();
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.keeper || !ranged(state.get().view)) return;
+    if (event.target.closest('input, select, textarea, dialog')) return;
+    if (this.ranges.key(event.key.toLowerCase())) event.preventDefault();
+  }
+
+  speak(language) {
+    const params = new URLSearchParams(location.search);
+    params.set('lang', language);
+    history.replaceState(null, '', `${location.pathname}?${params}`);
+    choose(language);
+    this.stop();
+    this.turn++;
+    if (this.session.admin) this.open();
+    else this.login();
+    this.root.querySelector('[data-key="language"]').focus();
+  }
+
+  async logout() {
+    try {
+      await send('POST', '/api/admin/logout');
+    } catch (error) {
+      fill(this.banner, said(error));
+      return;
+    }
+    this.start();
+  }
+}
+
+startTheme();
+choose(new URLSearchParams(location.search).get('lang'));
+addEventListener('DOMContentLoaded', () => {
+  const root = h('div', { id: 'app' });
+  document.body.append(root);
+  new Dashboard(root).start();
+});

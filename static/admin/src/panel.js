@@ -1,0 +1,156 @@
+// A panel: a heading, tools, and a body that is loaded, kept current and
+// marked when it is not.
+import { h, fill, unique } from './dom.js';
+import { t, clock } from './i18n.js';
+import { csv, json, save } from './export.js';
+import * as state from './state.js';
+
+// makePanel makes one of
+//   name      of its files and its class
+//   title     a text
+//   load      promises the data
+//   show      makes nodes of the data
+//   table     makes {columns, rows} of the data, for export; may be missing
+//   tools     nodes beside the title
+//   uses      names of the state that it must be loaded again for
+//   every     seconds after which it is loaded again; 0: never
+export function makePanel(options) {
+  const id = unique('panel');
+  const body = h('div', { class: 'panel-body' }, skeleton());
+  const mark = h('span', { class: 'mark', role: 'status' });
+  const node = h('section', { class: `panel panel-${options.name}`, 'aria-labelledby': id, 'aria-busy': 'true' },
+    h('header', { class: 'panel-head' }, h('h2', { id }, options.title), mark, h('div', { class: 'panel-tools' }, options.tools, exports(options, () => data))),
+    body);
+  let data = null;
+  let shown = '';
+  let turn = 0;
+  let loaded = 0;
+
+  async function load() {
+    const mine = ++turn;
+    node.setAttribute('aria-busy', 'true');
+    try {
+      const next = await options.load();
+      if (mine !== turn) return;
+      receive(next);
+    } catch (error) {
+      if (mine !== turn) return;
+      fail(error);
+    }
+    node.removeAttribute('aria-busy');
+  }
+
+  function receive(next) {
+    data = next;
+    loaded = Date.now();
+    fill(mark, next && next.stale ? t('panel.stale') : null);
+    mark.title = next && next.stale ? t('panel.staleWhy') : '';
+    const text = JSON.stringify(next);
+    if (text === shown) return;
+    shown = text;
+    draw();
+  }
+
+  function draw() {
+    fill(body, options.show(data));
+  }
+
+  function fail(error) {
+    if (error.status === 401) return;
+    if (!error.code && error.status === undefined) throw error; // a mistake of ours belongs into the console
+    if (data && error.status !== 404) {
+      fill(mark, t('panel.old', { time: clock(loaded) }));
+      mark.title = said(error);
+      return;
+    }
+    data = null;
+    shown = '';
+    fill(mark);
+    fill(body, (options.absent && options.absent(error)) || trouble(error, load));
+  }
+
+  return {
+    node, load, options,
+    redraw: () => data && draw(),
+    reset: () => { data = null; shown = ''; fill(body, skeleton()); },
+  };
+}
+
+// skeleton holds the place until there is something to show.
+export const skeleton = () => h('div', { class: 'skeleton', 'aria-hidden': 'true' }, h('i'), h('i'), h('i'));
+
+export const empty = (text) => h('p', { class: 'empty' }, text);
+
+// said is what went wrong, as far as it is known.
+export function said(error) {
+  if (error.status === 0) return t('error.offline');
+  if (error.status === 429) return t('error.wait', { n: error.wait || 60 });
+  return error.message || t('error.status', { status: error.status });
+}
+
+export const trouble = (error, again) => h('div', { class: 'trouble', role: 'alert' },
+  h('p', null, said(error)), h('button', { type: 'button', class: 'quiet', onclick: again }, t('action.retry')));
+
+function exports(options, data) {
+  if (!options.table) return null;
+  const button = (kind, type, make) => h('button', {
+    type: 'button', class: 'quiet export', 'data-export': kind, 'aria-label': t('export.label', { kind, title: options.title }),
+    onclick: () => {
+      if (!data()) return;
+      const { columns, rows } = options.table(data());
+      const { from, to } = state.here();
+      save([state.get().site, options.name, from, to].join('_').replace(/[^\w.-]+/g, '-') + '.' + kind.toLowerCase(), type, make(columns, rows));
+    },
+  }, kind);
+  return [button('CSV', 'text/csv;charset=utf-8', csv), button('JSON', 'application/json', json)];
+}
+
+// choice is a row of buttons of which one is pressed.
+export function choice(label, options, now, choose) {
+  const node = h('div', { class: 'choice', role: 'group', 'aria-label': label });
+  const buttons = options.map(({ value, text, keys, title }) => h('button', {
+    type: 'button', 'data-value': value, 'aria-keyshortcuts': keys, title, 'aria-pressed': String(value === now), onclick: () => choose(value),
+  }, text));
+  node.append(...buttons);
+  node.press = (value) => buttons.forEach((button) => button.setAttribute('aria-pressed', String(button.getAttribute('data-value') === value)));
+  return node;
+}
+
+// Keeper loads panels when they are due: at once, when the state that they use
+// changed, and every few seconds while the tab is seen.
+export class Keeper {
+  constructor(panels) {
+    this.panels = panels;
+    this.due = new Map();
+    this.wake = () => { if (!document.hidden) this.tick(); };
+  }
+
+  start() {
+    this.panels.forEach((panel) => this.load(panel));
+    this.timer = setInterval(this.wake, 1000);
+    document.addEventListener('visibilitychange', this.wake);
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    document.removeEventListener('visibilitychange', this.wake);
+    this.panels.forEach((panel) => panel.options.close && panel.options.close());
+  }
+
+  load(panel) {
+    this.due.set(panel, panel.options.every ? Date.now() + panel.options.every * 1000 : Infinity);
+    return panel.load();
+  }
+
+  tick() {
+    for (const panel of this.panels) if (this.due.get(panel) <= Date.now()) this.load(panel);
+  }
+
+  changed(names) {
+    for (const panel of this.panels) {
+      if (!(panel.options.uses || []).some((name) => names.includes(name))) continue;
+      if (names.includes('site')) panel.reset();
+      this.load(panel);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+// Views and visitors over the range, with the span before under them.
+import { t, number, day, dayShort, dayLong, month, hour } from '../i18n.js';
+import { get } from '../api.js';
+import * as state from '../state.js';
+import { before, possible, intervals, weekStart } from '../dates.js';
+import { makePanel, choice } from '../panel.js';
+import { lineChart } from '../chart.js';
+
+// interval is the one that is asked for if the range can be shown in it.
+export function interval(span) {
+  const { fit, best } = possible(span);
+  return fit.includes(state.get().by) ? state.get().by : best;
+}
+
+// points are {label, name, pv, uv, bot} of a span; hours know no visitors.
+async function points(site, span, by) {
+  if (by === 'hour') {
+    const { hours, stale } = await get('/api/admin/hours', { site, ...span });
+    const one = span.from === span.to;
+    return { stale, list: hours.map((p) => ({ label: one ? hour(p.hour) : `${dayShort(p.date)} ${hour(p.hour)}`, name: `${dayLong(p.date)} ${hour(p.hour)}`, pv: p.pv, bot: p.bot })) };
+  }
+  const { history, stale } = await get('/api/history', { site, ...span, interval: by });
+  return { stale, list: named(history, by).map((p, i) => ({ ...p, pv: history[i].pv, uv: history[i].uv })) };
+}
+
+// named gives the points of a history their labels.
+export function named(history, by) {
+  return history.map(({ date }) => {
+    if (by === 'week') return { label: dayShort(weekStart(date)), name: t('series.week', { week: date.slice(5), from: day(weekStart(date)) }) };
+    if (by === 'month') return { label: month(`${date}-01`), name: month(`${date}-01`) };
+    return { label: dayShort(date), name: dayLong(date) };
+  });
+}
+
+export function seriesPanel() {
+  let chart = null;
+  const tools = choice(t('series.by'), intervals.map((by) => ({ value: by, text: t(`by.${by}`) })), '', (by) => state.set({ by }));
+  const close = () => { if (chart) chart.close(); };
+  function press() {
+    const span = state.here();
+    const { fit } = possible(span);
+    tools.press(interval(span));
+    for (const button of tools.children) button.disabled = !fit.includes(button.getAttribute('data-value'));
+  }
+  return makePanel({
+    name: 'series', title: t('series.title'), tools, uses: ['site', 'range', 'from', 'to', 'by'], every: 60, close, table,
+    async load() {
+      press();
+      const { site } = state.get();
+      const span = state.here();
+      const by = interval(span);
+      const [now, old] = await Promise.all([points(site, span, by), points(site, before(span), by)]);
+      return { by, now: now.list, old: now.list.map((p, i) => old.list[i] || null), stale: now.stale || old.stale };
+    },
+    show(data) {
+      close();
+      chart = lineChart(drawn(data));
+      return chart.nodes;
+    },
+  });
+}
+
+function drawn({ by, now, old }) {
+  const of = (list, name) => list.map((p) => (p ? p[name] ?? null : null));
+  const visitors = by !== 'hour';
+  return {
+    title: t('series.title'), unit: t(`by.${by}`), labels: now.map((p) => p.label), names: now.map((p) => p.name),
+    series: [
+      { label: t('series.pvOld'), values: of(old, 'pv'), color: '--old', dash: true },
+      visitors && { label: t('series.uvOld'), values: of(old, 'uv'), color: '--old2', dash: true, off: true },
+      { label: t('figures.pv'), values: of(now, 'pv'), color: '--accent', fill: '--accent-soft' },
+      visitors ? { label: t('figures.uv'), values: of(now, 'uv'), color: '--second' } : { label: t('figures.bots'), values: of(now, 'bot'), color: '--bot' },
+    ].filter(Boolean),
+  };
+}
+
+function table({ by, now, old }) {
+  const last = by === 'hour' ? 'bot' : 'uv';
+  return { columns: [by, 'pv', last, 'previous_pv', `previous_${last}`], rows: now.map((p, i) => [p.name, p.pv, p[last], old[i]?.pv, old[i]?.[last]]) };
+}
+
+export const total = (history, name) => number(history.reduce((sum, p) => sum + (p[name] || 0), 0));

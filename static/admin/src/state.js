@@ -1,0 +1,70 @@
+// What is looked at is in the URL, so that it can be kept, shared and gone
+// back to.
+import { ranges, intervals, isDate, span } from './dates.js';
+
+export const views = ['overview', 'events', 'calls', 'system'];
+const one = (list, first) => (text) => (list.includes(text) ? text : first);
+const text = (value) => value || '';
+const date = (value) => (isDate(value || '') ? value : '');
+
+// Each name in the URL, and what makes a state of its text.
+const names = {
+  view: one(views, 'overview'),
+  site: text,
+  range: one(ranges, '7d'),
+  from: date,
+  to: date,
+  by: one(intervals, ''),
+  hot: one(['range', 'today', 'week', 'month', 'all'], 'range'),
+  page: text,
+  event: text,
+  trend: one(['minute', 'hour', 'day'], 'hour'),
+  date,
+};
+
+let state = read();
+let today = new Date().toISOString().slice(0, 10);
+const listeners = new Set();
+
+function read() {
+  const params = new URLSearchParams(location.search);
+  return Object.fromEntries(Object.entries(names).map(([name, parse]) => [name, parse(params.get(name))]));
+}
+
+export const get = () => state;
+export const now = () => today;
+export const here = () => span(state.range, today, state.from, state.to);
+
+// setToday takes the server's date, and says whether it is a new one.
+export function setToday(date) {
+  const changed = today !== date;
+  today = date;
+  return changed;
+}
+
+// set changes the state and the URL; with replace there is no way back.
+export function set(changes, replace) {
+  const next = { ...state, ...changes };
+  const changed = Object.keys(names).filter((name) => next[name] !== state[name]);
+  if (!changed.length) return;
+  state = next;
+  const params = new URLSearchParams(location.search);
+  for (const [name, parse] of Object.entries(names)) {
+    if (state[name] === parse(null)) params.delete(name);
+    else params.set(name, state[name]);
+  }
+  const query = params.toString();
+  history[replace ? 'replaceState' : 'pushState'](null, '', location.pathname + (query ? `?${query}` : ''));
+  tell(changed);
+}
+
+// onChange calls f with the names that changed.
+export const onChange = (f) => { listeners.add(f); };
+
+const tell = (changed) => listeners.forEach((listener) => listener(changed));
+
+addEventListener('popstate', () => {
+  const before = state;
+  state = read();
+  tell(Object.keys(names).filter((name) => state[name] !== before[name]));
+});
