@@ -240,6 +240,7 @@ func fullConfig(t *testing.T) func(*Config) {
 	return func(c *Config) {
 		c.Series, c.Restorer = &past{}, &rebuilder{}
 		c.Facts, c.Views, c.Verifier, c.Baselines = &figures{}, &figures{}, &figures{}, &figures{}
+		c.PublicSites = []string{"ddkk.com"}
 		c.Report = func(context.Context) Report { return Report{} }
 		c.EventKey = func(levels ...string) string { return strings.Join(levels, ".") }
 		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

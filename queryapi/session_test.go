@@ -13,7 +13,7 @@ import (
 )
 
 // loginServer has the token "secret" and a clock that the test sets.
-func loginServer(t *testing.T, change func(*Config)) (*Server, *time.Time) {
+func loginServer(t *testing.T, change func(*Config)) (*testServer, *time.Time) {
 	t.Helper()
 	now := time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC)
 	return newTestServer(t, newBackend(), func(c *Config) {
@@ -26,12 +26,12 @@ func loginServer(t *testing.T, change func(*Config)) (*Server, *time.Time) {
 	}), &now
 }
 
-func tryLogin(s *Server, peer net.Addr, token string, headers ...string) *fasthttp.RequestCtx {
+func tryLogin(s *testServer, peer net.Addr, token string, headers ...string) *fasthttp.RequestCtx {
 	return ask(s, peer, "POST", "/api/admin/login", fmt.Sprintf(`{"token":%q}`, token), headers...)
 }
 
 // mustLogin is the Cookie header of a session.
-func mustLogin(t *testing.T, s *Server) string {
+func mustLogin(t *testing.T, s *testServer) string {
 	t.Helper()
 	ctx := tryLogin(s, testPeer, "secret")
 	if ctx.Response.StatusCode() != 204 {
@@ -153,7 +153,7 @@ func TestForeignPages(t *testing.T) {
 
 func TestLoginErrors(t *testing.T) {
 	s, _ := loginServer(t, nil)
-	f := func(s *Server, body string, want int, code string) {
+	f := func(s *testServer, body string, want int, code string) {
 		t.Helper()
 		ctx := ask(s, testPeer, "POST", "/api/admin/login", body)
 		if ctx.Response.StatusCode() != want || !strings.Contains(string(ctx.Response.Body()), `"code":"`+code+`"`) {
@@ -273,7 +273,7 @@ func TestEndedSessionsAreBounded(t *testing.T) {
 func TestSessionState(t *testing.T) {
 	zone := time.FixedZone("Asia/Shanghai", 8*3600)
 	s, _ := loginServer(t, func(c *Config) { c.Location, c.PublicSites = zone, []string{"ddkk.com"} })
-	f := func(s *Server, peer net.Addr, want string, headers ...string) {
+	f := func(s *testServer, peer net.Addr, want string, headers ...string) {
 		t.Helper()
 		ctx := ask(s, peer, "GET", "/api/admin/session", "", headers...)
 		if ctx.Response.StatusCode() != 200 || string(ctx.Response.Body()) != want || header(ctx, "WWW-Authenticate") != "" {
