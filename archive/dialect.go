@@ -24,6 +24,9 @@ type dialect interface {
 	onConflict(key string) string
 	added(column string) string
 
+	// ignore is the word after INSERT that passes over rows that are there.
+	ignore() string
+
 	// level is the isolation of writing transactions: statements must see what
 	// was committed before them.
 	level() sql.IsolationLevel

@@ -76,6 +76,7 @@ func (*sqliteDialect) snapshotLevel() sql.IsolationLevel { return sql.LevelDefau
 func (*sqliteDialect) onConflict(key string) string {
 	return " ON CONFLICT (" + key + ") DO UPDATE SET "
 }
+func (*sqliteDialect) ignore() string             { return "OR IGNORE" }
 func (*sqliteDialect) added(column string) string { return "excluded." + column }
 
 func (*sqliteDialect) retryable(err error) bool {

@@ -142,7 +142,7 @@ func (in *Ingester) expireAt(end parser.Day, ttl time.Duration) (int64, bool) {
 func (in *Ingester) encode(p *part) *call {
 	k, s := in.keys, p.site.name
 	c := &call{}
-	c.key(k.Checkpoint(s))
+	c.key(k.Checkpoint(s), k.MirrorState(s), k.MirrorDue(s), k.PageBots(s))
 	from := any("")
 	if p.from != none {
 		from = p.from

@@ -206,13 +206,17 @@ func valueOf(cmd redis.Cmder) (Value, error) {
 	case *redis.FloatCmd:
 		return scoreValue(c.Val()), nil
 	case *redis.StringCmd:
-		n, err := strconv.ParseInt(c.Val(), 10, 64)
-		if err != nil {
-			return Value{Wrong: fmt.Sprintf("%.40q, which is no number", c.Val())}, nil
-		}
-		return Value{N: n}, nil
+		return scanValue(c.Val()), nil
 	}
 	return Value{}, errors.New("BUG: an answer of an unknown kind")
+}
+
+func scanValue(text string) Value {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return Value{Wrong: fmt.Sprintf("%.40q, which is no number", text)}
+	}
+	return Value{N: n}
 }
 
 func scoreValue(score float64) Value {
@@ -234,12 +238,7 @@ func (d *Dump) Hash(ctx context.Context, key string) (map[string]Value, error) {
 			return nil, fmt.Errorf("read %s: %w", key, err)
 		}
 		for i := 0; i+1 < len(pairs); i += 2 {
-			n, err := strconv.ParseInt(pairs[i+1], 10, 64)
-			a := Value{N: n}
-			if err != nil {
-				a = Value{Wrong: fmt.Sprintf("%.40q, which is no number", pairs[i+1])}
-			}
-			all[pairs[i]] = a
+			all[pairs[i]] = scanValue(pairs[i+1])
 		}
 		if cursor = next; cursor == 0 {
 			return all, nil

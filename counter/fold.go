@@ -232,7 +232,7 @@ func nextVersion(v string) string {
 func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []string, step string) (bool, error) {
 	k, name := in.keys, at.site
 	c := &call{}
-	c.key(k.Checkpoint(name), k.Pending(name))
+	c.key(k.Checkpoint(name), k.MirrorState(name), k.MirrorDue(name), k.PageBots(name), k.Pending(name))
 	c.arg(at.epoch, at.version, take, len(put))
 	for _, b := range put {
 		c.arg(b)

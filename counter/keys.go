@@ -124,6 +124,30 @@ func (k Keys) Seen(s, rule string, bucket int64) string { // String
 // pages' keys: catching up commits one append instead of six writes a page.
 func (k Keys) Pending(s string) string { return k.prefix + ":pending:" + k.site(s) } // List
 
+// The mirror's keys, see mirror.go. A site has them while its page totals are
+// mirrored into SQL.
+
+// MirrorState holds epoch, life, phase, seq, and open:<seq> of takes that are
+// not known to be in SQL yet.
+func (k Keys) MirrorState(s string) string { return k.prefix + ":mirror:state:" + k.site(s) } // Hash
+
+// MirrorDue holds the pages that changed since they were taken.
+func (k Keys) MirrorDue(s string) string { return k.prefix + ":mirror:due:" + k.site(s) } // Set
+
+// MirrorPV and MirrorBots hold page -> what was taken of its totals.
+func (k Keys) MirrorPV(s string) string   { return k.prefix + ":mirror:pv:" + k.site(s) }  // Hash
+func (k Keys) MirrorBots(s string) string { return k.prefix + ":mirror:bot:" + k.site(s) } // Hash
+
+// MirrorTake holds what was taken at once: 0 or 1 (bots) and the page -> change.
+func (k Keys) MirrorTake(s string, seq int64) string { // Hash
+	return k.mirrorTakes(s) + strconv.FormatInt(seq, 10)
+}
+
+func (k Keys) mirrorTakes(s string) string { return k.prefix + ":mirror:take:" + k.site(s) + ":" }
+
+// MirrorSink holds the pages whose totals a sink has not acknowledged.
+func (k Keys) MirrorSink(s string) string { return k.prefix + ":mirror:sink:" + k.site(s) } // Set
+
 // Rebuild is the lock of the daemon that rebuilds a site.
 func (k Keys) Rebuild(s string) string { return k.prefix + ":rebuild:" + k.site(s) } // String
 
@@ -132,6 +156,7 @@ func (k Keys) Rebuild(s string) string { return k.prefix + ":rebuild:" + k.site(
 var counted = []string{
 	"site:pv:", "site:uv:set:", "site:uv:", "site:books:", "page:pv:", "page:uv:set:", "page:uv:", "page:bot:",
 	"online:", "hot:", "event:", "seen:id:", "seen:window:", "pending:",
+	"mirror:state:", "mirror:due:", "mirror:pv:", "mirror:bot:", "mirror:take:", "mirror:sink:",
 }
 
 // SiteOf tells the site of a key that holds what was counted.

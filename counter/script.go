@@ -26,6 +26,7 @@ var foldLua string
 // without it.
 type scripts struct {
 	commit, fold *redis.Script
+	mirror       mirrorScripts
 }
 
 func newScripts(shebang bool) scripts {
@@ -36,6 +37,7 @@ func newScripts(shebang bool) scripts {
 	return scripts{
 		commit: redis.NewScript(head + preludeLua + commitLua),
 		fold:   redis.NewScript(head + preludeLua + foldLua),
+		mirror: newMirrorScripts(head + preludeLua),
 	}
 }
 

@@ -1,7 +1,8 @@
 -- commit applies one batch of one site and one segment and moves the
 -- checkpoint, all or nothing, if the checkpoint is where the caller left it.
 --
--- KEYS[1] -> checkpoint hash; the rest in the order of the sections below.
+-- KEYS[1] -> checkpoint hash, KEYS[2..4] -> those of mirrored() in prelude.lua;
+-- the rest in the order of the sections below.
 -- ARGV: epoch expected ('' = none: a new site), epoch to write (where it is
 --       there already, an earlier part or a lost reply has made it), segment,
 --       offset expected ('' = none), new offset, then the sections:
@@ -22,6 +23,7 @@
 --         {'lost', index}    a checked key has shrunk: Redis lost data
 --         {'damaged', text}  a key has the wrong type; nothing was written
 local expected, epoch, segment, from, to = arg(), arg(), arg(), arg(), arg()
+mirrored()
 
 local state = call('HMGET', KEYS[1], 'epoch', segment, 'begun', 'done')
 local current = state[1] or ''
@@ -58,6 +60,7 @@ if err then
   return {'damaged', err}
 end
 ranks()
+noted()
 
 for _ = 1, num() do
   local set, total, today = key(), key(), key()

@@ -2,13 +2,15 @@
 -- elements off the pending list, applies a part of them and puts the rest
 -- back at the front, all or nothing, if nobody else folded meanwhile.
 --
--- KEYS[1] -> checkpoint hash, KEYS[2] -> pending list, then the sections'.
+-- KEYS[1] -> checkpoint hash, KEYS[2..4] -> those of mirrored() in prelude.lua,
+-- KEYS[5] -> pending list, then the sections'.
 -- ARGV: epoch expected, fold version expected ('' = none), elements to take,
 --       m blobs to put back (in order), sections counters, hashes and ranks.
 --
 -- Returns {'ok', lost}, {'epoch', epoch}, {'moved'} (somebody else folded),
 --         {'damaged', text}: nothing was written.
 local expected, version = arg(), arg()
+mirrored()
 local list = key()
 
 local state = call('HMGET', KEYS[1], 'epoch', 'fold', 'begun', 'done')
@@ -33,6 +35,7 @@ if err then
   return {'damaged', err}
 end
 ranks()
+noted()
 
 call('LTRIM', list, take, -1)
 for i = #back, 1, -1 do call('LPUSH', list, back[i]) end

@@ -1,4 +1,4 @@
--- Shared by commit.lua and fold.lua. KEYS[1] is the site's checkpoint hash;
+-- Shared by the scripts that write counters. KEYS[1] is the site's checkpoint hash;
 -- the other keys and arguments are consumed in order by two cursors.
 --
 -- Redis does not roll back. So everything that can fail is either checked
@@ -53,6 +53,20 @@ local function torn(begun, done)
   end
 end
 
+-- mirrored begins the notes of which pages change, if the site's pages are
+-- mirrored; noted ends them. Keys: state, set of due pages, hash of pages that
+-- bots saw.
+local due, bots, changed
+local function mirrored()
+  local state = key()
+  due, bots = key(), key()
+  if call('EXISTS', state) == 1 then changed = {} end
+end
+local function noted()
+  if not changed then return end
+  for i = 1, #changed, 1000 do call('SADD', due, unpack(changed, i, math.min(i + 999, #changed))) end
+end
+
 -- counters: n, then per counter a key and (delta, known 0/1, expire-at or 0).
 local function counters()
   for _ = 1, num() do
@@ -76,6 +90,7 @@ local function hashes()
       local field, delta = arg(), arg()
       local v, err = hincr(name, field, delta)
       if not v then return name .. ': ' .. err end
+      if changed and name == bots then changed[#changed + 1] = field end
     end
     if fresh and at ~= '0' then call('EXPIREAT', name, at) end
   end
@@ -103,6 +118,7 @@ local function ranks()
     for _ = 1, num() do
       local member, delta = arg(), arg()
       for i = 1, z do call('ZINCRBY', sets[i], delta, member) end
+      if changed then changed[#changed + 1] = member end
     end
     for i = 1, z do
       if sets[-i] then call('EXPIREAT', sets[i], sets[-i]) end

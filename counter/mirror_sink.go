@@ -1,0 +1,81 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// SinkAll makes every page of the site due to the sink.
+func (m *Mirror) SinkAll(ctx context.Context, site string) error {
+	add := func(pairs []string) error {
+		pages := make([]any, 0, len(pairs)/2)
+		for i := 0; i < len(pairs); i += 2 {
+			pages = append(pages, pairs[i])
+		}
+		if len(pages) == 0 {
+			return nil
+		}
+		return m.rdb.SAdd(ctx, m.keys.MirrorSink(site), pages...).Err()
+	}
+	for _, scan := range []func(uint64) *redis.ScanCmd{
+		func(at uint64) *redis.ScanCmd { return m.rdb.ZScan(ctx, m.keys.HotAll(site), at, "", MaxTake) },
+		func(at uint64) *redis.ScanCmd { return m.rdb.HScan(ctx, m.keys.PageBots(site), at, "", MaxTake) },
+	} {
+		for cursor := uint64(0); ; {
+			pairs, next, err := scan(cursor).Result()
+			if err == nil {
+				err = add(pairs)
+			}
+			if err != nil {
+				return fmt.Errorf("make pages of %s due: %w", site, err)
+			}
+			if cursor = next; cursor == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// SinkDue returns up to n pages that the sink has not acknowledged, with their
+// totals of now, from a cursor on: 0 at first, and again 0 when all were seen. A
+// page may come twice.
+func (m *Mirror) SinkDue(ctx context.Context, site string, cursor uint64, n int64) (due []PageSums, next uint64, err error) {
+	pages, next, err := m.rdb.SScan(ctx, m.keys.MirrorSink(site), cursor, "", n).Result()
+	if err != nil || len(pages) == 0 {
+		return nil, next, err
+	}
+	pipe := m.rdb.TxPipeline()
+	views := pipe.ZMScore(ctx, m.keys.HotAll(site), pages...)
+	bots := pipe.HMGet(ctx, m.keys.PageBots(site), pages...)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, 0, fmt.Errorf("read due pages of %s: %w", site, err)
+	}
+	due = make([]PageSums, len(pages))
+	for i, p := range pages {
+		due[i] = PageSums{Page: p, PV: int64(views.Val()[i])}
+		if text, ok := bots.Val()[i].(string); ok {
+			v := scanValue(text)
+			if v.Wrong != "" {
+				return nil, 0, fmt.Errorf("read due pages of %s: %s has %s", site, p, v.Wrong)
+			}
+			due[i].Bots = v.N
+		}
+	}
+	return due, next, nil
+}
+
+// SinkDone notes what the sink has acknowledged; a page that changed since it
+// was sent stays due. left is how many did.
+func (m *Mirror) SinkDone(ctx context.Context, site string, sent []PageSums) (left int64, err error) {
+	k, c := m.keys, &call{}
+	c.key(k.Checkpoint(site), k.MirrorSink(site), k.HotAll(site), k.PageBots(site))
+	c.arg(len(sent))
+	for _, p := range sent {
+		c.arg(p.Page, p.PV, p.Bots)
+	}
+	_, a, err := m.run(ctx, "note what was sent", site, m.scripts.sent, c)
+	return a.lost, err
+}

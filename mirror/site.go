@@ -1,0 +1,226 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+)
+
+// site is one site's part of a run.
+type site struct {
+	*Flusher
+	name  string
+	store Store
+}
+
+// flush brings the site up to date, after having begun its mirror anew where
+// that is necessary.
+func (s *site) flush(ctx context.Context) error {
+	state, err := s.opt.Counters.State(ctx, s.name)
+	if err != nil || state.Closed {
+		return err
+	}
+	usable, err := s.usable(ctx, &state)
+	if err != nil {
+		return err
+	}
+	if !usable {
+		if ok, err := s.refill(ctx, state.Life); err != nil || !ok {
+			return err
+		}
+		if state, err = s.opt.Counters.State(ctx, s.name); err != nil || !state.Open {
+			return err
+		}
+	}
+	if err := s.finish(ctx, &state); err != nil {
+		return err
+	}
+	return s.takeAll(ctx, &state)
+}
+
+// usable tells whether Redis and SQL agree about what was taken. That is looked
+// at where something is to be done, and once for every site.
+func (s *site) usable(ctx context.Context, state *counter.MirrorState) (bool, error) {
+	if state.Life == "" || !state.Open || !state.Current {
+		return false, nil
+	}
+	if s.checked[s.name] == state.Life && state.Due == 0 && len(state.Takes) == 0 {
+		return true, nil
+	}
+	log, err := s.store.Read().FlushLog(ctx, s.name)
+	if err != nil {
+		return false, err
+	}
+	if last := slices.Max(append(slices.Collect(maps.Keys(log.Nonces)), 0)); last > state.Seq {
+		// Another host may have taken since; else Redis went back in time.
+		again, err := s.opt.Counters.State(ctx, s.name)
+		if err != nil || again.Life != state.Life || last > again.Seq {
+			return false, err
+		}
+	}
+	if !agree(state, &log) {
+		return false, nil
+	}
+	s.checked[s.name] = state.Life
+	return true, nil
+}
+
+// compared is how many of the last takes must be known to SQL: fewer than it
+// remembers, since others go on meanwhile.
+const compared = archive.KeptFlushes / 2
+
+// agree compares the takes that Redis has given away with the flushes of SQL,
+// which was read later.
+func agree(state *counter.MirrorState, log *archive.FlushLog) bool {
+	if log.Life != state.Life {
+		return false
+	}
+	for seq := max(1, state.Seq-compared); seq <= state.Seq; seq++ {
+		flushed, in := log.Nonces[seq]
+		taken, open := state.Takes[seq]
+		if !in && !open || in && open && flushed != taken {
+			return false
+		}
+	}
+	return true
+}
+
+// finish adds takes that were left unfinished: our own, and those of others that
+// were there at the last run already. It would be right to take any, and only
+// make two hosts wait for each other.
+func (s *site) finish(ctx context.Context, state *counter.MirrorState) error {
+	before := s.seen[s.name]
+	delete(s.seen, s.name)
+	for _, seq := range slices.Sorted(maps.Keys(state.Takes)) {
+		nonce := state.Takes[seq]
+		if !s.opt.Counters.Mine(nonce) && before[seq] != nonce {
+			if s.seen[s.name] == nil {
+				s.seen[s.name] = map[int64]string{}
+			}
+			s.seen[s.name][seq] = nonce
+			continue
+		}
+		if ok, err := s.apply(ctx, state.Life, seq, nonce); err != nil || !ok {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeAll takes and adds what is due now; what becomes due meanwhile is left to
+// the next run.
+func (s *site) takeAll(ctx context.Context, state *counter.MirrorState) error {
+	for left := state.Due; left > 0; {
+		before := state.Seq
+		pages, v, err := s.opt.Counters.Take(ctx, s.name, state, s.opt.Sink)
+		if err != nil {
+			return err
+		}
+		switch {
+		case v == counter.MirrorMoved:
+			if *state, err = s.opt.Counters.State(ctx, s.name); err != nil {
+				return err
+			}
+			left = min(left, state.Due)
+			continue
+		case v != counter.MirrorOK || pages == 0:
+			return nil
+		}
+		left -= pages
+		s.count(func(st *Stats) { st.Pages += pages })
+		if state.Seq == before {
+			continue
+		}
+		if ok, err := s.apply(ctx, state.Life, state.Seq, state.Takes[state.Seq]); err != nil || !ok {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply adds a take to page_counts and ends it; false: the life is over.
+func (s *site) apply(ctx context.Context, life string, seq int64, nonce string) (bool, error) {
+	changes, err := s.opt.Counters.Changes(ctx, s.name, seq)
+	if err != nil {
+		return false, err
+	}
+	f := &archive.Flush{Site: s.name, Life: life, Seq: seq, Nonce: nonce, Slot: s.opt.Slot, Changes: make([]archive.PageChange, len(changes))}
+	for i, c := range changes {
+		f.Changes[i] = archive.PageChange(c)
+	}
+	rows, err := s.store.ApplyFlush(ctx, f)
+	if errors.Is(err, archive.ErrOtherLife) || errors.Is(err, archive.ErrOtherFlush) {
+		// Begin passes over a life that somebody else has ended meanwhile.
+		_, err = s.refill(ctx, life)
+		return false, err
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := s.opt.Counters.Done(ctx, s.name, life, seq, nonce); err != nil {
+		return false, err
+	}
+	s.count(func(st *Stats) { st.Flushes++; st.Rows += int64(rows) })
+	if seq%(archive.KeptFlushes/2) == 0 {
+		return true, s.store.ForgetFlushes(ctx, s.name, seq)
+	}
+	return true, nil
+}
+
+// fillRows is how many pages are written into Redis at once.
+const fillRows = 500
+
+// refill begins a new life in place of an old one; false: somebody else does, or
+// the site's counters are being rebuilt.
+//
+// The order matters: from the first step on nobody takes, from the second on SQL
+// refuses what was taken before, and so what it has does not change any more
+// while it is read.
+func (s *site) refill(ctx context.Context, old string) (bool, error) {
+	life, v, err := s.opt.Counters.Begin(ctx, s.name, old)
+	if err != nil || v != counter.MirrorOK {
+		return false, err
+	}
+	s.log.Info("the mirror of a site is filled", "site", s.name, "life", life)
+	if err := s.store.BeginLife(ctx, s.name, life); err != nil {
+		return false, err
+	}
+	if ok, err := s.fill(ctx, life); err != nil || !ok {
+		return false, err
+	}
+	if v, err = s.opt.Counters.Open(ctx, s.name, life); err != nil || v != counter.MirrorOK {
+		return false, err
+	}
+	s.checked[s.name] = life
+	delete(s.seen, s.name)
+	s.count(func(st *Stats) { st.Refills++ })
+	if s.opt.Sink {
+		return true, s.opt.Counters.SinkAll(ctx, s.name)
+	}
+	return true, nil
+}
+
+// fill tells Redis what SQL has.
+func (s *site) fill(ctx context.Context, life string) (bool, error) {
+	batch := make([]counter.PageSums, 0, fillRows)
+	send := func() (bool, error) {
+		v, err := s.opt.Counters.Fill(ctx, s.name, life, batch)
+		batch = batch[:0]
+		return v == counter.MirrorOK, err
+	}
+	for c, err := range s.store.Read().PageCounts(ctx, s.name) {
+		if err != nil {
+			return false, err
+		}
+		if batch = append(batch, counter.PageSums(c)); len(batch) == fillRows {
+			if ok, err := send(); err != nil || !ok {
+				return false, err
+			}
+		}
+	}
+	return send()
+}
