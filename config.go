@@ -78,9 +78,23 @@ type Config struct {
 
 	RotateCron, ArchiveCron, FlushCron, VerifyCron Schedule
 
+	MirrorSlots int
+	Elastic     ElasticConfig
+
 	// texts holds every setting as it was written, by name: what Diff
 	// compares and String prints.
 	texts map[string]string
+}
+
+// ElasticConfig is a search index that page totals are sent to.
+type ElasticConfig struct {
+	URL           string // empty: none
+	Index, ID     string
+	User          string
+	Password, Key Secret
+	Upsert        bool
+	ViewsField    string
+	BotsField     string
 }
 
 // Secret is a text that never shows in logs, messages or dumps. Only an

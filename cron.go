@@ -24,6 +24,10 @@ func (s *server) newCron(ctx context.Context) *cron.Cron {
 	add(s.cfg.RotateCron, s.rotate)
 	add(s.cfg.ArchiveCron, s.archive)
 	add(s.cfg.VerifyCron, s.verifier.verify)
+	add(s.cfg.FlushCron, s.mirror.flush)
+	if s.mirror.sender != nil {
+		add(s.cfg.FlushCron, s.mirror.send)
+	}
 	return c
 }
 

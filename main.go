@@ -71,7 +71,7 @@ with data in ./data and needs no other program.`,
 	root.PersistentFlags().StringVar(&file, "config", "", "YAML file with settings (default ./ddkk-stats.yaml if it exists)")
 	load := func() (*Config, error) { return LoadConfig(file, os.LookupEnv) }
 	root.AddCommand(serverCommand(load), nginxConfCommand(), rotateCommand(load),
-		archiveCommand(load), restoreCommand(load), verifyCommand(load), importCommand(load), importCountsCommand(load), recountCommand(load), checkCommand(load), versionCommand(), manCommand())
+		archiveCommand(load), restoreCommand(load), verifyCommand(load), mirrorCommand(load), importCommand(load), importCountsCommand(load), recountCommand(load), checkCommand(load), versionCommand(), manCommand())
 	return root
 }
 

@@ -33,7 +33,7 @@ func newMetrics(s *server) *metrics {
 	}, []string{"version"})
 	info.WithLabelValues(buildVersion()).Set(1)
 	m.registry.MustRegister(m.requests, info, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &pipelineMetrics{s}, s.verifier)
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &pipelineMetrics{s}, s.verifier, s.mirror)
 	if s.embedded == nil {
 		m.registry.MustRegister(&redisMetrics{s.readDB})
 	}

@@ -80,6 +80,7 @@ type server struct {
 	vault    *vault
 	restores *restores
 	verifier *verifier
+	mirror   *mirroring
 	archived archiveRuns
 	started  time.Time
 	secret   []byte // of the visitor hash; set before counting begins
@@ -118,6 +119,9 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 	s.vault = newVault(cfg, s.ingestDB, s.keys, log)
 	s.restores = newRestores(s.vault)
 	s.verifier = newVerifier(s)
+	if s.mirror, err = newMirroring(s); err != nil {
+		return nil, err
+	}
 	s.metrics = newMetrics(s)
 	s.http, err = queryapi.New(s.apiConfig())
 	return s, err

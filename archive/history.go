@@ -47,7 +47,7 @@ func (r *Reader) History(ctx context.Context, site, page string, from, to parser
 	table := "daily_stats"
 	where, args := r.between("", site, from, to)
 	if page != "" {
-		table, where, args = "page_stats", where+" AND page = ?", append(args, r.d.bytes([]byte(page)))
+		table, where, args = "page_stats", where+" AND page = ? AND pv > 0", append(args, r.d.bytes([]byte(page)))
 	}
 	var all []Point
 	for p, err := range stream(ctx, r.q, func(s scanner) (p Point, err error) {

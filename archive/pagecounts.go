@@ -219,3 +219,21 @@ func (a *Archive) ForgetFlushes(ctx context.Context, site string, last int64) er
 		return err
 	})
 }
+
+// ForgetMirror deletes what page_counts has of a site, as if it had never been
+// mirrored: the next flush fills it again.
+func (a *Archive) ForgetMirror(ctx context.Context, site string) error {
+	s := a.dialect.bytes([]byte(site))
+	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, table := range []string{"page_count_slots", "page_count_flushes", "page_counts"} {
+			if _, err := execTx(ctx, tx, "empty "+table, "DELETE FROM "+table+" WHERE site = ?", s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("forget mirror of %s: %w", site, err)
+	}
+	return nil
+}

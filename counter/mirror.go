@@ -219,14 +219,14 @@ func (m *Mirror) Begin(ctx context.Context, site, old string) (life string, v Ve
 	return life, v, err
 }
 
-// PageSums are what SQL has of a page.
-type PageSums struct {
+// PageTotal are what SQL has of a page.
+type PageTotal struct {
 	Page     string
 	PV, Bots int64
 }
 
 // Fill writes what SQL has of pages into a life that was begun.
-func (m *Mirror) Fill(ctx context.Context, site, life string, sums []PageSums) (Verdict, error) {
+func (m *Mirror) Fill(ctx context.Context, site, life string, sums []PageTotal) (Verdict, error) {
 	args := make([]any, 0, 3*len(sums))
 	for _, p := range sums {
 		args = append(args, p.Page, p.PV, p.Bots)

@@ -42,7 +42,7 @@ func (m *Mirror) SinkAll(ctx context.Context, site string) error {
 // SinkDue returns up to n pages that the sink has not acknowledged, with their
 // totals of now, from a cursor on: 0 at first, and again 0 when all were seen. A
 // page may come twice.
-func (m *Mirror) SinkDue(ctx context.Context, site string, cursor uint64, n int64) (due []PageSums, next uint64, err error) {
+func (m *Mirror) SinkDue(ctx context.Context, site string, cursor uint64, n int64) (due []PageTotal, next uint64, err error) {
 	pages, next, err := m.rdb.SScan(ctx, m.keys.MirrorSink(site), cursor, "", n).Result()
 	if err != nil || len(pages) == 0 {
 		return nil, next, err
@@ -53,9 +53,9 @@ func (m *Mirror) SinkDue(ctx context.Context, site string, cursor uint64, n int6
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, 0, fmt.Errorf("read due pages of %s: %w", site, err)
 	}
-	due = make([]PageSums, len(pages))
+	due = make([]PageTotal, len(pages))
 	for i, p := range pages {
-		due[i] = PageSums{Page: p, PV: int64(views.Val()[i])}
+		due[i] = PageTotal{Page: p, PV: int64(views.Val()[i])}
 		if text, ok := bots.Val()[i].(string); ok {
 			v := scanValue(text)
 			if v.Wrong != "" {
@@ -69,7 +69,7 @@ func (m *Mirror) SinkDue(ctx context.Context, site string, cursor uint64, n int6
 
 // SinkDone notes what the sink has acknowledged; a page that changed since it
 // was sent stays due. left is how many did.
-func (m *Mirror) SinkDone(ctx context.Context, site string, sent []PageSums) (left int64, err error) {
+func (m *Mirror) SinkDone(ctx context.Context, site string, sent []PageTotal) (left int64, err error) {
 	k, c := m.keys, &call{}
 	c.key(k.Checkpoint(site), k.MirrorSink(site), k.HotAll(site), k.PageBots(site))
 	c.arg(len(sent))

@@ -174,6 +174,9 @@ func (r *Reader) markedStale(site string) bool {
 	return ok
 }
 
+// Stale tells whether MarkStale is on for a site.
+func (r *Reader) Stale(site string) bool { return r.markedStale(site) }
+
 // Read answers q into a, with at most one round trip. An error means that q
 // is wrong and wraps ErrBadQuery; trouble with Redis is told by a.Stale.
 func (r *Reader) Read(ctx context.Context, q *Query, a *Answer) error {

@@ -21,7 +21,7 @@ type Counters interface {
 	Changes(ctx context.Context, site string, seq int64) ([]counter.PageChange, error)
 	Done(ctx context.Context, site, life string, seq int64, nonce string) error
 	Begin(ctx context.Context, site, old string) (life string, v counter.Verdict, err error)
-	Fill(ctx context.Context, site, life string, sums []counter.PageSums) (counter.Verdict, error)
+	Fill(ctx context.Context, site, life string, sums []counter.PageTotal) (counter.Verdict, error)
 	Open(ctx context.Context, site, life string) (counter.Verdict, error)
 	SinkAll(ctx context.Context, site string) error
 }
@@ -128,6 +128,21 @@ func (f *Flusher) flush(ctx context.Context) error {
 		if err := s.flush(ctx); err != nil {
 			return fmt.Errorf("mirror %s: %w", name, err)
 		}
+	}
+	return nil
+}
+
+// FlushSite is Flush of one site.
+func (f *Flusher) FlushSite(ctx context.Context, name string) error {
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	store, err := f.opt.Store(ctx)
+	if err != nil {
+		return err
+	}
+	s := &site{Flusher: f, name: name, store: store}
+	if err := s.flush(ctx); err != nil {
+		return fmt.Errorf("mirror %s: %w", name, err)
 	}
 	return nil
 }

@@ -206,7 +206,7 @@ func (s *site) refill(ctx context.Context, old string) (bool, error) {
 
 // fill tells Redis what SQL has.
 func (s *site) fill(ctx context.Context, life string) (bool, error) {
-	batch := make([]counter.PageSums, 0, fillRows)
+	batch := make([]counter.PageTotal, 0, fillRows)
 	send := func() (bool, error) {
 		v, err := s.opt.Counters.Fill(ctx, s.name, life, batch)
 		batch = batch[:0]
@@ -216,7 +216,7 @@ func (s *site) fill(ctx context.Context, life string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if batch = append(batch, counter.PageSums(c)); len(batch) == fillRows {
+		if batch = append(batch, counter.PageTotal(c)); len(batch) == fillRows {
 			if ok, err := send(); err != nil || !ok {
 				return false, err
 			}
