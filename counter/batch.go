@@ -54,8 +54,9 @@ type part struct {
 	seen     []*seenChange
 	online   map[parser.Visitor]int64 // -> Unix seconds
 	pv       int64
-	ops      int // writes beside the pages' ones, about
-	visits   int // new visitors: they go in by the thousand, at a fifth of a write each
+	ops      int     // writes beside the pages' ones, about
+	visits   int     // new visitors: they go in by the thousand, at a fifth of a write each
+	dups     []int64 // ends of the lines that the duplicate rules left out
 }
 
 // seenChange is what a part adds to one bucket of a duplicate rule.
@@ -74,8 +75,10 @@ type dayChange struct {
 	bots     []pageChange // without UV
 	visitors [][]byte     // new ones, 16 bytes each
 	pairs    []byte       // new ones, packed
+	owners   []int32      // whose UV each of them is: see owner
 	pairsLen int64        // bytes of the pairs' key before; set when the batch is closed
 	events   map[string]*eventChange
+	eventsAt []*eventChange // by index
 	books    dayBooks
 }
 
@@ -84,7 +87,10 @@ type pageChange struct {
 	pv, uv int64
 }
 
-type eventChange struct{ pv, uv int64 }
+type eventChange struct {
+	pv, uv int64
+	index  int32 // in eventsAt
+}
 
 // dayBooks are sums of a day that are no page views.
 type dayBooks struct{ bot, botEvents, pc, mobile, dedup int64 }
@@ -167,13 +173,23 @@ func viewed(all *[]pageChange, p *page, batch uint32) *pageChange {
 	return ch
 }
 
-// pair notes a (visitor, thing) pair; true if it is new today.
-func (c *dayChange) pair(hash uint64) bool {
+// pair notes a (visitor, thing) pair of an owner; true if it is new today.
+func (c *dayChange) pair(hash uint64, owner int32) bool {
 	if !c.state.pairs.add(hash) {
 		return false
 	}
 	c.pairs = binary.LittleEndian.AppendUint64(c.pairs, hash)
+	c.owners = append(c.owners, owner)
 	return true
+}
+
+// owner is the UV that an entry of owners stands for: of a page by its place,
+// or of an event, counted down from -1.
+func (c *dayChange) owner(o int32) *int64 {
+	if o < 0 {
+		return &c.eventsAt[-1-o].uv
+	}
+	return &c.pages[o].uv
 }
 
 // visitor notes a visitor; true if this daemon sees it for the first time today.
@@ -191,8 +207,9 @@ func (c *dayChange) event(key string) *eventChange {
 	}
 	e := c.events[key]
 	if e == nil {
-		e = &eventChange{}
+		e = &eventChange{index: int32(len(c.eventsAt))}
 		c.events[key] = e
+		c.eventsAt = append(c.eventsAt, e)
 	}
 	return e
 }

@@ -27,6 +27,7 @@ type Ingester struct {
 	segs         map[string]*segment
 	open         *batch
 	flight       *flight // what Redis is doing for us right now; nil: nothing
+	again        *flight // what goes out next, before anything else
 	number       uint64
 	cur          cursor
 	hit          parser.Hit
@@ -229,6 +230,11 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 // next gives Redis its next job when it has none and one is due.
 func (in *Ingester) next(idle, stopping bool, jobs chan<- *flight, pace *time.Timer) {
 	if in.flight != nil {
+		return
+	}
+	if f := in.again; f != nil {
+		in.again = nil
+		in.send(f, jobs)
 		return
 	}
 	now := in.opt.Now()

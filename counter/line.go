@@ -204,6 +204,7 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 			in.open.books.unbook(h.Bot)
 		}
 		c.day.books.dedup++
+		c.part.dups = append(c.part.dups, end)
 	case h.Bot:
 		books.counts(true)
 		in.countBot()
@@ -324,7 +325,7 @@ func (in *Ingester) countHuman() {
 	if p.name == parser.OtherPage {
 		name = otherPage
 	}
-	if c.day.pair(parser.PairHash(h.Visitor, name)) {
+	if c.day.pair(parser.PairHash(h.Visitor, name), p.index) {
 		ch.uv++
 	}
 }
@@ -359,7 +360,7 @@ func (in *Ingester) countEvent(told bool) {
 			in.open.weigh(c.part, 2, 0)
 		}
 		ch.pv++
-		if told && c.day.pair(parser.EventHash(h.Visitor, []byte(key))) {
+		if told && c.day.pair(parser.EventHash(h.Visitor, []byte(key)), -1-ch.index) {
 			ch.uv++
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -135,7 +136,13 @@ func (in *Ingester) adopt(ctx context.Context, name string, c checkpoint) (*site
 	var err error
 	if strings.HasPrefix(c.epoch, rebuilding) {
 		err = in.rebuild(ctx, s, "a rebuild was not finished")
-	} else if err = in.readSite(ctx, s); err != nil {
+	} else if err = in.readSite(ctx, s); errors.Is(err, errOpened) {
+		cs, err := in.readCheckpoints(ctx, []string{name})
+		if err != nil {
+			return s, err
+		}
+		return in.adopt(ctx, name, cs[0])
+	} else if err != nil {
 		err = in.damage(ctx, s, err)
 	}
 	return in.sites[s.name], err
@@ -154,6 +161,9 @@ func (in *Ingester) newSite(name string, c checkpoint) *site {
 	return s
 }
 
+// errOpened says that another host began to count a site that was new to us.
+var errOpened = errors.New("another host has opened the site")
+
 // readSite reads what is remembered of a site beside its checkpoint and folds
 // what an earlier run left pending.
 func (in *Ingester) readSite(ctx context.Context, s *site) error {
@@ -169,6 +179,15 @@ func (in *Ingester) readSite(ctx context.Context, s *site) error {
 		s.pv, s.uv = pv, uv
 		if in.shrunk(s) {
 			return &damagedError{s.name, "its totals are less than they were"}
+		}
+		if s.epoch == "" {
+			opened, err := in.rdb.HExists(ctx, in.keys.Checkpoint(s.name), fieldEpoch).Result()
+			if err != nil {
+				return err
+			}
+			if opened {
+				return errOpened
+			}
 		}
 		if s.epoch == "" && (pv > 0 || in.opt.Archive != nil && in.opt.Archive.Knows(s.name)) {
 			return &damagedError{s.name, "there are counts but no checkpoint"}
@@ -309,8 +328,13 @@ func (in *Ingester) fillBots(ctx context.Context, s *site, d *dayState) error {
 // multiple of both entry sizes, 8 and 12, times a power of two) and returns
 // its length.
 func (in *Ingester) readPacked(ctx context.Context, key string, f func([]byte)) (int64, error) {
+	return in.readPackedFrom(ctx, key, 0, f)
+}
+
+// readPackedFrom is readPacked from an offset on.
+func (in *Ingester) readPackedFrom(ctx context.Context, key string, at int64, f func([]byte)) (int64, error) {
 	const piece = pieceBytes / 24 * 24
-	for at := int64(0); ; {
+	for {
 		b, err := in.rdb.GetRange(ctx, key, at, at+piece-1).Bytes()
 		if err != nil {
 			return 0, err

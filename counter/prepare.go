@@ -27,10 +27,10 @@ func (in *Ingester) prepare(ctx context.Context) error {
 	for id, s := range in.known.Segments {
 		at[id] = s.Floor
 	}
-	var gone []string
+	gone := map[string]string{}
 	for i, name := range names {
 		if cs[i].epoch == "" {
-			gone = append(gone, name)
+			gone[name] = ""
 			continue
 		}
 		before, known := in.known.Sites[name]

@@ -2,6 +2,9 @@ package counter
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"ddkk-stats/parser"
@@ -29,10 +32,13 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 	if err != nil {
 		return err
 	}
+	if open := cs[0].epoch; open != "" && open != s.epoch && !strings.HasPrefix(open, rebuilding) {
+		return in.replay(ctx, []string{s.name}) // another daemon has rebuilt it meanwhile
+	}
 	if lacking := in.lacking(cs[0]); len(lacking) > 0 {
 		return in.keep(ctx, s, cs[0], cause, lacking)
 	}
-	in.startRebuild(ctx, []string{s.name}, cause)
+	in.startRebuild(ctx, map[string]string{s.name: cs[0].epoch}, cause)
 	return nil
 }
 
@@ -124,11 +130,13 @@ type rebuilt struct {
 	err   error
 }
 
-// startRebuild rebuilds sites beside the loop, which is told on in.rebuilt.
-func (in *Ingester) startRebuild(ctx context.Context, names []string, cause string) {
-	if len(names) == 0 {
+// startRebuild rebuilds sites, given with the epochs at which they were judged,
+// beside the loop, which is told on in.rebuilt.
+func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, cause string) {
+	if len(judged) == 0 {
 		return
 	}
+	names := slices.Sorted(maps.Keys(judged))
 	for _, name := range names {
 		in.opt.Stale(name, true)
 		if s := in.sites[name]; s != nil {
@@ -140,7 +148,7 @@ func (in *Ingester) startRebuild(ctx context.Context, names []string, cause stri
 	}
 	start := in.opt.Now()
 	in.behind.Go(func() {
-		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, tell: in.tell}
+		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, Expect: judged, tell: in.tell}
 		if in.opt.Archive != nil {
 			r.Restore = in.opt.Archive.Restore
 		}

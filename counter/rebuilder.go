@@ -21,6 +21,10 @@ type Rebuilder struct {
 	// Restore writes back what the archive has of a site and returns the
 	// segments that it covers, with their sizes; nil: there is no archive.
 	Restore func(ctx context.Context, site string) (map[string]int64, error)
+	// Expect are the epochs at which sites were judged to need a rebuild: one
+	// that has another epoch by now was rebuilt, or begun, by another daemon and
+	// is left alone. Sites that are not in it are rebuilt whatever they have.
+	Expect map[string]string
 
 	tell func(ok bool)
 }
@@ -51,11 +55,12 @@ func (r *Rebuilder) Rebuild(ctx context.Context, sites []string) ([]map[string]i
 			mine, at = append(mine, name), append(at, i)
 		}
 	}
-	if len(mine) == 0 {
-		return done, nil
-	}
 	ctx, stop := r.keepLocks(ctx, mine)
 	defer stop()
+	mine, at, err := r.fence(ctx, mine, at)
+	if len(mine) == 0 || err != nil {
+		return done, err
+	}
 	restored, err := r.remake(ctx, mine)
 	for j := range restored {
 		done[at[j]] = restored[j]
@@ -124,21 +129,47 @@ func (r *Rebuilder) renew(ctx context.Context, names []string) {
 	}
 }
 
-// remake rebuilds sites whose locks are held.
-func (r *Rebuilder) remake(ctx context.Context, names []string) ([]map[string]int64, error) {
-	for _, name := range names {
-		err := r.patience().retry(ctx, "fence site", func() error {
-			_, err := r.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-				p.Del(ctx, r.Keys.Checkpoint(name))
-				p.HSet(ctx, r.Keys.Checkpoint(name), fieldEpoch, rebuilding+newEpoch())
-				return nil
-			})
+// fenceSite gives a site an epoch that no daemon commits to, if it still has
+// the one that is expected. KEYS[1] -> checkpoint; ARGV: the new epoch, 1 if
+// one is expected, the expected one (” = none). Returns 1 if it did, now or
+// in an earlier try whose answer was lost.
+const fenceSite = `
+local epoch = redis.pcall('HGET', KEYS[1], 'epoch') or ''
+if type(epoch) == 'table' then epoch = '' end -- not a hash: as if gone
+if epoch ~= ARGV[1] then
+  if ARGV[2] == '1' and epoch ~= ARGV[3] then return 0 end
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+end
+return 1`
+
+// fence fences off every writer of sites whose locks are held, and returns
+// those that are still to be rebuilt, with their places.
+func (r *Rebuilder) fence(ctx context.Context, names []string, at []int) (mine []string, places []int, err error) {
+	for i, name := range names {
+		expect, expected := r.Expect[name]
+		epoch := rebuilding + newEpoch()
+		var ok int
+		err := r.patience().retry(ctx, "fence site", func() (err error) {
+			ok, err = r.Redis.Eval(ctx, fenceSite, []string{r.Keys.Checkpoint(name)}, epoch, flag(expected), expect).Int()
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, fmt.Errorf("fence %s: %w", name, err)
+		}
+		if ok == 1 {
+			mine, places = append(mine, name), append(places, at[i])
+			continue
+		}
+		if err := r.Redis.Del(ctx, r.Keys.Rebuild(name)).Err(); err != nil {
+			return nil, nil, fmt.Errorf("unlock %s: %w", name, err)
 		}
 	}
+	return mine, places, nil
+}
+
+// remake rebuilds sites whose locks are held.
+func (r *Rebuilder) remake(ctx context.Context, names []string) ([]map[string]int64, error) {
 	if err := r.patience().retry(ctx, "purge sites", func() error { return r.purge(ctx, names) }); err != nil {
 		return nil, err
 	}

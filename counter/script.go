@@ -122,7 +122,7 @@ func parseAnswer(cmd *redis.Cmd) (answer, error) {
 func passing(err error) bool {
 	var de *damagedError
 	var ne *strconv.NumError // a counter that holds no number
-	if err == nil || errors.As(err, &de) || errors.As(err, &ne) || errors.Is(err, errPending) {
+	if err == nil || errors.As(err, &de) || errors.As(err, &ne) || errors.Is(err, errPending) || errors.Is(err, errOpened) {
 		return false
 	}
 	var re redis.Error

@@ -36,6 +36,26 @@ func (s *set64) add(v uint64) bool {
 	return true
 }
 
+// has tells whether v is in the set.
+func (s *set64) has(v uint64) bool {
+	if v == 0 {
+		return s.hasZero
+	}
+	return s.n > 0 && s.slots[s.find(v)] == v
+}
+
+// each calls f for every value.
+func (s *set64) each(f func(uint64)) {
+	if s.hasZero {
+		f(0)
+	}
+	for _, v := range s.slots {
+		if v != 0 {
+			f(v)
+		}
+	}
+}
+
 // find is the slot that holds v, or the free one where it belongs.
 func (s *set64) find(v uint64) uint64 {
 	mask := uint64(len(s.slots) - 1)

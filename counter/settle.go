@@ -23,16 +23,31 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 	if f.retried > 0 {
 		in.loop.auditNow = true // Redis was away: look at sites without new lines too
 	}
+	behind := map[*site][]*part{}
 	done := map[*site]bool{}
 	for i, p := range f.batch.parts {
 		if done[p.site] || in.sites[p.site.name] != p.site {
 			continue // dropped already: its lines are read again
 		}
-		drop, err := in.settlePart(ctx, p, f.answers[i])
+		a := f.answers[i]
+		if a.verdict == moved || behind[p.site] != nil && a.verdict != applied && a.verdict != duplicate {
+			behind[p.site] = append(behind[p.site], p) // what follows a refused part is refused for its sake
+			continue
+		}
+		var booked []bookedPart
+		if a.verdict != applied && a.verdict != duplicate || a.lost > 0 {
+			booked = in.booked(p.site, f.batch)
+		}
+		drop, err := in.settlePart(ctx, p, a)
 		if err != nil {
 			return err
 		}
-		done[p.site] = drop
+		if done[p.site] = drop; drop {
+			in.assumeBooked(p.site.name, booked)
+		}
+	}
+	if again, err := in.catchUp(ctx, f, behind); again || err != nil {
+		return err
 	}
 	for id, m := range f.batch.ends {
 		// After a rewind the floor is set back, and the lines come again.
@@ -55,6 +70,13 @@ func (in *Ingester) settleError(ctx context.Context, f *flight) error {
 	return f.err
 }
 
+// assumeBooked keeps the books right of lines that will be read again.
+func (in *Ingester) assumeBooked(name string, parts []bookedPart) {
+	if s := in.sites[name]; s != nil {
+		s.assumeParts(parts)
+	}
+}
+
 // settlePart deals with one answer; drop tells that the site's state was
 // thrown away.
 func (in *Ingester) settlePart(ctx context.Context, p *part, a answer) (drop bool, err error) {
@@ -75,8 +97,6 @@ func (in *Ingester) settlePart(ctx context.Context, p *part, a answer) (drop boo
 			return true, in.refresh(ctx, s)
 		}
 		return true, in.rebuild(ctx, s, "its checkpoint is gone")
-	case moved:
-		return true, in.refresh(ctx, s)
 	case lost:
 		if in.mayHaveExpired(p, a.lost) {
 			return true, in.refresh(ctx, s)

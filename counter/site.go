@@ -18,15 +18,16 @@ type site struct {
 	pv, uv      int64  // the totals after our last commit; they can only grow
 	offsets     map[string]*offsets
 	days        map[parser.Day]*dayState
-	ids         *recent         // duplicate view ids
-	window      *recent         // the DEDUPE_WINDOW rule; nil when off
-	pending     int             // elements of the pending list that are not folded yet
-	pendingSize int             // their bytes, those of this run
-	bots        bool            // the hash of pages that bots saw was there after our last commit
-	assumed     map[string]span // see assume
-	tries       int             // damages that were passed over
-	parked      bool            // its lines are passed over and wait in the log
-	rebuilding  bool            // that is why; else it is damaged beyond what can be rebuilt without loss
+	ids         *recent          // duplicate view ids
+	window      *recent          // the DEDUPE_WINDOW rule; nil when off
+	pending     int              // elements of the pending list that are not folded yet
+	pendingSize int              // their bytes, those of this run
+	bots        bool             // the hash of pages that bots saw was there after our last commit
+	assumed     map[string]span  // see assume
+	known       map[lineEnd]bool // see assumeParts
+	tries       int              // damages that were passed over
+	parked      bool             // its lines are passed over and wait in the log
+	rebuilding  bool             // that is why; else it is damaged beyond what can be rebuilt without loss
 }
 
 // offsets is how far a site is in one segment, always just after a line.
@@ -54,7 +55,50 @@ func (s *site) assume(segment string, end int64) {
 
 func (s *site) assumes(segment string, end int64) bool {
 	x, ok := s.assumed[segment]
-	return ok && x.from <= end && end <= x.to
+	return ok && x.from <= end && end <= x.to && !s.known[lineEnd{segment, end}]
+}
+
+// lineEnd names a line of the log.
+type lineEnd struct {
+	segment string
+	end     int64
+}
+
+// assumeParts notes the same of changes that are read again: meanwhile another
+// host may count one of their lines first. The duplicates among them are known.
+func (s *site) assumeParts(parts []bookedPart) {
+	for _, p := range parts {
+		s.assume(p.segment, max(p.from, 0)+1)
+		s.assume(p.segment, p.to)
+		if s.known == nil && len(p.dups) > 0 {
+			s.known = map[lineEnd]bool{}
+		}
+		for _, end := range p.dups {
+			s.known[lineEnd{p.segment, end}] = true
+		}
+	}
+}
+
+// bookedPart is a stretch of a segment whose lines are in the books, and the
+// ends of those that were booked as duplicates.
+type bookedPart struct {
+	segment  string
+	from, to int64
+	dups     []int64
+}
+
+// booked are the stretches of a site's changes that are not applied: those of
+// the batch that was sent and those of the open one.
+func (in *Ingester) booked(s *site, sent *batch) []bookedPart {
+	var all []bookedPart
+	for _, p := range sent.of(s) {
+		all = append(all, bookedPart{p.segment, p.from, p.to, p.dups})
+	}
+	for _, p := range in.open.of(s) {
+		o := s.at(p.segment)
+		all = append(all, bookedPart{p.segment, o.sent, o.open, p.dups})
+	}
+	return all
 }
 
 func (s *site) at(segment string) *offsets {

@@ -1,0 +1,194 @@
+package counter
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+)
+
+// Hosts that count the same site each keep in memory who was there today, and
+// append what is new to the site's packed keys. A commit finds such a key
+// longer than it knows when another host wrote first. Then what that one
+// appended is learned, and taken out of our own changes, which go out again at
+// once: no line is read twice for it.
+
+// catchUp merges the sites whose parts were refused because another host wrote,
+// and puts those parts up to be sent again; true when there are any.
+func (in *Ingester) catchUp(ctx context.Context, f *flight, behind map[*site][]*part) (bool, error) {
+	var rest []*part
+	for s, parts := range behind {
+		ok, err := in.merge(ctx, s, parts)
+		if err != nil {
+			return false, in.damage(ctx, s, err)
+		}
+		if ok {
+			rest = append(rest, parts...)
+			in.meter.update(func(st *IngestStats) { st.Merges++ })
+			continue
+		}
+		booked := in.booked(s, f.batch)
+		if err := in.refresh(ctx, s); err != nil {
+			return false, err
+		}
+		in.assumeBooked(s.name, booked)
+	}
+	if len(rest) == 0 {
+		return false, nil
+	}
+	f.batch.parts = rest
+	in.again = &flight{batch: f.batch}
+	return true, nil
+}
+
+// of are the shares of a site.
+func (b *batch) of(s *site) []*part {
+	var parts []*part
+	for _, p := range b.parts {
+		if p.site == s {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// merge learns what others appended to a site's packed keys. refused are its
+// parts that were not applied, in their order. False: a line of ours is a
+// duplicate of one that another host counted.
+func (in *Ingester) merge(ctx context.Context, s *site, refused []*part) (bool, error) {
+	open := in.open.of(s)
+	buckets := map[*bucket]bool{}
+	for _, p := range refused {
+		for _, x := range p.seen {
+			if buckets[x.bucket] {
+				continue
+			}
+			buckets[x.bucket] = true
+			ok, err := in.mergeBucket(ctx, s, x.rule, x.bucket, refused, open)
+			if !ok || err != nil {
+				return false, err
+			}
+		}
+	}
+	days := map[*dayState]bool{}
+	for _, p := range refused {
+		for _, c := range p.days {
+			if days[c.state] {
+				continue
+			}
+			days[c.state] = true
+			if err := in.mergeDay(ctx, s, c.state, refused, open); err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// mergeDay learns the (visitor, page) pairs of others.
+func (in *Ingester) mergeDay(ctx context.Context, s *site, d *dayState, refused, open []*part) error {
+	at := d.pairsLen
+	for _, c := range changesOf(refused, d) {
+		at -= int64(len(c.pairs))
+	}
+	var theirs set64
+	var end int64
+	err := in.retry(ctx, "read pairs", func() (err error) {
+		theirs = set64{}
+		end, err = in.readPackedFrom(ctx, in.keys.Pairs(s.name, d.day), at, func(b []byte) {
+			for ; len(b) >= 8; b = b[8:] {
+				theirs.add(binary.LittleEndian.Uint64(b))
+			}
+		})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read pairs of %s: %w", s.name, err)
+	}
+	d.pairsLen = end
+	for _, c := range changesOf(refused, d) {
+		c.without(&theirs)
+		c.pairsLen = d.pairsLen
+		d.pairsLen += int64(len(c.pairs))
+	}
+	for _, c := range changesOf(open, d) {
+		c.without(&theirs)
+	}
+	theirs.each(func(v uint64) { d.pairs.add(v) })
+	return nil
+}
+
+func changesOf(parts []*part, d *dayState) []*dayChange {
+	var all []*dayChange
+	for _, p := range parts {
+		for _, c := range p.days {
+			if c.state == d {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// without takes out the pairs that others have counted.
+func (c *dayChange) without(theirs *set64) {
+	pairs, owners := c.pairs[:0], c.owners[:0]
+	for i, o := range c.owners {
+		hash := c.pairs[8*i : 8*i+8]
+		if theirs.has(binary.LittleEndian.Uint64(hash)) {
+			*c.owner(o)--
+			continue
+		}
+		pairs, owners = append(pairs, hash...), append(owners, o)
+	}
+	c.pairs, c.owners = pairs, owners
+}
+
+// mergeBucket learns what lines of others left with a duplicate rule. False:
+// one of them makes a line of ours a duplicate.
+func (in *Ingester) mergeBucket(ctx context.Context, s *site, rule *recent, b *bucket, refused, open []*part) (bool, error) {
+	at := b.length
+	sent := seenOf(refused, b)
+	for _, x := range sent {
+		at -= int64(len(x.data))
+	}
+	var theirs []byte
+	var end int64
+	err := in.retry(ctx, "read seen", func() (err error) {
+		theirs = nil
+		end, err = in.readPackedFrom(ctx, in.keys.Seen(s.name, rule.name, b.number), at, func(p []byte) { theirs = append(theirs, p...) })
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("read what %s has seen: %w", s.name, err)
+	}
+	var keys set64
+	for p := theirs; len(p) >= seenEntry; p = p[seenEntry:] {
+		keys.add(binary.LittleEndian.Uint64(p))
+	}
+	for _, x := range append(seenOf(open, b), sent...) {
+		for p := x.data; len(p) >= seenEntry; p = p[seenEntry:] {
+			if keys.has(binary.LittleEndian.Uint64(p)) {
+				return false, nil
+			}
+		}
+	}
+	b.fill(theirs)
+	b.length = end
+	for _, x := range sent {
+		x.length = b.length
+		b.length += int64(len(x.data))
+	}
+	return true, nil
+}
+
+func seenOf(parts []*part, b *bucket) []*seenChange {
+	var all []*seenChange
+	for _, p := range parts {
+		for _, x := range p.seen {
+			if x.bucket == b {
+				all = append(all, x)
+			}
+		}
+	}
+	return all
+}
