@@ -33,6 +33,15 @@ func (a *Archive) openSQLite(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("find SQLite file: %w", err)
 	}
+	// Made before SQLite does, which would let others read it; its other files
+	// take their mode from this one.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open SQLite: %w; is DATA_DIR there and writable?", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("open SQLite: %w", err)
+	}
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(500)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16000)", "temp_store(FILE)",
 	}}

@@ -53,18 +53,33 @@ func (s *Server) tokenMatches(token []byte) bool {
 // localRequest tells a request of this machine's user from one that a proxy
 // passed on (behind a proxy every peer is local) and from one that a foreign
 // page made in the user's browser: by a name that it had resolved to the
-// loopback address, or by a form.
+// loopback address, or by a form. A proxy that is told nothing about headers
+// adds none; nginx's default is HTTP/1.0 then, which nobody else speaks any more.
 func localRequest(ctx *fasthttp.RequestCtx) bool {
-	if !peerAddr(ctx).IsLoopback() {
+	if !peerAddr(ctx).IsLoopback() || !ctx.Request.Header.IsHTTP11() {
 		return false
 	}
-	for _, name := range []string{"X-Real-IP", "X-Forwarded-For", "Forwarded"} {
-		if ctx.Request.Header.Peek(name) != nil {
+	for name := range ctx.Request.Header.All() {
+		if forwarding(name) {
 			return false
 		}
 	}
 	origin := ctx.Request.Header.Peek("Origin")
 	return loopbackHost(string(ctx.Host())) && (len(origin) == 0 || sameOrigin(origin, ctx.Host()))
+}
+
+// forwarding tells headers that proxies add.
+func forwarding(name []byte) bool {
+	const family = "X-Forwarded"
+	if len(name) >= len(family) && bytes.EqualFold(name[:len(family)], []byte(family)) {
+		return true
+	}
+	for _, other := range []string{"X-Real-IP", "Forwarded", "Via", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP"} {
+		if bytes.EqualFold(name, []byte(other)) {
+			return true
+		}
+	}
+	return false
 }
 
 func loopbackHost(hostport string) bool {

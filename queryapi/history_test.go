@@ -33,7 +33,7 @@ func (p *past) Events(_ context.Context, q *EventsQuery) ([]EventCount, bool, er
 }
 
 // pastServer's clock says 2026-11-22 in a zone where UTC is still at the 21st.
-func pastServer(t *testing.T, p *past) *testServer {
+func pastServer(t testing.TB, p *past) *testServer {
 	return newTestServer(t, newBackend(), func(c *Config) {
 		c.Series, c.EventKey = p, func(levels ...string) string { return strings.Join(levels, ".") }
 		c.Location = time.FixedZone("east", 8*3600)

@@ -182,6 +182,9 @@ func TestAdminRule(t *testing.T) {
 	f("", local, 401, "Host: localhost", "X-Real-IP: 127.0.0.1")
 	f("", local, 401, "Host: localhost", "Forwarded: for=127.0.0.1")
 	f("", local, 401, "Host: localhost", "X-Real-IP: ")
+	for _, name := range []string{"x-forwarded-proto", "X-Forwarded-Host", "Via", "CF-Connecting-IP", "true-client-ip", "X-Client-IP"} {
+		f("", local, 401, "Host: localhost", name+": 127.0.0.1")
+	}
 	f("", local, 401, "Host: rebound.example:8360")
 	f("", local, 401, "Host: localhost", "Origin: https://evil.example")
 	f("", testPeer, 401, "Host: localhost")
