@@ -84,7 +84,7 @@ func (c *counting) WaitView(ctx context.Context, id string) error {
 
 var (
 	errNotBegun = errors.New("counting has not begun: Redis does not answer yet")
-	errNoRedis  = errors.New("Redis does not answer; views wait in the log")
+	errNoRedis  = errors.New("no answer from Redis; views wait in the log")
 	errEnded    = errors.New("counting has ended")
 )
 

@@ -102,18 +102,19 @@ func (v *vault) restoreOne(ctx context.Context, out, progress io.Writer, site st
 		}
 	}
 	done, err := v.rebuild(ctx, site, newBar(progress, "restoring "+site))
+	endBar(progress)
 	if err != nil {
 		return err
 	}
 	if opt.onlyPages {
-		_, err = fmt.Fprintf(out, "\n%s: %d pages, %d in hot lists, in %.2f s\n", site, done.Pages, done.HotPages, done.Took.Seconds())
+		_, err = fmt.Fprintf(out, "%s: %d pages, %d in hot lists, in %.2f s\n", site, done.Pages, done.HotPages, done.Took.Seconds())
 		return err
 	}
 	days := done.Days
 	if opt.days > 0 {
 		days = min(days, int64(opt.days))
 	}
-	_, err = fmt.Fprintf(out, "\n%s: site PV %d, site UV %d, %d pages, %d in hot lists, %d days, %d archived segments, in %.2f s\nthe daemons now count the rest of the log\n",
+	_, err = fmt.Fprintf(out, "%s: site PV %d, site UV %d, %d pages, %d in hot lists, %d days, %d archived segments, in %.2f s\nthe daemons now count the rest of the log\n",
 		site, done.SitePV, done.SiteUV, done.Pages, done.HotPages, days, done.Segments, done.Took.Seconds())
 	return err
 }
@@ -172,6 +173,13 @@ func newBar(w io.Writer, what string) func(rows int64) {
 			last = now
 			fmt.Fprintln(w, what+":", rows, "rows")
 		}
+	}
+}
+
+// endBar ends the line that a bar of newBar is in.
+func endBar(w io.Writer) {
+	if f, ok := w.(*os.File); ok && isTerminal(f) {
+		fmt.Fprintln(w)
 	}
 }
 

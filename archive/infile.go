@@ -111,7 +111,7 @@ func noWarnings(ctx context.Context, tx *sql.Tx) (err error) {
 		return fmt.Errorf("ask for warnings: %w", err)
 	}
 	defer closeRows(rows, &err)
-	for rows.Next() {
+	if rows.Next() { // one is enough to tell
 		var level, text string
 		var code int
 		if err := rows.Scan(&level, &code, &text); err != nil {

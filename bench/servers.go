@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -177,13 +176,4 @@ func (b *bench) startNginx(ctx context.Context, api string, edit func(string) st
 		return nil, errors.Join(err, n.stop())
 	}
 	return n, nil
-}
-
-// stopAll stops servers, the last started one first.
-func stopAll(servers ...interface{ stop() error }) error {
-	var errs []error
-	for _, s := range slices.Backward(servers) {
-		errs = append(errs, s.stop())
-	}
-	return errors.Join(errs...)
 }

@@ -43,7 +43,7 @@ func Connect(o ConnectOptions) redis.UniversalClient {
 }
 
 // errEvicts is returned by CheckEviction.
-var errEvicts = errors.New("Redis may evict counters")
+var errEvicts = errors.New("counters may be evicted by Redis")
 
 // CheckEviction refuses a Redis that throws keys away when it is full: totals
 // of quiet sites would go first, and silently. A server that does not tell its

@@ -108,12 +108,6 @@ func (m *memoryLog) Segments() []SegmentInfo {
 	return out
 }
 
-func (m *memoryLog) size(segment string) int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return int64(len(m.data[segment]))
-}
-
 // ingestRig is an Ingester under test with its Redis and its log.
 type ingestRig struct {
 	t   *testing.T

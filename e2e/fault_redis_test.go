@@ -246,13 +246,13 @@ func TestFaultRefusals(t *testing.T) {
 	host, port, err := net.SplitHostPort(freeAddr(t))
 	must(t, err)
 	r.refused(
-		func() { must(t, r.client.SlaveOf(ctx, host, port).Err()) },
-		func() { must(t, r.client.SlaveOf(ctx, "NO", "ONE").Err()) })
+		func() { must(t, r.client.ReplicaOf(ctx, host, port).Err()) },
+		func() { must(t, r.client.ReplicaOf(ctx, "NO", "ONE").Err()) })
 	t.Log("MASTERDOWN: the same, and it answers no reads either")
 	set("replica-serve-stale-data", "no")()
 	r.refused(
-		func() { must(t, r.client.SlaveOf(ctx, host, port).Err()) },
-		func() { must(t, r.client.SlaveOf(ctx, "NO", "ONE").Err()) })
+		func() { must(t, r.client.ReplicaOf(ctx, host, port).Err()) },
+		func() { must(t, r.client.ReplicaOf(ctx, "NO", "ONE").Err()) })
 
 	t.Log("MISCONF: it cannot save")
 	must(t, os.Mkdir(filepath.Join(r.redis.Dir, "taken"), 0o755))
@@ -312,7 +312,7 @@ func TestFaultReplicaPromoted(t *testing.T) {
 	r.more(2000)
 	r.redis.Kill()
 	r.some(500)
-	must(t, client.SlaveOf(ctx, "NO", "ONE").Err())
+	must(t, client.ReplicaOf(ctx, "NO", "ONE").Err())
 	r.proxy.Retarget(replica.Addr)
 	r.more(1000)
 	stop()

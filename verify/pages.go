@@ -148,7 +148,9 @@ func (r *reading) rank(p period) error {
 	}
 	r.inPeriod(p, func(x *day) {
 		for name := range x.pages {
-			all[name] = all[name]
+			if _, ok := all[name]; !ok {
+				all[name] = ranked{}
+			}
 		}
 	})
 	pending := map[string]int64{}
