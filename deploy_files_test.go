@@ -162,3 +162,46 @@ func TestShippedSettings(t *testing.T) {
 	mustLoad(t, nil, text)
 	mustLoad(t, nil, regexp.MustCompile(`(?m)^#([a-z_]+: )`).ReplaceAllString(text, "$1"))
 }
+
+// The build servers run what is in the Makefile and .ci, and nothing else.
+func TestWorkflow(t *testing.T) {
+	var flow struct {
+		Jobs map[string]struct {
+			RunsOn string `yaml:"runs-on"`
+			Steps  []struct{ Uses, Run string }
+		}
+	}
+	if err := yaml.Unmarshal([]byte(readDoc(t, ".github/workflows/ci.yml")), &flow); err != nil {
+		t.Fatal(err)
+	}
+	makefile := readDoc(t, "Makefile")
+	ran := map[string]bool{}
+	for name, job := range flow.Jobs {
+		for _, step := range job.Steps {
+			words := strings.Fields(step.Run)
+			switch {
+			case len(words) == 0:
+				if !strings.HasPrefix(step.Uses, "actions/") {
+					t.Errorf("%s uses %q", name, step.Uses)
+				}
+			case words[0] == "make":
+				ran[words[1]] = true
+				if !regexp.MustCompile(`(?m)^` + words[1] + `:`).MatchString(makefile) {
+					t.Errorf("%s: no target %s", name, words[1])
+				}
+			case strings.HasPrefix(words[0], ".ci/"):
+				ran[words[0]] = true
+				if _, err := os.Stat(words[0]); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			case words[0] != "gh":
+				t.Errorf("%s runs %q, which a developer does not", name, step.Run)
+			}
+		}
+	}
+	for _, want := range []string{".ci/run", "lint", "vuln", "chaos", "release"} {
+		if !ran[want] {
+			t.Errorf("nobody runs %s", want)
+		}
+	}
+}

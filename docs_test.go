@@ -116,7 +116,7 @@ func docFiles(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(files, "README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md")
+	return append(files, "README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "PRIVACY.md")
 }
 
 func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
