@@ -122,7 +122,7 @@ func newRig(t *testing.T, rdb redis.UniversalClient) *ingestRig {
 	t.Helper()
 	return &ingestRig{t: t, rdb: rdb, log: newMemoryLog(1), opt: Options{
 		Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC,
-		Logger: slog.New(slog.DiscardHandler), Progress: t.TempDir() + "/progress.json", Audit: 100 * time.Millisecond,
+		Logger: slog.New(slog.DiscardHandler), Progress: t.TempDir() + "/progress.json", Audit: 100 * time.Millisecond, Grace: time.Minute,
 	}}
 }
 
