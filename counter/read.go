@@ -11,8 +11,6 @@ import (
 
 	"github.com/maypok86/otter/v2"
 	"github.com/redis/go-redis/v9"
-
-	"ddkk-stats/parser"
 )
 
 // Defaults of ReaderOptions.
@@ -49,7 +47,8 @@ type ReaderOptions struct {
 	// without asking Redis. 0: always ask. A few milliseconds spare Redis the
 	// same read hundreds of times under load and nobody can see them. While one
 	// read fetches an expired value, others get it up to four times as old.
-	// Reads with Query.Fresh are not affected.
+	// A value is as good as just read while its site's version, looked at as
+	// often, stays the same. Reads with Query.Fresh are not affected.
 	FreshFor time.Duration
 	// Timeout bounds a read; 0: DefaultReadTimeout. The client must have
 	// ContextTimeoutEnabled for it to hold against a server that hangs.
@@ -110,9 +109,10 @@ type Reader struct {
 	keys Keys
 	opt  ReaderOptions
 
-	cache    *otter.Cache[lastKey, *last]
-	breakers []readBreaker
-	seed     maphash.Seed
+	cache       *otter.Cache[lastKey, *last]
+	generations atomic.Uint64 // the last one given; see learned
+	lanes       []lane
+	seed        maphash.Seed
 
 	mu    sync.Mutex // serialises changes of stale
 	stale atomic.Pointer[map[string]struct{}]
@@ -145,7 +145,7 @@ func NewReader(rdb redis.UniversalClient, keys Keys, opt ReaderOptions) (*Reader
 		return nil, fmt.Errorf("make cache of last known values: %w", err)
 	}
 	r := &Reader{rdb: rdb, keys: keys, opt: opt, cache: cache, seed: maphash.MakeSeed()}
-	r.breakers = make([]readBreaker, breakersFor(keys))
+	r.lanes = make([]lane, lanesFor(keys))
 	r.stale.Store(&map[string]struct{}{})
 	return r, nil
 }
@@ -191,43 +191,22 @@ func (r *Reader) Read(ctx context.Context, q *Query, a *Answer) error {
 		return nil
 	}
 	if r.opt.FreshFor > 0 && !q.Fresh {
-		age := now.UnixNano() - r.recall(q, a, now)
-		if age <= int64(r.opt.FreshFor) {
+		ok, done := r.fromMemory(q, a, now)
+		if ok {
 			return nil
 		}
-		// Under load many reads find the value expired at once: one of them
-		// asks Redis, the others make do with it for a moment longer.
-		if age <= freshGrace*int64(r.opt.FreshFor) {
-			done := r.claim(q)
-			if done == nil {
-				return nil
-			}
+		if done != nil {
 			defer done()
 		}
 		a.reset()
 	}
 	if r.ask(ctx, q, a, now) {
-		r.remember(q, a, now)
 		return nil
 	}
 	a.reset()
 	r.recall(q, a, now)
 	a.Stale = true
 	return nil
-}
-
-// ask reads q from Redis into a, unless Redis failed a moment ago; false
-// means that a holds nothing of use.
-func (r *Reader) ask(ctx context.Context, q *Query, a *Answer, now time.Time) bool {
-	b := r.breaker(q.Site)
-	if !b.enter(r.opt.Now().UnixNano()) {
-		return false
-	}
-	rctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
-	defer cancel()
-	err := r.fetch(rctx, q, a, parser.DayOf(now), now)
-	b.leave(r.opt.Now(), r.opt.RetryAfter, err, ctx.Err() != nil)
-	return err == nil
 }
 
 func (q *Query) check() error {

@@ -12,23 +12,26 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// clusterBreakers is how many breakers a cluster gets: sites are spread over
-// them, so that one dead node does not make the sites of the others stale.
-const clusterBreakers = 64
+// clusterLanes is how many lanes, each with its breaker, a cluster gets: sites
+// are spread over them, so that one dead node does not make the sites of the
+// others stale.
+const clusterLanes = 64
 
-func breakersFor(k Keys) int {
+func lanesFor(k Keys) int {
 	if k.cluster {
-		return clusterBreakers
+		return clusterLanes
 	}
 	return 1
 }
 
-func (r *Reader) breaker(site string) *readBreaker {
-	if len(r.breakers) == 1 {
-		return &r.breakers[0]
+func (r *Reader) lane(site string) *lane {
+	if len(r.lanes) == 1 {
+		return &r.lanes[0]
 	}
-	return &r.breakers[maphash.String(r.seed, site)%uint64(len(r.breakers))]
+	return &r.lanes[maphash.String(r.seed, site)%uint64(len(r.lanes))]
 }
+
+func (r *Reader) breaker(site string) *readBreaker { return &r.lane(site).breaker }
 
 // readBreaker keeps reads away from a Redis that does not answer: without it
 // every read would first wait for a dial or a timeout. After a failure it is

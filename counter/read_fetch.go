@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -69,49 +68,61 @@ func (r *Reader) hotKey(site string, p Period, day parser.Day) string {
 	}
 }
 
-// fetch reads q in one round trip: one MGET, and a pipeline only if a sorted
-// set is asked for too.
-func (r *Reader) fetch(ctx context.Context, q *Query, a *Answer, day parser.Day, now time.Time) error {
-	keys := r.scalars(q, day)
-	if q.Fields&^(ScalarFields&^FieldSiteOnline) == 0 {
-		if len(keys) == 0 {
-			return nil
+// queue adds what x asks for to a pipeline: its site's version first, then one
+// MGET, and sorted sets only if they are asked for. before are those whose
+// commands are in it already.
+func (r *Reader) queue(ctx context.Context, pipe redis.Pipeliner, x *asked, before []*asked) {
+	q := x.q
+	if r.opt.FreshFor > 0 {
+		for i := len(before) - 1; i >= 0 && x.version == nil; i-- {
+			if before[i].q.Site == q.Site {
+				x.version = before[i].version
+			}
 		}
-		return takeScalars(r.rdb.MGet(ctx, keys...), q, a)
+		if x.version == nil {
+			x.version = pipe.HMGet(ctx, r.keys.Checkpoint(q.Site), "epoch", "done")
+		}
 	}
-	var mget *redis.SliceCmd
-	var online *redis.IntCmd
-	var hot [NumPeriods]*redis.ZSliceCmd
-	pipe := r.rdb.Pipeline()
-	if len(keys) > 0 {
-		mget = pipe.MGet(ctx, keys...)
+	if keys := r.scalars(q, x.day); len(keys) > 0 {
+		x.mget = pipe.MGet(ctx, keys...)
 	}
 	if q.Fields&FieldSiteOnline != 0 {
 		// An exclusive bound: seen exactly a window ago is no longer online.
-		from := "(" + strconv.FormatInt(now.Add(-OnlineWindow).Unix(), 10)
-		online = pipe.ZCount(ctx, r.keys.Online(q.Site), from, "+inf")
+		from := "(" + strconv.FormatInt(x.now.Add(-OnlineWindow).Unix(), 10)
+		x.online = pipe.ZCount(ctx, r.keys.Online(q.Site), from, "+inf")
 	}
 	for p := range NumPeriods {
 		if q.Fields&p.Field() != 0 {
 			// One more than asked for, in case __other__ is among them.
-			hot[p] = pipe.ZRevRangeWithScores(ctx, r.hotKey(q.Site, p, day), 0, int64(q.limit()))
+			x.hot[p] = pipe.ZRevRangeWithScores(ctx, r.hotKey(q.Site, p, x.day), 0, int64(q.limit()))
 		}
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("read counters of %s: %w", q.Site, err)
-	}
-	if online != nil {
-		a.SiteOnline = online.Val()
-	}
-	for p, cmd := range hot {
-		if cmd != nil {
-			a.Hot[p] = hotList(cmd.Val(), q.limit())
+}
+
+// take puts the replies to x's commands into its answer.
+func (r *Reader) take(x *asked) error {
+	q, a := x.q, x.a
+	if x.online != nil {
+		n, err := x.online.Result()
+		if err != nil {
+			return fmt.Errorf("read visitors online of %s: %w", q.Site, err)
 		}
+		a.SiteOnline = n
 	}
-	if mget == nil {
+	for p, cmd := range x.hot {
+		if cmd == nil {
+			continue
+		}
+		members, err := cmd.Result()
+		if err != nil {
+			return fmt.Errorf("read hot pages of %s: %w", q.Site, err)
+		}
+		a.Hot[p] = hotList(members, q.limit())
+	}
+	if x.mget == nil {
 		return nil
 	}
-	return takeScalars(mget, q, a)
+	return takeScalars(x.mget, q, a)
 }
 
 // hotList leaves out parser.OtherPage: it stands for many pages and nobody can

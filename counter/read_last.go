@@ -1,7 +1,6 @@
 package counter
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +25,12 @@ type lastKey struct {
 	page   string
 }
 
-// cell is a value and when it was read, in Unix nanoseconds; 0: never.
-type cell struct{ value, at int64 }
+// cell is a value, when it was read, in Unix nanoseconds (0: never), and at
+// which generation of its site (0: none).
+type cell struct {
+	value, at int64
+	gen       uint64
+}
 
 // last holds what was last read of one site, page or hot list. Entries are
 // changed in place, so that what two reads learn at the same time adds up.
@@ -45,12 +48,17 @@ type last struct {
 	hot   []PageCount // never changed once it is here
 	limit int         // the limit that hot was read with
 	hotAt int64
+	hotIn uint64 // its generation
 	sites []string
+
+	version string // of the site; see learned
+	gen     uint64
+	checked int64
 }
 
-func (c *cell) set(value, at int64) {
-	if at >= c.at {
-		*c = cell{value, at}
+func (c *cell) set(n cell) {
+	if n.at >= c.at {
+		*c = n
 	}
 }
 
@@ -86,26 +94,26 @@ func (e *last) turn(d parser.Day) {
 	}
 }
 
-// remember keeps what was just read.
-func (r *Reader) remember(q *Query, a *Answer, now time.Time) {
+// remember keeps what was just read at a generation of the site.
+func (r *Reader) remember(q *Query, a *Answer, now time.Time, gen uint64) {
 	at, day := now.UnixNano(), parser.DayOf(now)
 	if q.Fields&ScalarFields&^PageFields != 0 {
 		e := r.entry(lastKey{kind: lastSite, site: q.Site})
 		e.mu.Lock()
 		e.turn(day)
-		e.take(q.Fields&ScalarFields&^PageFields, a, at)
+		e.take(q.Fields&ScalarFields&^PageFields, a, at, gen)
 		e.mu.Unlock()
 	}
 	if q.Fields&PageFields != 0 {
 		e := r.entry(lastKey{kind: lastPage, site: q.Site, page: q.Page})
 		e.mu.Lock()
-		e.take(q.Fields&PageFields, a, at)
+		e.take(q.Fields&PageFields, a, at, gen)
 		e.mu.Unlock()
 	}
 	for i, page := range q.Pages {
 		e := r.entry(lastKey{kind: lastPage, site: q.Site, page: page})
 		e.mu.Lock()
-		e.pv.set(a.Pages[i], at)
+		e.pv.set(cell{a.Pages[i], at, gen})
 		e.mu.Unlock()
 	}
 	for p := range NumPeriods {
@@ -113,45 +121,41 @@ func (r *Reader) remember(q *Query, a *Answer, now time.Time) {
 			e := r.entry(lastKey{kind: lastHot, period: p, site: q.Site})
 			e.mu.Lock()
 			if at >= e.hotAt {
-				e.hot, e.limit, e.hotAt, e.day = a.Hot[p], q.limit(), at, p.start(day)
+				e.hot, e.limit, e.hotAt, e.hotIn, e.day = a.Hot[p], q.limit(), at, gen, p.start(day)
 			}
 			e.mu.Unlock()
 		}
 	}
 }
 
-func (e *last) take(fields Fields, a *Answer, at int64) {
+func (e *last) take(fields Fields, a *Answer, at int64, gen uint64) {
 	for f := FieldSitePV; f <= FieldSiteOnline; f <<= 1 {
 		if fields&f != 0 {
-			e.cell(f).set(a.Get(f), at)
+			e.cell(f).set(cell{a.Get(f), at, gen})
 		}
 	}
 }
 
-// give copies the fields into a and says when the oldest of them was read.
-func (e *last) give(fields Fields, a *Answer) (oldest int64) {
-	oldest = math.MaxInt64
+// give copies the fields into a and notes how old they are.
+func (e *last) give(fields Fields, a *Answer, v *vintage) {
 	for f := FieldSitePV; f <= FieldSiteOnline; f <<= 1 {
 		if fields&f != 0 {
 			c := e.cell(f)
 			*a.slot(f) = c.value
-			oldest = min(oldest, c.at)
+			v.note(c.at, c.gen)
 		}
 	}
-	return oldest
 }
 
 // recall answers q from the last known values, zero where there are none, and
-// says when the oldest of them was read, in Unix nanoseconds; 0: one never
-// was.
-func (r *Reader) recall(q *Query, a *Answer, now time.Time) (oldest int64) {
+// says how old they are.
+func (r *Reader) recall(q *Query, a *Answer, now time.Time) (v vintage) {
 	day := parser.DayOf(now)
-	oldest = math.MaxInt64
 	if want := q.Fields & ScalarFields &^ PageFields; want != 0 {
-		oldest = r.recallScalars(lastKey{kind: lastSite, site: q.Site}, want, a, day)
+		r.recallScalars(lastKey{kind: lastSite, site: q.Site}, want, a, day, &v)
 	}
 	if want := q.Fields & PageFields; want != 0 {
-		oldest = min(oldest, r.recallScalars(lastKey{kind: lastPage, site: q.Site, page: q.Page}, want, a, day))
+		r.recallScalars(lastKey{kind: lastPage, site: q.Site, page: q.Page}, want, a, day, &v)
 	}
 	for _, page := range q.Pages {
 		var c cell
@@ -161,56 +165,65 @@ func (r *Reader) recall(q *Query, a *Answer, now time.Time) (oldest int64) {
 			e.mu.Unlock()
 		}
 		a.Pages = append(a.Pages, c.value)
-		oldest = min(oldest, c.at)
+		v.note(c.at, c.gen)
 	}
 	for p := range NumPeriods {
 		if q.Fields&p.Field() != 0 {
-			oldest = min(oldest, r.recallHot(q, p, a, day))
+			r.recallHot(q, p, a, day, &v)
 		}
 	}
-	return oldest
+	return v
 }
 
-func (r *Reader) recallScalars(k lastKey, want Fields, a *Answer, day parser.Day) (oldest int64) {
+func (r *Reader) recallScalars(k lastKey, want Fields, a *Answer, day parser.Day, v *vintage) {
 	e, ok := r.cache.GetIfPresent(k)
 	if !ok {
-		return 0
+		v.note(0, 0)
+		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if k.kind == lastSite {
 		e.turn(day)
 	}
-	return e.give(want, a)
+	e.give(want, a, v)
 }
 
-func (r *Reader) recallHot(q *Query, p Period, a *Answer, day parser.Day) (oldest int64) {
+func (r *Reader) recallHot(q *Query, p Period, a *Answer, day parser.Day, v *vintage) {
 	e, ok := r.cache.GetIfPresent(lastKey{kind: lastHot, period: p, site: q.Site})
 	if !ok {
-		return 0
+		v.note(0, 0)
+		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.day != p.start(day) {
-		return 0 // last week's list is not this week's
+		v.note(0, 0) // last week's list is not this week's
+		return
 	}
 	a.Hot[p] = e.hot[:min(len(e.hot), q.limit())]
 	if e.limit < q.limit() {
-		return 0
+		v.note(0, 0)
+		return
 	}
-	return e.hotAt
+	v.note(e.hotAt, e.hotIn)
 }
 
-// claim makes the caller the one who reads q anew, or is nil if somebody else
-// is at it. The one who claimed must call the function when the read is over.
-func (r *Reader) claim(q *Query) (done func()) {
-	k := lastKey{kind: lastSite, site: q.Site}
+// mainEntry is the entry that stands for q when it is claimed.
+func (q *Query) mainEntry() lastKey {
 	switch {
 	case q.Fields&PageFields != 0:
-		k.kind, k.page = lastPage, q.Page
+		return lastKey{kind: lastPage, site: q.Site, page: q.Page}
 	case len(q.Pages) > 0:
-		k.kind, k.page = lastPage, q.Pages[0]
+		return lastKey{kind: lastPage, site: q.Site, page: q.Pages[0]}
 	}
+	return lastKey{kind: lastSite, site: q.Site}
+}
+
+// claim makes the caller the one who reads an entry anew, or is nil if somebody
+// else is at it. The one who claimed must call the function when the read is
+// over.
+func (r *Reader) claim(k lastKey) (done func()) {
 	e := r.entry(k)
 	if !e.claimed.CompareAndSwap(false, true) {
 		return nil

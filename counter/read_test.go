@@ -387,8 +387,8 @@ func TestReadOfExpiredValueIsClaimed(t *testing.T) {
 		}
 	}
 	read(1)
-	done := r.claim(&q)
-	if done == nil || r.claim(&q) != nil {
+	done := r.claim(q.mainEntry())
+	if done == nil || r.claim(q.mainEntry()) != nil {
 		t.Fatal("the claim is not exclusive")
 	}
 	clock.Add(freshGrace * time.Millisecond)
