@@ -114,7 +114,7 @@ func (r *Reader) Overview(ctx context.Context, sites []string) ([]SiteStats, err
 		for i, site := range trip {
 			q, a := &Query{Site: site, Fields: fields}, &answers[i]
 			if ok && !r.markedStale(site) {
-				r.remember(q, a, now)
+				r.remember(q, a, now, 0)
 			} else {
 				a.reset()
 				r.recall(q, a, now)
