@@ -66,6 +66,29 @@ func TestAttackAdmin(t *testing.T) {
 		closed, open := StartNginx(t, Binary(t), d.Addr), StartNginx(t, Binary(t), d.Addr, "--admin")
 		bare := startBareProxy(t, d.Addr)
 		d.Start()
+		// First of all: many wrong tokens close an address out for a while.
+		direct := func(want int, headers string) {
+			t.Helper()
+			if status, body := raw(t, d.Addr, "GET /metrics HTTP/1.1\r\n"+headers+"Connection: close\r\n\r\n"); status != want {
+				t.Errorf("token %q, directly with %q: %d %.100s, want %d", token, headers, status, body, want)
+			}
+		}
+		local := 200
+		if token != "" {
+			local = 401
+			direct(200, "Host: x\r\nAuthorization: Bearer "+token+"\r\n")
+			direct(401, "Host: x\r\nAuthorization: Bearer "+token+"x\r\n")
+			direct(401, "Host: x\r\nAuthorization: Bearer "+token[:8]+"\r\n")
+		}
+		direct(local, "Host: 127.0.0.1\r\n")
+		direct(401, "Host: rebound.example\r\n")
+		direct(401, "Host: 127.0.0.1\r\nOrigin: https://evil.example\r\n")
+		direct(401, "Host: 127.0.0.1.evil.example\r\n")
+		if token != "" {
+			if status, body := raw(t, open.Addr, "GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\nConnection: close\r\n\r\n"); status != 200 {
+				t.Errorf("the token through nginx: %d %s", status, body)
+			}
+		}
 		tried := 0
 		for _, front := range []string{closed.Addr, open.Addr, bare} {
 			for _, path := range adminPaths {
@@ -88,30 +111,8 @@ func TestAttackAdmin(t *testing.T) {
 			}
 		}
 		t.Logf("token %q: %d requests tried", token, tried)
-		direct := func(want int, headers string) {
-			t.Helper()
-			if status, body := raw(t, d.Addr, "GET /metrics HTTP/1.1\r\n"+headers+"Connection: close\r\n\r\n"); status != want {
-				t.Errorf("token %q, directly with %q: %d %.100s, want %d", token, headers, status, body, want)
-			}
-		}
-		local := 200
-		if token != "" {
-			local = 401
-			direct(200, "Host: x\r\nAuthorization: Bearer "+token+"\r\n")
-			direct(401, "Host: x\r\nAuthorization: Bearer "+token+"x\r\n")
-			direct(401, "Host: x\r\nAuthorization: Bearer "+token[:8]+"\r\n")
-		}
-		direct(local, "Host: 127.0.0.1\r\n")
-		direct(401, "Host: rebound.example\r\n")
-		direct(401, "Host: 127.0.0.1\r\nOrigin: https://evil.example\r\n")
-		direct(401, "Host: 127.0.0.1.evil.example\r\n")
-		if token != "" {
-			if status, body := raw(t, open.Addr, "GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\nConnection: close\r\n\r\n"); status != 200 {
-				t.Errorf("the token through nginx: %d %s", status, body)
-			}
-			if strings.Contains(d.Log(), token) {
-				t.Error("the token is in the daemon's log")
-			}
+		if token != "" && strings.Contains(d.Log(), token) {
+			t.Error("the token is in the daemon's log")
 		}
 	}
 }
