@@ -151,7 +151,7 @@ func (s *server) apiConfig() queryapi.Config {
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
 		NormalizePage: func(raw []byte) string { return string(rules.Normalize(nil, raw)) },
 		NormalizeSite: s.cfg.SiteOf, EventKey: parser.EventKey, Location: s.cfg.Timezone,
-		Series: past, Restorer: s.restores,
+		Series: past, Ranking: ranking{s.vault}, Restorer: s.restores,
 		Facts: &facts{series: past, reader: s.reader, cache: newPageCache(time.Now)}, Views: s.lastViews(), Report: s.report,
 		Baselines: &baselines{v: s.vault},
 		Static:    static.Files, Logger: s.log,

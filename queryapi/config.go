@@ -87,6 +87,8 @@ type Config struct {
 	Report    func(context.Context) Report // how the daemon is
 	Verifier  Verifier
 	Baselines Baselines
+	// Ranking lists pages by views; nil: its route answers 404.
+	Ranking Ranking
 	// Location is where days begin; nil: UTC.
 	Location *time.Location
 

@@ -39,6 +39,9 @@ func (s *Server) routes() []route {
 		rs = append(rs, route{method: "GET", path: "/api/history", handle: s.history, cors: true},
 			route{method: "GET", path: "/api/events", handle: s.events, cors: true})
 	}
+	if s.cfg.Ranking != nil {
+		rs = append(rs, route{method: "GET", path: "/api/pages", handle: s.pages, cors: true})
+	}
 	if s.cfg.Restorer != nil {
 		rs = append(rs, route{method: "POST", path: "/api/restore", handle: s.restore, admin: true, maxBody: maxBody},
 			route{method: "GET", path: "/api/restore", handle: s.restoreState, admin: true})

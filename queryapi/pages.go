@@ -1,0 +1,143 @@
+package queryapi
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Ranking answers all pages of a site by their views, from SQL.
+type Ranking interface {
+	// Ranked returns pages in order, ties by name; errors wrap ErrArchiveAway
+	// where SQL does not answer.
+	Ranked(ctx context.Context, q *RankQuery) ([]RankedPage, error)
+}
+
+// RankQuery asks for the next pages of a site.
+type RankQuery struct {
+	Site  string
+	Bots  bool // with the views of bots
+	Asc   bool // the least viewed first
+	After *RankedPage
+	Limit int
+}
+
+// RankedPage is a page with its views.
+type RankedPage struct {
+	Page string
+	PV   int64
+}
+
+const (
+	defaultRanked = 50
+	// MaxRanked is how many pages one answer of /api/pages may have.
+	MaxRanked = 1000
+)
+
+// pages answers GET /api/pages.
+func (s *Server) pages(ctx *fasthttp.RequestCtx) error {
+	q, err := s.rankQuery(ctx.QueryArgs())
+	if err != nil {
+		return err
+	}
+	limit := q.Limit
+	q.Limit++ // one more tells whether there is more
+	var all []RankedPage
+	err = s.series(func(ctx context.Context) (err error) {
+		all, err = s.cfg.Ranking.Ranked(ctx, q)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	out := appendString([]byte(`{"site":`), q.Site)
+	out = append(out, `,"pages":[`...)
+	for i := range all[:min(limit, len(all))] {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = appendString(append(out, `{"page":`...), all[i].Page)
+		out = append(strconv.AppendInt(append(out, `,"pv":`...), all[i].PV, 10), '}')
+	}
+	out = append(out, `],"cursor":`...)
+	if len(all) > limit {
+		out = appendString(out, cursorOf(q, &all[limit-1]))
+	} else {
+		out = append(out, "null"...)
+	}
+	writeJSON(ctx, append(out, '}'))
+	return nil
+}
+
+func (s *Server) rankQuery(args *fasthttp.Args) (*RankQuery, error) {
+	if err := knownArgs(args, "site", "sort", "order", "limit", "cursor", "bots"); err != nil {
+		return nil, err
+	}
+	q := &RankQuery{Limit: defaultRanked}
+	if v := string(args.Peek("sort")); args.Has("sort") && v != "pv" {
+		return nil, badValue("sort", "must be pv")
+	}
+	switch v := string(args.Peek("order")); {
+	case v == "asc":
+		q.Asc = true
+	case args.Has("order") && v != "desc":
+		return nil, badValue("order", "must be desc or asc")
+	}
+	switch v := string(args.Peek("bots")); {
+	case v == "include":
+		q.Bots = true
+	case args.Has("bots") && v != "exclude":
+		return nil, badValue("bots", "must be exclude or include")
+	}
+	if args.Has("limit") {
+		n, err := strconv.Atoi(string(args.Peek("limit")))
+		if err != nil || n < 1 || n > MaxRanked {
+			return nil, badValue("limit", "must be 1 to %d", MaxRanked)
+		}
+		q.Limit = n
+	}
+	var err error
+	if q.Site, err = s.site(args.Peek("site")); err != nil {
+		return nil, err
+	}
+	if args.Has("cursor") {
+		var ok bool
+		if q.After, ok = readCursor(q, string(args.Peek("cursor"))); !ok {
+			return nil, badValue("cursor", "must be one that this route gave, for the same order and bots")
+		}
+	}
+	return q, nil
+}
+
+// A cursor is the last page that was seen: what kind of list, its views, its
+// name. So it stays good while numbers change.
+func cursorOf(q *RankQuery, last *RankedPage) string {
+	b := binary.AppendVarint([]byte{q.kind()}, last.PV)
+	return base64.RawURLEncoding.EncodeToString(append(b, last.Page...))
+}
+
+func readCursor(q *RankQuery, text string) (*RankedPage, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) == 0 || b[0] != q.kind() {
+		return nil, false
+	}
+	pv, n := binary.Varint(b[1:])
+	if n <= 0 || len(b) == 1+n {
+		return nil, false
+	}
+	return &RankedPage{Page: string(b[1+n:]), PV: pv}, true
+}
+
+func (q *RankQuery) kind() byte {
+	kind := byte(0)
+	if q.Bots {
+		kind |= 1
+	}
+	if q.Asc {
+		kind |= 2
+	}
+	return kind
+}
