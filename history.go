@@ -38,7 +38,7 @@ func (h history) Segments(ctx context.Context, _ string) (map[string]int64, erro
 func (h history) Days(ctx context.Context, site string, row func(counter.DayTotals) error) error {
 	return each(h.Daily(ctx, site, 0, 0), func(d archive.DayTotals) error {
 		return row(counter.DayTotals{Day: d.Day, PV: d.PV, UV: d.UV, PC: d.PC, Mobile: d.Mobile,
-			Bot: d.Bot, BotEvents: d.BotEvents, Dedup: d.Dedup})
+			Bot: d.Bot, Events: d.Events, BotEvents: d.BotEvents, Dedup: d.Dedup})
 	})
 }
 
@@ -56,6 +56,33 @@ func (h history) PageBots(ctx context.Context, site string, row func(page string
 
 func (h history) PageBotDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error {
 	return each(h.Snapshot.PageBotDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV) })
+}
+
+func (h history) Hours(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, hour int, pv, bot int64) error) error {
+	return each(h.HourDays(ctx, site, from, to), func(t archive.HourTotals) error { return row(t.Day, t.Hour, t.PV, t.Bot) })
+}
+
+// Minutes adds up those that come twice, where the clocks were set back.
+func (h history) Minutes(ctx context.Context, site string, d parser.Day, row func(minute int, pv, bot int64) error) error {
+	sums := map[int]archive.MinuteTotals{}
+	err := each(h.Snapshot.Minutes(ctx, site, d), func(t archive.MinuteTotals) error {
+		s := sums[t.Minute]
+		sums[t.Minute] = archive.MinuteTotals{PV: s.PV + t.PV, Bot: s.Bot + t.Bot}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for minute, s := range sums {
+		if err := row(minute, s.PV, s.Bot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h history) Referrers(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, host string, pv int64) error) error {
+	return each(h.ReferrerDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV) })
 }
 
 func (h history) Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error {

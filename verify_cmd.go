@@ -104,7 +104,7 @@ func (v *vault) verify(ctx context.Context, secret []byte, scope verify.Scope) (
 	}
 	opt := verify.Options{
 		Archive: a, Keys: v.keys, Location: v.cfg.Timezone, Logger: v.log,
-		MaxPages: v.cfg.MaxPagesPerSite, MaxEvents: archive.DefaultMaxEvents,
+		MaxPages: v.cfg.MaxPagesPerSite, MaxEvents: archive.DefaultMaxEvents, MaxReferrers: archive.DefaultMaxReferrers,
 		IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg.Dedupe.For, UVSetTTL: v.cfg.UVSetTTL,
 	}
 	if v.rdb != nil {

@@ -15,6 +15,8 @@ import (
 const (
 	DefaultMaxPages  = 100_000
 	DefaultMaxEvents = 10_000
+	// DefaultMaxReferrers is how many hosts of a site and day keep their name.
+	DefaultMaxReferrers = 1000
 	// DefaultIDWindow is how long a view id is remembered.
 	DefaultIDWindow = 10 * time.Minute
 	// DefaultChunkRows bounds a transaction: the memory of the duplicate rules
@@ -55,6 +57,7 @@ type Options struct {
 	IPMode           IPMode
 	MaxPages         int // distinct pages of a site and day that keep their name
 	MaxEvents        int // distinct event keys of a site and day, all levels together
+	MaxReferrers     int // distinct referrers of a site and day
 
 	IDWindow     time.Duration                   // see parser.Hit.ViewID
 	DedupeWindow func(site string) time.Duration // DEDUPE_WINDOW; nil or 0: off
@@ -82,7 +85,7 @@ func (o *Options) setDefaults() {
 	for _, d := range []struct {
 		v   *int
 		def int
-	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxEvents, DefaultMaxEvents}, {&o.ChunkRows, DefaultChunkRows}, {&o.Workers, 2}} {
+	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxEvents, DefaultMaxEvents}, {&o.MaxReferrers, DefaultMaxReferrers}, {&o.ChunkRows, DefaultChunkRows}, {&o.Workers, 2}} {
 		if *d.v <= 0 {
 			*d.v = d.def
 		}

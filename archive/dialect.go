@@ -34,7 +34,7 @@ type dialect interface {
 	snapshotLevel() sql.IsolationLevel
 	// retryable reports whether a transaction that failed so may be run again.
 	retryable(err error) bool
-	// alreadyThere tells that a column was not added since there is one: a
+	// alreadyThere tells that a column or an index was not added since there is one: a
 	// migration was ended half way, and MySQL keeps what it did.
 	alreadyThere(err error) bool
 	// lock takes a lock that one host at a time holds, waiting for it or not.

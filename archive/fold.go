@@ -13,6 +13,7 @@ import (
 
 // rawRows are some raw rows of one day of a site: a condition with arguments.
 type rawRows struct {
+	name  string
 	site  any
 	date  string
 	where string
@@ -20,7 +21,7 @@ type rawRows struct {
 }
 
 func rowsOf(d dialect, k siteDay) rawRows {
-	r := rawRows{site: d.bytes([]byte(k.site)), date: dateText(k.day)}
+	r := rawRows{name: k.site, site: d.bytes([]byte(k.site)), date: dateText(k.day)}
 	from, to := around(k.day)
 	r.where = "site = ? AND date = ? AND created_at >= ? AND created_at < ?"
 	r.args = []any{r.site, r.date, from, to}
@@ -41,7 +42,7 @@ func (r rawRows) after(segment, offset int64) rawRows {
 // The database could do this with GROUP BY and COUNT(DISTINCT). It takes three
 // to five times as long, since it sorts what is only to be told apart.
 type fold struct {
-	maxPages, maxEvents int
+	maxPages, maxEvents, maxReferrers int
 	// What is told apart is split into passes, so that a day of any size needs
 	// a bounded set; counts are taken in the first.
 	pass, passes uint64
@@ -51,6 +52,10 @@ type fold struct {
 	pages  map[string]*sums
 	bots   map[string]*sums // pages that bots saw, with a limit of their own
 	events map[string]*sums
+
+	referrers map[string]*sums
+	hours     [24]HourTotals
+	clock     localClock
 
 	visitors map[parser.Visitor]struct{}
 	pairs    map[uint64]struct{}
@@ -67,7 +72,8 @@ const rowsPerPass = 3_000_000
 
 func newFold(opt *Options) *fold {
 	return &fold{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, passes: 1, limit: math.MaxInt64,
-		pages: map[string]*sums{}, bots: map[string]*sums{}, events: map[string]*sums{}}
+		pages: map[string]*sums{}, bots: map[string]*sums{}, events: map[string]*sums{},
+		referrers: map[string]*sums{}, maxReferrers: opt.MaxReferrers, clock: localClock{loc: opt.Location}}
 }
 
 // foldAll folds rows in as many passes as they need.
@@ -95,14 +101,14 @@ func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, 
 // single pass would need too much memory, and tells how many rows there are.
 func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err error) {
 	f.visitors, f.pairs = map[parser.Visitor]struct{}{}, map[uint64]struct{}{}
-	rows, err := q.QueryContext(ctx, "SELECT page, user_hash, potential_bot, device, event_key FROM access_logs WHERE "+r.where+
+	rows, err := q.QueryContext(ctx, "SELECT page, user_hash, potential_bot, device, event_key, referrer, created_at FROM access_logs WHERE "+r.where+
 		" ORDER BY site, created_at, segment, end_offset", r.args...)
 	if err != nil {
 		return 0, fmt.Errorf("read raw rows: %w", err)
 	}
 	defer closeRows(rows, &err)
-	var page, hash, bot, device, event sql.RawBytes
-	into := []any{&page, &hash, &bot, &device, &event}
+	var page, hash, bot, device, event, referrer, at sql.RawBytes
+	into := []any{&page, &hash, &bot, &device, &event, &referrer, &at}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return 0, fmt.Errorf("read raw rows: %w", err)
@@ -116,6 +122,9 @@ func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err err
 		n++
 		if f.passes == 1 && n > f.limit {
 			continue // only counted: this will be done in several passes
+		}
+		if err := f.facets(r.name, string(bot) == "1", event, referrer, at); err != nil {
+			return 0, err
 		}
 		if !f.add(v, len(hash) > 0, string(bot) == "1", string(device) == "1", page, event) {
 			return n, nil
@@ -248,6 +257,13 @@ func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, add
 		r.date, r.site, d.PV, d.UV, d.PC, d.Mobile, d.Bot, d.Events, d.BotEvents); err != nil {
 		return err
 	}
+	if err := f.writeHours(ctx, tx, r, clause("hour_stats", "site, date, hour", "pv", "pv_bot")); err != nil {
+		return err
+	}
+	referrers := nameRows{table: "referrer_stats", column: "referrer", counts: []string{"pv"}, rows: map[string][]int64{}}
+	for name, s := range f.referrers {
+		referrers.rows[name] = []int64{s.pv}
+	}
 	pages, events := nameRows{table: "page_stats", column: "page", counts: []string{"pv", "uv", "pv_bot"}, rows: map[string][]int64{}},
 		nameRows{table: "event_stats", column: "event_key", counts: []string{"pv", "uv"}, rows: map[string][]int64{}}
 	for name, s := range f.pages {
@@ -262,7 +278,7 @@ func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, add
 	for name, s := range f.events {
 		events.rows[name] = []int64{s.pv, s.uv}
 	}
-	for _, n := range []*nameRows{&pages, &events} {
+	for _, n := range []*nameRows{&pages, &referrers, &events} {
 		if err := n.write(ctx, tx, a.dialect, r, clause(n.table, "site, date, "+n.column, n.counts...)); err != nil {
 			return err
 		}

@@ -338,10 +338,12 @@ func contents(t testing.TB, a *Archive) string {
 	t.Helper()
 	return strings.Join([]string{
 		query(t, a, "SELECT s.id, l.end_offset, l.site, l.page, l.user_hash, l.ip, l.user_agent, l.potential_bot, l.created_at, l.date, l.event_key, "+
-			"l.device, l.uid, l.referer, HEX(l.view_key), HEX(l.window_key) FROM access_logs l JOIN segments s ON s.num = l.segment ORDER BY s.id, l.end_offset"),
+			"l.device, l.uid, l.referer, l.referrer, HEX(l.view_key), HEX(l.window_key) FROM access_logs l JOIN segments s ON s.num = l.segment ORDER BY s.id, l.end_offset"),
 		query(t, a, "SELECT id, size, read_to, lines_read, human, bot, dedup, skipped, malformed, torn, reasons, first_time, last_time FROM segments ORDER BY id"),
 		query(t, a, "SELECT site, date, dirty, raw, dedup FROM days ORDER BY site, date"),
 		query(t, a, "SELECT * FROM daily_stats ORDER BY site, date"),
+		query(t, a, "SELECT * FROM hour_stats ORDER BY site, date, hour"),
+		query(t, a, "SELECT * FROM referrer_stats ORDER BY site, date, referrer"),
 		query(t, a, "SELECT * FROM page_stats ORDER BY site, date, page"),
 		query(t, a, "SELECT * FROM event_stats ORDER BY site, date, event_key"),
 	}, "\n\n")

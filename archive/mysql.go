@@ -101,6 +101,7 @@ const (
 	errShutdown       = 1053
 	errQueryKilled    = 1317 // the server is being stopped
 	errColumnExists   = 1060
+	errIndexExists    = 1061
 	errLoadNotAllowed = 1148 // MySQL 5.7 and MariaDB: local_infile is off
 	errLoadDisabled   = 3948 // MySQL 8: the same
 	errMariaDBLoad    = 4166 // MariaDB 10.11: the same
@@ -120,7 +121,7 @@ func (*mysqlDialect) retryable(err error) bool {
 
 func (*mysqlDialect) alreadyThere(err error) bool {
 	var e *mysql.MySQLError
-	return errors.As(err, &e) && e.Number == errColumnExists
+	return errors.As(err, &e) && (e.Number == errColumnExists || e.Number == errIndexExists)
 }
 
 // lostConnection tells errors of the connection from those of whoever fed it:

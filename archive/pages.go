@@ -14,7 +14,7 @@ func (r *Reader) PageRange(ctx context.Context, site string, from, to parser.Day
 	where, args := r.between("", site, from, to)
 	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
 		return v, s.Scan(&v.Name, &v.PV, &v.UV)
-	}, "SELECT page, SUM(pv), SUM(uv) FROM page_stats WHERE "+where+" GROUP BY page", args...)
+	}, "SELECT page, SUM(pv), SUM(uv) FROM page_stats WHERE "+where+" AND pv > 0 GROUP BY page", args...)
 }
 
 // PagesWithin returns the sums of some pages over the days from..to, by name.

@@ -68,7 +68,7 @@ func (a *Archive) rollUpDay(ctx context.Context, k siteDay) error {
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"daily_stats", "page_stats", "event_stats"} {
+		for _, table := range []string{"daily_stats", "hour_stats", "page_stats", "referrer_stats", "event_stats"} {
 			if _, err := execTx(ctx, tx, "clear "+table, "DELETE FROM "+table+" WHERE site = ? AND date = ?", r.site, r.date); err != nil {
 				return err
 			}

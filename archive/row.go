@@ -18,9 +18,9 @@ const (
 
 // rowColumns are the columns of a raw row, in the order of row's fields.
 const rowColumns = "site, page, user_hash, ip, user_agent, potential_bot, created_at, date, event_key, " +
-	"device, uid, referer, view_key, window_key, segment, end_offset"
+	"device, uid, referer, referrer, view_key, window_key, segment, end_offset"
 
-const numRowColumns = 16
+const numRowColumns = 17
 
 // row is one counted line. Its slices are valid until the next line is parsed.
 type row struct {
@@ -54,6 +54,7 @@ func (e *encoder) appendRow(b []byte, r *row, segment int64) []byte {
 	b = append(b, '0'+byte(h.Device), '\t')
 	b = append(appendEscaped(b, cut(h.UID, maxUID)), '\t')
 	b = append(appendEscaped(b, cut(h.Referer, maxReferer)), '\t')
+	b = append(append(b, h.Referrer...), '\t') // a host: there is nothing to escape
 	b = append(appendKey(b, r.viewKey, r.hasView), '\t')
 	b = append(appendKey(b, r.windowKey, r.hasWindow), '\t')
 	b = append(appendInt(b, segment), '\t')
@@ -71,7 +72,7 @@ func (e *encoder) appendArgs(args []any, r *row, segment int64, d dialect) []any
 	return append(args,
 		d.bytes([]byte(h.Site)), d.bytes(h.Page), hash, ip, d.bytes(cut(h.UserAgent, maxAgent)),
 		int64(flag(h.Bot)-'0'), string(e.buf), string(e.dateOf(h.Day)), d.bytes(r.eventKey), int64(h.Device),
-		d.bytes(cut(h.UID, maxUID)), d.bytes(cut(h.Referer, maxReferer)),
+		d.bytes(cut(h.UID, maxUID)), d.bytes(cut(h.Referer, maxReferer)), d.bytes([]byte(h.Referrer)),
 		keyArg(r.viewKey, r.hasView), keyArg(r.windowKey, r.hasWindow), segment, r.end)
 }
 

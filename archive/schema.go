@@ -21,6 +21,7 @@ var migrations embed.FS
 var migrationFiles = [...]string{
 	"migrations/0001_tables.sql",
 	"migrations/0002_imports.sql",
+	"migrations/0003_hours_referrers.sql",
 	"migrations/0004_page_counts.sql",
 }
 

@@ -63,7 +63,7 @@ type Mismatch struct {
 // are more names than keep their own, the names are compared in sum.
 func (r *Reader) CheckDay(ctx context.Context, site string, d parser.Day) ([]Mismatch, error) {
 	c := &dayCheck{r: r, site: site, rows: rowsOf(r.d, siteDay{site, d}), day: d}
-	for _, step := range []func(context.Context) error{c.daily, c.pages, c.events} {
+	for _, step := range []func(context.Context) error{c.daily, c.hours, c.pages, c.referrers, c.events} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("check %s %d: %w", site, d, err)
 		}

@@ -80,6 +80,10 @@ type dayChange struct {
 	events   map[string]*eventChange
 	eventsAt []*eventChange // by index
 	books    dayBooks
+
+	minutes   []minuteChange // about in their order
+	minute    int            // the place of the last one
+	referrers []pageChange   // without UV
 }
 
 type pageChange struct {
@@ -93,7 +97,7 @@ type eventChange struct {
 }
 
 // dayBooks are sums of a day that are no page views.
-type dayBooks struct{ bot, botEvents, pc, mobile, dedup int64 }
+type dayBooks struct{ bot, botEvents, events, pc, mobile, dedup int64 }
 
 func newBatch(number uint64) *batch {
 	return &batch{number: number, byKey: map[partKey]*part{}, ends: map[string]mark{}}

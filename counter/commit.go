@@ -278,10 +278,19 @@ func (in *Ingester) encodeHashes(c *call, p *part) {
 		if !ok {
 			continue
 		}
-		if fields := d.books.fields(); len(fields) > 0 {
+		if fields := append(d.books.fields(), d.hours()...); len(fields) > 0 {
 			c.key(k.Books(s, d.state.day))
 			c.arg(end, flag(d.state.seen.books), len(fields)/2)
 			c.arg(fields...)
+			n++
+		}
+		n += in.encodeMinutes(c, s, d)
+		if len(d.referrers) > 0 {
+			c.key(k.Referrers(s, d.state.day))
+			c.arg(end, flag(d.state.seen.referrers), len(d.referrers))
+			for i := range d.referrers {
+				c.arg(d.referrers[i].page.name, d.referrers[i].pv)
+			}
 			n++
 		}
 		if len(d.events) > 0 {
@@ -349,7 +358,7 @@ func (b *dayBooks) fields() []any {
 	for _, x := range []struct {
 		name string
 		n    int64
-	}{{"bot", b.bot}, {"bot_events", b.botEvents}, {"pc", b.pc}, {"mobile", b.mobile}, {"dedup", b.dedup}} {
+	}{{"bot", b.bot}, {"bot_events", b.botEvents}, {"events", b.events}, {"pc", b.pc}, {"mobile", b.mobile}, {"dedup", b.dedup}} {
 		if x.n > 0 {
 			f = append(f, x.name, x.n)
 		}

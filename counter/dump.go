@@ -315,7 +315,7 @@ func (d *Dump) counts(key string) bool {
 			return false
 		}
 	}
-	for _, family := range []string{"site:", "page:", "hot:", "event:"} {
+	for _, family := range []string{"site:", "page:", "hot:", "event:", "referrer:"} {
 		if strings.HasPrefix(rest, family) {
 			return true
 		}

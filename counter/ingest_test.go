@@ -170,6 +170,7 @@ type testHit struct {
 	at                     time.Time
 	site, page, agent, id  string
 	category, action, addr string
+	ref                    string
 }
 
 var lineNumber int
@@ -182,6 +183,9 @@ func (h testHit) line() string {
 	}
 	if h.category != "" {
 		uri += "&category=" + h.category + "&action=" + h.action
+	}
+	if h.ref != "" {
+		uri += "&ref=" + h.ref
 	}
 	addr := h.addr
 	if addr == "" {
@@ -213,11 +217,16 @@ func tallyUp(hits []testHit) expected {
 		}
 		if strings.Contains(h.agent, "Googlebot") {
 			n["books:"+h.site+":"+d+" bot"]++
+			n["books:"+h.site+":"+d+" b"+h.at.UTC().Format("15")]++
+			if time.Since(h.at) < 40*time.Hour {
+				n["site:minutes:"+h.site+":"+d+" b"+h.at.UTC().Format("1504")]++
+			}
 			n["page:bot:"+h.site+" "+h.page]++
 			n["page:bot:"+h.site+":"+d+" "+h.page]++
 			continue
 		}
 		if h.category != "" {
+			n["books:"+h.site+":"+d+" events"]++
 			for _, k := range []string{h.category, h.category + "." + h.action} {
 				n["event:"+h.site+":"+d+" "+k]++
 				if first("event", h.site, d, who, k) {
@@ -225,6 +234,13 @@ func tallyUp(hits []testHit) expected {
 				}
 			}
 			continue
+		}
+		n["books:"+h.site+":"+d+" h"+h.at.UTC().Format("15")]++
+		if time.Since(h.at) < 40*time.Hour {
+			n["site:minutes:"+h.site+":"+d+" "+h.at.UTC().Format("1504")]++
+		}
+		if h.ref != h.site {
+			n["referrer:"+h.site+":"+d+" "+h.ref]++
 		}
 		n["site:pv:"+h.site]++
 		n["site:pv:"+h.site+":"+d]++
@@ -263,13 +279,14 @@ func dump(t *testing.T, rdb redis.UniversalClient) expected {
 			for _, z := range rdb.ZRangeWithScores(ctx, k, 0, -1).Val() {
 				out[name+" "+z.Member.(string)] = strconv.FormatInt(int64(z.Score), 10)
 			}
-		case strings.HasPrefix(name, "event:"), strings.HasPrefix(name, "page:bot:"):
+		case strings.HasPrefix(name, "event:"), strings.HasPrefix(name, "page:bot:"),
+			strings.HasPrefix(name, "site:minutes:"), strings.HasPrefix(name, "referrer:"):
 			for f, v := range rdb.HGetAll(ctx, k).Val() {
 				out[name+" "+f] = v
 			}
 		case strings.HasPrefix(name, "site:books:"):
 			for f, v := range rdb.HGetAll(ctx, k).Val() {
-				if f == "bot" || f == "dedup" {
+				if f != "pc" && f != "mobile" {
 					out[strings.TrimPrefix(name, "site:")+" "+f] = v
 				}
 			}
@@ -316,6 +333,11 @@ func randomHits(rng *rand.Rand, n, pages int) []testHit {
 			site:  fmt.Sprintf("s%d.example", rng.IntN(3)),
 			page:  fmt.Sprintf("/p%d", rng.IntN(pages)),
 			agent: fmt.Sprintf("Mozilla/5.0 (X11; Linux x86_64; rv:%d.0) Gecko/20100101 Firefox/140.0", rng.IntN(n/5+2)),
+		}
+		if k := rng.IntN(8); k < 4 {
+			h.ref = fmt.Sprintf("r%d.example", k)
+		} else if k == 4 {
+			h.ref = h.site
 		}
 		switch rng.IntN(10) {
 		case 0:

@@ -19,6 +19,7 @@ const (
 	HotDayTTL   = 2 * 24 * time.Hour  // after the day ends
 	HotWeekTTL  = 8 * 24 * time.Hour  // after the week ends
 	HotMonthTTL = 32 * 24 * time.Hour // after the month ends
+	MinutesTTL  = 2 * 24 * time.Hour  // after the day ends
 	// OnlineWindow is how long a visitor counts as online after the last view.
 	OnlineWindow = 5 * time.Minute
 )
@@ -63,9 +64,21 @@ func (k Keys) Visitors(s string, d parser.Day) string { // Set
 	return k.prefix + ":site:uv:set:" + k.site(s) + ":" + day(d)
 }
 
-// Books holds a day's sums that are not page views: bot, pc, mobile, dedup.
+// Books holds a day's sums beside its views: pc, mobile, bot, events, bot_events,
+// dedup, and the views by hour, h00 to h23 of people and b00 to b23 of bots.
 func (k Keys) Books(s string, d parser.Day) string { // Hash
 	return k.prefix + ":site:books:" + k.site(s) + ":" + day(d)
+}
+
+// Minutes holds a day's views by minute: 0000 to 2359 of people, and the same
+// after a "b" of bots.
+func (k Keys) Minutes(s string, d parser.Day) string { // Hash
+	return k.prefix + ":site:minutes:" + k.site(s) + ":" + day(d)
+}
+
+// Referrers holds host -> views of people that it led to, "" for none.
+func (k Keys) Referrers(s string, d parser.Day) string { // Hash
+	return k.prefix + ":referrer:" + k.site(s) + ":" + day(d)
 }
 
 func (k Keys) PagePV(s, page string) string { // String
@@ -154,7 +167,7 @@ func (k Keys) Rebuild(s string) string { return k.prefix + ":rebuild:" + k.site(
 // counted are the families of keys that hold what was counted, the longer
 // ones first where one is the start of another.
 var counted = []string{
-	"site:pv:", "site:uv:set:", "site:uv:", "site:books:", "page:pv:", "page:uv:set:", "page:uv:", "page:bot:",
+	"site:pv:", "site:uv:set:", "site:uv:", "site:books:", "site:minutes:", "referrer:", "page:pv:", "page:uv:set:", "page:uv:", "page:bot:",
 	"online:", "hot:", "event:", "seen:id:", "seen:window:", "pending:",
 	"mirror:state:", "mirror:due:", "mirror:pv:", "mirror:bot:", "mirror:take:", "mirror:sink:",
 }

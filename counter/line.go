@@ -290,6 +290,7 @@ func (in *Ingester) countBot() {
 	}
 	c, b := &in.cur, in.open
 	c.day.books.bot++
+	in.minute().bot++
 	before := len(c.day.bots)
 	viewed(&c.day.bots, pageOf(c.day.state.bots, in.hit.Page, in.opt.MaxPages), uint32(b.number))
 	b.bots += len(c.day.bots) - before
@@ -311,6 +312,8 @@ func (in *Ingester) countHuman() {
 	} else {
 		c.day.books.pc++
 	}
+	in.minute().pv++
+	in.countReferrer()
 	before := len(c.day.pages)
 	p := pageOf(c.day.state.pages, h.Page, in.opt.MaxPages)
 	ch := c.day.view(p, uint32(b.number))
@@ -351,6 +354,7 @@ func (in *Ingester) noteOnline() {
 // countEvent counts an event at each of its levels.
 func (in *Ingester) countEvent(told bool) {
 	h, c := &in.hit, &in.cur
+	c.day.books.events++
 	keys, ends, n := parser.AppendEventKeys(in.eventKeys[:0], h)
 	in.eventKeys = keys
 	for _, end := range ends[:n] {

@@ -230,8 +230,9 @@ func (in *Ingester) dayOf(ctx context.Context, s *site, day parser.Day) (*daySta
 			return nil, err
 		}
 	}
-	d := &dayState{day: day, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{},
+	d := &dayState{day: day, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{}, from: newReferrers(),
 		used: in.number, touched: in.opt.Now()}
+	_, d.minutes = in.expireAt(day.Next(), MinutesTTL)
 	if s.epoch != "" { // a new site has nothing to read
 		err := in.retry(ctx, "read day", func() error { return in.fillDay(ctx, s, d) })
 		if err != nil {
@@ -288,6 +289,9 @@ func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 		return err
 	}
 	if err := in.fillBots(ctx, s, d); err != nil {
+		return err
+	}
+	if err := in.fillReferrers(ctx, s, d); err != nil {
 		return err
 	}
 	events, err := in.rdb.HKeys(ctx, k.Events(s.name, d.day)).Result()

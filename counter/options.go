@@ -8,6 +8,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// DefaultMaxReferrers is how many referrers of a site and day keep their name.
+const DefaultMaxReferrers = 1000
+
 // Options of an Ingester. Zero values take the defaults named behind them.
 type Options struct {
 	Redis    redis.UniversalClient
@@ -22,6 +25,7 @@ type Options struct {
 	BatchInterval time.Duration // least time between two commits at the live edge; 2 ms
 	MaxPages      int           // distinct pages of a site and day; 100000
 	MaxEvents     int           // distinct event keys of a site and day; 10000
+	MaxReferrers  int           // distinct referrers of a site and day; 1000
 	MaxSites      int           // 10000
 	UVSetTTL      time.Duration // how long visitors of a day are remembered; 72 h
 	IDWindow      time.Duration // how long a view id is remembered; 10 min
@@ -69,6 +73,7 @@ func (o *Options) defaults() {
 	def(&o.BatchSize, 3000)
 	def(&o.MaxPages, 100_000)
 	def(&o.MaxEvents, 10_000)
+	def(&o.MaxReferrers, DefaultMaxReferrers)
 	def(&o.MaxSites, 10_000)
 	dur(&o.BatchInterval, 2*time.Millisecond)
 	dur(&o.UVSetTTL, 72*time.Hour)

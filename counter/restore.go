@@ -16,6 +16,7 @@ type DayTotals struct {
 	Day                               parser.Day
 	PV, UV                            int64
 	PC, Mobile, Bot, BotEvents, Dedup int64
+	Events                            int64
 }
 
 // SeenKey is what a duplicate rule remembers of one line: the rule's hash and
@@ -40,6 +41,12 @@ type History interface {
 	// PageBots are the views of bots, on all days and on the days from..to.
 	PageBots(ctx context.Context, site string, row func(page string, pv int64) error) error
 	PageBotDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error
+	// Hours are the views of people and of bots by hour on the days from..to.
+	Hours(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, hour int, pv, bot int64) error) error
+	// Minutes are those of a day by minute, from 0 on.
+	Minutes(ctx context.Context, site string, d parser.Day, row func(minute int, pv, bot int64) error) error
+	// Referrers are the views of people that hosts led to on the days from..to.
+	Referrers(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, host string, pv int64) error) error
 	// Events are the days from..to, every level of the key a row of its own.
 	Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error
 	Visitors(ctx context.Context, site string, d parser.Day, row func(parser.Visitor) error) error
@@ -97,6 +104,7 @@ func (r *Restorer) Restore(ctx context.Context, h History, site string) (map[str
 		do   func(History) error
 	}{
 		{"days", run.days}, {"pages", run.pages}, {"hot pages", run.hot}, {"pages of bots", run.bots}, {"events", run.events},
+		{"hours", run.hours}, {"minutes", run.minutes}, {"referrers", run.referrers},
 		{"visitors", run.visitors}, {"pairs", run.pairs}, {"duplicates", run.seen},
 	} {
 		if err := step.do(h); err != nil {
@@ -146,7 +154,7 @@ func (r *restoring) days(h History) error {
 		if d.UV > 0 {
 			r.pipe.SetArgs(r.ctx, k.SiteUVDay(r.site, d.Day), d.UV, redis.SetArgs{ExpireAt: at})
 		}
-		books := dayBooks{bot: d.Bot, botEvents: d.BotEvents, pc: d.PC, mobile: d.Mobile, dedup: d.Dedup}
+		books := dayBooks{bot: d.Bot, botEvents: d.BotEvents, events: d.Events, pc: d.PC, mobile: d.Mobile, dedup: d.Dedup}
 		if f := books.fields(); len(f) > 0 {
 			r.pipe.HSet(r.ctx, k.Books(r.site, d.Day), f...)
 			r.pipe.ExpireAt(r.ctx, k.Books(r.site, d.Day), at)
@@ -282,7 +290,7 @@ func (r *restoring) bots(h History) error {
 
 func (r *restoring) events(h History) error {
 	today := r.Now().In(r.Location)
-	from := parser.DayOf(today.Add(-DayKeysTTL).AddDate(0, 0, -1))
+	from := r.oldest()
 	return h.Events(r.ctx, r.site, from, parser.DayOf(today).Next(), func(d parser.Day, key string, pv, uv int64) error {
 		at := expiry(r.Location, d.Next(), DayKeysTTL)
 		if !at.After(r.Now()) {
@@ -297,6 +305,11 @@ func (r *restoring) events(h History) error {
 		r.pipe.ExpireAt(r.ctx, name, at)
 		return r.row()
 	})
+}
+
+// oldest is a day before which no key of a day lives any more.
+func (r *restoring) oldest() parser.Day {
+	return parser.DayOf(r.Now().In(r.Location).Add(-DayKeysTTL).AddDate(0, 0, -1))
 }
 
 // openDays are the days whose visitors are still remembered.

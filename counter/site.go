@@ -129,6 +129,8 @@ type dayState struct {
 	pages    map[string]*page
 	bots     map[string]*page // pages that bots saw
 	events   map[string]struct{}
+	from     referrers
+	minutes  bool // views are counted by minute: the day is young enough
 	least    dayLeast
 	seen     daySeen
 	used     uint64 // number of the last closed batch that changes it
@@ -141,11 +143,11 @@ type dayLeast struct{ pv, uv, visitors int64 }
 
 // daySeen tells which keys of the day were there after our last commit: one
 // that comes up new was lost.
-type daySeen struct{ books, events, ranks, bots bool }
+type daySeen struct{ books, events, ranks, bots, minutes, referrers bool }
 
 // weight is about how many bytes the day takes in memory.
 func (d *dayState) weight() int {
-	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 160*(len(d.pages)+len(d.bots)) + 120*len(d.events)
+	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 160*(len(d.pages)+len(d.bots)+len(d.from.all)) + 120*len(d.events)
 }
 
 // pageOf finds or admits a page of a day; what is over the cap is counted
@@ -190,6 +192,8 @@ func (d *dayState) applied(c *dayChange, deferred bool, cards []int64) {
 	d.seen.books = d.seen.books || len(c.books.fields()) > 0
 	d.seen.events = d.seen.events || len(c.events) > 0
 	d.seen.ranks = d.seen.ranks || (len(c.pages) > 0 && !deferred)
+	d.seen.minutes = d.seen.minutes || (len(c.minutes) > 0 && d.minutes)
+	d.seen.referrers = d.seen.referrers || len(c.referrers) > 0
 	d.seen.bots = d.seen.bots || (len(c.bots) > 0 && !deferred)
 	if len(cards) < dayChecks {
 		return

@@ -51,6 +51,11 @@ func (l *Ledger) Compare(ctx context.Context, client redis.UniversalClient) ([]s
 			return nil, err
 		}
 	}
+	for name, n := range want.sums {
+		if err := c.sum(ctx, name, n); err != nil {
+			return nil, err
+		}
+	}
 	for name, members := range want.ranks {
 		if err := c.rank(ctx, name, members); err != nil {
 			return nil, err
@@ -86,6 +91,7 @@ type expected struct {
 	numbers map[string]int64            // Strings
 	hashes  map[string]map[string]int64 // fields that are not named may be anything
 	ranks   map[string]map[string]int64 // sorted sets, complete
+	sums    map[hashPart]int64
 }
 
 func (e *expected) has(name string) bool {
@@ -95,6 +101,10 @@ func (e *expected) has(name string) bool {
 	return number || hash || rank
 }
 
+// hashPart are the fields of a hash that begin so. Sums over all minutes or
+// hours do not depend on the sender's clock being the server's.
+type hashPart struct{ name, begin string }
+
 // expected spells out the names of the keys as DESIGN.md lists them. In a
 // cluster the site is in braces.
 func (l *Ledger) expected(cluster bool) *expected {
@@ -102,6 +112,7 @@ func (l *Ledger) expected(cluster bool) *expected {
 	defer l.mu.Unlock()
 	e := &expected{
 		numbers: map[string]int64{}, hashes: map[string]map[string]int64{}, ranks: map[string]map[string]int64{},
+		sums: map[hashPart]int64{},
 	}
 	for site, book := range l.sites {
 		if cluster {
@@ -127,6 +138,9 @@ func (e *expected) addDay(site, day string, d *dayBook) {
 	e.numbers[uv] += d.views.uv
 	e.numbers[pv+":"+day] = d.views.pv
 	e.numbers[uv+":"+day] = d.views.uv
+	if time.Since(d.date) < recent {
+		e.addParts(site+":"+day, d)
+	}
 	if len(d.bots) > 0 {
 		sum := int64(0)
 		for _, n := range d.bots {
@@ -153,6 +167,28 @@ func (e *expected) addDay(site, day string, d *dayBook) {
 		for page, t := range d.pages {
 			e.ranks[name][page] += t.pv
 		}
+	}
+}
+
+// recent is how old a day may be so that all of its keys are there.
+const recent = 36 * time.Hour
+
+// addParts adds a day's views by hour, minute and referrer.
+func (e *expected) addParts(siteDay string, d *dayBook) {
+	var bots int64
+	for _, n := range d.bots {
+		bots += n
+	}
+	books, minutes, referrers := prefix+"site:books:"+siteDay, prefix+"site:minutes:"+siteDay, prefix+"referrer:"+siteDay
+	e.sums[hashPart{books, "h"}], e.sums[hashPart{books, "b"}] = d.views.pv, bots
+	e.sums[hashPart{minutes, ""}], e.sums[hashPart{minutes, "b"}] = d.views.pv+bots, bots
+	total := int64(0)
+	for _, n := range d.referrers {
+		total += n
+	}
+	e.sums[hashPart{referrers, ""}] = total
+	if total > 0 {
+		e.hashes[referrers] = maps.Clone(d.referrers)
 	}
 }
 
@@ -266,6 +302,31 @@ func (c *comparison) hash(ctx context.Context, name string, want map[string]int6
 		if _, ok := want[field]; !ok && isCompared(name) && text != "0" {
 			c.differ("%s has field %s (%s) and should not", name, field, text)
 		}
+	}
+	return nil
+}
+
+// sum adds up the fields of a hash that begin so and whose rest, if there is a
+// beginning, is digits.
+func (c *comparison) sum(ctx context.Context, part hashPart, want int64) error {
+	got, err := c.client.HGetAll(ctx, part.name).Result()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", part.name, err)
+	}
+	var sum int64
+	for field, text := range got {
+		rest, begins := strings.CutPrefix(field, part.begin)
+		if !begins || part.begin != "" && strings.Trim(rest, "0123456789") != "" {
+			continue
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", part.name, err)
+		}
+		sum += n
+	}
+	if sum != want {
+		c.differ("%s fields %q add up to %d, want %d", part.name, part.begin, sum, want)
 	}
 	return nil
 }

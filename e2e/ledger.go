@@ -16,6 +16,7 @@ type Beacon struct {
 	IP    string
 	UA    string
 	Bot   bool
+	Ref   string   // host that led to it; Site: within the site; empty: not known
 	Event []string // category, action, label, value: as many as were sent; none: a pageview
 }
 
@@ -60,6 +61,8 @@ type dayBook struct {
 	bots   map[string]int64 // by page
 	pages  map[string]*tally
 	events map[string]*tally // key of one of the four levels
+
+	referrers map[string]int64 // views by the host that led to them
 }
 
 // tally counts views and the distinct visitors behind them.
@@ -111,6 +114,9 @@ func (l *Ledger) Record(b Beacon) {
 		}
 	default:
 		day.views.add(b.visitor())
+		if b.Ref != b.Site {
+			day.referrers[b.Ref]++
+		}
 		total := get(site.pages, b.Page, newTally)
 		total.pv++
 		if get(day.pages, b.Page, newTally).add(b.visitor()) {
@@ -171,8 +177,8 @@ func (s *siteBook) day(at time.Time) *dayBook {
 	y, m, d := at.Date()
 	return get(s.days, at.Format("20060102"), func() *dayBook {
 		return &dayBook{
-			date: time.Date(y, m, d, 0, 0, 0, 0, time.UTC),
-			bots: map[string]int64{}, pages: map[string]*tally{}, events: map[string]*tally{},
+			date:      time.Date(y, m, d, 0, 0, 0, 0, time.UTC),
+			referrers: map[string]int64{}, bots: map[string]int64{}, pages: map[string]*tally{}, events: map[string]*tally{},
 		}
 	})
 }

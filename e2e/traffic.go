@@ -63,6 +63,9 @@ var events = [][]string{
 	{"视频", "播放", "首页", "30"}, {"form", "sent"},
 }
 
+// referrers are the hosts that led to views; "self" is the site's own.
+var referrers = []string{"", "", "self", "news.example", "search.example", "xn--bcher-kva.example"}
+
 var bots = []string{
 	"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
 	"Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
@@ -83,6 +86,12 @@ func (t *Traffic) Next() Request {
 		}
 	case roll < eventShare+botShare:
 		r.Bot, r.UA = true, bots[t.rand.IntN(len(bots))]
+	}
+	if r.Ref = referrers[t.rand.IntN(len(referrers))]; r.Ref == "self" {
+		r.Ref = site.site
+	}
+	if r.Ref != "" {
+		q.Set("ref", r.Ref)
 	}
 	if t.rand.IntN(100) < refererShare {
 		r.Referer = "https://www." + site.site + "/"

@@ -12,7 +12,7 @@ const maxToken = 64
 // params are the beacon's parameters as they stand in the query, encoded. Of a
 // parameter that is given twice the first counts; an empty one is a missing one.
 type params struct {
-	site, page, id, uid            []byte
+	site, page, ref, id, uid       []byte
 	category, action, label, value []byte
 }
 
@@ -32,10 +32,12 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 		return SkipPrefetch
 	}
 	q := parseParams(query)
-	site, page, reason := p.place(h.Referer, &q)
+	from, rest := p.refererSite(h.Referer)
+	site, page, reason := p.place(h.Referer, from, rest, &q)
 	if reason != ReasonNone {
 		return reason
 	}
+	h.Referrer = p.referrer(q.ref, from, site)
 	p.tokens(h, &q)
 	p.levels(h, &q)
 	return p.complete(h, site, page)
@@ -70,8 +72,7 @@ func speculative(purpose []byte) bool {
 
 // place tells site and raw page from the parameters and the Referer, which must
 // agree. A parameter that is no host is not replaced by the Referer's.
-func (p *Parser) place(ref []byte, q *params) (name string, page []byte, _ Reason) {
-	from, rest := p.refererSite(ref)
+func (p *Parser) place(ref []byte, from site, rest []byte, q *params) (name string, page []byte, _ Reason) {
 	s := from
 	if len(q.site) > 0 {
 		s = p.paramSite(q.site)
@@ -116,6 +117,8 @@ func (q *params) slot(name []byte) *[]byte {
 		return &q.site
 	case "page":
 		return &q.page
+	case "ref":
+		return &q.ref
 	case "id":
 		return &q.id
 	case "uid":

@@ -94,8 +94,10 @@ type Parser struct {
 	agents  cache[agent]
 	sites   cache[site]
 	days    days
+	// referrers are apart from sites, as anybody can make them up.
+	referrers cache[site]
 
-	lastParam, lastReferer lastSite
+	lastParam, lastReferer, lastReferrer lastSite
 
 	buf     []byte // decoded texts of the current line
 	pageBuf []byte
@@ -121,8 +123,8 @@ func New(c Config) (*Parser, error) {
 	p := &Parser{
 		format: c.Format, beacon: c.BeaconPath, page: c.Page, gpc: c.GPC, refCheck: c.RefererCheck,
 		blocked: newPrefixSet(c.Blocked), self: newPrefixSet(c.Self), pages: newPageList(c.BlockedPaths),
-		agents:  newCache[agent](cachedAgents, maxCachedAgent),
-		sites:   newCache[site](cachedSites, maxCachedKey),
+		agents: newCache[agent](cachedAgents, maxCachedAgent),
+		sites:  newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
 		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
 		buf:     make([]byte, 0, startBuf),
 		pageBuf: make([]byte, 0, startBuf),

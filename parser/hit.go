@@ -68,11 +68,16 @@ type Hit struct {
 	Kind   Kind
 	Reason Reason
 
-	Time int64 // milliseconds since the Unix epoch
-	Day  Day
+	Time   int64 // milliseconds since the Unix epoch
+	Day    Day
+	Minute int16 // minutes since midnight, as the zone's clocks show them
 
 	Site string // normalised host, interned
 	Page []byte // normalised path, at most MaxPage bytes
+
+	// Referrer is the site whose page led to this one: Site itself for a way
+	// within the site, empty when there is none or it is not known. Interned.
+	Referrer string
 
 	Visitor Visitor
 	Bot     bool

@@ -14,7 +14,7 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 		return
 	}
 	p.extra.span = p.days.of(h.Time)
-	h.Day = p.extra.span.day
+	h.Day, h.Minute = p.extra.span.day, int16((h.Time-p.extra.span.midnight)/msPerMinute)
 	if reason := p.beaconHit(h); reason != ReasonNone {
 		p.skip(h, reason)
 	}
@@ -23,7 +23,7 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 // skip marks h and takes back what must not be counted.
 func (p *Parser) skip(h *Hit, reason Reason) {
 	h.Kind, h.Reason = Skipped, reason
-	h.Site, h.Page, h.Visitor = "", nil, Visitor{}
+	h.Site, h.Page, h.Referrer, h.Visitor = "", nil, "", Visitor{}
 	h.Category, h.Action, h.Label, h.Value = nil, nil, nil, nil
 }
 
@@ -69,6 +69,8 @@ func (p *Parser) PageOf(h *Hit, site string, path []byte) {
 		p.skip(h, SkipSite)
 		return
 	}
+	from, _ := p.refererSite(h.Referer) // of the page itself, unlike a beacon's
+	h.Referrer = from.name
 	if reason := p.complete(h, s.name, path); reason != ReasonNone {
 		p.skip(h, reason)
 	}
@@ -127,6 +129,27 @@ func (p *Parser) paramSite(encoded []byte) site {
 	return p.lastParam.keep(encoded, p.siteOf(p.decode(encoded)))
 }
 
+// maxReferrer is the longest "ref" parameter that is looked at, in bytes: a
+// host, or an address of which the host is taken.
+const maxReferrer = 1024
+
+// referrer tells where the reader of a page came from. The widget says it in
+// the parameter "ref"; the Referer of its request is the page itself. Where a
+// request has another site's page as its Referer, that is it.
+func (p *Parser) referrer(param []byte, referer site, name string) string {
+	switch {
+	case len(param) > maxReferrer:
+		return ""
+	case len(param) > 0 && bytes.Equal(param, p.lastReferrer.text):
+		return p.lastReferrer.site.name
+	case len(param) > 0:
+		return p.lastReferrer.keep(param, p.hostOf(p.decode(param), &p.referrers)).name
+	case referer.name != name:
+		return referer.name
+	}
+	return ""
+}
+
 // refererSite is the site that a Referer is of, and what follows its host. The
 // text remembered is all before the first slash of the path: a Referer that
 // begins so, up to that slash, has the same host.
@@ -147,8 +170,10 @@ func (p *Parser) refererSite(ref []byte) (site, []byte) {
 }
 
 // siteOf looks a host, as somebody wrote it, up.
-func (p *Parser) siteOf(host []byte) site {
-	if s, ok := p.sites.get(host); ok {
+func (p *Parser) siteOf(host []byte) site { return p.hostOf(host, &p.sites) }
+
+func (p *Parser) hostOf(host []byte, known *cache[site]) site {
+	if s, ok := known.get(host); ok {
 		return s
 	}
 	var s site
@@ -158,6 +183,6 @@ func (p *Parser) siteOf(host []byte) site {
 		}
 		s = site{name: name, counts: p.allowed == nil || p.allowed[name]}
 	}
-	p.sites.put(host, s)
+	known.put(host, s)
 	return s
 }

@@ -17,12 +17,16 @@ const (
 // visitorDomain separates the use of the secret for visitors from any other.
 const visitorDomain = "ddkk-visitor"
 
-const msPerDay = 24 * 60 * 60 * 1000
+const (
+	msPerMinute = 60 * 1000
+	msPerDay    = 24 * 60 * msPerMinute
+)
 
 // daySpan is a stretch of time within one calendar day, with what the parser
 // needs of that day. It ends early where the zone changes its offset.
 type daySpan struct {
 	from, to int64 // ms, from <= t < to
+	midnight int64 // when the clocks, as they go in it, would have shown 0:00
 	day      Day
 	key      sipKey
 }
@@ -56,7 +60,7 @@ func (d *days) compute(ms int64) daySpan {
 	_, offset := t.Zone()
 	local := ms + int64(offset)*1000
 	from := ms - mod(local, msPerDay)
-	s := daySpan{from: from, to: from + msPerDay, day: DayOf(t)}
+	s := daySpan{from: from, to: from + msPerDay, midnight: from, day: DayOf(t)}
 	zoneFrom, zoneTo := t.ZoneBounds()
 	if !zoneFrom.IsZero() {
 		s.from = max(s.from, zoneFrom.UnixMilli())

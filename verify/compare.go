@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"ddkk-stats/archive"
@@ -80,7 +81,7 @@ func (s *subject) compare() error {
 		sum := r.pages[p.Page]
 		r.pages[p.Page] = count{sum.pv + c.PV, sum.uv + c.UV}
 	}
-	for _, step := range []func() error{r.totals, r.pageTotals, r.botTotals, r.ranks, r.botDays, r.events} {
+	for _, step := range []func() error{r.totals, r.pageTotals, r.botTotals, r.ranks, r.botDays, r.minutes, r.referrers, r.events} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -246,13 +247,20 @@ func (r *reading) books(d parser.Day, a *archive.DayTotals) error {
 		return nil
 	}
 	archived := *a
-	return r.hash(key, map[string]func() int64{
+	want := fields{
+		"events":     func() int64 { return archived.Events + r.delta(d).peopleEvents },
 		"bot":        func() int64 { return archived.Bot + r.delta(d).bot },
 		"bot_events": func() int64 { return archived.BotEvents + r.delta(d).botEvents },
 		"pc":         func() int64 { return archived.PC + r.delta(d).pc },
 		"mobile":     func() int64 { return archived.Mobile + r.delta(d).mobile },
 		"dedup":      func() int64 { return archived.Dedup + r.delta(d).dedup },
-	}, func(string) func() int64 { return func() int64 { return 0 } })
+	}
+	hours, err := r.hours(d)
+	if err != nil {
+		return err
+	}
+	maps.Copy(want, hours.now())
+	return r.hash(key, want, hours.other)
 }
 
 // hash compares all fields of a hash; other tells what one must be that is not

@@ -95,6 +95,12 @@ func (s *subject) begin(n parser.Day, d *day) error {
 		}
 		d.bots[p.Name] = &count{}
 	}
+	for x, err := range g.snap.ReferrerDays(g.ctx, s.name, n, n) {
+		if err != nil {
+			return err
+		}
+		d.referrers[x.Name] = &count{}
+	}
 	for e, err := range g.snap.EventDays(g.ctx, s.name, n, n) {
 		if err != nil {
 			return err

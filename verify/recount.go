@@ -15,12 +15,18 @@ const (
 	duplicate
 )
 
+// views are those of people and of bots in some time.
+type views struct{ pv, bot int64 }
+
 // count is what a page or an event key has.
 type count struct{ pv, uv int64 }
 
 // day is what lines add to one day of a site, beyond what is archived of it.
 type day struct {
-	pv, uv, pc, mobile, bot, botEvents, dedup int64
+	pv, uv, pc, mobile, bot, peopleEvents, botEvents, dedup int64
+
+	minutes   [24 * 60]views
+	referrers map[string]*count // with zeros for those that the archive has
 
 	pages, events map[string]*count // with zeros for names that the archive has
 	bots          map[string]*count // pages that bots saw, the same
@@ -30,20 +36,20 @@ type day struct {
 
 func newDay() *day {
 	return &day{
-		pages: map[string]*count{}, events: map[string]*count{}, bots: map[string]*count{},
+		referrers: map[string]*count{}, pages: map[string]*count{}, events: map[string]*count{}, bots: map[string]*count{},
 		visitors: map[parser.Visitor]struct{}{}, pairs: map[uint64]struct{}{},
 	}
 }
 
 // size is about how many things are remembered.
 func (d *day) size() int {
-	return len(d.pages) + len(d.bots) + len(d.events) + len(d.visitors) + len(d.pairs)
+	return len(d.minutes)/4 + len(d.referrers) + len(d.pages) + len(d.bots) + len(d.events) + len(d.visitors) + len(d.pairs)
 }
 
 // rules are what counting goes by.
 type rules struct {
-	maxPages, maxEvents int
-	seed                maphash.Seed
+	maxPages, maxEvents, maxReferrers int
+	seed                              maphash.Seed
 }
 
 func (r *rules) hash(text string) uint64 { return maphash.String(r.seed, text) }
@@ -77,10 +83,12 @@ func (r *recount) add(h *parser.Hit) (outcome, error) {
 		return bot, nil
 	case h.Bot:
 		d.bot++
+		d.minutes[h.Minute].bot++
 		_, c := capped(d.bots, h.Page, r.rules.maxPages)
 		c.pv++
 		return bot, nil
 	case h.Kind == parser.Event:
+		d.peopleEvents++
 		r.event(d, h)
 		return human, nil
 	}
@@ -131,6 +139,11 @@ func (r *recount) view(d *day, h *parser.Hit) {
 		d.mobile++
 	} else {
 		d.pc++
+	}
+	d.minutes[h.Minute].pv++
+	if h.Referrer != h.Site {
+		_, from := capped(d.referrers, []byte(h.Referrer), r.rules.maxReferrers)
+		from.pv++
 	}
 	name, c := capped(d.pages, h.Page, r.rules.maxPages)
 	c.pv++

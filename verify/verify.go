@@ -19,7 +19,7 @@ type Archive interface {
 	Snapshot(ctx context.Context, site string) (*archive.Snapshot, error)
 }
 
-// Options of a Verifier. MaxPages, MaxEvents, IDWindow, DedupeWindow, Location
+// Options of a Verifier. MaxPages, MaxEvents, MaxReferrers, IDWindow, DedupeWindow, Location
 // and UVSetTTL must be what the daemon counts by.
 type Options struct {
 	Archive Archive
@@ -32,6 +32,7 @@ type Options struct {
 	Logger       *slog.Logger     // nil discards
 	MaxPages     int
 	MaxEvents    int
+	MaxReferrers int
 	IDWindow     time.Duration
 	DedupeWindow func(site string) time.Duration
 	UVSetTTL     time.Duration
@@ -65,7 +66,7 @@ func New(opt Options) *Verifier {
 		opt.Remembered = 4_000_000
 	}
 	return &Verifier{opt: opt, log: opt.Logger, shelf: shelf{logs: opt.Logs},
-		rules: &rules{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, seed: maphash.MakeSeed()}}
+		rules: &rules{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, maxReferrers: opt.MaxReferrers, seed: maphash.MakeSeed()}}
 }
 
 // Scope is what is asked for.

@@ -1,23 +1,27 @@
 // When a view is counted: once for each page that the reader sees, whatever
 // way it came there.
 
-import { configure, option } from './options.js';
+import { configure, option, site } from './options.js';
 import { enter, current, excluded, isNew, leave, toggle } from './page.js';
 import { beacon, token } from './beacon.js';
 import { awaitView, callbacks, refresh } from './read.js';
 import { fill, marks } from './numbers.js';
 
 let timer, manual;
+// Where the reader came from, as a host; from the second view on that is the
+// site itself.
+let from = document.referrer.split('/')[2];
 
 // count counts a view now, of the given page or the one that is shown.
 function count(options) {
   const page = enter(options && options.page), id = token();
   if (excluded()) return refresh();
   awaitView(id);
-  beacon({ page, id }, (arrived) => {
+  beacon({ page, id, ref: from }, (arrived) => {
     if (!arrived) awaitView();
     refresh();
   });
+  from = site;
 }
 
 function event(category, action, label, value) {
