@@ -126,11 +126,19 @@ func appendViews(all []queryapi.View, p *parser.Parser, data []byte, site string
 			key, _, _ = parser.AppendEventKeys(key, &h)
 		}
 		all = append(all, queryapi.View{
-			Time: time.UnixMilli(h.Time), Page: string(h.Page),
+			Time: time.UnixMilli(h.Time), Page: string(h.Page), Referrer: cameFrom(h.Referrer, site),
 			Mobile: h.Device == parser.Mobile, Bot: h.Bot, Event: string(key),
 		})
 	}
 	return all
+}
+
+// cameFrom is the referrer of a view, empty for a way within the site.
+func cameFrom(referrer, site string) string {
+	if referrer == site {
+		return ""
+	}
+	return referrer
 }
 
 // lastViews are those of all logs. The secret does not matter: who made a view

@@ -24,6 +24,33 @@ type Facts interface {
 	Online(ctx context.Context, site string) (n int64, stale bool, err error)
 	// Pages ranks the pages of some days.
 	Pages(ctx context.Context, q *PagesQuery) (list PageList, stale bool, err error)
+	// Hours are the hours of the days from..to that have views, in order.
+	Hours(ctx context.Context, site string, from, to time.Time) (hours []HourFacts, stale bool, err error)
+	// Minutes are the last n minutes, oldest first; the last is still running.
+	Minutes(ctx context.Context, site string, n int) (minutes []MinuteFacts, stale bool)
+	// Referrers ranks the hosts that led to views of people on the days from..to.
+	Referrers(ctx context.Context, site string, from, to time.Time) (all []ReferrerFacts, stale bool, err error)
+}
+
+// HourFacts are the views of people and of bots in an hour of a day, by the
+// clocks of the server's zone.
+type HourFacts struct {
+	Date    time.Time
+	Hour    int
+	PV, Bot int64
+}
+
+// MinuteFacts are the views of the minute that begins at Time.
+type MinuteFacts struct {
+	Time time.Time `json:"time"`
+	PV   int64     `json:"pv"`
+	Bot  int64     `json:"bot"`
+}
+
+// ReferrerFacts are the views that a host led to; "" is none, or not known.
+type ReferrerFacts struct {
+	Referrer text  `json:"referrer"`
+	PV       int64 `json:"pv"`
 }
 
 // SiteFacts are the figures of one site.
@@ -99,6 +126,9 @@ func (s *Server) factsRoutes() []route {
 		{method: "GET", path: "/api/admin/sites", handle: s.adminSites, admin: true},
 		{method: "GET", path: "/api/admin/summary", handle: s.adminSummary, admin: true},
 		{method: "GET", path: "/api/admin/pages", handle: s.adminPages, admin: true},
+		{method: "GET", path: "/api/admin/hours", handle: s.adminHours, admin: true},
+		{method: "GET", path: "/api/admin/minutes", handle: s.adminMinutes, admin: true},
+		{method: "GET", path: "/api/admin/referrers", handle: s.adminReferrers, admin: true},
 	}
 }
 

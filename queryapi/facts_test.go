@@ -14,16 +14,18 @@ import (
 
 // figures plays Facts, Views, Verifier and Baselines.
 type figures struct {
-	sites  []SiteFacts
-	sums   map[string]Sums // by first day
-	pages  PageList
-	views  []View
-	stale  bool
-	err    error
-	askedP PagesQuery
-	asked  string // what was asked for last, as text
-	bases  []Baseline
-	state  VerifyState
+	sites     []SiteFacts
+	sums      map[string]Sums // by first day
+	pages     PageList
+	views     []View
+	hours     []HourFacts
+	referrers []ReferrerFacts
+	stale     bool
+	err       error
+	askedP    PagesQuery
+	asked     string // what was asked for last, as text
+	bases     []Baseline
+	state     VerifyState
 }
 
 func (f *figures) Sites(context.Context) ([]SiteFacts, bool, error) { return f.sites, f.stale, f.err }
@@ -38,6 +40,20 @@ func (f *figures) Online(context.Context, string) (int64, bool, error) { return 
 func (f *figures) Pages(_ context.Context, q *PagesQuery) (PageList, bool, error) {
 	f.askedP = *q
 	return f.pages, f.stale, f.err
+}
+
+func (f *figures) Hours(_ context.Context, site string, from, to time.Time) ([]HourFacts, bool, error) {
+	f.asked = fmt.Sprintf("%s %s..%s", site, from.Format(time.DateOnly), to.Format(time.DateOnly))
+	return f.hours, f.stale, f.err
+}
+
+func (f *figures) Minutes(_ context.Context, _ string, n int) ([]MinuteFacts, bool) {
+	return make([]MinuteFacts, n), f.stale
+}
+
+func (f *figures) Referrers(_ context.Context, site string, from, to time.Time) ([]ReferrerFacts, bool, error) {
+	f.asked = fmt.Sprintf("%s %s..%s", site, from.Format(time.DateOnly), to.Format(time.DateOnly))
+	return f.referrers, f.stale, f.err
 }
 
 func (f *figures) Recent(_ context.Context, site string, limit int) ([]View, error) {
@@ -126,6 +142,46 @@ func TestAdminPages(t *testing.T) {
 	if f.askedP.Limit != 1000 || f.askedP.Match != "/a b" {
 		t.Errorf("asked %+v", f.askedP)
 	}
+}
+
+func TestAdminHours(t *testing.T) {
+	f := &figures{hours: []HourFacts{{Date: dateAt("2026-11-21"), Hour: 23, PV: 5, Bot: 2}, {Date: dateAt("2026-11-22"), Hour: 0, PV: 1}}}
+	s := figuresServer(t, f)
+	ctx := asAdmin(t, s, "GET", "/api/admin/hours?site=www.ddkk.com&from=2026-11-21", "")
+	var got struct {
+		Hours []struct {
+			Date          string
+			Hour, PV, Bot int
+		}
+	}
+	if err := json.Unmarshal(ctx.Response.Body(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Hours) != 48 || fmt.Sprint(got.Hours[22:25]) != "[{2026-11-21 22 0 0} {2026-11-21 23 5 2} {2026-11-22 0 1 0}]" || f.asked != "ddkk.com 2026-11-21..2026-11-22" {
+		t.Errorf("%d: %v; asked for %s", len(got.Hours), got.Hours, f.asked)
+	}
+	ctx = asAdmin(t, s, "GET", "/api/admin/hours?site=ddkk.com&from=2025-11-21", "")
+	wantError(t, "367 days", string(ctx.Response.Body()), ctx.Response.StatusCode(), 400, CodeBadValue, "366")
+	if ctx = asAdmin(t, s, "GET", "/api/admin/hours?site=ddkk.com&from=2025-11-22", ""); ctx.Response.StatusCode() != 200 {
+		t.Errorf("366 days: %s", ctx.Response.Body())
+	}
+}
+
+func TestAdminMinutes(t *testing.T) {
+	f := &figures{stale: true}
+	s := figuresServer(t, f)
+	got := string(asAdmin(t, s, "GET", "/api/admin/minutes?site=ddkk.com", "").Response.Body())
+	if strings.Count(got, `{"time":"0001-01-01T00:00:00Z","pv":0,"bot":0}`) != 30 || !strings.HasSuffix(got, `],"stale":true}`) {
+		t.Error(got)
+	}
+}
+
+func TestAdminReferrers(t *testing.T) {
+	f := &figures{}
+	s := figuresServer(t, f)
+	wantAnswer(t, s, "/api/admin/referrers?site=ddkk.com", `{"referrers":[],"total":0}`)
+	f.referrers = []ReferrerFacts{NewReferrerFacts("a.example", 1), NewReferrerFacts("", 7), NewReferrerFacts("b.example", 1)}
+	wantAnswer(t, s, "/api/admin/referrers?site=ddkk.com&limit=2", `{"referrers":[{"referrer":"","pv":7},{"referrer":"a.example","pv":1}],"total":3}`)
 }
 
 func TestAdminViews(t *testing.T) {
@@ -220,8 +276,8 @@ func TestAdminBaselines(t *testing.T) {
 func TestAdminRefuses(t *testing.T) {
 	f := &figures{}
 	s := figuresServer(t, f)
-	spans := []string{"/api/admin/summary", "/api/admin/pages"}
-	for _, path := range append([]string{"/api/admin/sites", "/api/admin/views", "/api/admin/health", "/api/admin/verify", "/api/admin/baselines"}, spans...) {
+	spans := []string{"/api/admin/summary", "/api/admin/pages", "/api/admin/hours", "/api/admin/referrers"}
+	for _, path := range append([]string{"/api/admin/sites", "/api/admin/minutes", "/api/admin/views", "/api/admin/health", "/api/admin/verify", "/api/admin/baselines"}, spans...) {
 		for _, header := range []string{"X: y", "Authorization: Bearer u", "Authorization: t"} {
 			ctx := ask(s, testPeer, "GET", path+"?site=ddkk.com", "", header)
 			wantError(t, path, string(ctx.Response.Body()), ctx.Response.StatusCode(), 401, CodeAdminRequired, "")
@@ -248,6 +304,8 @@ func TestAdminRefuses(t *testing.T) {
 		g(path+"?site=ddkk.com", 503, CodeArchiveAway, "")
 		f.err = nil
 	}
+	g("/api/admin/referrers?site=ddkk.com&limit=0", 400, CodeBadValue, "limit:")
+	g("/api/admin/minutes?site=ddkk.com&n=5", 400, CodeUnknownField, "n:")
 	for _, limit := range []string{"0", "1001", "x", ""} {
 		g("/api/admin/pages?site=ddkk.com&limit="+limit, 400, CodeBadValue, "limit:")
 	}
