@@ -33,7 +33,7 @@ func browser(t *testing.T) context.Context {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1"), chromedp.WindowSize(1000, 800))
-	ctx, cancelAll := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancelAll := context.WithTimeout(context.Background(), 6*time.Minute)
 	t.Cleanup(cancelAll)
 	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancelAllocator)
@@ -181,7 +181,7 @@ func eval(t *testing.T, ctx context.Context, js string) {
 // becomes waits until JavaScript expressions are true, one after the other.
 func becomes(t *testing.T, ctx context.Context, expressions ...string) {
 	t.Helper()
-	end := time.After(8 * time.Second)
+	end := time.After(20 * time.Second) // of a machine that has much else to do
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for _, expression := range expressions {

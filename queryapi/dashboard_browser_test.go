@@ -2,24 +2,28 @@ package queryapi
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"strings"
+	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	cdpnetwork "github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
-// One browser serves all tests of the dashboard; each has its own server and
-// profile of cookies, since each has its own port and clears them.
+// One browser serves all tests of the dashboard; each has its own server.
 func TestDashboardInBrowser(t *testing.T) {
 	b := browser(t)
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, context.Context)
 	}{
-		{"pictures", testPictures},
+		{"login", testDashboardLogin}, {"state", testDashboardState}, {"page", testDashboardPage},
+		{"strangers' texts", testDashboardTexts}, {"export", testDashboardExport}, {"languages", testDashboardLanguages},
+		{"phone", testDashboardPhone}, {"access", testDashboardAccess}, {"trouble", testDashboardTrouble},
+		{"events", testDashboardEvents}, {"system", testDashboardSystem}, {"first run", testDashboardFirstRun},
+		{"public", testPublicPage}, {"pictures", testPictures},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, b) })
 	}
@@ -38,6 +42,10 @@ func newDesk(t *testing.T, browser context.Context, change func(*Config)) *desk 
 	d.origin = d.listen()
 	r := rig{}
 	d.ctx = r.tab(t, browser)
+	// Cookies know no ports: the last test's session would be this one's.
+	if _, err := chromedp.Call(d.ctx, cdpnetwork.ClearBrowserCookies, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
 	return d
 }
 
@@ -56,6 +64,12 @@ func (d *desk) enter(t *testing.T, path string) {
 	becomes(t, d.ctx, ready)
 }
 
+// clean checks that the policy refused nothing and no script failed.
+func (d *desk) clean(t *testing.T) {
+	t.Helper()
+	becomes(t, d.ctx, `seen.bad.length === 0 || seen.bad.join()`)
+}
+
 // ready is true when no panel is loading.
 const ready = `document.querySelector('.panel') !== null && document.querySelector('.skeleton') === null && document.querySelector('#token') === null`
 
@@ -66,33 +80,35 @@ func (d *desk) size(t *testing.T, width, height int64) {
 	}
 }
 
-// testPictures writes pictures of the views where DASHBOARD_PICTURES says so.
+// pictures go into this folder, if it is set: DASHBOARD_PICTURES=../docs/img
+// makes those of the README.
+const pictures = "DASHBOARD_PICTURES"
+
 func testPictures(t *testing.T, b context.Context) {
-	dir := os.Getenv("DASHBOARD_PICTURES")
+	dir := os.Getenv(pictures)
 	d := newDesk(t, b, nil)
 	shoot := func(name string) {
 		t.Helper()
-		eval(t, d.ctx, `new Promise(done => setTimeout(done, 400))`)
 		if dir == "" {
 			return
 		}
-		png, err := chromedp.Run(d.ctx, chromedp.FullScreenshot(100))
+		// The language's name needs fonts that not every machine has.
+		eval(t, d.ctx, `document.querySelector('[data-key=language]').hidden = true; new Promise(done => setTimeout(done, 400))`)
+		png, err := chromedp.Run(d.ctx, chromedp.CaptureScreenshot())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(fmt.Sprintf("%s/%s.png", dir, name), png, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d.size(t, 1280, 900)
-	d.open(t, "/admin/")
-	becomes(t, d.ctx, `document.querySelector('#token') !== null`)
-	shoot("login")
+	d.size(t, 1280, 1180)
 	d.enter(t, "/admin/?range=30d&lang=en")
-	for _, view := range strings.Fields("overview events calls system") {
-		d.open(t, "/admin/?range=30d&lang=en&view="+view)
-		becomes(t, d.ctx, ready)
-		shoot(view)
-	}
-	becomes(t, d.ctx, `seen.bad.length === 0 || seen.bad.join()`)
+	shoot("dashboard")
+	d.size(t, 390, 1180)
+	eval(t, d.ctx, `localStorage.setItem('ddkk-admin-theme', 'dark')`)
+	d.open(t, "/admin/?range=30d&lang=en")
+	becomes(t, d.ctx, ready)
+	shoot("dashboard-dark-phone")
+	d.clean(t)
 }

@@ -224,7 +224,7 @@ func (f *front) answer(w http.ResponseWriter, q *http.Request, body string) {
 	case "views":
 		list := []object{}
 		for i := range 20 {
-			event, pages := "", []string{f.page, "/hello", "/about", "/tags/redis", "/文章/日志即队列"}
+			event, pages := "", []string{f.page, "/hello", "/about", "/tags/redis", "/café/naïve"}
 			if i%6 == 5 {
 				event = f.event
 			}
@@ -259,7 +259,7 @@ func fakeSummary(from time.Time, days int) object {
 
 func (f *front) pages(q string) object {
 	list := []object{}
-	for i, page := range []string{f.page, "/hello", "/posts/rotation-without-losing-a-line", "/", "/文章/日志即队列", "/about", "/tags/redis", "/=1+1", "/posts/two-daemons-one-log", "/archive"} {
+	for i, page := range []string{f.page, "/hello", "/posts/rotation-without-losing-a-line", "/", "/café/naïve", "/about", "/tags/redis", "/=1+1", "/posts/two-daemons-one-log", "/archive"} {
 		if strings.Contains(page, q) {
 			list = append(list, object{"page": page, "pv": 1800 / (i + 1), "uv": 700 / (i + 1)})
 		}

@@ -38,7 +38,7 @@ const alerts = (list) => (list.length
 
 function redis(state) {
   const used = state.max_memory_bytes ? t('health.of', { n: bytes(state.memory_bytes), max: bytes(state.max_memory_bytes) }) : bytes(state.memory_bytes);
-  return h('div', { class: 'card' }, h('h3', null, 'Redis'), facts([[t('health.state'), lamp(state.up, t(state.up ? 'health.up' : 'health.down'))], [t('health.memory'), used]]));
+  return h('div', { class: 'card' }, h('h3', null, 'Redis'), facts([[t('health.state'), lamp(state.up, t(state.up ? 'health.up' : 'health.down'))], state.embedded ? [t('health.kind'), t('health.embedded')] : [t('health.memory'), state.memory_bytes ? used : '–']]));
 }
 
 const never = (time) => !time || time.startsWith('0001-');

@@ -73,7 +73,7 @@ export function verifyPanel() {
     start: () => send('POST', '/api/admin/verify', { site: state.get().site, days: Number(days.value) || 7 }),
     load: () => get('/api/admin/verify'),
     running: (data) => (data.progress ? told(data.progress) : t('job.runs')),
-    result: (data) => data.report && [h('h3', null, t('verify.report')), told(data.report)],
+    result: (data) => [data.error && h('p', { class: 'bad' }, data.error), data.report && [h('h3', null, t('verify.report')), told(data.report)]],
   });
 }
 
