@@ -142,7 +142,7 @@ func testDashboardTexts(t *testing.T, b context.Context) {
 			fmt.Sprintf(`[...document.querySelectorAll('.panel-referrers .bars li > :first-child')].some(e => e.textContent === %q)`, text),
 			fmt.Sprintf(`[...document.querySelectorAll('.panel-tail td .link')].some(e => e.textContent === %q)`, text))
 		eval(t, d.ctx, click(".panel-pages .bars button"))
-		becomes(t, d.ctx, shows(".drawer h2", text), `!document.title.includes('owned')`, `document.querySelectorAll('.drawer img, .drawer script').length === 0`)
+		becomes(t, d.ctx, shows(".drawer h2.path", text), `!document.title.includes('owned')`, `document.querySelectorAll('.drawer img, .drawer script').length === 0`)
 		d.clean(t)
 	}
 }
@@ -169,9 +169,10 @@ func testDashboardExport(t *testing.T, b context.Context) {
 
 func testDashboardLanguages(t *testing.T, b context.Context) {
 	d := newDesk(t, b, nil)
+	d.enter(t, "/admin/?lang=en")
 	for _, view := range []string{"overview", "events", "calls", "system"} {
-		d.enter(t, "/admin/?lang=en&view="+view)
-		becomes(t, d.ctx, `document.documentElement.lang === 'en'`)
+		d.open(t, "/admin/?lang=en&view="+view)
+		becomes(t, d.ctx, ready, `document.documentElement.lang === 'en'`)
 		count := `[...document.querySelectorAll('h1, h2, h3, button, dt, th, label')].length`
 		n, err := chromedp.Run(d.ctx, chromedp.Evaluate[int](count))
 		if err != nil {
@@ -225,7 +226,7 @@ const access = `(() => {
 	const light = c => c.slice(0, 3).map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4).reduce((n, v, i) => n + v * [.2126, .7152, .0722][i], 0);
 	const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] === 1) return c; } return [255, 255, 255]; };
 	for (const e of document.querySelectorAll('h1, h2, h3, p, dt, dd, th, td, button:not(:disabled), a, label, small, .note, .tag')) {
-		if (!seen(e) || !e.textContent.trim() || e.closest('.visually-hidden') || !['', undefined].includes(e.dataset.none)) continue;
+		if (!seen(e) || !e.textContent.trim() || e.closest('.visually-hidden') || [...e.childNodes].every(n => n.className === 'visually-hidden')) continue;
 		const a = light(rgb(getComputedStyle(e).color)), b = light(ground(e));
 		const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
 		if (ratio < 4.5) bad.push('contrast ' + ratio.toFixed(1) + ' ' + e.className + ' ' + e.textContent.slice(0, 30));
