@@ -139,6 +139,7 @@ func (in *Ingester) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("prepare counting: %w", err)
 	}
+	in.wait.counted(in.segs, nil) // what was counted in earlier runs is known now
 	readable, stopReading := context.WithCancel(ctx)
 	defer stopReading()
 	pumps, reading := errgroup.WithContext(readable)
