@@ -84,7 +84,7 @@ func (v *vault) archiveLogs(ctx context.Context, secret []byte) (archive.Summary
 	}
 	var sources []archive.Source
 	for _, in := range v.cfg.logs() {
-		p, err := parser.New(v.cfg.Parser(in.format, secret))
+		p, err := parser.New(v.cfg.parserOf(in, secret))
 		if err != nil {
 			return archive.Summary{}, fmt.Errorf("make parser: %w", err)
 		}
@@ -129,7 +129,7 @@ func (v *vault) rotated(ctx context.Context, in logInput) ([]archive.Segment, er
 }
 
 func (v *vault) listing(in logInput) tailer.Options {
-	return tailer.Options{Path: in.path, Identify: parser.SegmentID, Logger: v.log}
+	return tailer.Options{Path: in.path, Identify: in.identify, Logger: v.log}
 }
 
 // closedSegment is a file as the archive reads it.

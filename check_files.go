@@ -88,15 +88,27 @@ type checkedLog struct {
 	name   string // what it is called in the report
 	path   string
 	format parser.Format
+	calls  bool // the site's own: its lines are API calls
 	ours   bool // the built-in beacon's: made by the daemon itself
 }
 
-func (c *checkup) logs() []checkedLog {
-	own := checkedLog{"beacon log", c.cfg.BeaconLog(), parser.FormatV1, true}
-	if c.cfg.AccessLog == "" {
-		return []checkedLog{own}
+// formatSetting is the setting that tells the log's format.
+func (l *checkedLog) formatSetting() string {
+	if l.calls {
+		return "SITE_LOG_FORMAT"
 	}
-	return []checkedLog{{"ACCESS_LOG", c.cfg.AccessLog, c.cfg.LogFormat, false}, own}
+	return "LOG_FORMAT"
+}
+
+func (c *checkup) logs() []checkedLog {
+	all := []checkedLog{{name: "beacon log", path: c.cfg.BeaconLog(), format: parser.FormatV1, ours: true}}
+	if c.cfg.SiteLog != "" {
+		all = append([]checkedLog{{name: "SITE_LOG", path: c.cfg.SiteLog, format: c.cfg.SiteLogFormat, calls: true}}, all...)
+	}
+	if c.cfg.AccessLog != "" {
+		all = append([]checkedLog{{name: "ACCESS_LOG", path: c.cfg.AccessLog, format: c.cfg.LogFormat}}, all...)
+	}
+	return all
 }
 
 // logFiles are there and can be read.

@@ -37,7 +37,7 @@ func (c *checkup) logLines(context.Context) []finding {
 			all = append(all, poor(l.name, "holds no complete line yet; open a page that has the widget, and run check again"))
 			continue
 		}
-		s, err := c.sample(l.format, lines)
+		s, err := c.sample(l, lines)
 		if err != nil {
 			all = append(all, bad(l.name, "%v", err))
 			continue
@@ -86,8 +86,8 @@ type sample struct {
 	newest  int64 // Unix milliseconds, 0: none
 }
 
-func (c *checkup) sample(format parser.Format, lines [][]byte) (*sample, error) {
-	p, err := parser.New(c.cfg.Parser(format, nil))
+func (c *checkup) sample(l checkedLog, lines [][]byte) (*sample, error) {
+	p, err := parser.New(c.cfg.parserOf(logInput{format: l.format, calls: l.calls}, nil))
 	if err != nil {
 		return nil, fmt.Errorf("make parser: %w", err)
 	}
@@ -117,7 +117,7 @@ func (c *checkup) judge(l checkedLog, s *sample) finding {
 	broken := sum(s.broken[:])
 	switch {
 	case broken == s.lines && s.looks != l.format:
-		return bad(l.name, "not one of the last %d lines is of format %s; they look like %s: set LOG_FORMAT=%s, or write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, l.format, s.looks, s.looks)
+		return bad(l.name, "not one of the last %d lines is of format %s; they look like %s: set %s=%s, or write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, l.format, s.looks, l.formatSetting(), s.looks)
 	case broken == s.lines:
 		return bad(l.name, "not one of the last %d lines can be read (%s), such as %q; write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, s.outcomes(), s.worst(s.broken[:]))
 	case s.counted+s.bots > 0 && broken*20 > s.lines:
@@ -126,6 +126,9 @@ func (c *checkup) judge(l checkedLog, s *sample) finding {
 		return fine(l.name, "of the last %d lines: %s", s.lines, s.outcomes())
 	}
 	why, hint := mostly(s.skipped[:])
+	if l.calls && why == parser.SkipPath {
+		hint = "these are beacons, or no requests; name the site's own access log (`ddkk-stats nginx-conf --site-log`)"
+	}
 	return bad(l.name, "none of the last %d lines counts (%s), mostly by %s, such as %q: %s", s.lines, s.outcomes(), why, s.example[why], hint)
 }
 

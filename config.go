@@ -39,6 +39,10 @@ type Config struct {
 	LogFormat     parser.Format // of AccessLog
 	SiteLog       string        // empty: no API series
 	SiteLogFormat parser.Format
+	APISite       string   // of the calls in SiteLog whose lines have no host
+	APIRoutes     []string // patterns of endpoints
+	APIUserArg    string
+	APIFailedFrom int               // the lowest status of a failed call
 	JSONFields    map[string]string // field (parser.JSONFieldNames) -> its key in a JSON log
 	NginxPID      string
 	LogSync       bool
@@ -63,6 +67,8 @@ type Config struct {
 	Page            parser.PageRules
 	MaxPagesPerSite int
 	MaxSites        int
+	APIMaxEndpoints int
+	APIMaxUsers     int
 	Dedupe          DedupeWindows
 	PrivacyGPC      parser.GPCMode
 	Secret          Secret
@@ -222,12 +228,7 @@ func (c *Config) checkTogether(problems *problemList) {
 			Allowed: "0: a cluster has one database",
 		})
 	}
-	if c.AccessLog != "" && c.AccessLog == c.SiteLog {
-		problems.add(&SettingError{
-			Name: "SITE_LOG", Value: c.SiteLog, Where: "together with ACCESS_LOG",
-			Allowed: "another file than ACCESS_LOG, or empty",
-		})
-	}
+	c.checkSiteLog(problems)
 	if c.AccessLog != "" && samePath(c.AccessLog, c.BeaconLog()) {
 		problems.add(&SettingError{
 			Name: "ACCESS_LOG", Value: c.AccessLog, Where: "together with DATA_DIR",

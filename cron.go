@@ -32,11 +32,13 @@ func (s *server) newCron(ctx context.Context) *cron.Cron {
 }
 
 // rotators rotate the logs that are ours to rotate: the built-in beacon's, and
-// nginx's where NGINX_PID says whom to tell.
+// nginx's, the site's own too, where NGINX_PID says whom to tell.
 func (s *server) rotators() []*nginx.Rotator {
 	all := []*nginx.Rotator{{Log: s.cfg.BeaconLog(), Reopen: s.beacon.Reopen}}
-	if s.cfg.AccessLog != "" && s.cfg.NginxPID != "" {
-		all = append(all, &nginx.Rotator{Log: s.cfg.AccessLog, PIDFile: s.cfg.NginxPID})
+	for _, log := range []string{s.cfg.AccessLog, s.cfg.SiteLog} {
+		if log != "" && s.cfg.NginxPID != "" {
+			all = append(all, &nginx.Rotator{Log: log, PIDFile: s.cfg.NginxPID})
+		}
 	}
 	return all
 }

@@ -14,12 +14,15 @@ import (
 // BeaconLog is the path of the built-in beacon's log.
 func (c *Config) BeaconLog() string { return filepath.Join(c.DataDir, "log", "event.log") }
 
-// logs are the logs that are counted: the built-in beacon's, and nginx's where
-// one is named.
+// logs are the logs that are counted: the built-in beacon's, nginx's and the
+// site's own where they are named.
 func (c *Config) logs() []logInput {
 	all := []logInput{{path: c.BeaconLog(), format: parser.FormatV1}}
 	if c.AccessLog != "" {
 		all = append(all, logInput{path: c.AccessLog, format: c.LogFormat})
+	}
+	if c.SiteLog != "" {
+		all = append(all, logInput{path: c.SiteLog, format: c.SiteLogFormat, calls: true})
 	}
 	return all
 }

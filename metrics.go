@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"ddkk-stats/counter"
 	"ddkk-stats/parser"
 )
 
@@ -56,8 +57,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descRead       = desc("log_lines_read_total", "Lines of the log that were dealt with, each once. Equals the sum of ddkk_log_lines_total.")
-	descLines      = desc("log_lines_total", "Lines by what became of them.", "result", "reason")
+	descRead       = desc("log_lines_read_total", "Lines of the log that were dealt with, each once. Equals the sum of ddkk_log_lines_total.", "log")
+	descLines      = desc("log_lines_total", "Lines by what became of them.", "log", "result", "reason")
 	descReread     = desc("log_lines_reread_total", "Lines that were read again after a rewind; they are in no other count.")
 	descCommits    = desc("commits_total", "Batches of one site and segment by what Redis said.", "result")
 	descRewinds    = desc("rewinds_total", "Times a segment was set back to be read again.")
@@ -103,20 +104,7 @@ func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ..
 
 func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	s := p.s.counting.stats()
-	b := &s.Books
-	count(ch, descRead, b.Read)
-	count(ch, descLines, b.Human, "human", "")
-	count(ch, descLines, b.Bot, "bot", "")
-	count(ch, descLines, b.Dedup, "deduplicated", "")
-	count(ch, descLines, b.Before, "before", "")
-	count(ch, descLines, b.Torn, "torn", "")
-	for r := parser.Reason(1); r < parser.NumReasons; r++ {
-		if r.Malformed() {
-			count(ch, descLines, b.Malformed[r], "malformed", r.String())
-		} else {
-			count(ch, descLines, b.Skipped[r], "skipped", r.String())
-		}
-	}
+	p.collectBooks(ch, s.Inputs)
 	count(ch, descReread, s.Reread)
 	count(ch, descCommits, s.Commits, "applied")
 	count(ch, descCommits, s.Duplicates, "duplicate")
@@ -143,6 +131,27 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 		up = 1
 	}
 	gauge(ch, descRedisUp, up)
+}
+
+// collectBooks tells what became of the lines of each log.
+func (p *pipelineMetrics) collectBooks(ch chan<- prometheus.Metric, books []counter.Tally) {
+	for i, in := range p.s.inputs {
+		var b counter.Tally // nothing of the log was counted yet
+		if i < len(books) {
+			b = books[i]
+		}
+		count(ch, descRead, b.Read, in.path)
+		for result, n := range map[string]int64{"human": b.Human, "bot": b.Bot, "call": b.Calls, "deduplicated": b.Dedup, "before": b.Before, "torn": b.Torn} {
+			count(ch, descLines, n, in.path, result, "")
+		}
+		for r := parser.Reason(1); r < parser.NumReasons; r++ {
+			if r.Malformed() {
+				count(ch, descLines, b.Malformed[r], in.path, "malformed", r.String())
+			} else {
+				count(ch, descLines, b.Skipped[r], in.path, "skipped", r.String())
+			}
+		}
+	}
 }
 
 func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logInput, counted map[string]int64) {

@@ -37,6 +37,7 @@ prints the pieces for a server that you have.`,
 	f.StringVar(&c.Listen, "listen", "", "addresses to listen on, such as 8080 or 127.0.0.1:8080")
 	f.StringVar(&c.ServerName, "server-name", "", "host names, separated by commas (default any)")
 	f.StringVar(&c.Log, "log", "", "path of the beacon log: what ACCESS_LOG of the daemon names")
+	f.StringVar(&c.SiteLog, "site-log", "", "path of the site's own access log, for API series: what SITE_LOG of the daemon names")
 	f.StringVar(&c.API, "api", "", "where the daemon listens (default 127.0.0.1:8360)")
 	f.StringVar(&c.Prefix, "prefix", "", "folder of a standalone nginx's pid file and temporary files (default the log's)")
 	f.StringVar(&c.User, "user", "", "user of a standalone nginx's workers when root starts it")

@@ -44,6 +44,9 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 	r.logs = nil
 	r.tails = tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, days: map[parser.Day]bool{}}
 	for _, in := range r.v.cfg.logs() {
+		if in.calls {
+			continue // the rules of views say nothing about API calls
+		}
 		if _, err := os.Stat(filepath.Dir(in.path)); errors.Is(err, os.ErrNotExist) {
 			continue
 		}

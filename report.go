@@ -55,7 +55,7 @@ func (s *server) report(ctx context.Context) queryapi.Report {
 
 func bookReport(b *counter.Tally) queryapi.BookReport {
 	r := queryapi.BookReport{
-		Read: b.Read, Human: b.Human, Bot: b.Bot, Dedup: b.Dedup, Before: b.Before, Torn: b.Torn,
+		Read: b.Read, Human: b.Human, Bot: b.Bot, Calls: b.Calls, Dedup: b.Dedup, Before: b.Before, Torn: b.Torn,
 		Skipped: map[string]int64{}, Malformed: map[string]int64{}, Closes: b.Read == b.Outcomes(),
 	}
 	for reason := parser.Reason(1); reason < parser.NumReasons; reason++ {

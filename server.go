@@ -151,7 +151,7 @@ func (s *server) apiConfig() queryapi.Config {
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
 		NormalizePage: func(raw []byte) string { return string(rules.Normalize(nil, raw)) },
 		NormalizeSite: s.cfg.SiteOf, EventKey: parser.EventKey, Location: s.cfg.Timezone,
-		Series: past, Ranking: ranking{s.vault}, Restorer: s.restores,
+		Series: past, Ranking: ranking{s.vault}, Restorer: s.restores, Calls: s.calls(),
 		Facts: &facts{series: past, reader: s.reader, cache: newPageCache(time.Now)}, Views: s.lastViews(), Report: s.report,
 		Baselines: &baselines{v: s.vault},
 		Static:    static.Files, Logger: s.log,
@@ -224,7 +224,7 @@ func (s *server) newIngester(ctx context.Context) (*counter.Ingester, error) {
 	s.secret = secret
 	var inputs []counter.Input
 	for _, in := range s.inputs {
-		p, err := parser.New(s.cfg.Parser(in.format, secret))
+		p, err := parser.New(s.cfg.parserOf(in, secret))
 		if err != nil {
 			return nil, fmt.Errorf("make parser: %w", err)
 		}
@@ -235,6 +235,7 @@ func (s *server) newIngester(ctx context.Context) (*counter.Ingester, error) {
 		Location: s.cfg.Timezone, Logger: s.log,
 		BatchSize: s.cfg.BatchSize, BatchInterval: s.cfg.BatchInterval,
 		MaxPages: s.cfg.MaxPagesPerSite, MaxSites: s.cfg.MaxSites,
+		MaxEndpoints: s.cfg.APIMaxEndpoints, MaxUsers: s.cfg.APIMaxUsers,
 		UVSetTTL: s.cfg.UVSetTTL, DedupeWindow: s.cfg.Dedupe.For,
 		Progress: filepath.Join(s.cfg.DataDir, "progress.json"),
 		Sync:     s.cfg.LogSync, Grace: countingGrace,

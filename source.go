@@ -44,6 +44,7 @@ func (s logSource) Segments() []counter.SegmentInfo {
 type logInput struct {
 	path   string
 	format parser.Format
+	calls  bool // it is the site's own: its lines are calls of the API
 	tail   *tailer.Tailer
 }
 
@@ -52,7 +53,7 @@ type logInput struct {
 func (s *server) openLogs(resume func(string) int64) error {
 	for _, in := range s.cfg.logs() {
 		t, err := tailer.Open(tailer.Options{
-			Path: in.path, Identify: parser.SegmentID, Resume: resume,
+			Path: in.path, Identify: in.identify, Resume: resume,
 			MaxLine: parser.MaxLine, Logger: s.log.With("log", in.path),
 		})
 		if err != nil {

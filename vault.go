@@ -51,6 +51,7 @@ func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
 	}
 	a, err := archive.Open(ctx, string(v.cfg.MySQLDSN), filepath.Join(v.cfg.DataDir, "archive.db"), archive.Options{
 		Location: v.cfg.Timezone, Logger: v.log, RawRetentionDays: v.cfg.RawRetentionDays, IPMode: mode,
+		MaxEndpoints: v.cfg.APIMaxEndpoints, MaxUsers: v.cfg.APIMaxUsers,
 		MaxPages: v.cfg.MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg.Dedupe.For,
 	})
 	if err != nil {

@@ -105,13 +105,14 @@ func (v *vault) verify(ctx context.Context, secret []byte, scope verify.Scope) (
 	opt := verify.Options{
 		Archive: a, Keys: v.keys, Location: v.cfg.Timezone, Logger: v.log,
 		MaxPages: v.cfg.MaxPagesPerSite, MaxEvents: archive.DefaultMaxEvents, MaxReferrers: archive.DefaultMaxReferrers,
+		MaxEndpoints: v.cfg.APIMaxEndpoints, MaxUsers: v.cfg.APIMaxUsers,
 		IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg.Dedupe.For, UVSetTTL: v.cfg.UVSetTTL,
 	}
 	if v.rdb != nil {
 		opt.Dump = counter.NewDump(v.rdb, v.keys)
 	}
 	for _, in := range v.cfg.logs() {
-		p, err := parser.New(v.cfg.Parser(in.format, secret))
+		p, err := parser.New(v.cfg.parserOf(in, secret))
 		if err != nil {
 			return nil, fmt.Errorf("make parser: %w", err)
 		}
@@ -150,6 +151,9 @@ func (v *vault) repair(ctx context.Context, out io.Writer, r *verify.Report) err
 			continue
 		}
 		if err := a.Redo(ctx, s.Site, s.WrongDays); err != nil {
+			return err
+		}
+		if err := a.RedoCalls(ctx, s.Site, s.WrongCallDays); err != nil {
 			return err
 		}
 		if len(s.Lacking) > 0 {

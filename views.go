@@ -37,6 +37,9 @@ func (l *lastViews) Recent(ctx context.Context, site string, limit int) ([]query
 	defer l.mu.Unlock()
 	var all []queryapi.View
 	for _, in := range l.inputs {
+		if in.calls {
+			continue // it has no views
+		}
 		p, err := l.parserOf(in)
 		if err != nil {
 			return nil, err

@@ -17,6 +17,9 @@ const (
 	DefaultMaxEvents = 10_000
 	// DefaultMaxReferrers is how many hosts of a site and day keep their name.
 	DefaultMaxReferrers = 1000
+	// DefaultMaxEndpoints and DefaultMaxUsers are of a site's API.
+	DefaultMaxEndpoints = 500
+	DefaultMaxUsers     = 1000
 	// DefaultIDWindow is how long a view id is remembered.
 	DefaultIDWindow = 10 * time.Minute
 	// DefaultChunkRows bounds a transaction: the memory of the duplicate rules
@@ -58,6 +61,8 @@ type Options struct {
 	MaxPages         int // distinct pages of a site and day that keep their name
 	MaxEvents        int // distinct event keys of a site and day, all levels together
 	MaxReferrers     int // distinct referrers of a site and day
+	MaxEndpoints     int // distinct endpoints of an API and day that nobody configured
+	MaxUsers         int // distinct users of an API and day
 
 	IDWindow     time.Duration                   // see parser.Hit.ViewID
 	DedupeWindow func(site string) time.Duration // DEDUPE_WINDOW; nil or 0: off
@@ -85,7 +90,8 @@ func (o *Options) setDefaults() {
 	for _, d := range []struct {
 		v   *int
 		def int
-	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxEvents, DefaultMaxEvents}, {&o.MaxReferrers, DefaultMaxReferrers}, {&o.ChunkRows, DefaultChunkRows}, {&o.Workers, 2}} {
+	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxEvents, DefaultMaxEvents}, {&o.MaxReferrers, DefaultMaxReferrers},
+		{&o.MaxEndpoints, DefaultMaxEndpoints}, {&o.MaxUsers, DefaultMaxUsers}, {&o.ChunkRows, DefaultChunkRows}, {&o.Workers, 2}} {
 		if *d.v <= 0 {
 			*d.v = d.def
 		}

@@ -73,6 +73,7 @@ func (a *Archive) run(ctx context.Context, sources []Source, sum *Summary) error
 		return errors.Join(append(errs, err)...)
 	}
 	sum.Dropped, err = a.Retain(ctx)
+	errs = append(errs, a.retainCalls(ctx))
 	return errors.Join(append(errs, err)...)
 }
 

@@ -154,6 +154,9 @@ func (l *loader) chunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
 	if err := l.mark(ctx, tx, s, row, floor, c); err != nil {
 		return err
 	}
+	if err := l.a.loadCalls(ctx, tx, &s.calls, l.seg.ID()); err != nil {
+		return err
+	}
 	return l.advance(ctx, tx, s, row)
 }
 
@@ -222,6 +225,7 @@ func (l *loader) scan(ctx context.Context, from int64) (*scan, error) {
 	return &scan{
 		ctx: ctx, r: l.buf, source: &l.src, windows: &l.windows, limit: l.a.opt.ChunkRows,
 		pos: from, size: l.seg.Size(), days: map[siteDay]*touch{}, enc: encoder{ip: l.a.opt.IPMode},
+		calls: callSums{a: l.a, days: map[siteDay]*callDay{}},
 	}, nil
 }
 
@@ -309,7 +313,7 @@ func (l *loader) advance(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow)
 	if s.done {
 		size = s.size
 	}
-	if s.rows > 0 {
+	if s.rows > 0 || s.calls.lines > 0 {
 		first, last := timeText(s.first), timeText(s.final)
 		if !r.first.Valid || first < r.first.String {
 			r.first = sql.NullString{String: first, Valid: true}

@@ -81,15 +81,20 @@ func (a *Archive) snapshot(ctx context.Context) (*Snapshot, error) {
 
 // clean is also the first read, which fixes the moment.
 func (s *Snapshot) clean(ctx context.Context, site string) (bool, error) {
-	q, args := "SELECT COUNT(*) FROM days WHERE dirty = 1", []any(nil)
-	if site != "" {
-		q, args = q+" AND site = ?", append(args, s.d.bytes([]byte(site)))
+	for _, table := range []string{"days", "api_days"} {
+		q, args := "SELECT COUNT(*) FROM "+table+" WHERE dirty = 1", []any(nil)
+		if site != "" {
+			q, args = q+" AND site = ?", append(args, s.d.bytes([]byte(site)))
+		}
+		var n int
+		if err := s.q.QueryRowContext(ctx, q, args...).Scan(&n); err != nil {
+			return false, fmt.Errorf("open snapshot: %w", err)
+		}
+		if n > 0 {
+			return false, nil
+		}
 	}
-	var n int
-	if err := s.q.QueryRowContext(ctx, q, args...).Scan(&n); err != nil {
-		return false, fmt.Errorf("open snapshot: %w", err)
-	}
-	return n == 0, nil
+	return true, nil
 }
 
 // ArchivedSegment is how much of a segment is archived.
@@ -126,7 +131,7 @@ func (r *Reader) Sites(ctx context.Context) ([]string, error) {
 	var all []string
 	for site, err := range stream(ctx, r.q, func(s scanner) (site string, err error) {
 		return site, s.Scan(&site)
-	}, "SELECT DISTINCT site FROM days UNION SELECT DISTINCT site FROM daily_stats ORDER BY site") {
+	}, "SELECT DISTINCT site FROM days UNION SELECT DISTINCT site FROM daily_stats UNION SELECT DISTINCT site FROM api_days ORDER BY site") {
 		if err != nil {
 			return nil, err
 		}

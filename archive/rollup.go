@@ -34,7 +34,11 @@ func (a *Archive) rollUp(ctx context.Context, site string) (int, error) {
 			return nil
 		})
 	}
-	return len(days), g.Wait()
+	if err := g.Wait(); err != nil {
+		return len(days), err
+	}
+	calls, err := a.rollUpCalls(ctx, site)
+	return len(days) + calls, err
 }
 
 func (a *Archive) daysWhere(ctx context.Context, where string, args ...any) ([]siteDay, error) {

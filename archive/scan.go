@@ -33,6 +33,7 @@ type scan struct {
 	first int64 // time of the earliest and the latest row, in ms
 	final int64
 	enc   encoder
+	calls callSums
 
 	// Of a recount: where it stops, the rows that lines had, and which lines
 	// stay as they are.
@@ -52,7 +53,7 @@ const scanBuffer = 256 << 10
 
 // next returns the next raw row, or nil at the end of the chunk.
 func (s *scan) next() (*row, error) {
-	for s.rows < int64(s.limit) && (s.until == 0 || s.pos < s.until) {
+	for s.rows < int64(s.limit) && s.calls.lines < maxCallLines && (s.until == 0 || s.pos < s.until) {
 		line, n, err := s.line()
 		if n == 0 || err != nil {
 			return nil, err
@@ -123,6 +124,8 @@ func (s *scan) take() (*row, error) {
 		s.tally.Malformed++
 		s.tally.reason(h.Reason)
 		return nil, nil
+	case parser.APICall:
+		return nil, s.takeCall()
 	}
 	r := &s.row
 	r.hit, r.end = h, s.pos
@@ -156,6 +159,19 @@ func (s *scan) take() (*row, error) {
 	s.rows++
 	t.rows++
 	return r, nil
+}
+
+// takeCall adds up a call: it becomes no raw row.
+func (s *scan) takeCall() error {
+	if err := s.calls.add(s.ctx, &s.hit); err != nil {
+		return err
+	}
+	s.tally.Calls++
+	if s.calls.lines == 1 {
+		s.first, s.final = s.hit.Time, s.hit.Time
+	}
+	s.first, s.final = min(s.first, s.hit.Time), max(s.final, s.hit.Time)
+	return nil
 }
 
 func (s *scan) touched() *touch {

@@ -23,6 +23,7 @@ var migrationFiles = [...]string{
 	"migrations/0002_imports.sql",
 	"migrations/0003_hours_referrers.sql",
 	"migrations/0004_page_counts.sql",
+	"migrations/0005_api_calls.sql",
 }
 
 // versionTable is where goose notes what was applied.

@@ -8,12 +8,13 @@ import (
 )
 
 // Tally is what became of the lines of a segment. The books close:
-// Lines = Human + Bot + Dedup + Skipped + Malformed. A torn line, which has no
+// Lines = Human + Bot + Calls + Dedup + Skipped + Malformed. A torn line, which has no
 // end yet, is not among them.
 type Tally struct {
 	Lines     int64
 	Human     int64 // page views and events of people
 	Bot       int64 // page views and events of bots
+	Calls     int64 // calls of a site's API
 	Dedup     int64
 	Skipped   int64
 	Malformed int64
@@ -36,6 +37,7 @@ func (t *Tally) add(b *Tally) {
 	t.Lines += b.Lines
 	t.Human += b.Human
 	t.Bot += b.Bot
+	t.Calls += b.Calls
 	t.Dedup += b.Dedup
 	t.Skipped += b.Skipped
 	t.Malformed += b.Malformed

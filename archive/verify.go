@@ -26,11 +26,12 @@ func (r *Reader) Books(ctx context.Context) iter.Seq2[SegmentBook, error] {
 	return stream(ctx, r.q, func(s scanner) (b SegmentBook, err error) {
 		var reasons string
 		t := &b.Tally
-		if err := s.Scan(&b.ID, &b.Name, &b.Size, &b.End, &t.Lines, &t.Human, &t.Bot, &t.Dedup, &t.Skipped, &t.Malformed, &t.Torn, &reasons); err != nil {
+		if err := s.Scan(&b.ID, &b.Name, &b.Size, &b.End, &t.Lines, &t.Human, &t.Bot, &t.Dedup, &t.Skipped, &t.Malformed, &t.Torn, &reasons, &t.Calls); err != nil {
 			return b, err
 		}
 		return b, t.readReasons(reasons)
-	}, "SELECT id, name, size, read_to, lines_read, human, bot, dedup, skipped, malformed, torn, reasons FROM segments ORDER BY num")
+	}, "SELECT id, name, size, read_to, lines_read, human, bot, dedup, skipped, malformed, torn, reasons, "+
+		"COALESCE((SELECT c.calls FROM api_segments c WHERE c.segment = segments.id), 0) FROM segments ORDER BY num")
 }
 
 // RawDays are the days of a site, from one on, whose sums can be computed from

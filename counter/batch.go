@@ -13,7 +13,7 @@ type batch struct {
 	parts  []*part
 	byKey  map[partKey]*part
 	ends   map[string]mark // segment -> how far it is read when all parts are in
-	books  Tally
+	books  []Tally         // by input
 	lines  int
 	most   int // writes of its largest part beside the pages' ones, about
 	pages  int // page changes
@@ -54,9 +54,11 @@ type part struct {
 	seen     []*seenChange
 	online   map[parser.Visitor]int64 // -> Unix seconds
 	pv       int64
-	ops      int     // writes beside the pages' ones, about
-	visits   int     // new visitors: they go in by the thousand, at a fifth of a write each
-	dups     []int64 // ends of the lines that the duplicate rules left out
+	calls    *callPart // nil: none
+	callKeys []callKey // that the commit writes
+	ops      int       // writes beside the pages' ones, about
+	visits   int       // new visitors: they go in by the thousand, at a fifth of a write each
+	dups     []int64   // ends of the lines that the duplicate rules left out
 }
 
 // seenChange is what a part adds to one bucket of a duplicate rule.
@@ -99,8 +101,8 @@ type eventChange struct {
 // dayBooks are sums of a day that are no page views.
 type dayBooks struct{ bot, botEvents, events, pc, mobile, dedup int64 }
 
-func newBatch(number uint64) *batch {
-	return &batch{number: number, byKey: map[partKey]*part{}, ends: map[string]mark{}}
+func newBatch(number uint64, inputs int) *batch {
+	return &batch{number: number, byKey: map[partKey]*part{}, ends: map[string]mark{}, books: make([]Tally, inputs)}
 }
 
 func (b *batch) empty() bool { return b.lines == 0 && len(b.ends) == 0 }
@@ -243,6 +245,7 @@ func (b *batch) seal() {
 		o := p.site.at(p.segment)
 		p.from, p.to = o.sent, o.open
 		o.sent = o.open
+		p.sealCalls(b.number)
 		for _, c := range p.days {
 			c.pairsLen = c.state.pairsLen
 			c.state.pairsLen += int64(len(c.pairs))

@@ -39,7 +39,7 @@ func (in *Ingester) close() *batch {
 		b.syncs = append(b.syncs, syncPoint{in.inputs[in.segs[id].input].Source, id, m.end})
 	}
 	in.number++
-	in.open = newBatch(in.number)
+	in.open = newBatch(in.number, len(in.inputs))
 	in.cur = cursor{}
 	return b
 }
@@ -311,7 +311,7 @@ func (in *Ingester) encodeHashes(c *call, p *part) {
 			n++
 		}
 	}
-	c.args[at] = n
+	c.args[at] = n + in.encodeCalls(c, p)
 }
 
 // encodeBots writes the hashes of pages that bots saw and returns how many

@@ -315,7 +315,7 @@ func (d *Dump) counts(key string) bool {
 			return false
 		}
 	}
-	for _, family := range []string{"site:", "page:", "hot:", "event:", "referrer:"} {
+	for _, family := range []string{"site:", "page:", "hot:", "event:", "referrer:", "api:"} {
 		if strings.HasPrefix(rest, family) {
 			return true
 		}

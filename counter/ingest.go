@@ -86,7 +86,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
 		scripts: newScripts(!opt.Embedded),
 		sites:   map[string]*site{}, segs: map[string]*segment{},
-		open: newBatch(1), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, postponed: map[string]string{}, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
+		open: newBatch(1, len(inputs)), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, postponed: map[string]string{}, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
 		known:   known,
 		budget:  newBudget(opt.BatchSize),
 		resume:  resumePoints{at: map[string]int64{}},

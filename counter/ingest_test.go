@@ -116,6 +116,8 @@ type ingestRig struct {
 	log *memoryLog
 	in  *Ingester
 	end func() error
+
+	rules *parser.CallRules // nil: the log is a beacon's
 }
 
 func newRig(t *testing.T, rdb redis.UniversalClient) *ingestRig {
@@ -128,7 +130,7 @@ func newRig(t *testing.T, rdb redis.UniversalClient) *ingestRig {
 
 func (r *ingestRig) start() {
 	r.t.Helper()
-	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC})
+	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, Calls: r.rules})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -133,6 +133,24 @@ func (k Keys) Seen(s, rule string, bucket int64) string { // String
 	return k.prefix + ":seen:" + rule + ":" + k.site(s) + ":" + strconv.FormatInt(bucket, 10)
 }
 
+// Calls holds what is counted of a period of a site's API calls, named by its
+// digits: a day YYYYMMDD, an hour YYYYMMDDHH or a minute YYYYMMDDHHMM. Fields
+// are CallTotal and so on.
+func (k Keys) Calls(s, period string) string { // Hash
+	kind := ":day:"
+	switch len(period) {
+	case len(callMinuteLayout):
+		kind = ":minute:"
+	case len(callHourLayout):
+		kind = ":hour:"
+	}
+	return k.prefix + ":api:" + k.site(s) + kind + period
+}
+
+// CallLatency holds how many calls of an hour or a day took how long; see
+// parser.LatencyName, which names its fields.
+func (k Keys) CallLatency(s, period string) string { return k.Calls(s, period) + ":latency" } // Hash
+
 // Pending holds page changes that are committed but not yet spread over the
 // pages' keys: catching up commits one append instead of six writes a page.
 func (k Keys) Pending(s string) string { return k.prefix + ":pending:" + k.site(s) } // List
@@ -168,7 +186,7 @@ func (k Keys) Rebuild(s string) string { return k.prefix + ":rebuild:" + k.site(
 // ones first where one is the start of another.
 var counted = []string{
 	"site:pv:", "site:uv:set:", "site:uv:", "site:books:", "site:minutes:", "referrer:", "page:pv:", "page:uv:set:", "page:uv:", "page:bot:",
-	"online:", "hot:", "event:", "seen:id:", "seen:window:", "pending:",
+	"online:", "hot:", "event:", "seen:id:", "seen:window:", "pending:", "api:",
 	"mirror:state:", "mirror:due:", "mirror:pv:", "mirror:bot:", "mirror:take:", "mirror:sink:",
 }
 

@@ -89,12 +89,12 @@ const maxAwaited = 64
 
 // single books a line that never reaches the parser.
 func (in *Ingester) single(seg *segment, b Block) {
-	if b.End > seg.booked {
-		in.open.books.Read++
+	if books := &in.open.books[seg.input]; b.End > seg.booked {
+		books.Read++
 		if b.Kind == Torn {
-			in.open.books.Torn++
+			books.Torn++
 		} else {
-			in.open.books.Malformed[parser.BadLength]++
+			books.Malformed[parser.BadLength]++
 		}
 		seg.booked = b.End
 	}
@@ -130,7 +130,7 @@ func (in *Ingester) lines(ctx context.Context, seg *segment, data []byte) error 
 		seg.booked = max(seg.booked, end)
 		in.open.lines++
 	}
-	in.bookRead(data[:at-start], booked-start)
+	in.bookRead(seg.input, data[:at-start], booked-start)
 	if seg.rewinds == rewinds {
 		seg.pos = at
 		in.progressed(seg)
@@ -140,9 +140,9 @@ func (in *Ingester) lines(ctx context.Context, seg *segment, data []byte) error 
 
 // bookRead counts the newlines of what was processed; the first again bytes
 // were in the books before.
-func (in *Ingester) bookRead(data []byte, again int64) {
+func (in *Ingester) bookRead(input int, data []byte, again int64) {
 	again = min(max(again, 0), int64(len(data)))
-	in.open.books.Read += int64(bytes.Count(data[again:], newline))
+	in.open.books[input].Read += int64(bytes.Count(data[again:], newline))
 	if again > 0 {
 		n := int64(bytes.Count(data[:again], newline))
 		in.meter.update(func(s *IngestStats) { s.Reread += n })
@@ -158,7 +158,8 @@ var (
 func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 	h := &in.hit
 	book := end > seg.booked
-	books := &in.open.books
+	booked := &in.open.books[seg.input]
+	books := booked
 	if !book {
 		books = &Tally{} // read again: booked before
 	}
@@ -182,6 +183,8 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 	case end <= c.offsets.open:
 		books.Before++
 		return nil
+	case h.Kind == parser.APICall:
+		return in.call(ctx, seg, end, books)
 	case c.site.parked:
 		books.counts(h.Bot)
 		c.site.assume(seg.id, end)
@@ -200,8 +203,8 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 	case dup:
 		books.Dedup++
 		if !book && c.site.assumes(seg.id, end) {
-			in.open.books.Dedup++ // it was booked as one that counts
-			in.open.books.unbook(h.Bot)
+			booked.Dedup++ // it was booked as one that counts
+			booked.unbook(h.Bot)
 		}
 		c.day.books.dedup++
 		c.part.dups = append(c.part.dups, end)

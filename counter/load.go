@@ -385,6 +385,7 @@ func (in *Ingester) trim() {
 	}
 	for _, s := range in.sites {
 		s.ids.forget(keep)
+		in.trimCalls(s, keep)
 		if s.window != nil {
 			s.window.forget(keep)
 		}

@@ -27,6 +27,8 @@ type Options struct {
 	MaxEvents     int           // distinct event keys of a site and day; 10000
 	MaxReferrers  int           // distinct referrers of a site and day; 1000
 	MaxSites      int           // 10000
+	MaxEndpoints  int           // distinct endpoints of a site's API and day that nobody configured; 500
+	MaxUsers      int           // distinct users of a site's API and day; 1000
 	UVSetTTL      time.Duration // how long visitors of a day are remembered; 72 h
 	IDWindow      time.Duration // how long a view id is remembered; 10 min
 	// DedupeWindow is the time in which the same address and page count once
@@ -45,6 +47,12 @@ type Options struct {
 	// none, and the log is all there is.
 	Archive Archive
 }
+
+// Defaults of Options.
+const (
+	DefaultMaxEndpoints = 500
+	DefaultMaxUsers     = 1000
+)
 
 // Archive is what a rebuild needs of the archive. Any goroutine.
 type Archive interface {
@@ -75,6 +83,8 @@ func (o *Options) defaults() {
 	def(&o.MaxEvents, 10_000)
 	def(&o.MaxReferrers, DefaultMaxReferrers)
 	def(&o.MaxSites, 10_000)
+	def(&o.MaxEndpoints, DefaultMaxEndpoints)
+	def(&o.MaxUsers, DefaultMaxUsers)
 	dur(&o.BatchInterval, 2*time.Millisecond)
 	dur(&o.UVSetTTL, 72*time.Hour)
 	dur(&o.IDWindow, DefaultIDWindow)

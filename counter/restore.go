@@ -53,6 +53,7 @@ type History interface {
 	// Pairs are the distinct (visitor, page) and (visitor, event key) pairs
 	// of a day, as parser.PairHash and parser.EventHash.
 	Pairs(ctx context.Context, site string, d parser.Day, row func(uint64) error) error
+	CallHistory
 	// Seen are what lines from a time on left with the duplicate rules.
 	Seen(ctx context.Context, site string, from int64, row func(SeenKey) error) error
 }
@@ -104,7 +105,7 @@ func (r *Restorer) Restore(ctx context.Context, h History, site string) (map[str
 		do   func(History) error
 	}{
 		{"days", run.days}, {"pages", run.pages}, {"hot pages", run.hot}, {"pages of bots", run.bots}, {"events", run.events},
-		{"hours", run.hours}, {"minutes", run.minutes}, {"referrers", run.referrers},
+		{"hours", run.hours}, {"minutes", run.minutes}, {"referrers", run.referrers}, {"calls", run.calls},
 		{"visitors", run.visitors}, {"pairs", run.pairs}, {"duplicates", run.seen},
 	} {
 		if err := step.do(h); err != nil {

@@ -55,7 +55,7 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 			seg.floor = max(seg.floor, m.end)
 		}
 	}
-	in.meter.update(func(s *IngestStats) { s.Books.Add(&f.batch.books) })
+	in.meter.book(f.batch.books)
 	in.wait.counted(in.segs, f.batch.views)
 	return nil
 }
@@ -123,6 +123,7 @@ func (in *Ingester) applied(p *part, a answer) {
 		s.pendingSize += p.blobSize
 		in.pendingSites[s] = struct{}{}
 	}
+	p.callsApplied()
 	for i, d := range p.days {
 		s.bots = s.bots || len(d.bots) > 0 && !p.deferred
 		if !p.deferred {

@@ -18,16 +18,17 @@ type site struct {
 	pv, uv      int64  // the totals after our last commit; they can only grow
 	offsets     map[string]*offsets
 	days        map[parser.Day]*dayState
-	ids         *recent          // duplicate view ids
-	window      *recent          // the DEDUPE_WINDOW rule; nil when off
-	pending     int              // elements of the pending list that are not folded yet
-	pendingSize int              // their bytes, those of this run
-	bots        bool             // the hash of pages that bots saw was there after our last commit
-	assumed     map[string]span  // see assume
-	known       map[lineEnd]bool // see assumeParts
-	tries       int              // damages that were passed over
-	parked      bool             // its lines are passed over and wait in the log
-	rebuilding  bool             // that is why; else it is damaged beyond what can be rebuilt without loss
+	calls       map[parser.Day]*callDay // of its API
+	ids         *recent                 // duplicate view ids
+	window      *recent                 // the DEDUPE_WINDOW rule; nil when off
+	pending     int                     // elements of the pending list that are not folded yet
+	pendingSize int                     // their bytes, those of this run
+	bots        bool                    // the hash of pages that bots saw was there after our last commit
+	assumed     map[string]span         // see assume
+	known       map[lineEnd]bool        // see assumeParts
+	tries       int                     // damages that were passed over
+	parked      bool                    // its lines are passed over and wait in the log
+	rebuilding  bool                    // that is why; else it is damaged beyond what can be rebuilt without loss
 }
 
 // offsets is how far a site is in one segment, always just after a line.

@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"slices"
 	"sync"
 
 	"ddkk-stats/parser"
@@ -8,7 +9,7 @@ import (
 
 // Tally is the books of a run of lines. They always close:
 //
-//	Read = Human + Bot + Dedup + Before + Torn + sum(Skipped) + sum(Malformed)
+//	Read = Human + Bot + Calls + Dedup + Before + Torn + sum(Skipped) + sum(Malformed)
 //
 // Read is counted by the reader's newlines and the rest by outcome, so that a
 // line which gets lost between the two shows.
@@ -16,6 +17,7 @@ type Tally struct {
 	Read      int64 // lines, each once however often it is read again
 	Human     int64 // counted page views and events of people
 	Bot       int64 // counted apart
+	Calls     int64 // calls of a site's API
 	Dedup     int64 // duplicates by view id or DEDUPE_WINDOW
 	Before    int64 // counted before this start, passed over now
 	Torn      int64 // unfinished last lines of closed segments
@@ -28,6 +30,7 @@ func (t *Tally) Add(b *Tally) {
 	t.Read += b.Read
 	t.Human += b.Human
 	t.Bot += b.Bot
+	t.Calls += b.Calls
 	t.Dedup += b.Dedup
 	t.Before += b.Before
 	t.Torn += b.Torn
@@ -57,7 +60,7 @@ func (t *Tally) unbook(bot bool) {
 
 // Outcomes is the right side of the equation.
 func (t *Tally) Outcomes() int64 {
-	n := t.Human + t.Bot + t.Dedup + t.Before + t.Torn
+	n := t.Human + t.Bot + t.Calls + t.Dedup + t.Before + t.Torn
 	for i := range t.Skipped {
 		n += t.Skipped[i] + t.Malformed[i]
 	}
@@ -67,10 +70,11 @@ func (t *Tally) Outcomes() int64 {
 // IngestStats is what an Ingester did since its start.
 type IngestStats struct {
 	Books        Tally
-	Reread       int64 // lines that were read again after a rewind
-	Commits      int64 // parts that were applied
-	Duplicates   int64 // parts that had been applied before: a reply was lost
-	Gaps         int64 // parts refused because Redis or another daemon stood elsewhere
+	Inputs       []Tally // Books by input, in their order
+	Reread       int64   // lines that were read again after a rewind
+	Commits      int64   // parts that were applied
+	Duplicates   int64   // parts that had been applied before: a reply was lost
+	Gaps         int64   // parts refused because Redis or another daemon stood elsewhere
 	Rewinds      int64
 	Rebuilds     int64 // sites rebuilt because their keys were gone or damaged
 	Unrebuilt    int64 // attempts to rebuild sites that failed
@@ -96,8 +100,23 @@ func (m *meter) update(f func(*IngestStats)) {
 	f(&m.s)
 }
 
+// book adds the books of a batch, by input.
+func (m *meter) book(books []Tally) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.s.Inputs) < len(books) {
+		m.s.Inputs = append(m.s.Inputs, make([]Tally, len(books)-len(m.s.Inputs))...)
+	}
+	for i := range books {
+		m.s.Inputs[i].Add(&books[i])
+		m.s.Books.Add(&books[i])
+	}
+}
+
 func (m *meter) snapshot() IngestStats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.s
+	s := m.s
+	s.Inputs = slices.Clone(s.Inputs)
+	return s
 }

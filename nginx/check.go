@@ -35,6 +35,11 @@ func (c Conf) complete() (Conf, error) {
 	if c.Log, err = filepath.Abs(c.Log); err != nil {
 		return c, fmt.Errorf("--log: find the current folder: %w", err)
 	}
+	if c.SiteLog != "" {
+		if c.SiteLog, err = filepath.Abs(c.SiteLog); err != nil {
+			return c, fmt.Errorf("--site-log: find the current folder: %w", err)
+		}
+	}
 	if c.Prefix != "" {
 		if c.Prefix, err = filepath.Abs(c.Prefix); err != nil {
 			return c, fmt.Errorf("--prefix: find the current folder: %w", err)
@@ -96,12 +101,15 @@ func (c Conf) checkPaths() error {
 		errs = append(errs, errors.New("--log: the path of the beacon log is needed, such as /var/log/ddkk/event.log"))
 	}
 	for _, p := range [...]struct{ flag, path string }{
-		{"--log", c.Log}, {"--prefix", c.Prefix}, {"--cert", c.Cert}, {"--key", c.Key},
+		{"--log", c.Log}, {"--site-log", c.SiteLog}, {"--prefix", c.Prefix}, {"--cert", c.Cert}, {"--key", c.Key},
 	} {
 		errs = append(errs, checkPath(p.flag, p.path))
 	}
 	if c.Log != "" && (strings.HasSuffix(c.Log, "/") || c.Standalone && (c.Log == c.PIDFile() || c.Log == c.ErrorLog())) {
 		errs = append(errs, fmt.Errorf("--log: %q is not the name of a file that is free for the beacon log", c.Log))
+	}
+	if c.SiteLog != "" && (strings.HasSuffix(c.SiteLog, "/") || c.SiteLog == c.Log) {
+		errs = append(errs, fmt.Errorf("--site-log: %q is not the name of a file of its own", c.SiteLog))
 	}
 	if (c.Cert == "") != (c.Key == "") {
 		errs = append(errs, errors.New("--cert, --key: give both or none"))

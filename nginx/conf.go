@@ -57,6 +57,9 @@ type Conf struct {
 	// Log is the path of the beacon log; a relative one is taken from the
 	// current folder (--log).
 	Log string
+	// SiteLog is the path of the site's own access log in the beacon log's
+	// format, for the series of API calls; empty: none is written (--site-log).
+	SiteLog string
 	// API is where the daemon listens: HOST:PORT, http://HOST:PORT or
 	// unix:/path (--api).
 	API string

@@ -72,6 +72,9 @@ type Config struct {
 	// JSONFields says under which key FormatJSON finds a field, for those that
 	// differ from the usual names: field (see JSONFieldNames) -> key.
 	JSONFields map[string]string
+
+	// Calls makes the log a site's own access log instead of a beacon's.
+	Calls *CallRules
 }
 
 // Parser turns lines into hits. It owns caches and buffers, so each goroutine
@@ -88,6 +91,7 @@ type Parser struct {
 	self       prefixSet
 	pages      pageList
 	jsonFields map[string]jsonKey
+	calls      *callRules // nil: a beacon's log
 
 	bots    *botMatcher
 	ownBots [][]byte
@@ -147,7 +151,7 @@ func New(c Config) (*Parser, error) {
 	if int(c.Format) >= len(formatNames) {
 		errs = append(errs, fmt.Errorf("log format %d: use FormatV1, FormatCombined or FormatJSON", c.Format))
 	}
-	errs = append(errs, p.setSites(c.Sites), p.setAliases(c.Aliases))
+	errs = append(errs, p.setSites(c.Sites), p.setAliases(c.Aliases), p.setCalls(c.Calls))
 	var err error
 	if p.jsonFields, err = jsonKeys(c.JSONFields); err != nil {
 		errs = append(errs, err)

@@ -14,6 +14,8 @@ const (
 	Skipped
 	// Malformed is a line that is not a record of the format; Hit.Reason says why.
 	Malformed
+	// APICall is a request of a site's own access log; see CallRules.
+	APICall
 )
 
 // Reason says why a line was skipped or is malformed. Its String is the
@@ -25,7 +27,7 @@ const (
 
 	SkipMethod   // not GET
 	SkipStatus   // not 200, 204 or 304
-	SkipPath     // a beacon log's line that is not the beacon
+	SkipPath     // a beacon log's line that is not the beacon; a site log's that is, or is no request
 	SkipPrefetch // Sec-Purpose: prefetch or prerender
 	SkipSite     // not in SITES, or no site could be told
 	SkipReferer  // the Referer's host is not the site's
@@ -91,6 +93,14 @@ type Hit struct {
 	// The four levels of an event, decoded, not escaped. Category is never
 	// empty for an Event; the levels after the first empty one are empty.
 	Category, Action, Label, Value []byte
+
+	// Of an APICall: method and pattern such as "GET /users/:id", at most
+	// MaxEndpoint bytes; whether the pattern is one of CallRules.Routes; whether
+	// the status is that of a failure; and who called, empty when not known.
+	Endpoint []byte
+	Routed   bool
+	Failed   bool
+	User     []byte
 
 	Addr      netip.Addr // client address, v4-in-v6 unmapped, full length
 	UserAgent []byte     // decoded

@@ -15,7 +15,13 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 	}
 	p.extra.span = p.days.of(h.Time)
 	h.Day, h.Minute = p.extra.span.day, int16((h.Time-p.extra.span.midnight)/msPerMinute)
-	if reason := p.beaconHit(h); reason != ReasonNone {
+	reason := ReasonNone
+	if p.calls != nil {
+		reason = p.callHit(h)
+	} else {
+		reason = p.beaconHit(h)
+	}
+	if reason != ReasonNone {
 		p.skip(h, reason)
 	}
 }

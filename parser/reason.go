@@ -35,6 +35,8 @@ func (k Kind) String() string {
 		return "skipped"
 	case Malformed:
 		return "malformed"
+	case APICall:
+		return "call"
 	}
 	return "unknown"
 }

@@ -81,6 +81,9 @@ type Config struct {
 	Series   Series
 	EventKey func(levels ...string) string
 	Restorer Restorer
+	// Calls answers about the calls of sites' APIs. Without it its routes
+	// answer 404 with CodeNoSiteLog.
+	Calls Calls
 	// What the dashboard shows; without them their routes answer 404.
 	Facts     Facts
 	Views     Views

@@ -21,6 +21,7 @@ const (
 	CodeTooManyAttempts = "too_many_attempts" // 429: too many wrong tokens; Retry-After says when
 	CodeSiteDenied      = "site_not_allowed"  // 403: a site that is not in SITES
 	CodeNotFound        = "not_found"         // 404
+	CodeNoSiteLog       = "no_site_log"       // 404: calls are not counted: SITE_LOG is not set
 	CodeUnknownSite     = "unknown_site"      // 404: a site that the archive has nothing of
 	CodeMethod          = "method_not_allowed"
 	CodeTimeout         = "timeout"          // 408: the request did not arrive in time

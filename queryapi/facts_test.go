@@ -198,7 +198,7 @@ func TestAdminViews(t *testing.T) {
 
 func TestAdminHealth(t *testing.T) {
 	wantAnswer(t, figuresServer(t, &figures{}), "/api/admin/health", `{"version":"v1","started":"2026-11-20T00:00:00Z","inputs":[],`+
-		`"books":{"read":0,"human":0,"bot":0,"dedup":0,"before":0,"skipped":{},"malformed":{},"torn":0,"closes":false},`+
+		`"books":{"read":0,"human":0,"bot":0,"calls":0,"dedup":0,"before":0,"skipped":{},"malformed":{},"torn":0,"closes":false},`+
 		`"redis":{"up":false,"embedded":false,"memory_bytes":0,"max_memory_bytes":0},`+
 		`"archive":{"last_success":null,"last_error":null,"dirty_days":null},"alerts":[]}`)
 }

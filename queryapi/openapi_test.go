@@ -245,7 +245,7 @@ func TestOpenAPIIsValid(t *testing.T) {
 // Config must be among its routes.
 func fullConfig(t testing.TB) func(*Config) {
 	return func(c *Config) {
-		c.Series, c.Ranking, c.Restorer = &past{}, &fakeRanking{}, &rebuilder{}
+		c.Series, c.Ranking, c.Restorer, c.Calls = &past{}, &fakeRanking{}, &rebuilder{}, &callFigures{}
 		c.Facts, c.Views, c.Verifier, c.Baselines = &figures{}, &figures{}, &figures{}, &figures{}
 		c.PublicSites = []string{"ddkk.com"}
 		c.Report = func(context.Context) Report { return Report{} }

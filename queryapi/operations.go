@@ -48,6 +48,7 @@ type BookReport struct {
 	Read      int64            `json:"read"`
 	Human     int64            `json:"human"`
 	Bot       int64            `json:"bot"`
+	Calls     int64            `json:"calls"`
 	Dedup     int64            `json:"dedup"`
 	Before    int64            `json:"before"`
 	Skipped   map[string]int64 `json:"skipped"`   // by reason

@@ -48,6 +48,7 @@ func (s *Server) routes() []route {
 	}
 	rs = append(rs, s.factsRoutes()...)
 	rs = append(rs, s.operationRoutes()...)
+	rs = append(rs, s.callRoutes()...)
 	rs = append(rs, s.scriptRoutes()...)
 	rs = append(rs, s.demoRoutes()...)
 	rs = append(rs, s.dashboardRoutes()...)

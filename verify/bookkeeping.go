@@ -95,7 +95,7 @@ func (b *bookkeeping) gone(archived map[string]archive.SegmentBook) {
 
 func archivedBook(a *archive.SegmentBook) Book {
 	t := &a.Tally
-	b := Book{Lines: t.Lines + t.Torn, Human: t.Human, Bot: t.Bot, Dedup: t.Dedup, Torn: t.Torn, Skipped: t.Skipped, Malformed: t.Malformed}
+	b := Book{Lines: t.Lines + t.Torn, Human: t.Human, Bot: t.Bot, Calls: t.Calls, Dedup: t.Dedup, Torn: t.Torn, Skipped: t.Skipped, Malformed: t.Malformed}
 	for r, n := range t.Reasons {
 		b.reason(r, n)
 	}
@@ -130,6 +130,8 @@ func (o *openBook) counted(what outcome) {
 		o.Bot++
 	case duplicate:
 		o.Dedup++
+	case called:
+		o.Calls++
 	}
 }
 

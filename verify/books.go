@@ -8,6 +8,7 @@ type Book struct {
 	Lines     int64 `json:"lines"` // with the unfinished last one
 	Human     int64 `json:"human"`
 	Bot       int64 `json:"bot"`
+	Calls     int64 `json:"calls"`
 	Dedup     int64 `json:"deduplicated"`
 	Torn      int64 `json:"torn"`
 	Skipped   int64 `json:"skipped"`
@@ -25,6 +26,7 @@ func (b *Book) Add(o *Book) {
 	b.Lines += o.Lines
 	b.Human += o.Human
 	b.Bot += o.Bot
+	b.Calls += o.Calls
 	b.Dedup += o.Dedup
 	b.Torn += o.Torn
 	b.Skipped += o.Skipped
@@ -49,7 +51,7 @@ func (b *Book) Closes() bool {
 	for _, n := range b.Reasons {
 		reasons += n
 	}
-	return b.Lines == b.Human+b.Bot+b.Dedup+b.Torn+b.Skipped+b.Malformed+b.Waiting+b.Other && reasons == b.Skipped+b.Malformed
+	return b.Lines == b.Human+b.Bot+b.Calls+b.Dedup+b.Torn+b.Skipped+b.Malformed+b.Waiting+b.Other && reasons == b.Skipped+b.Malformed
 }
 
 // refuse books a line that is no hit; false for a hit.

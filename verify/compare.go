@@ -81,7 +81,7 @@ func (s *subject) compare() error {
 		sum := r.pages[p.Page]
 		r.pages[p.Page] = count{sum.pv + c.PV, sum.uv + c.UV}
 	}
-	for _, step := range []func() error{r.totals, r.pageTotals, r.botTotals, r.ranks, r.botDays, r.minutes, r.referrers, r.events} {
+	for _, step := range []func() error{r.totals, r.pageTotals, r.botTotals, r.ranks, r.botDays, r.minutes, r.referrers, r.events, r.calls} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -62,6 +62,8 @@ func (g *group) add(r *SiteReport) error {
 	if w := g.v.opt.DedupeWindow(r.Site); w > 0 {
 		s.count.again = newWindow(w.Milliseconds())
 	}
+	s.count.calls = newCalls(&g.v.opt)
+	s.count.calls.begin = s.beginCalls
 	g.subjects[r.Site] = s
 	g.order = append(g.order, s)
 	return s.lacking()
@@ -350,7 +352,7 @@ func (s *subject) stretch(id string, from, to int64) (err error) {
 			continue
 		}
 		seg.parser.Parse(line, &h)
-		if h.Site != s.name || h.Kind != parser.Pageview && h.Kind != parser.Event {
+		if h.Site != s.name || h.Kind == parser.Skipped || h.Kind == parser.Malformed {
 			continue
 		}
 		if _, err := s.count.add(&h); err != nil {

@@ -297,6 +297,9 @@ func (s *subject) knowNew() {
 		}
 	}
 	(&reading{subject: s}).periods()
+	for p := range s.callPeriods() {
+		s.callAlive(p)
+	}
 	s.knowBots()
 	for _, d := range s.count.days {
 		for name := range d.pages {

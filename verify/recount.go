@@ -13,6 +13,7 @@ const (
 	human outcome = iota
 	bot
 	duplicate
+	called
 )
 
 // views are those of people and of bots in some time.
@@ -62,14 +63,18 @@ type recount struct {
 	ids    *window // the same view id of the same visitor
 	again  *window // the same page from the same address; nil: the rule is off
 	levels []byte  // buffer
+	calls  *calls  // of its API
 	// begin fills a new day with what the archive knows of it.
 	begin func(parser.Day, *day) error
 
 	pv, uv int64 // over all days
 }
 
-// add counts a page view or an event.
+// add counts a page view, an event or an API call.
 func (r *recount) add(h *parser.Hit) (outcome, error) {
+	if h.Kind == parser.APICall {
+		return called, r.calls.add(h)
+	}
 	d, err := r.day(h.Day)
 	if err != nil {
 		return 0, err
@@ -232,7 +237,7 @@ func (r *recount) bots(page string) (n int64) {
 
 // size is about how many things are remembered.
 func (r *recount) size() int {
-	n := r.ids.size
+	n := r.ids.size + r.calls.size()
 	if r.again != nil {
 		n += r.again.size
 	}

@@ -65,6 +65,9 @@ type SiteReport struct {
 	Lacking map[string]int64 `json:"segments_lacking,omitempty"`
 	// WrongDays are those whose sums are not what their raw rows come to.
 	WrongDays []parser.Day `json:"wrong_days,omitempty"`
+	// WrongCallDays are those whose sums of API calls are not what their
+	// periods come to.
+	WrongCallDays []parser.Day `json:"wrong_call_days,omitempty"`
 
 	kept *SiteReport // as it was before Redis was looked at
 }
@@ -145,6 +148,9 @@ func (b *Book) text() string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "%d lines = %d human + %d bot + %d deduplicated + %d skipped%s + %d malformed%s + %d torn", b.Lines, b.Human, b.Bot, b.Dedup,
 		b.Skipped, b.reasons(false), b.Malformed, b.reasons(true), b.Torn)
+	if b.Calls > 0 {
+		fmt.Fprintf(&t, " + %d API calls", b.Calls)
+	}
 	if b.Waiting > 0 {
 		fmt.Fprintf(&t, " + %d not counted yet", b.Waiting)
 	}

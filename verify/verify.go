@@ -19,7 +19,8 @@ type Archive interface {
 	Snapshot(ctx context.Context, site string) (*archive.Snapshot, error)
 }
 
-// Options of a Verifier. MaxPages, MaxEvents, MaxReferrers, IDWindow, DedupeWindow, Location
+// Options of a Verifier. MaxPages, MaxEvents, MaxReferrers, MaxEndpoints,
+// MaxUsers, IDWindow, DedupeWindow, Location
 // and UVSetTTL must be what the daemon counts by.
 type Options struct {
 	Archive Archive
@@ -33,6 +34,8 @@ type Options struct {
 	MaxPages     int
 	MaxEvents    int
 	MaxReferrers int
+	MaxEndpoints int // of a site's API
+	MaxUsers     int
 	IDWindow     time.Duration
 	DedupeWindow func(site string) time.Duration
 	UVSetTTL     time.Duration
@@ -156,6 +159,27 @@ func (v *Verifier) rollups(ctx context.Context, r *SiteReport, back int) (err er
 		}
 	}
 	r.RolledUp = len(days)
+	return v.callRollups(ctx, s, r, from)
+}
+
+// callRollups compares a site's sums of API calls with their periods.
+func (v *Verifier) callRollups(ctx context.Context, s *archive.Snapshot, r *SiteReport, from parser.Day) error {
+	days, err := s.RawCallDays(ctx, r.Site, from)
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		wrong, err := s.CheckCallDay(ctx, r.Site, d)
+		if err != nil {
+			return err
+		}
+		for _, m := range wrong {
+			r.differ(fmt.Sprintf("%s %s %d %s %s", m.Table, r.Site, m.Day, m.Name, m.Column), fmt.Sprint(m.Have), fmt.Sprint(m.Want))
+		}
+		if len(wrong) > 0 {
+			r.WrongCallDays = append(r.WrongCallDays, d)
+		}
+	}
 	return nil
 }
 

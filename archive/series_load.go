@@ -1,0 +1,206 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// loadCalls adds the calls of a chunk to the sums, in its transaction, which
+// has passed the gate.
+func (a *Archive) loadCalls(ctx context.Context, tx *sql.Tx, c *callSums, segment string) error {
+	if c.lines == 0 {
+		return nil
+	}
+	var floor string
+	if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'api_floor'").Scan(&floor); err != nil {
+		return fmt.Errorf("read the oldest day of calls: %w", err)
+	}
+	for _, k := range c.sortedDays() {
+		rows := c.days[k].rows(k)
+		site, date := a.dialect.bytes([]byte(k.site)), dateText(k.day)
+		dirty := 1
+		var err error
+		if date < floor {
+			// The day's periods are deleted: what came late is added to its sums.
+			dirty = 0
+			err = a.addCalls(ctx, tx, "api_daily", "date", site, daily(rows), func(CallRow) any { return date })
+		} else {
+			err = a.addCalls(ctx, tx, "api_periods", "period", site, rows, func(r CallRow) any { return r.Period })
+		}
+		if err != nil {
+			return err
+		}
+		if err := markCalls(ctx, tx, site, date, dirty); err != nil {
+			return err
+		}
+	}
+	id := a.dialect.bytes([]byte(segment))
+	_, err := execTx(ctx, tx, "book calls", "INSERT INTO api_segments (segment, calls) VALUES (?, ?)"+a.dialect.onConflict("segment")+
+		"calls = api_segments.calls + "+a.dialect.added("calls"), id, c.lines)
+	return err
+}
+
+// markCalls notes that a day has calls, and that it has to be rolled up.
+func markCalls(ctx context.Context, tx *sql.Tx, site any, date string, dirty int) error {
+	n, err := execTx(ctx, tx, "mark day of calls", "UPDATE api_days SET dirty = CASE WHEN ? = 1 THEN 1 ELSE dirty END, "+
+		"raw = CASE WHEN ? = 1 THEN 1 ELSE raw END WHERE site = ? AND date = ?", dirty, dirty, site, date)
+	if err != nil || n > 0 {
+		return err
+	}
+	_, err = execTx(ctx, tx, "add day of calls", "INSERT INTO api_days (site, date, dirty, raw) VALUES (?, ?, ?, ?)", site, date, dirty, dirty)
+	return err
+}
+
+// addCalls adds sums to the rows of a table, which are made where they are not
+// there; at is the column that tells when.
+func (a *Archive) addCalls(ctx context.Context, tx *sql.Tx, table, at string, site any, rows []CallRow, when func(CallRow) any) error {
+	var set []string
+	for _, c := range []string{"calls", "failed", "milliseconds"} {
+		set = append(set, c+" = "+table+"."+c+" + "+a.dialect.added(c))
+	}
+	conflict := a.dialect.onConflict("site, "+at+", dimension, name") + strings.Join(set, ", ")
+	for part := range slices.Chunk(rows, namesPerInsert) {
+		args := make([]any, 0, 7*len(part))
+		for _, r := range part {
+			args = append(args, site, when(r), string(r.Dimension), a.dialect.bytes([]byte(r.Name)), r.Calls, r.Failed, r.Milliseconds)
+		}
+		values := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?),", len(part)), ",")
+		if _, err := execTx(ctx, tx, "add calls", "INSERT INTO "+table+" (site, "+at+", dimension, name, calls, failed, milliseconds) VALUES "+
+			values+conflict, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rollUpCalls computes the sums of the dirty days of one site, or of all.
+func (a *Archive) rollUpCalls(ctx context.Context, site string) (int, error) {
+	where, args := "dirty = 1", []any(nil)
+	if site != "" {
+		where, args = where+" AND site = ?", append(args, a.dialect.bytes([]byte(site)))
+	}
+	days, err := a.callDays(ctx, where, args...)
+	if err != nil {
+		return 0, err
+	}
+	for i, k := range days {
+		if err := a.rollUpCallDay(ctx, k); err != nil {
+			return i, fmt.Errorf("roll up calls of %s %d: %w", k.site, k.day, err)
+		}
+	}
+	return len(days), nil
+}
+
+func (a *Archive) callDays(ctx context.Context, where string, args ...any) ([]siteDay, error) {
+	var days []siteDay
+	for k, err := range stream(ctx, a.reads, func(s scanner) (k siteDay, err error) {
+		return k, s.Scan(&k.site, day{&k.day})
+	}, "SELECT site, date FROM api_days WHERE "+where+" ORDER BY date, site", args...) {
+		if err != nil {
+			return nil, err
+		}
+		days = append(days, k)
+	}
+	return days, nil
+}
+
+// rollUpCallDay adds a day's periods up and clears its mark. Holding the mark's
+// row keeps loads of that day from committing meanwhile.
+func (a *Archive) rollUpCallDay(ctx context.Context, k siteDay) error {
+	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		site, date := a.dialect.bytes([]byte(k.site)), dateText(k.day)
+		var dirty int
+		err := tx.QueryRowContext(ctx, "SELECT dirty FROM api_days WHERE site = ? AND date = ?"+a.dialect.forUpdate(), site, date).Scan(&dirty)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && dirty == 0 {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("lock day: %w", err)
+		}
+		if _, err := execTx(ctx, tx, "clear api_daily", "DELETE FROM api_daily WHERE site = ? AND date = ?", site, date); err != nil {
+			return err
+		}
+		from, to := periodsOf(k.day)
+		if _, err := execTx(ctx, tx, "write api_daily", "INSERT INTO api_daily (date, site, dimension, name, calls, failed, milliseconds) "+
+			"SELECT ?, site, dimension, name, SUM(calls), SUM(failed), SUM(milliseconds) FROM api_periods "+
+			"WHERE site = ? AND period >= ? AND period < ? GROUP BY site, dimension, name", date, site, from, to); err != nil {
+			return err
+		}
+		_, err = execTx(ctx, tx, "mark day as rolled up", "UPDATE api_days SET dirty = 0, rolled_at = ? WHERE site = ? AND date = ?",
+			timeText(a.opt.Now().UnixMilli()), site, date)
+		return err
+	})
+}
+
+// How long calls are kept. Hours live 30 days in Redis and days 365, so that
+// these bring back all of them.
+const (
+	callPeriodDays  = 31
+	callLatencyDays = 400
+)
+
+// retainCalls deletes periods that are old and rolled up, and of sums that are
+// older than a year how long calls took; the other sums stay for good.
+func (a *Archive) retainCalls(ctx context.Context) error {
+	floor := dateText(addDays(a.today(), -callPeriodDays))
+	if err := a.raiseCallFloor(ctx, &floor); err != nil {
+		return err
+	}
+	days, err := a.callDays(ctx, "raw = 1 AND dirty = 0 AND date < ?", floor)
+	if err != nil {
+		return err
+	}
+	for _, k := range days {
+		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			site := a.dialect.bytes([]byte(k.site))
+			from, to := periodsOf(k.day)
+			if _, err := execTx(ctx, tx, "delete periods", "DELETE FROM api_periods WHERE site = ? AND period >= ? AND period < ?", site, from, to); err != nil {
+				return err
+			}
+			_, err := execTx(ctx, tx, "mark day as without periods", "UPDATE api_days SET raw = 0 WHERE site = ? AND date = ?", site, dateText(k.day))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := execTx(ctx, tx, "delete old latencies", "DELETE FROM api_daily WHERE dimension = 'latency' AND date < ?",
+			dateText(addDays(a.today(), -callLatencyDays)))
+		return err
+	})
+}
+
+// raiseCallFloor moves the day before which no periods are kept, as raiseFloor
+// does for raw rows: behind the gate, never back, and not beyond a day that is
+// not rolled up.
+func (a *Archive) raiseCallFloor(ctx context.Context, floor *string) error {
+	wanted := *floor
+	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var gate, was string
+		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'gate'"+a.dialect.forUpdate()).Scan(&gate); err != nil {
+			return fmt.Errorf("lock the gate: %w", err)
+		}
+		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'api_floor'"+a.dialect.forUpdate()).Scan(&was); err != nil {
+			return fmt.Errorf("read the oldest day of calls: %w", err)
+		}
+		var dirty sql.NullString
+		if err := tx.QueryRowContext(ctx, "SELECT MIN(date) FROM api_days WHERE dirty = 1").Scan(&dirty); err != nil {
+			return fmt.Errorf("find dirty days: %w", err)
+		}
+		*floor = wanted
+		if dirty.Valid && dirty.String < *floor {
+			*floor = dirty.String
+		}
+		if was >= *floor {
+			*floor = was
+			return nil
+		}
+		_, err := execTx(ctx, tx, "move the oldest day of calls", "UPDATE meta SET value = ? WHERE name = 'api_floor'", a.dialect.bytes([]byte(*floor)))
+		return err
+	})
+}

@@ -1,0 +1,163 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"slices"
+
+	"ddkk-stats/parser"
+)
+
+// CallSpan says from which periods on calls are wanted, by their digits.
+type CallSpan struct{ Minute, Hour, Day string }
+
+// Calls returns the sums of a site's minutes, hours and days of calls, in no
+// order. Minutes have totals alone, and go back 31 days as hours do.
+func (r *Reader) Calls(ctx context.Context, site string, from CallSpan) iter.Seq2[CallRow, error] {
+	name := r.d.bytes([]byte(site))
+	read := func(query string, args ...any) iter.Seq2[CallRow, error] {
+		return stream(ctx, r.q, func(s scanner) (v CallRow, err error) {
+			return v, s.Scan(&v.Period, &v.Dimension, &v.Name, &v.Calls, &v.Failed, &v.Milliseconds)
+		}, query, args...)
+	}
+	return func(yield func(CallRow, error) bool) {
+		for _, rows := range []iter.Seq2[CallRow, error]{
+			read("SELECT period, dimension, name, calls, failed, milliseconds FROM api_periods "+
+				"WHERE site = ? AND period >= ? AND LENGTH(period) = 12 ORDER BY period", name, from.Minute),
+			read("SELECT SUBSTR(period, 1, 10), dimension, name, SUM(calls), SUM(failed), SUM(milliseconds) FROM api_periods "+
+				"WHERE site = ? AND period >= ? AND LENGTH(period) >= 10 GROUP BY SUBSTR(period, 1, 10), dimension, name ORDER BY 1", name, from.Hour),
+			r.callDays(ctx, name, from.Day),
+		} {
+			for v, err := range rows {
+				if !yield(v, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (r *Reader) callDays(ctx context.Context, site any, from string) iter.Seq2[CallRow, error] {
+	first, err := parsePeriod(from)
+	return func(yield func(CallRow, error) bool) {
+		if err != nil {
+			yield(CallRow{}, err)
+			return
+		}
+		for v, err := range stream(ctx, r.q, scanCallDay, "SELECT date, dimension, name, calls, failed, milliseconds FROM api_daily "+
+			"WHERE site = ? AND date >= ? ORDER BY date", site, dateText(first)) {
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+func scanCallDay(s scanner) (v CallRow, err error) {
+	var d parser.Day
+	err = s.Scan(day{&d}, &v.Dimension, &v.Name, &v.Calls, &v.Failed, &v.Milliseconds)
+	v.Period, _ = periodsOf(d)
+	return v, err
+}
+
+func parsePeriod(day string) (parser.Day, error) {
+	var d int32
+	if _, err := fmt.Sscanf(day, "%8d", &d); err != nil {
+		return 0, fmt.Errorf("read period %q: %w", day, err)
+	}
+	return parser.Day(d), nil
+}
+
+// CallDay returns the sums of a site's calls of one day; none: it has no calls,
+// or they are not archived yet.
+func (r *Reader) CallDay(ctx context.Context, site string, d parser.Day) iter.Seq2[CallRow, error] {
+	return stream(ctx, r.q, scanCallDay, "SELECT date, dimension, name, calls, failed, milliseconds FROM api_daily WHERE site = ? AND date = ?",
+		r.d.bytes([]byte(site)), dateText(d))
+}
+
+// RawCallDays are the days of a site, from one on, whose sums can be computed
+// from periods again, in order.
+func (r *Reader) RawCallDays(ctx context.Context, site string, from parser.Day) ([]parser.Day, error) {
+	var days []parser.Day
+	for d, err := range stream(ctx, r.q, func(s scanner) (d parser.Day, err error) {
+		return d, s.Scan(day{&d})
+	}, "SELECT date FROM api_days WHERE site = ? AND raw = 1 AND dirty = 0 AND date >= ? AND "+
+		"date >= (SELECT CASE WHEN value = '' THEN '0001-01-01' ELSE value END FROM meta WHERE name = 'api_floor') ORDER BY date",
+		r.d.bytes([]byte(site)), dateText(max(from, 10101))) {
+		if err != nil {
+			return nil, err
+		}
+		days = append(days, d)
+	}
+	return days, nil
+}
+
+// CheckCallDay adds the periods of a site's day up and compares that with its
+// sums.
+func (r *Reader) CheckCallDay(ctx context.Context, site string, d parser.Day) ([]Mismatch, error) {
+	from, to := periodsOf(d)
+	var periods, have []CallRow
+	for v, err := range stream(ctx, r.q, func(s scanner) (v CallRow, err error) {
+		return v, s.Scan(&v.Dimension, &v.Name, &v.Calls, &v.Failed, &v.Milliseconds)
+	}, "SELECT dimension, name, calls, failed, milliseconds FROM api_periods WHERE site = ? AND period >= ? AND period < ?",
+		r.d.bytes([]byte(site)), from, to) {
+		if err != nil {
+			return nil, err
+		}
+		periods = append(periods, v)
+	}
+	for v, err := range r.CallDay(ctx, site, d) {
+		if err != nil {
+			return nil, err
+		}
+		v.Period = ""
+		have = append(have, v)
+	}
+	type key struct{ dimension, name string }
+	sums := map[key][2]CallRow{}
+	for i, rows := range [][]CallRow{have, daily(periods)} {
+		for _, v := range rows {
+			k := key{string(v.Dimension), v.Name}
+			pair := sums[k]
+			pair[i] = v
+			sums[k] = pair
+		}
+	}
+	var found []Mismatch
+	for k, pair := range sums {
+		for _, x := range []struct {
+			column     string
+			have, want int64
+		}{{"calls", pair[0].Calls, pair[1].Calls}, {"failed", pair[0].Failed, pair[1].Failed}, {"milliseconds", pair[0].Milliseconds, pair[1].Milliseconds}} {
+			if x.have != x.want {
+				found = append(found, Mismatch{Table: "api_daily", Column: x.column, Day: d, Name: k.dimension + " " + k.name, Have: x.have, Want: x.want})
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b Mismatch) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Column, b.Column))
+	})
+	return found, nil
+}
+
+// RedoCalls computes the sums of a site's days of calls from their periods
+// again.
+func (a *Archive) RedoCalls(ctx context.Context, site string, days []parser.Day) error {
+	for _, d := range days {
+		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			_, err := execTx(ctx, tx, "mark day of calls as dirty", "UPDATE api_days SET dirty = 1 WHERE site = ? AND date = ? AND raw = 1",
+				a.dialect.bytes([]byte(site)), dateText(d))
+			return err
+		})
+		if err == nil {
+			err = a.rollUpCallDay(ctx, siteDay{site, d})
+		}
+		if err != nil {
+			return fmt.Errorf("sum up calls of %s %d again: %w", site, d, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package counter
+
+import (
+	"context"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// Calls of a site's API are counted per minute, hour and day of the configured
+// zone, each period in a hash of its own. Minutes have totals alone; hours and
+// days have endpoints, statuses and users as well. How long calls took lies
+// beside them: for an hour in total, for a day also by endpoint.
+
+// How long the keys of a period of calls live after the period ends.
+const (
+	CallMinuteTTL = 7 * 24 * time.Hour
+	CallHourTTL   = 30 * 24 * time.Hour
+	CallDayTTL    = 365 * 24 * time.Hour
+)
+
+// Fields of a period's hash. Those that end in a colon go before a name.
+const (
+	CallTotal    = "total"
+	CallFailed   = "failed"
+	CallMillis   = "ms" // sum of how long calls took
+	CallEndpoint = "endpoint:"
+	// CallEndpointFailed and CallEndpointMillis are of one endpoint.
+	CallEndpointFailed = "failed:"
+	CallEndpointMillis = "ms:"
+	CallStatus         = "status:"
+	CallUser           = "user:"
+)
+
+// A period of calls is named by its digits: YYYYMMDD, and HH, and MM.
+const (
+	callMinuteLayout = "200601021504"
+	callHourLayout   = "2006010215"
+	callDayLayout    = "20060102"
+)
+
+// callSums are those of any calls.
+type callSums struct{ calls, failed, ms int64 }
+
+func (s *callSums) add(o *callSums) {
+	s.calls += o.calls
+	s.failed += o.failed
+	s.ms += o.ms
+}
+
+// callDay is what is remembered of a site's calls of one day.
+type callDay struct {
+	day              parser.Day
+	endpoints, users map[string]string // those that have their own fields
+	seen             map[string]bool   // keys that a commit of ours wrote: they must exist
+	used             uint64            // number of the last closed batch that changes it
+	touched          time.Time
+}
+
+// admitCall finds or admits a name; what is over the limit counts under
+// OtherPage. Those that somebody configured are never over it.
+func admitCall(all map[string]string, name []byte, limit int, configured bool) string {
+	if s, ok := all[string(name)]; ok {
+		return s
+	}
+	if len(all) >= limit && !configured {
+		return parser.OtherPage
+	}
+	s := string(name)
+	all[s] = s
+	return s
+}
+
+// callPart is what a part changes in the calls of a site.
+type callPart struct {
+	minutes map[int64]*callMinute // by minutes since the Unix epoch
+	hours   map[string]*callHour
+	at      int64
+	last    *callMinute // of at
+}
+
+type callMinute struct {
+	callSums
+	period string
+	hour   *callHour
+}
+
+type callHour struct {
+	callSums
+	period    string
+	day       *callDay
+	endpoints map[string]*callEndpoint
+	statuses  map[int]int64
+	users     map[string]int64
+	latency   Latencies
+}
+
+type callEndpoint struct {
+	callSums
+	latency Latencies
+}
+
+// count adds a call; it tells whether it is the first of its bucket.
+func (l *Latencies) count(bucket int) bool {
+	if *l == nil {
+		*l = make(Latencies, parser.LatencyBuckets())
+	}
+	(*l)[bucket]++
+	return (*l)[bucket] == 1
+}
+
+func (l *Latencies) merge(o Latencies) {
+	if *l == nil && o != nil {
+		*l = make(Latencies, len(o))
+	}
+	for i, n := range o {
+		(*l)[i] += n
+	}
+}
+
+// call counts in.hit, an API call that ends at end.
+func (in *Ingester) call(ctx context.Context, seg *segment, end int64, books *Tally) error {
+	books.Calls++ // at once, or when the site is rebuilt
+	c := &in.cur
+	if c.site.parked {
+		return nil
+	}
+	if c.part == nil {
+		c.part = in.open.part(c.site, seg.id)
+	}
+	m, err := in.callMinute(ctx, c.part)
+	if err != nil {
+		return in.damage(ctx, c.site, err)
+	}
+	c.offsets.open = end
+	in.countCall(c.part, m)
+	return nil
+}
+
+// callMinute finds or opens the minute of in.hit in a part.
+func (in *Ingester) callMinute(ctx context.Context, p *part) (*callMinute, error) {
+	if p.calls == nil {
+		p.calls = &callPart{minutes: map[int64]*callMinute{}, hours: map[string]*callHour{}}
+	}
+	c, at := p.calls, in.hit.Time/60_000
+	if c.last != nil && c.at == at {
+		return c.last, nil
+	}
+	m := c.minutes[at]
+	if m == nil {
+		period := time.UnixMilli(in.hit.Time).In(in.opt.Location).Format(callMinuteLayout)
+		hour := c.hours[period[:len(callHourLayout)]]
+		if hour == nil {
+			d, err := in.callDayOf(ctx, p.site, in.hit.Day)
+			if err != nil {
+				return nil, err
+			}
+			hour = &callHour{period: period[:len(callHourLayout)], day: d,
+				endpoints: map[string]*callEndpoint{}, statuses: map[int]int64{}, users: map[string]int64{}}
+			c.hours[hour.period] = hour
+			in.open.weigh(p, 8, 0)
+		}
+		m = &callMinute{period: period, hour: hour}
+		c.minutes[at] = m
+		in.open.weigh(p, 3, 0)
+	}
+	c.at, c.last = at, m
+	return m, nil
+}
+
+// countCall counts in.hit into its minute and hour; the day is the sum of its
+// hours when the batch is encoded.
+func (in *Ingester) countCall(p *part, m *callMinute) {
+	h, hour := &in.hit, m.hour
+	s := callSums{calls: 1}
+	if h.Failed {
+		s.failed = 1
+	}
+	ms, timed := h.Milliseconds()
+	if timed {
+		s.ms = ms
+	}
+	m.add(&s)
+	hour.add(&s)
+	e := hour.endpoints[string(h.Endpoint)]
+	if e == nil {
+		name := admitCall(hour.day.endpoints, h.Endpoint, in.opt.MaxEndpoints, h.Routed)
+		if e = hour.endpoints[name]; e == nil {
+			e = &callEndpoint{}
+			hour.endpoints[name] = e
+			in.open.weigh(p, 6, 0)
+		}
+	}
+	e.add(&s)
+	if timed {
+		bucket := parser.LatencyBucket(ms)
+		writes := 0
+		if hour.latency.count(bucket) {
+			writes = 2
+		}
+		if e.latency.count(bucket) {
+			writes++
+		}
+		if writes > 0 {
+			in.open.weigh(p, writes, 0)
+		}
+	}
+	if hour.statuses[h.Status]++; hour.statuses[h.Status] == 1 {
+		in.open.weigh(p, 2, 0)
+	}
+	in.countUser(p, hour)
+}
+
+func (in *Ingester) countUser(p *part, hour *callHour) {
+	user := in.hit.User
+	if len(user) == 0 {
+		return
+	}
+	name, ok := hour.day.users[string(user)]
+	if !ok {
+		name = admitCall(hour.day.users, user, in.opt.MaxUsers, false)
+	}
+	if hour.users[name]++; hour.users[name] == 1 {
+		in.open.weigh(p, 2, 0)
+	}
+}

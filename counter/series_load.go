@@ -1,0 +1,139 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
+)
+
+// callDayOf finds or loads what is remembered of a site's calls of a day.
+func (in *Ingester) callDayOf(ctx context.Context, s *site, day parser.Day) (*callDay, error) {
+	now := in.opt.Now()
+	if d := s.calls[day]; d != nil {
+		if d.used+1 >= in.number || now.Sub(d.touched) < idleDay {
+			d.touched = now
+			return d, nil
+		}
+		delete(s.calls, day)
+	}
+	d := &callDay{day: day, used: in.number, touched: now}
+	err := in.retry(ctx, "read calls", func() error {
+		d.endpoints, d.users, d.seen = map[string]string{}, map[string]string{}, map[string]bool{}
+		if s.epoch == "" {
+			return nil // a new site has nothing to read
+		}
+		return in.fillCalls(ctx, s.name, d)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read calls of %s on %d: %w", s.name, day, err)
+	}
+	if s.calls == nil {
+		s.calls = map[parser.Day]*callDay{}
+	}
+	s.calls[day] = d
+	return d, nil
+}
+
+// fillCalls reads which names have their own fields.
+func (in *Ingester) fillCalls(ctx context.Context, name string, d *callDay) error {
+	key := in.keys.Calls(name, day(d.day))
+	before, err := in.callTotal(ctx, key)
+	if err != nil {
+		return err
+	}
+	for cursor := uint64(0); ; {
+		pairs, next, err := in.rdb.HScan(ctx, key, cursor, "", 1000).Result()
+		if err != nil {
+			return err
+		}
+		for i := 0; i+1 < len(pairs); i += 2 {
+			for prefix, all := range map[string]map[string]string{CallEndpoint: d.endpoints, CallUser: d.users} {
+				if n, ok := strings.CutPrefix(pairs[i], prefix); ok && n != parser.OtherPage {
+					all[n] = n
+				}
+			}
+		}
+		if cursor = next; cursor == 0 {
+			break
+		}
+	}
+	if before > 0 {
+		d.seen[key] = true
+	}
+	return in.checkCalls(ctx, name, d.day, before)
+}
+
+func (in *Ingester) callTotal(ctx context.Context, key string) (int64, error) {
+	n, err := in.rdb.HGet(ctx, key, CallTotal).Int64()
+	if isNil(err) {
+		err = nil
+	}
+	return n, err
+}
+
+// checkCalls makes sure that what is left of the current day's calls agrees
+// with itself: keys that were deleted while no daemon ran are found so. Other
+// days are left alone, and so is one that another daemon counts into meanwhile.
+func (in *Ingester) checkCalls(ctx context.Context, name string, d parser.Day, before int64) error {
+	if d != parser.DayOf(in.opt.Now().In(in.opt.Location)) {
+		return nil
+	}
+	pipe := in.rdb.Pipeline()
+	var hours, minutes []*redis.StringCmd
+	for h := range 24 {
+		hour := fmt.Sprintf("%s%02d", day(d), h)
+		hours = append(hours, pipe.HGet(ctx, in.keys.Calls(name, hour), CallTotal))
+		for m := range 60 {
+			minutes = append(minutes, pipe.HGet(ctx, in.keys.Calls(name, fmt.Sprintf("%s%02d", hour, m)), CallTotal))
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
+		return err
+	}
+	byHour, err := sumOf(hours)
+	if err != nil {
+		return err
+	}
+	byMinute, err := sumOf(minutes)
+	if err != nil {
+		return err
+	}
+	after, err := in.callTotal(ctx, in.keys.Calls(name, day(d)))
+	if err != nil || after != before || after == byHour && after == byMinute {
+		return err
+	}
+	return &damagedError{name, fmt.Sprintf("its calls of %d do not agree: %d, %d by hour, %d by minute", d, after, byHour, byMinute)}
+}
+
+func sumOf(replies []*redis.StringCmd) (sum int64, err error) {
+	for _, r := range replies {
+		n, err := r.Int64()
+		if err != nil && !isNil(err) {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// trimCalls forgets days of calls that no batch in hand uses.
+func (in *Ingester) trimCalls(s *site, keep uint64) {
+	for n, d := range s.calls {
+		if d.used < keep && in.opt.Now().Sub(d.touched) > idleDay && !in.open.usesCalls(d) {
+			delete(s.calls, n)
+		}
+	}
+}
+
+func (b *batch) usesCalls(d *callDay) bool {
+	for _, p := range b.parts {
+		if p.usesCalls(d) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,168 @@
+package parser
+
+import (
+	"errors"
+	"fmt"
+)
+
+// CallRules make a parser read a site's own access log: each of its lines that
+// has a request becomes an APICall. The rules about views (blocked addresses,
+// bots, Referers, duplicates) say nothing about calls.
+type CallRules struct {
+	// Site is what calls count for where the line tells no host: combined
+	// logs, and JSON ones without one.
+	Site string
+	// Routes are patterns such as "/users/:id" and "/api/*"; see CheckRoute.
+	Routes []string
+	// UserArg is the argument of the query that names the user; where a request
+	// has none, or this is empty, $remote_user does.
+	UserArg string
+	// FailedFrom is the lowest status of a failed call; 0: 500.
+	FailedFrom int
+}
+
+// DefaultFailedFrom is the lowest status of a failed call.
+const DefaultFailedFrom = 500
+
+// callRules are CallRules made ready.
+type callRules struct {
+	routes  routes
+	site    site
+	userArg string
+	failed  int
+}
+
+// MaxEndpoint is the longest name of an endpoint in bytes.
+const MaxEndpoint = 350
+
+func (p *Parser) setCalls(c *CallRules) error {
+	if c == nil {
+		return nil
+	}
+	p.calls = &callRules{userArg: c.UserArg, failed: c.FailedFrom}
+	if p.calls.failed == 0 {
+		p.calls.failed = DefaultFailedFrom
+	}
+	var errs []error
+	var err error
+	if p.calls.routes, err = newRoutes(c.Routes); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Site != "" {
+		if p.calls.site = p.siteOf([]byte(c.Site)); p.calls.site.name == "" {
+			errs = append(errs, fmt.Errorf("site %q of the API is no host name", c.Site))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// CallDimension is by what calls are summed up, as SQL names it.
+type CallDimension string
+
+const (
+	CallsTotal    CallDimension = "total"
+	CallsEndpoint CallDimension = "endpoint"
+	CallsStatus   CallDimension = "status"
+	CallsUser     CallDimension = "user"
+	CallsLatency  CallDimension = "latency" // by LatencyName
+)
+
+// StatusName is a status as three digits.
+func StatusName(status int) string {
+	return string([]byte{'0' + byte(status/100%10), '0' + byte(status/10%10), '0' + byte(status%10)})
+}
+
+// methods are those that keep their name.
+var methods = [...]string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"}
+
+// otherMethod stands for all others: methods are the client's to choose.
+const otherMethod = "OTHER"
+
+// callHit makes the request a call of the site's API.
+func (p *Parser) callHit(h *Hit) Reason {
+	if len(h.Method) == 0 || len(h.URI) == 0 {
+		return SkipPath // not HTTP, such as TLS on a plain port
+	}
+	if _, beacon := p.beaconQuery(h.URI); beacon {
+		return SkipPath // counted from the beacon's own log
+	}
+	s := p.calls.site
+	if len(p.extra.host) > 0 {
+		s = p.siteOf(p.extra.host)
+	}
+	if !s.counts {
+		return SkipSite
+	}
+	path, query := splitURI(h.URI)
+	h.Kind, h.Site = APICall, s.name
+	h.Failed = h.Status >= p.calls.failed
+	p.endpoint(h, path)
+	h.User = p.callUser(h, query)
+	return ReasonNone
+}
+
+// splitURI takes path and query of a request apart. A request line may also
+// hold a whole URL, or "*" (RFC 9112, section 3.2).
+func splitURI(uri []byte) (path, query []byte) {
+	if uri[0] != '/' {
+		if rest := pathOfURL(uri); len(rest) > 0 {
+			uri = rest
+		}
+	}
+	for i, c := range uri {
+		switch c {
+		case '?':
+			return uri[:i], uri[i+1:]
+		case '#':
+			return uri[:i], nil
+		}
+	}
+	return uri, nil
+}
+
+// endpoint names what was called: method and pattern.
+func (p *Parser) endpoint(h *Hit, path []byte) {
+	name := otherMethod
+	for _, m := range methods {
+		if string(h.Method) == m {
+			name = m
+			break
+		}
+	}
+	b := append(append(p.pageBuf[:0], name...), ' ')
+	if pattern := p.calls.routes.find(path); pattern != "" {
+		h.Routed = true
+		b = append(b, pattern...)
+	} else {
+		b = appendFolded(b, path)
+	}
+	p.pageBuf, h.Endpoint = b, b[:min(len(b), MaxEndpoint)]
+}
+
+// callUser is the user's name: printable, without spaces, at most 64 bytes.
+func (p *Parser) callUser(h *Hit, query []byte) []byte {
+	if name := p.calls.userArg; name != "" {
+		if v := argument(query, name); len(v) > 0 {
+			return p.token(p.decode(v))
+		}
+	}
+	return p.token(h.RemoteUser)
+}
+
+// argument is the value of the first argument of this name that has one.
+func argument(query []byte, name string) []byte {
+	for len(query) > 0 {
+		pair := query
+		query = nil
+		for i, c := range pair {
+			if c == '&' {
+				pair, query = pair[:i], pair[i+1:]
+				break
+			}
+		}
+		if len(pair) > len(name)+1 && pair[len(name)] == '=' && string(pair[:len(name)]) == name {
+			return pair[len(name)+1:]
+		}
+	}
+	return nil
+}

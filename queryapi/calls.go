@@ -1,0 +1,253 @@
+package queryapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"ddkk-stats/counter"
+)
+
+// Calls answers about the calls of sites' APIs. stale says that Redis could not
+// be asked, and what is answered are zeros or what the archive has.
+type Calls interface {
+	// Site is the one that is meant where none is named; "": there is none.
+	Site() string
+	// Period is a day or an hour, see counter.Reader.Calls.
+	Period(ctx context.Context, site, period string, top int) (r counter.CallReport, stale bool)
+	Trend(ctx context.Context, site string, unit counter.CallUnit) (points []counter.CallPoint, stale bool)
+	// Day is all of the day that a date, midnight in UTC, stands for.
+	Day(ctx context.Context, site string, date time.Time) (r counter.CallReport, stale bool, err error)
+}
+
+// topEndpoints is how many the overview has.
+const topEndpoints = 10
+
+func (s *Server) callRoutes() []route {
+	return []route{
+		{method: "GET", path: "/api/admin/stats/overview", handle: s.callOverview, admin: true},
+		{method: "GET", path: "/api/admin/stats/trend", handle: s.callTrend, admin: true},
+		{method: "GET", path: "/api/admin/reports/daily", handle: s.callReport, admin: true},
+	}
+}
+
+// callSite is the site that a request for calls is about.
+func (s *Server) callSite(ctx *fasthttp.RequestCtx, args ...string) (string, error) {
+	if s.cfg.Calls == nil {
+		return "", fail(fasthttp.StatusNotFound, CodeNoSiteLog, "API calls are not counted: set SITE_LOG to the site's own access log")
+	}
+	q := ctx.QueryArgs()
+	if err := knownArgs(q, append(args, "site")...); err != nil {
+		return "", err
+	}
+	if !q.Has("site") && s.cfg.Calls.Site() != "" {
+		return s.cfg.Calls.Site(), nil
+	}
+	return s.site(q.Peek("site"))
+}
+
+// callOverview answers GET /api/admin/stats/overview: today, the running hour,
+// and the endpoints that are called most.
+func (s *Server) callOverview(ctx *fasthttp.RequestCtx) error {
+	site, err := s.callSite(ctx)
+	if err != nil {
+		return err
+	}
+	now := s.cfg.Now().In(s.cfg.Location)
+	today, stale := s.cfg.Calls.Period(s.base, site, counter.CallDay(now), topEndpoints)
+	hour, staleHour := s.cfg.Calls.Period(s.base, site, counter.CallHour(now), 1)
+	out := appendString([]byte(`{"site":`), site)
+	out = appendSums(append(out, `,"today":{`...), &today.CallSums)
+	out = appendSums(append(out, `},"hour":{`...), &hour.CallSums)
+	out = appendEndpoints(append(out, `},"endpoints":`...), today.Endpoints[:min(topEndpoints, len(today.Endpoints))])
+	writeJSON(ctx, appendEnd(out, stale || staleHour))
+	return nil
+}
+
+// callTrend answers GET /api/admin/stats/trend: 60 minutes, 24 hours or 30 days.
+func (s *Server) callTrend(ctx *fasthttp.RequestCtx) error {
+	site, err := s.callSite(ctx, "range")
+	if err != nil {
+		return err
+	}
+	name := string(ctx.QueryArgs().Peek("range"))
+	if name == "" {
+		name = "hour"
+	}
+	unit, ok := counter.ParseCallUnit(name)
+	if !ok {
+		return badValue("range", "must be minute, hour or day")
+	}
+	points, stale := s.cfg.Calls.Trend(s.base, site, unit)
+	out := appendString([]byte(`{"site":`), site)
+	out = append(append(append(out, `,"range":"`...), name...), `","points":[`...)
+	for i := range points {
+		p := &points[i]
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = p.Time.AppendFormat(append(out, `{"time":"`...), time.RFC3339)
+		out = strconv.AppendInt(append(out, `","calls":`...), p.Calls, 10)
+		out = strconv.AppendInt(append(out, `,"failed":`...), p.Failed, 10)
+		out = append(out, '}')
+	}
+	writeJSON(ctx, appendEnd(append(out, ']'), stale))
+	return nil
+}
+
+// callReport answers GET /api/admin/reports/daily: everything of one day, as
+// JSON or as a table.
+func (s *Server) callReport(ctx *fasthttp.RequestCtx) error {
+	site, err := s.callSite(ctx, "date", "format")
+	if err != nil {
+		return err
+	}
+	args := ctx.QueryArgs()
+	now := s.cfg.Now().In(s.cfg.Location)
+	day, err := date(args, "date", time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		return err
+	}
+	format := string(args.Peek("format"))
+	if format != "" && format != "json" && format != "csv" {
+		return badValue("format", "must be json or csv")
+	}
+	var report counter.CallReport
+	var stale bool
+	err = s.series(func(ctx context.Context) (err error) {
+		report, stale, err = s.cfg.Calls.Day(ctx, site, day)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if format == "csv" {
+		return writeCallTable(ctx, site, day, &report)
+	}
+	out := appendString([]byte(`{"site":`), site)
+	out = appendDate(append(out, `,"date":`...), day)
+	out = appendSums(append(out, `,"total":{`...), &report.CallSums)
+	out = strconv.AppendFloat(append(out, `},"success_rate":`...), successRate(&report.CallSums), 'f', -1, 64)
+	out = appendEndpoints(append(out, `,"endpoints":`...), report.Endpoints)
+	out = appendNames(append(out, `,"statuses":`...), "status", report.Statuses)
+	out = appendNames(append(out, `,"users":`...), "user", report.Users)
+	writeJSON(ctx, appendEnd(out, stale))
+	return nil
+}
+
+// successRate is the share of calls that did not fail, cut to six digits; 1
+// where there were none.
+func successRate(s *counter.CallSums) float64 {
+	if s.Calls == 0 {
+		return 1
+	}
+	return float64((s.Calls-s.Failed)*1e6/s.Calls) / 1e6
+}
+
+// percentiles are those that are answered.
+var percentiles = [...]struct {
+	name    string
+	percent float64
+}{{"p50_ms", 50}, {"p95_ms", 95}, {"p99_ms", 99}}
+
+// appendSums appends the fields of calls. Percentiles are null where the log
+// does not tell how long calls took.
+func appendSums(dst []byte, s *counter.CallSums) []byte {
+	dst = strconv.AppendInt(append(dst, `"calls":`...), s.Calls, 10)
+	dst = strconv.AppendInt(append(dst, `,"failed":`...), s.Failed, 10)
+	for _, p := range percentiles {
+		dst = append(append(append(dst, `,"`...), p.name...), `":`...)
+		if text := percentile(s, p.percent); text != "" {
+			dst = append(dst, text...)
+		} else {
+			dst = append(dst, "null"...)
+		}
+	}
+	return dst
+}
+
+// percentile is one as text, to a tenth of a millisecond; "" where it is not
+// known.
+func percentile(s *counter.CallSums, percent float64) string {
+	ms, ok := s.Latency.Percentile(percent)
+	if !ok {
+		return ""
+	}
+	return strconv.FormatFloat(math.Round(ms*10)/10, 'f', -1, 64)
+}
+
+func appendEndpoints(dst []byte, all []counter.EndpointCalls) []byte {
+	dst = append(dst, '[')
+	for i := range all {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(append(dst, `{"endpoint":`...), all[i].Endpoint)
+		dst = append(appendSums(append(dst, ','), &all[i].CallSums), '}')
+	}
+	return append(dst, ']')
+}
+
+func appendNames(dst []byte, key string, all []counter.NameCalls) []byte {
+	dst = append(dst, '[')
+	for i, n := range all {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, `{"`...), key...), `":`...)
+		dst = appendString(dst, n.Name)
+		dst = append(strconv.AppendInt(append(dst, `,"calls":`...), n.Calls, 10), '}')
+	}
+	return append(dst, ']')
+}
+
+// writeCallTable answers a day as CSV (RFC 4180): a line for the total and one
+// for each endpoint, status and user.
+func writeCallTable(ctx *fasthttp.RequestCtx, site string, day time.Time, r *counter.CallReport) error {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	rows := [][]string{{"date", "site", "kind", "name", "calls", "failed", "p50_ms", "p95_ms", "p99_ms"}}
+	sums := func(kind, name string, s *counter.CallSums) {
+		row := []string{day.Format(time.DateOnly), cell(site), kind, cell(name), strconv.FormatInt(s.Calls, 10), strconv.FormatInt(s.Failed, 10)}
+		for _, p := range percentiles {
+			row = append(row, percentile(s, p.percent))
+		}
+		rows = append(rows, row)
+	}
+	sums("total", "", &r.CallSums)
+	for i := range r.Endpoints {
+		sums("endpoint", r.Endpoints[i].Endpoint, &r.Endpoints[i].CallSums)
+	}
+	names := func(kind string, all []counter.NameCalls) {
+		for _, n := range all {
+			rows = append(rows, []string{day.Format(time.DateOnly), cell(site), kind, cell(n.Name), strconv.FormatInt(n.Calls, 10), "", "", "", ""})
+		}
+	}
+	names("status", r.Statuses)
+	names("user", r.Users)
+	if err := w.WriteAll(rows); err != nil {
+		return err
+	}
+	h := &ctx.Response.Header
+	h.SetContentType("text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="calls-`+day.Format(time.DateOnly)+`.csv"`)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	ctx.Response.SetBody(b.Bytes())
+	return nil
+}
+
+// cell makes a text that a client chose harmless to a spreadsheet, which would
+// take one that begins so for a formula.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n|", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
