@@ -42,12 +42,8 @@ func (h history) Days(ctx context.Context, site string, row func(counter.DayTota
 	})
 }
 
-func (h history) PageTotals(ctx context.Context, site string, row func(page string, pv, uv int64) error) error {
-	return each(h.Snapshot.PageTotals(ctx, site), func(t archive.NameTotals) error { return row(t.Name, t.PV, t.UV) })
-}
-
-func (h history) PageDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error {
-	return each(h.Snapshot.PageDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV) })
+func (h history) Pages(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv int64) error) error {
+	return h.PageHistory(ctx, site, from, row)
 }
 
 func (h history) PageBots(ctx context.Context, site string, row func(page string, pv int64) error) error {
@@ -89,30 +85,24 @@ func (h history) Events(ctx context.Context, site string, from, to parser.Day, r
 	return each(h.EventDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV, t.UV) })
 }
 
-func (h history) Visitors(ctx context.Context, site string, d parser.Day, row func(parser.Visitor) error) error {
-	return each(h.Snapshot.Visitors(ctx, site, d), row)
-}
-
-// Pairs hashes the pairs as counting does.
-func (h history) Pairs(ctx context.Context, site string, d parser.Day, row func(uint64) error) error {
-	return each(h.Snapshot.Pairs(ctx, site, d), func(p archive.Pair) error {
-		if p.Event {
-			return row(parser.EventHash(p.Visitor, []byte(p.Name)))
-		}
-		return row(parser.PairHash(p.Visitor, []byte(p.Name)))
-	})
+func (h history) OpenDay(ctx context.Context, site string, d parser.Day, into counter.OpenDay) error {
+	return h.ReadOpenDay(ctx, site, d, archive.OpenDay{Visitor: into.Visitor, Pair: into.Pair, From: into.From,
+		Recent: func(k archive.RecentKey) error { return seenKeys(k, into.Seen) }})
 }
 
 func (h history) Seen(ctx context.Context, site string, from int64, row func(counter.SeenKey) error) error {
-	return each(h.Recent(ctx, site, from), func(k archive.RecentKey) error {
-		if k.HasView {
-			if err := row(counter.SeenKey{Rule: counter.RuleID, Key: k.View, Time: k.Time}); err != nil {
-				return err
-			}
+	return each(h.Recent(ctx, site, from), func(k archive.RecentKey) error { return seenKeys(k, row) })
+}
+
+// seenKeys are what the rules remember of one line.
+func seenKeys(k archive.RecentKey, row func(counter.SeenKey) error) error {
+	if k.HasView {
+		if err := row(counter.SeenKey{Rule: counter.RuleID, Key: k.View, Time: k.Time}); err != nil {
+			return err
 		}
-		if k.HasWindow {
-			return row(counter.SeenKey{Rule: counter.RuleWindow, Key: k.Window, Time: k.Time})
-		}
-		return nil
-	})
+	}
+	if k.HasWindow {
+		return row(counter.SeenKey{Rule: counter.RuleWindow, Key: k.Window, Time: k.Time})
+	}
+	return nil
 }

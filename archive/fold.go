@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -62,6 +63,9 @@ type fold struct {
 	// found is called for each pair that is new; may be nil. It returns false
 	// to end the reading.
 	found func(Pair) bool
+	// open is told what a day that may still get lines leaves; may be nil.
+	open   *OpenDay
+	failed error // of one of its functions
 }
 
 // sums are those of one name.
@@ -101,14 +105,21 @@ func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, 
 // single pass would need too much memory, and tells how many rows there are.
 func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err error) {
 	f.visitors, f.pairs = map[parser.Visitor]struct{}{}, map[uint64]struct{}{}
-	rows, err := q.QueryContext(ctx, "SELECT page, user_hash, potential_bot, device, event_key, referrer, created_at FROM access_logs WHERE "+r.where+
+	columns := "page, user_hash, potential_bot, device, event_key, referrer, created_at"
+	if f.open != nil {
+		columns += ", view_key, window_key"
+	}
+	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM access_logs WHERE "+r.where+
 		" ORDER BY site, created_at, segment, end_offset", r.args...)
 	if err != nil {
 		return 0, fmt.Errorf("read raw rows: %w", err)
 	}
 	defer closeRows(rows, &err)
-	var page, hash, bot, device, event, referrer, at sql.RawBytes
+	var page, hash, bot, device, event, referrer, at, view, window sql.RawBytes
 	into := []any{&page, &hash, &bot, &device, &event, &referrer, &at}
+	if f.open != nil {
+		into = append(into, &view, &window)
+	}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return 0, fmt.Errorf("read raw rows: %w", err)
@@ -123,7 +134,11 @@ func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err err
 		if f.passes == 1 && n > f.limit {
 			continue // only counted: this will be done in several passes
 		}
-		if err := f.facets(r.name, string(bot) == "1", event, referrer, at); err != nil {
+		if f.open != nil {
+			if !f.tell(f.open.recent(at, view, window)) {
+				return n, nil
+			}
+		} else if err := f.facets(r.name, string(bot) == "1", event, referrer, at); err != nil {
 			return 0, err
 		}
 		if !f.add(v, len(hash) > 0, string(bot) == "1", string(device) == "1", page, event) {
@@ -175,6 +190,9 @@ func (f *fold) addPage(v parser.Visitor, told bool, page []byte) bool {
 	if _, seen := f.visitors[v]; !seen && f.mine(uint64(v[0])) {
 		f.visitors[v] = struct{}{}
 		f.day.UV++
+		if f.open != nil && !f.tell(f.open.Visitor(v)) {
+			return false
+		}
 	}
 	if other {
 		page = otherName
@@ -213,7 +231,35 @@ func (f *fold) pair(hash uint64, s *sums, v parser.Visitor, event bool, name []b
 	}
 	f.pairs[hash] = struct{}{}
 	s.uv++
+	if f.open != nil {
+		return f.tell(f.open.Pair(hash))
+	}
 	return f.found == nil || f.found(Pair{Visitor: v, Event: event, Name: string(name)})
+}
+
+// tell notes how a function of open ended; false ends the reading.
+func (f *fold) tell(err error) bool {
+	f.failed = err
+	return err == nil
+}
+
+// recent passes on what the duplicate rules remember of a row.
+func (o *OpenDay) recent(at, view, window []byte) error {
+	if len(view) != 8 && len(window) != 8 {
+		return nil
+	}
+	ms, err := parseTime(string(at))
+	if err != nil || ms < o.From {
+		return err
+	}
+	k := RecentKey{Time: ms}
+	if k.HasView = len(view) == 8; k.HasView {
+		k.View = binary.LittleEndian.Uint64(view)
+	}
+	if k.HasWindow = len(window) == 8; k.HasWindow {
+		k.Window = binary.LittleEndian.Uint64(window)
+	}
+	return o.Recent(k)
 }
 
 // mine tells whether something is told apart in this pass.

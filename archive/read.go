@@ -228,6 +228,69 @@ func (r *Reader) Visitors(ctx context.Context, site string, d parser.Day) iter.S
 		"potential_bot = 0 AND event_key = '' AND user_hash <> ''", r.d.bytes([]byte(site)), dateText(d), from, to)
 }
 
+// OpenDay are what a day leaves that may still get lines. Each function is
+// called once for each of them; an error ends the reading and is returned.
+type OpenDay struct {
+	Visitor func(parser.Visitor) error // of page views
+	Pair    func(hash uint64) error    // parser.PairHash of a page, parser.EventHash of each level of an event
+	From    int64                      // ms; older lines leave no key
+	Recent  func(RecentKey) error
+}
+
+// ReadOpenDay reads all of it with one pass over the day's raw rows: it is what
+// Visitors, Pairs and Recent tell.
+func (r *Reader) ReadOpenDay(ctx context.Context, site string, d parser.Day, into OpenDay) error {
+	f := newFold(&r.opt)
+	f.open = &into
+	_, err := f.read(ctx, r.q, rowsOf(r.d, siteDay{site, d}))
+	return errors.Join(err, f.failed)
+}
+
+// PageHistory calls row for each page of each day from one on, days in order,
+// with day 0 and the sum of all days before that first. The name is valid until
+// row returns.
+func (r *Reader) PageHistory(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv int64) error) error {
+	s := r.d.bytes([]byte(site))
+	for _, q := range []struct {
+		text string
+		args []any
+	}{
+		{"SELECT '', page, SUM(pv), SUM(uv) FROM page_stats WHERE site = ? AND date < ? AND pv > 0 GROUP BY page", []any{s, dateText(from)}},
+		{"SELECT date, page, pv, uv FROM page_stats WHERE site = ? AND date >= ? AND pv > 0 ORDER BY date, page", []any{s, dateText(from)}},
+	} {
+		if err := pageRows(ctx, r.q, row, q.text, q.args...); err != nil {
+			return fmt.Errorf("read archive: %w", err)
+		}
+	}
+	return nil
+}
+
+func pageRows(ctx context.Context, q querier, row func(d parser.Day, page []byte, pv, uv int64) error, query string, args ...any) (err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer closeRows(rows, &err)
+	var date, page sql.RawBytes
+	var pv, uv int64
+	last, d := "", parser.Day(0)
+	for rows.Next() {
+		if err := rows.Scan(&date, &page, &pv, &uv); err != nil {
+			return err
+		}
+		if string(date) != last { // "" is day 0
+			last = string(date)
+			if d, err = parseDate(last); err != nil {
+				return err
+			}
+		}
+		if err := row(d, page, pv, uv); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // Pair is a visitor and what was seen: a page, or one level of an event key.
 type Pair struct {
 	Visitor parser.Visitor

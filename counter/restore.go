@@ -3,7 +3,9 @@ package counter
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -35,9 +37,10 @@ type History interface {
 	// comes from them and from nothing else.
 	Segments(ctx context.Context, site string) (map[string]int64, error)
 	Days(ctx context.Context, site string, row func(DayTotals) error) error
-	PageTotals(ctx context.Context, site string, row func(page string, pv, uv int64) error) error
-	// PageDays are the views of pages on the days from..to.
-	PageDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error
+	// Pages are what people saw of each page on each day from one on, days in
+	// order, after the sums of all days before as those of day 0. The name is
+	// valid until row returns.
+	Pages(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv int64) error) error
 	// PageBots are the views of bots, on all days and on the days from..to.
 	PageBots(ctx context.Context, site string, row func(page string, pv int64) error) error
 	PageBotDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error
@@ -49,13 +52,22 @@ type History interface {
 	Referrers(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, host string, pv int64) error) error
 	// Events are the days from..to, every level of the key a row of its own.
 	Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error
-	Visitors(ctx context.Context, site string, d parser.Day, row func(parser.Visitor) error) error
-	// Pairs are the distinct (visitor, page) and (visitor, event key) pairs
-	// of a day, as parser.PairHash and parser.EventHash.
-	Pairs(ctx context.Context, site string, d parser.Day, row func(uint64) error) error
 	CallHistory
+	// OpenDay is what a day leaves that may still get lines.
+	OpenDay(ctx context.Context, site string, d parser.Day, into OpenDay) error
 	// Seen are what lines from a time on left with the duplicate rules.
 	Seen(ctx context.Context, site string, from int64, row func(SeenKey) error) error
+}
+
+// OpenDay takes what a day leaves that may still get lines.
+type OpenDay struct {
+	Visitor func(parser.Visitor) error // each once
+	// Pair takes each (visitor, page) and (visitor, event key) once, as
+	// parser.PairHash and parser.EventHash.
+	Pair func(uint64) error
+	// Seen takes what lines from a time on, in ms, left with the duplicate rules.
+	From int64
+	Seen func(SeenKey) error
 }
 
 // Restored sums up a restore.
@@ -78,65 +90,66 @@ type Restorer struct {
 	Progress func(rows int64)
 }
 
-// restoring is one run.
+// restoring is one run, or the part of it that goes on beside another.
 type restoring struct {
 	*Restorer
-	ctx  context.Context
+	*sender
 	site string
-	pipe redis.Pipeliner
-	rows int64
 	done Restored
 }
-
-// rowsPerTrip is how many rows go out in one pipeline.
-const rowsPerTrip = 2000
 
 // Restore writes everything the archive has of site and returns the segments
 // that it covers, with their sizes.
 func (r *Restorer) Restore(ctx context.Context, h History, site string) (map[string]int64, Restored, error) {
 	start := r.Now()
-	run := &restoring{Restorer: r, ctx: ctx, site: site, pipe: r.Redis.Pipeline()}
+	run := &restoring{Restorer: r, sender: newSender(ctx, r.Redis, r.Progress), site: site}
 	segments, err := h.Segments(ctx, site)
 	if err != nil {
 		return nil, run.done, fmt.Errorf("read archived segments: %w", err)
 	}
-	for _, step := range []struct {
-		what string
-		do   func(History) error
-	}{
-		{"days", run.days}, {"pages", run.pages}, {"hot pages", run.hot}, {"pages of bots", run.bots}, {"events", run.events},
-		{"hours", run.hours}, {"minutes", run.minutes}, {"referrers", run.referrers}, {"calls", run.calls},
-		{"visitors", run.visitors}, {"pairs", run.pairs}, {"duplicates", run.seen},
-	} {
-		if err := step.do(h); err != nil {
-			return nil, run.done, fmt.Errorf("restore %s: %w", step.what, err)
-		}
-		if err := run.flush(); err != nil {
-			return nil, run.done, fmt.Errorf("restore %s: %w", step.what, err)
-		}
+	if err := run.all(ctx, h); err != nil {
+		return nil, run.done, err
 	}
 	run.done.Segments = int64(len(segments))
 	run.done.Took = r.Now().Sub(start)
 	return segments, run.done, nil
 }
 
-// row counts one row and sends the pipeline when it is long enough.
-func (r *restoring) row() error {
-	r.rows++
-	if r.rows%rowsPerTrip != 0 {
-		return nil
-	}
-	return r.flush()
-}
-
-func (r *restoring) flush() error {
-	if r.pipe.Len() > 0 {
-		if _, err := r.pipe.Exec(r.ctx); err != nil {
+// all does one step after the other. Pages are written while the steps behind
+// them read the archive.
+func (r *restoring) all(ctx context.Context, h History) (err error) {
+	beside := &restoring{Restorer: r.Restorer, sender: r.fork(), site: r.site}
+	var writing sync.WaitGroup
+	var failed error
+	defer func() {
+		writing.Wait()
+		err = errors.Join(err, failed, r.barrier())
+	}()
+	for _, step := range []struct {
+		what string
+		do   func(History) error
+	}{
+		{"days", r.days},
+		{"pages", func(h History) error {
+			p, err := r.readPages(h)
+			if err == nil {
+				writing.Go(func() {
+					if failed = beside.writePages(p); failed != nil {
+						failed = fmt.Errorf("restore pages: %w", failed)
+					}
+				})
+			}
 			return err
+		}},
+		{"pages of bots", r.bots}, {"events", r.events}, {"hours", r.hours}, {"minutes", r.minutes}, {"referrers", r.referrers},
+		{"calls", r.calls}, {"open days", r.open},
+	} {
+		if err := step.do(h); err != nil {
+			return fmt.Errorf("restore %s: %w", step.what, err)
 		}
-	}
-	if r.Progress != nil {
-		r.Progress(r.rows)
+		if err := r.flush(); err != nil {
+			return fmt.Errorf("restore %s: %w", step.what, err)
+		}
 	}
 	return nil
 }
@@ -177,90 +190,6 @@ func (r *restoring) days(h History) error {
 // chunk is how many members or keys go into one command.
 const chunk = 500
 
-func (r *restoring) pages(h History) error {
-	set := make([]any, 0, 4*chunk)
-	rank := make([]redis.Z, 0, chunk)
-	send := func() error {
-		if len(rank) == 0 {
-			return nil
-		}
-		r.pipe.MSet(r.ctx, set...)
-		r.pipe.ZAdd(r.ctx, r.Keys.HotAll(r.site), rank...)
-		set, rank = make([]any, 0, 4*chunk), make([]redis.Z, 0, chunk)
-		return nil
-	}
-	err := h.PageTotals(r.ctx, r.site, func(page string, pv, uv int64) error {
-		r.done.Pages++
-		if pv > 0 {
-			set = append(set, r.Keys.PagePV(r.site, page), pv)
-			rank = append(rank, redis.Z{Score: float64(pv), Member: page})
-		}
-		if uv > 0 {
-			set = append(set, r.Keys.PageUV(r.site, page), uv)
-		}
-		if len(rank) == chunk {
-			if err := send(); err != nil {
-				return err
-			}
-		}
-		return r.row()
-	})
-	if err != nil {
-		return err
-	}
-	return send()
-}
-
-// hot fills the ranked lists of the periods that are still alive.
-func (r *restoring) hot(h History) error {
-	today := parser.DayOf(r.Now().In(r.Location))
-	oldest := r.Now().In(r.Location).AddDate(0, 0, -70) // a month's list lives 32 days after its end
-	sums := map[string]map[string]int64{}
-	ends := map[string]time.Time{}
-	err := h.PageDays(r.ctx, r.site, parser.DayOf(oldest), today.Next(), func(d parser.Day, page string, pv int64) error {
-		for _, p := range rankPeriods(r.Keys, r.site, d) {
-			at := expiry(r.Location, p.end, p.ttl)
-			if !at.After(r.Now()) {
-				continue
-			}
-			if sums[p.key] == nil {
-				sums[p.key], ends[p.key] = map[string]int64{}, at
-			}
-			sums[p.key][page] += pv
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for key, pages := range sums {
-		if err := r.rank(key, pages); err != nil {
-			return err
-		}
-		r.pipe.ExpireAt(r.ctx, key, ends[key])
-	}
-	return nil
-}
-
-func (r *restoring) rank(key string, pages map[string]int64) error {
-	z := make([]redis.Z, 0, chunk)
-	for page, pv := range pages {
-		z = append(z, redis.Z{Score: float64(pv), Member: page})
-		r.done.HotPages++
-		if len(z) == chunk {
-			r.pipe.ZAdd(r.ctx, key, z...)
-			z = make([]redis.Z, 0, chunk)
-		}
-		if err := r.row(); err != nil {
-			return err
-		}
-	}
-	if len(z) > 0 {
-		r.pipe.ZAdd(r.ctx, key, z...)
-	}
-	return nil
-}
-
 // bots fills the hashes of pages that bots saw.
 func (r *restoring) bots(h History) error {
 	err := h.PageBots(r.ctx, r.site, func(page string, pv int64) error {
@@ -283,16 +212,19 @@ func (r *restoring) bots(h History) error {
 		r.pipe.HSet(r.ctx, key, page, pv)
 		return r.row()
 	})
+	if err := errors.Join(err, r.barrier()); err != nil {
+		return err
+	}
 	for key, at := range ends {
 		r.pipe.ExpireAt(r.ctx, key, at)
 	}
-	return err
+	return nil
 }
 
 func (r *restoring) events(h History) error {
 	today := r.Now().In(r.Location)
-	from := r.oldest()
-	return h.Events(r.ctx, r.site, from, parser.DayOf(today).Next(), func(d parser.Day, key string, pv, uv int64) error {
+	ends := map[string]time.Time{}
+	err := h.Events(r.ctx, r.site, r.oldest(), parser.DayOf(today).Next(), func(d parser.Day, key string, pv, uv int64) error {
 		at := expiry(r.Location, d.Next(), DayKeysTTL)
 		if !at.After(r.Now()) {
 			return nil
@@ -303,9 +235,16 @@ func (r *restoring) events(h History) error {
 		if uv > 0 {
 			r.pipe.HSet(r.ctx, name, key+EventUV, uv)
 		}
-		r.pipe.ExpireAt(r.ctx, name, at)
+		ends[name] = at
 		return r.row()
 	})
+	if err := errors.Join(err, r.barrier()); err != nil {
+		return err
+	}
+	for name, at := range ends {
+		r.pipe.ExpireAt(r.ctx, name, at)
+	}
+	return nil
 }
 
 // oldest is a day before which no key of a day lives any more.
@@ -323,42 +262,91 @@ func (r *restoring) openDays() []parser.Day {
 	return days
 }
 
-func (r *restoring) visitors(h History) error {
-	for _, d := range r.openDays() {
-		key := r.Keys.Visitors(r.site, d)
-		members := make([]any, 0, chunk)
-		err := h.Visitors(r.ctx, r.site, d, func(v parser.Visitor) error {
+// open restores what the days remember that may still get lines.
+func (r *restoring) open(h History) error {
+	seen := r.newSeen()
+	days := r.openDays()
+	for _, d := range days {
+		if err := r.openDay(h, d, seen); err != nil {
+			return err
+		}
+	}
+	// Lines of later days, by a clock that is wrong, are remembered as well.
+	later := days[len(days)-1].Next().Date(r.Location)
+	if err := h.Seen(r.ctx, r.site, later.UnixMilli(), seen.add); err != nil {
+		return err
+	}
+	for key, b := range seen.packed {
+		if err := r.put(key, b, r.UVSetTTL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *restoring) openDay(h History, d parser.Day, seen *seenKeys) error {
+	key := r.Keys.Visitors(r.site, d)
+	members := make([]any, 0, chunk)
+	var packed []byte
+	err := h.OpenDay(r.ctx, r.site, d, OpenDay{
+		Visitor: func(v parser.Visitor) error {
 			if members = append(members, v[:]); len(members) == chunk {
 				r.pipe.SAdd(r.ctx, key, members...)
 				members = make([]any, 0, chunk)
 			}
 			return r.row()
-		})
-		if err != nil {
-			return err
-		}
-		if len(members) > 0 {
-			r.pipe.SAdd(r.ctx, key, members...)
-		}
-		r.pipe.Expire(r.ctx, key, r.UVSetTTL)
-	}
-	return nil
-}
-
-func (r *restoring) pairs(h History) error {
-	for _, d := range r.openDays() {
-		var packed []byte
-		err := h.Pairs(r.ctx, r.site, d, func(hash uint64) error {
+		},
+		Pair: func(hash uint64) error {
 			packed = binary.LittleEndian.AppendUint64(packed, hash)
 			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := r.put(r.Keys.Pairs(r.site, d), packed, r.UVSetTTL); err != nil {
-			return err
-		}
+		},
+		From: seen.from, Seen: seen.add,
+	})
+	if err != nil {
+		return err
 	}
+	if len(members) > 0 {
+		r.pipe.SAdd(r.ctx, key, members...)
+	}
+	if err := r.barrier(); err != nil { // a key must be there to be given its end
+		return err
+	}
+	r.pipe.Expire(r.ctx, key, r.UVSetTTL)
+	return r.put(r.Keys.Pairs(r.site, d), packed, r.UVSetTTL)
+}
+
+// seenKeys gathers what the duplicate rules remember.
+type seenKeys struct {
+	from   int64
+	keys   Keys
+	site   string
+	widths map[string]time.Duration
+	packed map[string][]byte
+	last   map[string]bucketKey // by rule: lines come nearly in order
+}
+
+type bucketKey struct {
+	number int64
+	key    string
+}
+
+func (r *restoring) newSeen() *seenKeys {
+	return &seenKeys{from: r.Now().Add(-r.UVSetTTL).UnixMilli(), keys: r.Keys, site: r.site, widths: r.Widths(r.site),
+		packed: map[string][]byte{}, last: map[string]bucketKey{}}
+}
+
+func (s *seenKeys) add(k SeenKey) error {
+	width := s.widths[k.Rule].Milliseconds()
+	if width <= 0 {
+		return nil
+	}
+	at := s.last[k.Rule]
+	if n := k.Time / width; at.key == "" || at.number != n {
+		at = bucketKey{n, s.keys.Seen(s.site, k.Rule, n)}
+		s.last[k.Rule] = at
+	}
+	b := binary.LittleEndian.AppendUint64(s.packed[at.key], k.Key)
+	s.packed[at.key] = binary.LittleEndian.AppendUint32(b, uint32(k.Time%width))
 	return nil
 }
 
@@ -375,31 +363,6 @@ func (r *restoring) put(key string, packed []byte, ttl time.Duration) error {
 	}
 	r.pipe.Expire(r.ctx, key, ttl)
 	return r.flush()
-}
-
-func (r *restoring) seen(h History) error {
-	widths := r.Widths(r.site)
-	packed := map[string][]byte{}
-	from := r.Now().Add(-r.UVSetTTL).UnixMilli()
-	err := h.Seen(r.ctx, r.site, from, func(s SeenKey) error {
-		width := widths[s.Rule].Milliseconds()
-		if width <= 0 {
-			return nil
-		}
-		key := r.Keys.Seen(r.site, s.Rule, s.Time/width)
-		b := binary.LittleEndian.AppendUint64(packed[key], s.Key)
-		packed[key] = binary.LittleEndian.AppendUint32(b, uint32(s.Time%width))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for key, b := range packed {
-		if err := r.put(key, b, r.UVSetTTL); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // expiry is when a key dies that lives for ttl after the start of day end.

@@ -22,6 +22,7 @@ type Kept struct {
 	UserAgent []byte
 	AgentCut  bool // UserAgent is only the beginning
 	Referer   []byte
+	Referrer  string // see Hit
 }
 
 // Doubt tells what Again could not decide: it stays as it was.
@@ -55,6 +56,7 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 		return doubt
 	}
 	h.Site = s.name
+	h.Referrer = p.referrerAgain(k, s.name)
 	if k.Beacon && p.refCheck && len(k.Referer) > 0 {
 		if from, _ := p.refererSite(k.Referer); from.name != s.name {
 			p.skip(h, SkipReferer)
@@ -73,6 +75,23 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 		return doubt
 	}
 	return doubt | p.whoAgain(k, h, span)
+}
+
+// referrerAgain maps the referrer by the aliases of now. Of what the Referer told,
+// the site itself is none.
+func (p *Parser) referrerAgain(k *Kept, name string) string {
+	if k.Referrer == "" || p.isTarget(k.Referrer) {
+		return k.Referrer
+	}
+	to := p.siteOf([]byte(k.Referrer)).name
+	if !k.Beacon || to != name || k.Referrer == k.Site {
+		return to
+	}
+	host, _, ok := refererParts(k.Referer)
+	if from, valid := NormalizeSite(string(host)); ok && valid && from == k.Referrer {
+		return ""
+	}
+	return to
 }
 
 // isTarget tells whether a host's views count for name.

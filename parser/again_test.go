@@ -41,7 +41,7 @@ func TestAgainAgreesWithParse(t *testing.T) {
 			}
 			same := func(a, b *Hit) bool {
 				return a.Kind == b.Kind && a.Reason == b.Reason && a.Site == b.Site && string(a.Page) == string(b.Page) && a.Visitor == b.Visitor &&
-					a.Bot == b.Bot && a.Device == b.Device && a.Day == b.Day
+					a.Bot == b.Bot && a.Device == b.Device && a.Referrer == b.Referrer && a.Day == b.Day
 			}
 			if got.Kind == Skipped && want.Kind == Skipped {
 				continue
@@ -69,7 +69,7 @@ func newTestParser(t *testing.T, c Config) *Parser {
 // keptOf is what a raw row keeps of a hit, as copies.
 func keptOf(h *Hit) *Kept {
 	return &Kept{Event: h.Kind == Event, Beacon: true, Time: h.Time, Site: h.Site, Page: append([]byte(nil), h.Page...), Visitor: h.Visitor, Bot: h.Bot, Device: h.Device,
-		Addr: h.Addr, AddrBits: h.Addr.BitLen(), UserAgent: append([]byte(nil), h.UserAgent...), Referer: append([]byte(nil), h.Referer...)}
+		Addr: h.Addr, AddrBits: h.Addr.BitLen(), UserAgent: append([]byte(nil), h.UserAgent...), Referer: append([]byte(nil), h.Referer...), Referrer: h.Referrer}
 }
 
 func TestAgainDoubts(t *testing.T) {

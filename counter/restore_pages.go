@@ -1,0 +1,139 @@
+package counter
+
+import (
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
+)
+
+// pageSums are the sums of all pages of a site, by the order in which they came.
+type pageSums struct {
+	names  []string
+	at     map[string]int
+	pv, uv []int64
+	hot    []*hotSums
+}
+
+// hotSums are the views of pages in one period that is still alive.
+type hotSums struct {
+	key string
+	end time.Time
+	pv  []int64 // of the pages so far; 0: not in it
+}
+
+func (p *pageSums) of(name []byte) int {
+	i, ok := p.at[string(name)]
+	if !ok {
+		i = len(p.names)
+		p.names = append(p.names, string(name))
+		p.at[p.names[i]] = i
+		p.pv, p.uv = append(p.pv, 0), append(p.uv, 0)
+	}
+	return i
+}
+
+func (h *hotSums) add(i int, pv int64) {
+	for len(h.pv) <= i {
+		h.pv = append(h.pv, 0)
+	}
+	h.pv[i] += pv
+}
+
+// readPages adds up the days of pages: in all, and for the periods whose
+// ranked lists are still alive.
+func (r *restoring) readPages(h History) (*pageSums, error) {
+	p := &pageSums{at: map[string]int{}}
+	alive := map[string]*hotSums{}
+	oldest := r.Now().In(r.Location).AddDate(0, 0, -70) // a month's list lives 32 days after its end
+	newest := parser.DayOf(r.Now().In(r.Location)).Next()
+	var at parser.Day
+	var periods []*hotSums // of day at
+	err := h.Pages(r.ctx, r.site, parser.DayOf(oldest), func(d parser.Day, page []byte, pv, uv int64) error {
+		if d != at {
+			at, periods = d, nil
+			if d <= newest {
+				periods = r.alive(d, alive)
+			}
+		}
+		i := p.of(page)
+		p.pv[i] += pv
+		p.uv[i] += uv
+		for _, x := range periods {
+			x.add(i, pv)
+		}
+		return nil
+	})
+	for _, x := range alive {
+		p.hot = append(p.hot, x)
+		for _, pv := range x.pv {
+			if pv > 0 {
+				r.done.HotPages++
+			}
+		}
+	}
+	r.done.Pages = int64(len(p.names))
+	return p, err
+}
+
+// alive are the ranked lists of a day that are still alive.
+func (r *restoring) alive(d parser.Day, all map[string]*hotSums) (found []*hotSums) {
+	for _, p := range rankPeriods(r.Keys, r.site, d) {
+		at := expiry(r.Location, p.end, p.ttl)
+		if !at.After(r.Now()) {
+			continue
+		}
+		if all[p.key] == nil {
+			all[p.key] = &hotSums{key: p.key, end: at}
+		}
+		found = append(found, all[p.key])
+	}
+	return found
+}
+
+// writePages writes the pages' counters and ranked lists.
+func (r *restoring) writePages(p *pageSums) error {
+	all := &hotSums{key: r.Keys.HotAll(r.site), pv: p.pv}
+	for from := 0; from < len(p.names); from += chunk {
+		to := min(from+chunk, len(p.names))
+		set := make([]any, 0, 4*chunk)
+		for i := from; i < to; i++ {
+			if p.pv[i] > 0 {
+				set = append(set, r.Keys.PagePV(r.site, p.names[i]), p.pv[i])
+			}
+			if p.uv[i] > 0 {
+				set = append(set, r.Keys.PageUV(r.site, p.names[i]), p.uv[i])
+			}
+		}
+		if len(set) > 0 {
+			r.pipe.MSet(r.ctx, set...)
+		}
+		r.rank(all, p.names, from, to)
+		for _, x := range p.hot {
+			r.rank(x, p.names, from, to)
+		}
+		if err := r.sent(int64(to - from)); err != nil {
+			return err
+		}
+	}
+	if err := r.barrier(); err != nil { // a list must be there to be given its end
+		return err
+	}
+	for _, x := range p.hot {
+		r.pipe.ExpireAt(r.ctx, x.key, x.end)
+	}
+	return r.barrier()
+}
+
+func (r *restoring) rank(h *hotSums, names []string, from, to int) {
+	var z []redis.Z
+	for i := from; i < min(to, len(h.pv)); i++ {
+		if h.pv[i] > 0 {
+			z = append(z, redis.Z{Score: float64(h.pv[i]), Member: names[i]})
+		}
+	}
+	if len(z) > 0 {
+		r.pipe.ZAdd(r.ctx, h.key, z...)
+	}
+}
