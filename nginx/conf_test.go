@@ -57,6 +57,8 @@ func TestWriteChoices(t *testing.T) {
 	f(Conf{Log: "/l", Admin: true}, "location ^~ /admin { proxy_pass http://ddkk_stats; }")
 	f(Conf{Log: "/l", Part: PartHTTP}, "log_format ddkk_v1", "upstream ddkk_stats")
 	f(Conf{Log: "/l", Part: PartLocations}, "location = /event.png {")
+	f(Conf{Log: "/l", Part: PartLocations, SiteLog: "/s"}, "access_log \"/s\" ddkk_v1;\n")
+	f(Conf{Log: "/l", Standalone: true, SiteLog: "/s"}, "access_log \"/s\" ddkk_v1;\n", "SITE_LOG=/s")
 	f(Conf{Log: "/a folder/l#1.log"}, `access_log "/a folder/l#1.log"`)
 	if got := write(t, Conf{Log: "/l", Rate: -1}); strings.Contains(got, "limit_req") {
 		t.Errorf("a limit although the rate is negative:\n%s", got)
