@@ -27,6 +27,14 @@ type MariaDB struct {
 // server. Further arguments go to its command line.
 func StartMariaDB(t testing.TB, args ...string) *MariaDB {
 	t.Helper()
+	m := newMariaDB(t, args...)
+	m.Start()
+	return m
+}
+
+// newMariaDB is StartMariaDB without the start.
+func newMariaDB(t testing.TB, args ...string) *MariaDB {
+	t.Helper()
 	dir, port := TempDir(t), FreePort(t)
 	data := filepath.Join(dir, "data")
 	installMariaDB(t, data)
@@ -38,13 +46,11 @@ func StartMariaDB(t testing.TB, args ...string) *MariaDB {
 		"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--performance-schema=0",
 		"--skip-log-bin",
 	}, asUser()...)
-	m := &MariaDB{
+	return &MariaDB{
 		process: newProcess(t, "mariadb", program(t, "mariadbd"), append(all, args...)...),
 		Addr:    net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		Dir:     dir,
 	}
-	m.Start()
-	return m
 }
 
 // asUser: the server refuses to run as root unless told to.

@@ -28,6 +28,7 @@ type Proxy struct {
 	delay    time.Duration
 	lost     int           // replies still to be lost
 	lostDone int           // replies lost so far
+	edit     func([]byte)  // applied to replies in place; nil: none
 	changed  chan struct{} // closed at every change of the above
 	pairs    map[*pair]struct{}
 	faults   []error // of the proxy itself
@@ -142,6 +143,20 @@ func (p *Proxy) Delay(d time.Duration) { p.change(func() { p.delay = d }) }
 // breaks the connection instead of passing the reply on.
 func (p *Proxy) LoseReplies(n int) { p.change(func() { p.lost = n }) }
 
+// Edit has f change replies in place before they are passed on: addresses that
+// a server tells, for example. f is called from many goroutines.
+func (p *Proxy) Edit(f func([]byte)) { p.change(func() { p.edit = f }) }
+
+// edited applies Edit's function.
+func (p *Proxy) edited(b []byte) {
+	p.mu.Lock()
+	edit := p.edit
+	p.mu.Unlock()
+	if edit != nil {
+		edit(b)
+	}
+}
+
 // Lost is how many replies were lost so far.
 func (p *Proxy) Lost() int {
 	p.mu.Lock()
@@ -205,6 +220,9 @@ func (p *Proxy) copy(pr *pair, to io.Writer, from io.Reader, replies bool) {
 		if n > 0 {
 			if !p.pass(pr) || replies && p.lose() {
 				return
+			}
+			if replies {
+				p.edited(buffer[:n])
 			}
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return

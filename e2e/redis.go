@@ -27,11 +27,16 @@ type Redis struct {
 // added to the command line, such as "--maxmemory", "20mb".
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
+	return startRedisOn(t, FreePort(t), args...)
+}
+
+func startRedisOn(t testing.TB, port int, args ...string) *Redis {
+	t.Helper()
 	root, err := repository()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, dir := FreePort(t), TempDir(t)
+	dir := TempDir(t)
 	all := append([]string{
 		filepath.Join(root, "deploy", "redis.conf"),
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--daemonize", "no",
