@@ -45,7 +45,7 @@ func StartGalera(t testing.TB) []*MariaDB {
 			fmt.Sprintf("--wsrep-node-name=node%d", i+1), "--wsrep-sst-method=rsync",
 			fmt.Sprintf("--wsrep-sst-receive-address=127.0.0.1:%d", FreePort(t)),
 			fmt.Sprintf("--wsrep-provider-options=base_host=127.0.0.1;base_port=%[1]d;gmcast.listen_addr=tcp://127.0.0.1:%[1]d;"+
-				"ist.recv_addr=127.0.0.1:%[2]d;gcache.size=64M;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S", ports[i], FreePort(t)),
+				"ist.recv_addr=127.0.0.1:%[2]d;gcache.size=64M", ports[i], FreePort(t)),
 		}
 		if i == 0 {
 			args = append(args, newClusterFlag)
