@@ -21,7 +21,7 @@ SYSCONF  ?= /etc
 # What make release builds, as GOOS/GOARCH.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos deps deps-full generate man install uninstall release vuln clean
+.PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos test-cluster deps deps-full generate man install uninstall release vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +66,9 @@ e2e-quick: ## the end-to-end tests of make test
 chaos: ## all fault-injection tests, the long ones too; CHAOS_SEED=n repeats a run
 	@echo "CHAOS_SEED=$(CHAOS_SEED)"
 	CHAOS_SEED=$(CHAOS_SEED) go test -race -count 1 -timeout 2h -parallel 4 -tags chaos -run 'Fault|Chaos' -v ./e2e/...
+
+test-cluster: ## three hosts on a real Redis Cluster and a Galera, with faults (needs make deps-full)
+	go test -race -count 1 -timeout 30m -tags cluster -run Cluster -v ./e2e
 
 deps: ## install the packages that make test needs, if missing
 	.ci/deps core

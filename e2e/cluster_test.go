@@ -84,11 +84,13 @@ func TestClusterHostCutOff(t *testing.T) {
 	c.verified()
 }
 
-// TestClusterGalera has each host archive into its own node of a Galera
-// cluster, on all at once, and kills one of the nodes while they do.
+// TestClusterGalera is all of it at once: each host archives into its own node of
+// a Galera cluster, and under load a Redis master dies with what it had not
+// replicated, slots move, a Galera node dies, and a host is cut off.
 func TestClusterGalera(t *testing.T) {
 	nodes := StartGalera(t)
 	c := newClusterRig(t, nodes)
+	slot := c.redis.Slot("ddkk.com")
 	c.load()
 	c.more(2000)
 	c.calm()
@@ -97,9 +99,19 @@ func TestClusterGalera(t *testing.T) {
 	c.verified()
 
 	c.load()
-	c.more(1500)
+	c.more(1000)
 	nodes[2].Kill()
-	c.more(1500) // counting needs no archive
+	c.hosts[1].cut(true)
+	_, replica := c.redis.Owner(slot)
+	c.redis.Sever(replica)
+	c.more(1500)
+	c.hosts[1].cut(false)
+	killed := c.redis.Failover(slot)
+	c.more(500)
+	killed.Start()
+	c.redis.WaitWhole()
+	c.redis.MoveSlot(slot)
+	c.more(500)
 	c.calm()
 	c.exact()
 	c.duringArchive(func() {
