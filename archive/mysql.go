@@ -94,17 +94,19 @@ func (*mysqlDialect) added(column string) string { return "VALUES(" + column + "
 
 // Errors after which a whole transaction may be run again.
 const (
-	errLockWait       = 1205
-	errDeadlock       = 1213 // on Galera also at COMMIT: another node came first
-	errRecordChanged  = 1020 // MariaDB's snapshot isolation
-	errNodeNotReady   = 1047 // Galera: WSREP has not yet prepared node
-	errShutdown       = 1053
-	errQueryKilled    = 1317 // the server is being stopped
-	errColumnExists   = 1060
-	errIndexExists    = 1061
-	errLoadNotAllowed = 1148 // MySQL 5.7 and MariaDB: local_infile is off
-	errLoadDisabled   = 3948 // MySQL 8: the same
-	errMariaDBLoad    = 4166 // MariaDB 10.11: the same
+	errLockWait        = 1205
+	errDeadlock        = 1213 // on Galera also at COMMIT: another node came first
+	errRecordChanged   = 1020 // MariaDB's snapshot isolation
+	errNodeNotReady    = 1047 // Galera: WSREP has not yet prepared node
+	errShutdown        = 1053
+	errQueryKilled     = 1317 // the server is being stopped
+	errPartitionGone   = 1507 // DROP PARTITION of one that is not there
+	errPartitionExists = 1517
+	errColumnExists    = 1060
+	errIndexExists     = 1061
+	errLoadNotAllowed  = 1148 // MySQL 5.7 and MariaDB: local_infile is off
+	errLoadDisabled    = 3948 // MySQL 8: the same
+	errMariaDBLoad     = 4166 // MariaDB 10.11: the same
 )
 
 func (*mysqlDialect) retryable(err error) bool {

@@ -102,11 +102,14 @@ func (d *mysqlDialect) drop(ctx context.Context, floor parser.Day) error {
 	return d.tolerate(err, "drop partitions")
 }
 
-// tolerate logs what a server says against DDL: another host did the same just
-// now, or the user may not. Everything works without, only slower.
+// tolerate passes over what another host has done just now, and logs what else
+// a server says against DDL, as that the user may not. Everything works without, only slower.
 func (d *mysqlDialect) tolerate(err error, what string) error {
 	var e *mysql.MySQLError
 	if errors.As(err, &e) {
+		if e.Number == errPartitionExists || e.Number == errPartitionGone {
+			return nil // another host was first: on Galera no lock keeps it away
+		}
 		d.log.Warn("the server would not "+what+"; raw rows will be deleted day by day instead", "err", err)
 		return nil
 	}
