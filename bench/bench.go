@@ -72,7 +72,7 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 func (b *bench) runParts(ctx context.Context) error {
 	var errs []error
 	for _, p := range parts() {
-		if len(b.only) > 0 && !slices.Contains(b.only, p.name) {
+		if p.apart && len(b.only) == 0 || len(b.only) > 0 && !slices.Contains(b.only, p.name) {
 			continue
 		}
 		b.say("part %s", p.name)

@@ -35,17 +35,19 @@ type part struct {
 	name  string
 	title string
 	run   func(ctx context.Context, b *bench) error
+	apart bool // takes long, runs only when it is asked for
 }
 
 // parts in the order in which they run.
 func parts() []part {
 	return []part{
-		{"ingest", "Counting a backlog", runIngest},
-		{"reads", "Reading the API", runReads},
-		{"freshness", "From the beacon to the number", runFreshness},
-		{"nginx", "nginx alone", runNginx},
-		{"growth", "Growth", runGrowth},
-		{"archive", "Archive and restore", runArchive},
+		{"ingest", "Counting a backlog", runIngest, false},
+		{"reads", "Reading the API", runReads, false},
+		{"freshness", "From the beacon to the number", runFreshness, false},
+		{"nginx", "nginx alone", runNginx, false},
+		{"growth", "Growth", runGrowth, false},
+		{"archive", "Archive and restore", runArchive, false},
+		{"soak", "Soak", runSoak, true},
 	}
 }
 
@@ -65,7 +67,10 @@ func mainRun(ctx context.Context, args []string) error {
 		}
 	}
 	bound := limit
-	if o.quick {
+	switch {
+	case slices.Contains(o.only, "soak"):
+		bound = soakLimit
+	case o.quick:
 		bound = quickLimit
 	}
 	ctx, cancel := context.WithTimeout(ctx, bound)
@@ -93,8 +98,8 @@ func parseFlags(args []string) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.BoolVar(&o.quick, "quick", false, "smaller and shorter: to see that everything works")
 	f.StringVar(&only, "only", "", "parts to run, separated by commas: "+partNames())
-	f.StringVar(&o.out, "out", filepath.Join("bench", "RESULTS.md"), "where the table goes")
-	f.IntVar(&o.lines, "lines", 0, "lines of the backlog (default 2000000, with -quick 300000)")
+	f.StringVar(&o.out, "out", "", "where the table goes (default bench/RESULTS.md, bench/SOAK.md for the soak alone)")
+	f.IntVar(&o.lines, "lines", 0, "lines of the backlog (default 2000000, with -quick 300000; soak 50000000 and 2000000)")
 	f.StringVar(&o.note, "note", "", "a sentence on the circumstances, for the head of the table")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -105,8 +110,16 @@ func parseFlags(args []string) (options, error) {
 	if only != "" {
 		o.only = strings.Split(only, ",")
 	}
-	if o.lines == 0 {
+	soaking := slices.Equal(o.only, []string{"soak"})
+	switch {
+	case o.lines > 0:
+	case soaking:
+		o.lines = pick(o.quick, 2_000_000, 50_000_000)
+	default:
 		o.lines = pick(o.quick, 300_000, 2_000_000)
+	}
+	if o.out == "" {
+		o.out = filepath.Join("bench", pick(soaking, "SOAK.md", "RESULTS.md"))
 	}
 	return o, nil
 }
