@@ -224,6 +224,7 @@ func (c *dayChange) event(key string) *eventChange {
 func (p *part) remember(rule *recent, b *bucket, key uint64, at uint32, batch uint64) {
 	b.times.put(key, at)
 	b.used = batch
+	rule.wrote(b.number)
 	var c *seenChange
 	for _, x := range p.seen {
 		if x.bucket == b {

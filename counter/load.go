@@ -168,15 +168,19 @@ var errOpened = errors.New("another host has opened the site")
 // what an earlier run left pending.
 func (in *Ingester) readSite(ctx context.Context, s *site) error {
 	err := in.retry(ctx, "read site", func() error {
-		pv, err := in.rdb.Get(ctx, in.keys.SitePV(s.name)).Int64()
-		if err != nil && !isNil(err) {
+		pipe := in.rdb.Pipeline()
+		totals := [...]*redis.StringCmd{pipe.Get(ctx, in.keys.SitePV(s.name)), pipe.Get(ctx, in.keys.SiteUV(s.name))}
+		pending := pipe.LLen(ctx, in.keys.Pending(s.name))
+		if _, err := pipe.Exec(ctx); passing(err) && !isNil(err) {
 			return err
 		}
-		uv, err := in.rdb.Get(ctx, in.keys.SiteUV(s.name)).Int64()
-		if err != nil && !isNil(err) {
-			return err
+		for i, to := range [...]*int64{&s.pv, &s.uv} {
+			n, err := totals[i].Int64()
+			if err != nil && !isNil(err) {
+				return err
+			}
+			*to = n
 		}
-		s.pv, s.uv = pv, uv
 		if in.shrunk(s) {
 			return &damagedError{s.name, "its totals are less than they were"}
 		}
@@ -189,10 +193,10 @@ func (in *Ingester) readSite(ctx context.Context, s *site) error {
 				return errOpened
 			}
 		}
-		if s.epoch == "" && (pv > 0 || in.opt.Archive != nil && in.opt.Archive.Knows(s.name)) {
+		if s.epoch == "" && (s.pv > 0 || in.opt.Archive != nil && in.opt.Archive.Knows(s.name)) {
 			return &damagedError{s.name, "there are counts but no checkpoint"}
 		}
-		n, err := in.rdb.LLen(ctx, in.keys.Pending(s.name)).Result()
+		n, err := pending.Result()
 		s.pending = int(n)
 		return err
 	})
@@ -357,6 +361,12 @@ func (in *Ingester) loadBucket(ctx context.Context, s *site, r *recent, n int64)
 	if s.epoch == "" {
 		return b, nil // a new site has seen nothing
 	}
+	if !in.loop.live {
+		free, err := in.freeBucket(ctx, s, r, n)
+		if free || err != nil {
+			return b, err
+		}
+	}
 	err := in.retry(ctx, "read seen", func() (err error) {
 		b.times = times64{}
 		b.length, err = in.readPacked(ctx, in.keys.Seen(s.name, r.name, n), b.fill)
@@ -366,6 +376,35 @@ func (in *Ingester) loadBucket(ctx context.Context, s *site, r *recent, n int64)
 		return nil, fmt.Errorf("read what %s has seen: %w", s.name, err)
 	}
 	return b, nil
+}
+
+// freeBucket tells whether Redis has nothing of a bucket. In a backlog a quiet
+// site comes into a new bucket with nearly every line; so the ones ahead are
+// looked at in the same round trip and known for a moment, and a backlog of ten
+// thousand sites does not wait for as many replies as it has lines.
+func (in *Ingester) freeBucket(ctx context.Context, s *site, r *recent, n int64) (bool, error) {
+	now := in.opt.Now()
+	if r.knownFree(n, now) {
+		return true, nil
+	}
+	ahead := make([]string, freeAhead)
+	for i := range ahead {
+		ahead[i] = in.keys.Seen(s.name, r.name, n+1+int64(i))
+	}
+	var here, later *redis.IntCmd
+	err := in.retry(ctx, "look for seen", func() error {
+		pipe := in.rdb.Pipeline()
+		here, later = pipe.Exists(ctx, in.keys.Seen(s.name, r.name, n)), pipe.Exists(ctx, ahead...)
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for what %s has seen: %w", s.name, err)
+	}
+	if later.Val() == 0 {
+		r.found(span{n + 1, n + freeAhead}, now)
+	}
+	return here.Val() == 0, nil
 }
 
 // Memory that days may take before those go that no batch in hand uses.
