@@ -4,6 +4,7 @@
 //	go run ./bench                       # everything, below 12 minutes on two cores
 //	go run ./bench -quick                # smaller, below 3 minutes
 //	go run ./bench -only ingest,reads    # some parts
+//	go run ./bench -only soak            # 50 million lines over 100 rotations: bench/SOAK.md
 //
 // It starts real servers (Redis, nginx, the built daemon) on free ports of
 // loopback, stops them by their process ids, and writes bench/RESULTS.md.
