@@ -153,8 +153,8 @@ func (s *server) apiConfig() queryapi.Config {
 		NormalizeSite: s.cfg.SiteOf, EventKey: parser.EventKey, Location: s.cfg.Timezone,
 		Series: past, Ranking: ranking{s.vault}, Restorer: s.restores, Calls: s.calls(),
 		Facts: &facts{series: past, reader: s.reader, cache: newPageCache(time.Now)}, Views: s.lastViews(), Report: s.report,
-		Baselines: &baselines{v: s.vault},
-		Static:    static.Files, Logger: s.log,
+		Baselines: &baselines{v: s.vault}, Verifier: s.verifier,
+		Static: static.Files, Logger: s.log,
 		Ready: s.counting.ready, Health: s.counting.healthy,
 		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
 		CORSOrigins: s.cfg.CORSOrigins, AdminToken: string(s.cfg.AdminToken), PublicSites: s.cfg.PublicSites, TrustedProxies: s.cfg.TrustedProxies,
@@ -174,6 +174,7 @@ func (s *server) run(ctx context.Context) error {
 	g.Go(func() error { return s.count(ctx) })
 	g.Go(func() error { s.vault.keepLearning(ctx); return nil })
 	g.Go(func() error { s.restores.run(ctx); return nil })
+	g.Go(func() error { s.verifier.run(ctx); return nil })
 	jobs.Start()
 	g.Go(func() error {
 		<-ctx.Done()

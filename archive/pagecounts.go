@@ -174,9 +174,11 @@ type PageCount struct {
 func (r *Reader) PageCounts(ctx context.Context, site string) iter.Seq2[PageCount, error] {
 	return stream(ctx, r.q, func(s scanner) (c PageCount, err error) {
 		return c, s.Scan(&c.Page, &c.PV, &c.Bots)
-	}, "SELECT page, SUM(CASE WHEN potential_bot = 0 THEN count ELSE 0 END), SUM(CASE WHEN potential_bot = 0 THEN 0 ELSE count END) "+
-		"FROM page_counts WHERE site = ? GROUP BY page", r.d.bytes([]byte(site)))
+	}, selectPageCounts+" GROUP BY page", r.d.bytes([]byte(site)))
 }
+
+const selectPageCounts = "SELECT page, SUM(CASE WHEN potential_bot = 0 THEN count ELSE 0 END), SUM(CASE WHEN potential_bot = 0 THEN 0 ELSE count END) " +
+	"FROM page_counts WHERE site = ?"
 
 // FlushLog is what SQL knows of a site's last flushes.
 type FlushLog struct {

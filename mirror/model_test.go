@@ -376,3 +376,26 @@ func (w *world) sql(statements ...string) {
 	}
 	check(w.t, db.Close())
 }
+
+// TestFlushLeftOpen has a host die between SQL and Redis, and another one flush
+// so much that what SQL remembers of flushes would be over.
+func TestFlushLeftOpen(t *testing.T) {
+	w := newWorld(t, 1)
+	a, b := w.flusher("a", 0), w.flusher("b", 1)
+	w.view("/a", 3, 1)
+	w.settle("first fill", a, b)
+	w.view("/a", 5, 0)
+	w.fail = 4 // before and after Take, after the flush was committed, before it is done
+	if err := a.Flush(t.Context()); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	w.fail = 0
+	for i := range 3*archive.KeptFlushes + 1 {
+		w.view("/b", 1, 0)
+		f := w.flusher("b", 1) // which remembers nothing of what others left
+		if err := f.Flush(t.Context()); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	w.settle("at last", a, b)
+}

@@ -104,7 +104,7 @@ func (s *site) finish(ctx context.Context, state *counter.MirrorState) error {
 			s.seen[s.name][seq] = nonce
 			continue
 		}
-		if ok, err := s.apply(ctx, state.Life, seq, nonce); err != nil || !ok {
+		if ok, err := s.apply(ctx, state, seq, nonce); err != nil || !ok {
 			return err
 		}
 	}
@@ -135,7 +135,7 @@ func (s *site) takeAll(ctx context.Context, state *counter.MirrorState) error {
 		if state.Seq == before {
 			continue
 		}
-		if ok, err := s.apply(ctx, state.Life, state.Seq, state.Takes[state.Seq]); err != nil || !ok {
+		if ok, err := s.apply(ctx, state, state.Seq, state.Takes[state.Seq]); err != nil || !ok {
 			return err
 		}
 	}
@@ -143,7 +143,8 @@ func (s *site) takeAll(ctx context.Context, state *counter.MirrorState) error {
 }
 
 // apply adds a take to page_counts and ends it; false: the life is over.
-func (s *site) apply(ctx context.Context, life string, seq int64, nonce string) (bool, error) {
+func (s *site) apply(ctx context.Context, state *counter.MirrorState, seq int64, nonce string) (bool, error) {
+	life := state.Life
 	changes, err := s.opt.Counters.Changes(ctx, s.name, seq)
 	if err != nil {
 		return false, err
@@ -165,10 +166,21 @@ func (s *site) apply(ctx context.Context, life string, seq int64, nonce string) 
 		return false, err
 	}
 	s.count(func(st *Stats) { st.Flushes++; st.Rows += int64(rows) })
+	delete(state.Takes, seq)
 	if seq%(archive.KeptFlushes/2) == 0 {
-		return true, s.store.ForgetFlushes(ctx, s.name, seq)
+		return true, s.store.ForgetFlushes(ctx, s.name, forgettable(state, seq))
 	}
 	return true, nil
+}
+
+// forgettable is the number of the last flush as far as forgetting goes: a take
+// that is open may be in SQL, so its row, and what comes after it, must stay
+// however long its host is away, or it would be added again.
+func forgettable(state *counter.MirrorState, last int64) int64 {
+	for seq := range state.Takes {
+		last = min(last, seq-1+archive.KeptFlushes)
+	}
+	return last
 }
 
 // fillRows is how many pages are written into Redis at once.

@@ -220,6 +220,9 @@ func (g *group) forget(from int64) {
 // checkEvery is after how many lines memory is looked at.
 const checkEvery = 1 << 16
 
+// tellEvery is after how many lines progress is told.
+const tellEvery = 1 << 12
+
 func (g *group) segment(seg found) error {
 	id := seg.ID()
 	from := g.archived[id].End
@@ -246,7 +249,9 @@ func (g *group) segment(seg found) error {
 // that is.
 func (g *group) read(seg found, l *lines, book *openBook) (end int64, err error) {
 	var h parser.Hit
-	id := seg.ID()
+	id, untold := seg.ID(), int64(0)
+	g.v.now("segment " + seg.Name())
+	defer func() { g.v.read(untold) }()
 	for n := 0; l.pos < book.end; n++ {
 		line, torn, err := l.next()
 		if errors.Is(err, io.EOF) {
@@ -261,6 +266,13 @@ func (g *group) read(seg found, l *lines, book *openBook) (end int64, err error)
 		}
 		if err := g.line(seg, id, line, l.pos, &h, book); err != nil {
 			return l.pos, err
+		}
+		if untold++; untold == tellEvery {
+			g.v.read(untold)
+			untold = 0
+			if err := g.ctx.Err(); err != nil {
+				return l.pos, err
+			}
 		}
 		if n%checkEvery == 0 && len(g.order) > 1 && g.size() > g.v.opt.Remembered {
 			return l.pos, errTooMuch

@@ -63,6 +63,8 @@ type SiteReport struct {
 	// Lacking are counted segments that are neither on disk nor archived, or
 	// not far enough, and up to where they were counted.
 	Lacking map[string]int64 `json:"segments_lacking,omitempty"`
+	// Mirror is how many of the differences are of page_counts.
+	Mirror int `json:"page_counts_wrong,omitempty"`
 	// WrongDays are those whose sums are not what their raw rows come to.
 	WrongDays []parser.Day `json:"wrong_days,omitempty"`
 	// WrongCallDays are those whose sums of API calls are not what their

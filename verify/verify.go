@@ -17,6 +17,8 @@ import (
 // Archive is what is needed of the archive; *archive.Archive has it.
 type Archive interface {
 	Snapshot(ctx context.Context, site string) (*archive.Snapshot, error)
+	PageCountsOf(ctx context.Context, site string, pages []string) (map[string]archive.PageCount, archive.FlushLog, error)
+	Read() *archive.Reader
 }
 
 // Options of a Verifier. MaxPages, MaxEvents, MaxReferrers, MaxEndpoints,
@@ -25,6 +27,7 @@ type Archive interface {
 type Options struct {
 	Archive Archive
 	Dump    *counter.Dump // nil: only the archive's sums are compared with its raw rows
+	Mirror  Mirror        // nil: page_counts is not looked at; only with a Dump
 	Keys    counter.Keys
 	Logs    []Log
 
@@ -40,6 +43,10 @@ type Options struct {
 	DedupeWindow func(site string) time.Duration
 	UVSetTTL     time.Duration
 
+	// Progress is told how far a run is, by the goroutine that runs it; nil:
+	// nobody asks.
+	Progress func(Progress)
+
 	// Remembered bounds how many visitors, pairs and names are held at once
 	// for more than one site; 4 million if 0. A single site may need more.
 	Remembered int
@@ -52,6 +59,7 @@ type Verifier struct {
 	rules *rules
 	shelf shelf
 	books bookkeeping
+	far   Progress
 }
 
 // New makes a Verifier; it reads nothing yet.
@@ -87,12 +95,17 @@ func (v *Verifier) Run(ctx context.Context, scope Scope) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	v.far = Progress{Sites: len(sites)}
 	for _, name := range sites {
+		v.now("sums of " + name)
 		s := &SiteReport{Site: name}
 		if err := v.rollups(ctx, s, scope.Days); err != nil {
 			return nil, err
 		}
 		r.Sites = append(r.Sites, s)
+		if v.opt.Dump == nil {
+			v.done(1)
+		}
 	}
 	if v.opt.Dump != nil {
 		if err := v.counters(ctx, scope, r); err != nil {
@@ -208,6 +221,12 @@ func (v *Verifier) counters(ctx context.Context, scope Scope, r *Report) error {
 		if err != nil {
 			return err
 		}
+		for _, r := range reports {
+			if err := v.mirror(ctx, r); err != nil {
+				return err
+			}
+			v.done(1)
+		}
 		todo = todo[1:]
 	}
 	r.Segments = v.books.segments()
@@ -270,9 +289,11 @@ func (v *Verifier) group(ctx context.Context, reports []*SiteReport) (err error)
 	}
 	v.books.gone(g.archived)
 	for _, s := range g.order {
+		v.now("counters of " + s.name)
 		if err := s.compare(); err != nil {
 			return err
 		}
 	}
+	v.now("keys in Redis")
 	return g.strangers()
 }
