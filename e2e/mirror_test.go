@@ -107,9 +107,27 @@ func TestMirrorFollows(t *testing.T) {
 	r.wantMirrored(dsn)
 	db, err := sql.Open("mysql", dsn)
 	must(t, err)
-	_, err = db.ExecContext(t.Context(), "UPDATE page_counts SET count = count + 3 WHERE site = 'ddkk.com'")
-	must(t, errors.Join(err, db.Close()))
+	falsify := func(statement string) {
+		_, err := db.ExecContext(t.Context(), statement)
+		must(t, err)
+	}
+	falsify("UPDATE page_counts SET count = count + 3 WHERE site = 'ddkk.com'")
 	r.command("mirror", "--rebuild", "--site", "ddkk.com")
+	r.wantMirrored(dsn)
+	r.verified()
+	stop := r.feed() // differences are named, and nothing else, while all goes on
+	falsify("UPDATE page_counts SET count = count + 1000000 WHERE site = 'ddkk.com' AND potential_bot = 0")
+	out, err := Run(t, r.daemon.Env, "verify")
+	if err == nil || !strings.Contains(out, "  page_counts ddkk.com /") || strings.Contains(out, "  ddkk:") || strings.Contains(out, "cannot be verified") {
+		t.Errorf("verify does not name what differs in page_counts: %v\n%s", err, out)
+	}
+	out = r.command("verify", "--repair")
+	stop()
+	if !strings.Contains(out, "rebuilding its mirror") || !strings.Contains(out, " 0 differences, 0 problems") {
+		t.Errorf("verify --repair did not mend page_counts:\n%s", out)
+	}
+	must(t, db.Close())
+	r.exact()
 	r.wantMirrored(dsn)
 	r.verified()
 }

@@ -112,6 +112,7 @@ func (v *Verifier) Run(ctx context.Context, scope Scope) (*Report, error) {
 			return nil, err
 		}
 	}
+	v.now("")
 	r.finish(v.opt.Now().Sub(start))
 	return r, nil
 }
