@@ -70,7 +70,7 @@ func (c *checkup) admin(context.Context) []finding {
 	case c.cfg.AdminToken != "":
 		return []finding{fine("ADMIN_TOKEN", "is set")}
 	case loopbackListen(c.cfg.Listen):
-		return []finding{fine("ADMIN_TOKEN", "is not set: the admin's routes answer this machine alone (LISTEN=%s)", c.cfg.Listen)}
+		return []finding{fine("ADMIN_TOKEN", "is not set: the admin's routes answer this machine alone (LISTEN=%s). A proxy here that speaks HTTP/1.1 and adds no header looks like this machine: set it if there is one", c.cfg.Listen)}
 	}
 	return []finding{poor("ADMIN_TOKEN", "is not set and LISTEN=%s is not loopback: /metrics and the other admin's routes answer 401 to everybody but this machine; set ADMIN_TOKEN (`openssl rand -hex 32`) or LISTEN=127.0.0.1", c.cfg.Listen)}
 }
