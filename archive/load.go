@@ -265,7 +265,7 @@ func (l *loader) mark(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow, fl
 				c.late = append(c.late, LateDay{Site: k.site, Day: k.day, Rows: t.rows})
 			}
 		}
-		n, err := execTx(ctx, tx, "mark day", "UPDATE days SET dirty = CASE WHEN ? = 1 THEN 1 ELSE dirty END, "+
+		n, err := execTx(ctx, tx, "mark day", "UPDATE days SET dirty = CASE WHEN ? = 1 THEN "+markAgain+" ELSE dirty END, "+
 			"raw = CASE WHEN ? = 1 THEN 1 ELSE raw END, dedup = dedup + ? WHERE site = ? AND date = ?",
 			dirty, dirty, t.dedup, site, date)
 		if err != nil {

@@ -59,7 +59,7 @@ func (r *Reader) PagesBefore(ctx context.Context, site string, all, some parser.
 
 // DirtyDays is how many days of sites are to be rolled up again.
 func (r *Reader) DirtyDays(ctx context.Context) (n int64, err error) {
-	if err := r.q.QueryRowContext(ctx, "SELECT COUNT(*) FROM days WHERE dirty = 1").Scan(&n); err != nil {
+	if err := r.q.QueryRowContext(ctx, "SELECT COUNT(*) FROM days WHERE dirty <> 0").Scan(&n); err != nil {
 		return 0, fmt.Errorf("read archive: %w", err)
 	}
 	return n, nil

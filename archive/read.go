@@ -82,7 +82,7 @@ func (a *Archive) snapshot(ctx context.Context) (*Snapshot, error) {
 // clean is also the first read, which fixes the moment.
 func (s *Snapshot) clean(ctx context.Context, site string) (bool, error) {
 	for _, table := range []string{"days", "api_days"} {
-		q, args := "SELECT COUNT(*) FROM "+table+" WHERE dirty = 1", []any(nil)
+		q, args := "SELECT COUNT(*) FROM "+table+" WHERE dirty <> 0", []any(nil)
 		if site != "" {
 			q, args = q+" AND site = ?", append(args, s.d.bytes([]byte(site)))
 		}

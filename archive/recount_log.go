@@ -430,7 +430,7 @@ func (r *recounter) markDays(ctx context.Context, tx *sql.Tx, days map[siteDay]b
 	noted := ""
 	for _, k := range keys {
 		site, date := d.bytes([]byte(k.site)), dateText(k.day)
-		n, err := execTx(ctx, tx, "mark day", "UPDATE days SET dirty = 1, raw = 1, dedup = dedup + ? WHERE site = ? AND date = ?", dedup[k], site, date)
+		n, err := execTx(ctx, tx, "mark day", "UPDATE days SET dirty = "+markAgain+", raw = 1, dedup = dedup + ? WHERE site = ? AND date = ?", dedup[k], site, date)
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func (a *Archive) raiseFloor(ctx context.Context, floor *string) error {
 			return fmt.Errorf("read the oldest day: %w", err)
 		}
 		var dirty sql.NullString
-		if err := tx.QueryRowContext(ctx, "SELECT MIN(date) FROM days WHERE dirty = 1").Scan(&dirty); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT MIN(date) FROM days WHERE dirty <> 0").Scan(&dirty); err != nil {
 			return fmt.Errorf("find dirty days: %w", err)
 		}
 		*floor = wanted

@@ -46,7 +46,7 @@ func (a *Archive) loadCalls(ctx context.Context, tx *sql.Tx, c *callSums, segmen
 
 // markCalls notes that a day has calls, and that it has to be rolled up.
 func markCalls(ctx context.Context, tx *sql.Tx, site any, date string, dirty int) error {
-	n, err := execTx(ctx, tx, "mark day of calls", "UPDATE api_days SET dirty = CASE WHEN ? = 1 THEN 1 ELSE dirty END, "+
+	n, err := execTx(ctx, tx, "mark day of calls", "UPDATE api_days SET dirty = CASE WHEN ? = 1 THEN "+markAgain+" ELSE dirty END, "+
 		"raw = CASE WHEN ? = 1 THEN 1 ELSE raw END WHERE site = ? AND date = ?", dirty, dirty, site, date)
 	if err != nil || n > 0 {
 		return err
@@ -79,7 +79,7 @@ func (a *Archive) addCalls(ctx context.Context, tx *sql.Tx, table, at string, si
 
 // rollUpCalls computes the sums of the dirty days of one site, or of all.
 func (a *Archive) rollUpCalls(ctx context.Context, site string) (int, error) {
-	where, args := "dirty = 1", []any(nil)
+	where, args := "dirty <> 0", []any(nil)
 	if site != "" {
 		where, args = where+" AND site = ?", append(args, a.dialect.bytes([]byte(site)))
 	}
@@ -189,7 +189,7 @@ func (a *Archive) raiseCallFloor(ctx context.Context, floor *string) error {
 			return fmt.Errorf("read the oldest day of calls: %w", err)
 		}
 		var dirty sql.NullString
-		if err := tx.QueryRowContext(ctx, "SELECT MIN(date) FROM api_days WHERE dirty = 1").Scan(&dirty); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT MIN(date) FROM api_days WHERE dirty <> 0").Scan(&dirty); err != nil {
 			return fmt.Errorf("find dirty days: %w", err)
 		}
 		*floor = wanted

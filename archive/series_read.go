@@ -148,7 +148,7 @@ func (r *Reader) CheckCallDay(ctx context.Context, site string, d parser.Day) ([
 func (a *Archive) RedoCalls(ctx context.Context, site string, days []parser.Day) error {
 	for _, d := range days {
 		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			_, err := execTx(ctx, tx, "mark day of calls as dirty", "UPDATE api_days SET dirty = 1 WHERE site = ? AND date = ? AND raw = 1",
+			_, err := execTx(ctx, tx, "mark day of calls as dirty", "UPDATE api_days SET dirty = "+markAgain+" WHERE site = ? AND date = ? AND raw = 1",
 				a.dialect.bytes([]byte(site)), dateText(d))
 			return err
 		})

@@ -222,7 +222,7 @@ func (a *Archive) Redo(ctx context.Context, site string, days []parser.Day) erro
 	for _, d := range days {
 		k := siteDay{site, d}
 		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			_, err := execTx(ctx, tx, "mark day as dirty", "UPDATE days SET dirty = 1 WHERE site = ? AND date = ? AND raw = 1",
+			_, err := execTx(ctx, tx, "mark day as dirty", "UPDATE days SET dirty = "+markAgain+" WHERE site = ? AND date = ? AND raw = 1",
 				a.dialect.bytes([]byte(site)), dateText(d))
 			return err
 		})
