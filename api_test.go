@@ -63,7 +63,7 @@ func newPastRig(t *testing.T, days ...string) *pastRig {
 	m := miniredis.RunT(t)
 	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{m.Addr()}})
 	r := &pastRig{t: t, redis: m, keys: counter.NewKeys("ddkk", false)}
-	r.vault = newVault(cfg, rdb, r.keys, slog.New(slog.DiscardHandler))
+	r.vault = newVault(newLive(cfg), rdb, r.keys, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() {
 		if err := errors.Join(r.vault.close(), rdb.Close()); err != nil {
 			t.Error(err)

@@ -59,7 +59,7 @@ func withVault(cmd *cobra.Command, cfg *Config, f func(v *vault, secret []byte) 
 	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
 		return fmt.Errorf("make DATA_DIR: %w", err)
 	}
-	v := newVault(cfg, rdb, keys, log)
+	v := newVault(newLive(cfg), rdb, keys, log)
 	defer func() { err = errors.Join(err, v.close()) }()
 	if _, err := v.open(cmd.Context()); err != nil {
 		return err
@@ -82,9 +82,11 @@ func (v *vault) archiveLogs(ctx context.Context, secret []byte) (archive.Summary
 	if err != nil {
 		return archive.Summary{}, fmt.Errorf("name this host: %w", err)
 	}
+	cfg := v.cfg() // one set of rules for the whole cycle
+	a.KeepRaw(cfg.RawRetentionDays)
 	var sources []archive.Source
-	for _, in := range v.cfg.logs() {
-		p, err := parser.New(v.cfg.parserOf(in, secret))
+	for _, in := range cfg.logs() {
+		p, err := parser.New(cfg.parserOf(in, secret))
 		if err != nil {
 			return archive.Summary{}, fmt.Errorf("make parser: %w", err)
 		}
@@ -148,7 +150,7 @@ func (s closedSegment) Open(ctx context.Context, from int64) (io.ReadCloser, err
 // deleteOld deletes the files of segments that are archived whole and older
 // than LOG_RETENTION. A file that grew after it was archived stays.
 func (v *vault) deleteOld(ctx context.Context) error {
-	if v.cfg.LogRetention <= 0 {
+	if v.cfg().LogRetention <= 0 {
 		return nil
 	}
 	a, err := v.open(ctx)
@@ -159,14 +161,14 @@ func (v *vault) deleteOld(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, in := range v.cfg.logs() {
+	for _, in := range v.cfg().logs() {
 		files, err := tailer.List(v.listing(in))
 		if err != nil {
 			return fmt.Errorf("list segments: %w", err)
 		}
 		for _, f := range files {
 			whole, ok := archived[f.ID]
-			if f.Live || !ok || time.Since(f.LastWrite) < v.cfg.LogRetention {
+			if f.Live || !ok || time.Since(f.LastWrite) < v.cfg().LogRetention {
 				continue
 			}
 			if size, err := f.Size(ctx); err != nil || size != whole.Size {

@@ -93,10 +93,10 @@ func parseArgument(c *Config, s string) error {
 
 // calls answers about the calls of sites' APIs; nil without a SITE_LOG.
 func (s *server) calls() queryapi.Calls {
-	if s.cfg.SiteLog == "" {
+	if s.cfg().SiteLog == "" {
 		return nil
 	}
-	return &calls{reader: s.reader, archive: s.vault.opened, site: s.cfg.apiSite()}
+	return &calls{reader: s.reader, archive: s.vault.opened, site: s.cfg().apiSite()}
 }
 
 // calls implements queryapi.Calls: a day is Redis' as long as that has it, and

@@ -34,6 +34,13 @@ type Config struct {
 	PublicSites    []string // empty: none
 	TrustedProxies []netip.Prefix
 
+	// Limits of one client's requests, per second and at once; a rate of 0 is
+	// none. And of open connections, of one client (0: none) and of all.
+	APIRate, APIBurst       int
+	BeaconRate, BeaconBurst int
+	ClientConnections       int
+	MaxConnections          int
+
 	DataDir       string
 	AccessLog     string        // empty: the built-in beacon's log in DataDir
 	LogFormat     parser.Format // of AccessLog
@@ -76,6 +83,9 @@ type Config struct {
 	SelfIPs         []netip.Prefix // the owner's own
 	BlockPaths      []string
 	BotAgents       []string // texts in user agents
+
+	AlertURL    Secret // empty: nowhere
+	AlertRepeat time.Duration
 
 	Timezone      *time.Location
 	LogLevel      slog.Level

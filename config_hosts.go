@@ -198,3 +198,18 @@ func siteHost(s string) (string, error) {
 	}
 	return site, nil
 }
+
+// parseAlertURL takes where alerts go. What is wrong with it is said without
+// showing it.
+func parseAlertURL(c *Config, s string) error {
+	c.AlertURL = ""
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return errors.New("not an http(s) address")
+	}
+	c.AlertURL = Secret(s)
+	return nil
+}

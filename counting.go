@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"ddkk-stats/counter"
@@ -13,17 +14,22 @@ import (
 type counting struct {
 	in    atomic.Pointer[counter.Ingester]
 	begun chan struct{} // closed when in is set
+	waits chan struct{} // closed when counting cannot begin yet
+	once  sync.Once     // closes waits
 	ended chan struct{} // closed when counting is over
 }
 
 func newCounting() *counting {
-	return &counting{begun: make(chan struct{}), ended: make(chan struct{})}
+	return &counting{begun: make(chan struct{}), waits: make(chan struct{}), ended: make(chan struct{})}
 }
 
 func (c *counting) begin(in *counter.Ingester) {
 	c.in.Store(in)
 	close(c.begun)
 }
+
+// hold notes that counting waits for Redis or the archive: known not to be a standstill.
+func (c *counting) hold() { c.once.Do(func() { close(c.waits) }) }
 
 func (c *counting) end() { close(c.ended) }
 

@@ -11,33 +11,63 @@ import (
 	"ddkk-stats/nginx"
 )
 
-// newCron is the schedule of everything that happens at set times. A job that
-// still runs when its next time comes is left alone.
-func (s *server) newCron(ctx context.Context) *cron.Cron {
-	c := cron.New(cron.WithLocation(s.cfg.Timezone))
-	once := cron.NewChain(cron.SkipIfStillRunning(cron.DiscardLogger))
-	add := func(when Schedule, job func(context.Context)) {
-		if when.On() {
-			c.Schedule(when.Times, once.Then(cron.FuncJob(func() { job(ctx) })))
+// timetable is everything that happens at set times. A job that still runs when
+// its next time comes is left alone. Not safe for concurrent use.
+type timetable struct {
+	cron *cron.Cron
+	jobs []*scheduledJob
+}
+
+// scheduledJob is a job and the setting that says when it is due.
+type scheduledJob struct {
+	when func(*Config) Schedule
+	run  cron.Job
+	text string // as it is scheduled now; empty: not at all
+	id   cron.EntryID
+}
+
+// newTimetable has the jobs, scheduled by the configuration in force.
+func (s *server) newTimetable(ctx context.Context) *timetable {
+	c := &timetable{cron: cron.New(cron.WithLocation(s.cfg().Timezone))}
+	once := func(job func(context.Context)) cron.Job {
+		return cron.NewChain(cron.SkipIfStillRunning(cron.DiscardLogger)).Then(cron.FuncJob(func() { job(ctx) }))
+	}
+	c.jobs = []*scheduledJob{
+		{when: func(c *Config) Schedule { return c.RotateCron }, run: once(s.rotate)},
+		{when: func(c *Config) Schedule { return c.ArchiveCron }, run: once(s.archive)},
+		{when: func(c *Config) Schedule { return c.VerifyCron }, run: once(s.verifier.verify)},
+		{when: func(c *Config) Schedule { return c.FlushCron }, run: once(s.mirror.flush)},
+	}
+	if s.mirror.sender != nil {
+		c.jobs = append(c.jobs, &scheduledJob{when: func(c *Config) Schedule { return c.FlushCron }, run: once(s.mirror.send)})
+	}
+	c.apply(s.cfg())
+	return c
+}
+
+// apply moves the jobs to the times that the configuration says.
+func (c *timetable) apply(cfg *Config) {
+	for _, j := range c.jobs {
+		when := j.when(cfg)
+		if when.Text == j.text {
+			continue
+		}
+		if j.text != "" {
+			c.cron.Remove(j.id)
+		}
+		if j.text = when.Text; when.On() {
+			j.id = c.cron.Schedule(when.Times, j.run)
 		}
 	}
-	add(s.cfg.RotateCron, s.rotate)
-	add(s.cfg.ArchiveCron, s.archive)
-	add(s.cfg.VerifyCron, s.verifier.verify)
-	add(s.cfg.FlushCron, s.mirror.flush)
-	if s.mirror.sender != nil {
-		add(s.cfg.FlushCron, s.mirror.send)
-	}
-	return c
 }
 
 // rotators rotate the logs that are ours to rotate: the built-in beacon's, and
 // nginx's, the site's own too, where NGINX_PID says whom to tell.
 func (s *server) rotators() []*nginx.Rotator {
-	all := []*nginx.Rotator{{Log: s.cfg.BeaconLog(), Reopen: s.beacon.Reopen}}
-	for _, log := range []string{s.cfg.AccessLog, s.cfg.SiteLog} {
-		if log != "" && s.cfg.NginxPID != "" {
-			all = append(all, &nginx.Rotator{Log: log, PIDFile: s.cfg.NginxPID})
+	all := []*nginx.Rotator{{Log: s.cfg().BeaconLog(), Reopen: s.beacon.Reopen}}
+	for _, log := range []string{s.cfg().AccessLog, s.cfg().SiteLog} {
+		if log != "" && s.cfg().NginxPID != "" {
+			all = append(all, &nginx.Rotator{Log: log, PIDFile: s.cfg().NginxPID})
 		}
 	}
 	return all

@@ -142,7 +142,7 @@ func TestLastViews(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := mustLoad(t, map[string]string{"DATA_DIR": dir, "TIMEZONE": "UTC"}, "")
-	s := &server{cfg: cfg, inputs: []logInput{{path: path, tail: tail}}}
+	s := &server{live: newLive(cfg), inputs: []logInput{{path: path, tail: tail}}}
 	l := s.lastViews()
 	ask := func(site string, limit int, want string) {
 		t.Helper()

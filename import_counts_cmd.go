@@ -224,7 +224,7 @@ func (c *countsRun) busuanzi(ctx context.Context, opt countsOptions) ([]importer
 	}
 	b := &importer.Busuanzi{
 		Client: c.client, Service: opt.service, Pause: time.Duration(float64(time.Second) / opt.rate), Wait: pauseFor,
-		State: filepath.Join(c.v.cfg.DataDir, "import-busuanzi-"+url.PathEscape(site)+".jsonl"), Again: opt.again,
+		State: filepath.Join(c.v.cfg().DataDir, "import-busuanzi-"+url.PathEscape(site)+".jsonl"), Again: opt.again,
 		Progress: newBar(c.cmd.ErrOrStderr(), "asking for pages"),
 	}
 	return b.Counts(ctx, c.naming, site, pages)

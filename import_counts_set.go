@@ -81,8 +81,8 @@ type baseKey struct{ site, page string }
 // known is what the source has set so far. A dry run makes no archive.
 func (c *countsRun) known(ctx context.Context, opt countsOptions) (map[baseKey]archive.Baseline, error) {
 	was := map[baseKey]archive.Baseline{}
-	if opt.dryRun && c.v.cfg.MySQLDSN == "" {
-		if _, err := os.Stat(filepath.Join(c.v.cfg.DataDir, "archive.db")); errors.Is(err, os.ErrNotExist) {
+	if opt.dryRun && c.v.cfg().MySQLDSN == "" {
+		if _, err := os.Stat(filepath.Join(c.v.cfg().DataDir, "archive.db")); errors.Is(err, os.ErrNotExist) {
 			return was, nil
 		}
 	}

@@ -39,7 +39,7 @@ func (m *importing) report(p *importPlan, had *archive.Import, took time.Duratio
 		b.WriteString("  the last line has no end yet and waits for the next import\n")
 	}
 	if s.Hits() > 0 {
-		zone := m.v.cfg.Timezone
+		zone := m.v.cfg().Timezone
 		fmt.Fprintf(&b, "  from %s to %s; %s\n", time.UnixMilli(s.First).In(zone).Format(time.DateTime),
 			time.UnixMilli(s.Last).In(zone).Format(time.DateTime), siteList(s.Sites))
 	} else if s.Lines > 0 {

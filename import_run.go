@@ -58,7 +58,7 @@ func withPeek(cmd *cobra.Command, cfg *Config, f func(v *vault) error) (err erro
 		rdb = counter.Connect(cfg.redis())
 		defer func() { err = errors.Join(err, rdb.Close()) }()
 	}
-	v := newVault(cfg, rdb, keys, log)
+	v := newVault(newLive(cfg), rdb, keys, log)
 	defer func() { err = errors.Join(err, v.close()) }()
 	return f(v)
 }
@@ -105,8 +105,8 @@ func (m *importing) learn(ctx context.Context) (err error) {
 	if err := m.listLogs(); err != nil {
 		return err
 	}
-	if m.opt.dryRun && m.v.cfg.MySQLDSN == "" {
-		if _, err := os.Stat(filepath.Join(m.v.cfg.DataDir, "archive.db")); errors.Is(err, os.ErrNotExist) {
+	if m.opt.dryRun && m.v.cfg().MySQLDSN == "" {
+		if _, err := os.Stat(filepath.Join(m.v.cfg().DataDir, "archive.db")); errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
 	}
@@ -119,7 +119,7 @@ func (m *importing) learn(ctx context.Context) (err error) {
 
 // listLogs finds the segments that the daemon counts.
 func (m *importing) listLogs() error {
-	for _, in := range m.v.cfg.logs() {
+	for _, in := range m.v.cfg().logs() {
 		if _, err := os.Stat(filepath.Dir(in.path)); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -164,7 +164,7 @@ func (m *importing) plan(ctx context.Context, name string) error {
 }
 
 func (m *importing) parser(f parser.Format) (*parser.Parser, error) {
-	return parser.New(m.v.cfg.Parser(f, m.secret))
+	return parser.New(m.v.cfg().Parser(f, m.secret))
 }
 
 func (m *importing) survey(ctx context.Context, p *importPlan, format parser.Format) error {

@@ -79,6 +79,11 @@ var (
 	descLagSeconds = desc("tail_lag_seconds", "Time since the oldest segment that is not read to its end was last written; 0 when all is read.", "log")
 	descTorn       = desc("segments_torn", "Closed segments whose last line is unfinished.", "log")
 	descGrew       = desc("segments_grew_after_close", "Segments that were written to after they were closed: a worker did not reopen its log.", "log")
+	descReloadOK   = desc("config_last_reload_successful", "1 unless the settings could not be reloaded the last time; those before are in force then.")
+	descReloaded   = desc("config_last_reload_success_timestamp_seconds", "When settings were last reloaded; 0: not since the start.")
+	descConns      = desc("http_connections", "Connections that are open.")
+	descRefused    = desc("http_refused_total", "Requests and connections that were refused: over a limit, too large, too slow, or no HTTP.", "reason")
+	descAccept     = desc("http_accept_errors_total", "Connections that could not be taken, as without free file descriptors.")
 	descAlarms     = desc("segments_alarm", "Segments that an operator must look at: cut, truncated or replaced.", "log")
 )
 
@@ -131,6 +136,18 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 		up = 1
 	}
 	gauge(ch, descRedisUp, up)
+	if p.s.http != nil {
+		l := p.s.http.Limits()
+		gauge(ch, descConns, float64(l.Connections))
+		count(ch, descAccept, l.AcceptErrors)
+		for reason, n := range l.Refused {
+			count(ch, descRefused, n, reason)
+		}
+	}
+	if r := p.s.reload; r != nil {
+		gauge(ch, descReloadOK, one(!r.failed.Load()))
+		gauge(ch, descReloaded, float64(r.done.Load()))
+	}
 }
 
 // collectBooks tells what became of the lines of each log.

@@ -99,7 +99,7 @@ func (v *vault) mirrored(ctx context.Context, m *counter.Mirror, asked string) (
 	if asked == "" {
 		return m.Sites(ctx)
 	}
-	site, ok := v.cfg.SiteOf(asked)
+	site, ok := v.cfg().SiteOf(asked)
 	if !ok {
 		return nil, fmt.Errorf("mirror: %q is no site, or not one of SITES", asked)
 	}

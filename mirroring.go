@@ -44,13 +44,13 @@ func hostHash(cfg *Config) (uint32, error) {
 
 // newFlusher makes what flushes into the vault's archive.
 func (v *vault) newFlusher(rdb redis.UniversalClient, embedded bool, stale func(string) bool) (*mirror.Flusher, *counter.Mirror, error) {
-	host, err := hostHash(v.cfg)
+	host, err := hostHash(v.cfg())
 	if err != nil {
 		return nil, nil, err
 	}
 	m := counter.NewMirror(rdb, v.keys, fmt.Sprintf("%08x", host), embedded)
 	return mirror.New(mirror.Options{
-		Counters: m, Slot: int(host % uint32(v.cfg.MirrorSlots)), Sink: v.cfg.Elastic.URL != "",
+		Counters: m, Slot: int(host % uint32(v.cfg().MirrorSlots)), Sink: v.cfg().Elastic.URL != "",
 		Store: func(ctx context.Context) (mirror.Store, error) {
 			a, err := v.open(ctx)
 			if err != nil {
@@ -71,7 +71,7 @@ func newMirroring(s *server) (*mirroring, error) {
 		return nil, err
 	}
 	all := &mirroring{s: s, flusher: f}
-	es := s.cfg.Elastic
+	es := s.cfg().Elastic
 	if es.URL == "" {
 		return all, nil
 	}

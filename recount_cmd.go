@@ -142,7 +142,7 @@ func (r *recounting) run(ctx context.Context) (err error) {
 	if r.archive, err = r.v.open(ctx); err != nil {
 		return err
 	}
-	r.joined = joinedSites(r.v.cfg.SiteAliases, r.opt.site)
+	r.joined = joinedSites(r.v.cfg().SiteAliases, r.opt.site)
 	if err := r.readLogs(ctx); err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func joinedSites(aliases map[string]string, site string) []string {
 
 // recount counts the archive again, after others that archive.
 func (r *recounting) recount(ctx context.Context) (archive.Recounted, error) {
-	rows, err := parser.New(r.v.cfg.Parser(parser.FormatV1, r.secret))
+	rows, err := parser.New(r.v.cfg().Parser(parser.FormatV1, r.secret))
 	if err != nil {
 		return archive.Recounted{}, fmt.Errorf("make parser: %w", err)
 	}

@@ -43,14 +43,14 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 	}
 	r.logs = nil
 	r.tails = tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, days: map[parser.Day]bool{}}
-	for _, in := range r.v.cfg.logs() {
+	for _, in := range r.v.cfg().logs() {
 		if in.calls {
 			continue // the rules of views say nothing about API calls
 		}
 		if _, err := os.Stat(filepath.Dir(in.path)); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		p, err := parser.New(r.v.cfg.Parser(in.format, r.secret))
+		p, err := parser.New(r.v.cfg().Parser(in.format, r.secret))
 		if err != nil {
 			return fmt.Errorf("make parser: %w", err)
 		}
@@ -81,7 +81,7 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 // whose last line was written before the first day has nothing of it; a day is
 // left for clocks that were wrong.
 func (r *recounting) onDisk(ctx context.Context, f tailer.File, archived bool) (archive.Segment, error) {
-	if !archived || f.LastWrite.Before(r.from.Date(r.v.cfg.Timezone).AddDate(0, 0, -1)) {
+	if !archived || f.LastWrite.Before(r.from.Date(r.v.cfg().Timezone).AddDate(0, 0, -1)) {
 		return nil, nil
 	}
 	size, err := f.Size(ctx)

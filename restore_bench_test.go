@@ -45,7 +45,7 @@ func BenchmarkRestore(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	v := newVault(cfg, rdb, counter.NewKeys("ddkk", false), slog.New(slog.DiscardHandler))
+	v := newVault(newLive(cfg), rdb, counter.NewKeys("ddkk", false), slog.New(slog.DiscardHandler))
 	defer func() {
 		if err := v.close(); err != nil {
 			b.Error(err)

@@ -77,7 +77,7 @@ func restoreSites(cmd *cobra.Command, cfg *Config, opt restoreOptions) error {
 
 func (v *vault) sitesToRestore(ctx context.Context, asked string) ([]string, error) {
 	if asked != "" {
-		site, ok := v.cfg.SiteOf(asked)
+		site, ok := v.cfg().SiteOf(asked)
 		if !ok {
 			return nil, fmt.Errorf("restore: %q is no site, or not one of SITES", asked)
 		}
@@ -134,7 +134,7 @@ func (v *vault) complete(ctx context.Context, site string) error {
 	if err != nil {
 		return err
 	}
-	for _, in := range v.cfg.logs() {
+	for _, in := range v.cfg().logs() {
 		files, err := tailer.List(v.listing(in))
 		if err != nil {
 			return fmt.Errorf("list segments: %w", err)

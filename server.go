@@ -29,44 +29,73 @@ import (
 const (
 	countingGrace = 3 * time.Second
 	cronGrace     = time.Second
-	httpGrace     = time.Second
+	httpGrace     = 500 * time.Millisecond
+	// drainGrace is how long clients that keep their connection are told at
+	// their next answer to come back by another one, before it is closed.
+	drainGrace = 500 * time.Millisecond
 )
+
+// validateFlag asks the server command to look at its settings only.
+const validateFlag = "validate"
 
 // freshFor is how long a number that was just read is answered again: nobody
 // sees the difference, and Redis is spared the same question under load.
 const freshFor = 2 * time.Millisecond
 
 func serverCommand(load func() (*Config, error)) *cobra.Command {
-	return &cobra.Command{
+	var validate bool
+	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "Count and serve: the daemon",
 		Long: `Runs the daemon: it follows the log, counts into Redis and answers the API, the
 widget and the demo page. Without settings everything is embedded and kept in
-./data. SIGTERM commits what is in hand and ends it.`,
+./data. SIGTERM commits what is in hand and ends it, SIGHUP reads the settings
+again, SIGUSR2 makes it the binary that now lies where its own was, without
+refusing a client.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load()
 			if err != nil {
 				return err
 			}
-			log := newLogger(cmd.ErrOrStderr(), cfg.LogLevel)
+			if validate {
+				return nil
+			}
+			level := &slog.LevelVar{}
+			level.Set(cfg.LogLevel)
+			log := newLogger(cmd.ErrOrStderr(), level)
+			told := listenToSignals()
+			defer told.stop()
 			s, err := newServer(cfg, log)
 			if err != nil {
 				return err
 			}
+			s.reload = newReloader(s, load, level)
 			for _, w := range cfg.Warnings() {
 				log.Warn(w)
 			}
 			s.announce(cmd.OutOrStdout())
-			return s.run(cmd.Context())
+			err = s.run(cmd.Context(), told)
+			if s.next == nil || cmd.Context().Err() != nil {
+				return err
+			}
+			if err != nil {
+				log.Error("the stop before the upgrade did not go well; what is not committed is read again", "err", err)
+			}
+			return s.next.exec()
 		},
 	}
+	cmd.Flags().BoolVar(&validate, validateFlag, false, "read the settings, say what is wrong with them, and start nothing")
+	return cmd
 }
 
 // server is the daemon: what it owns, in the order in which it is opened.
 type server struct {
-	cfg *Config
-	log *slog.Logger
+	live   *liveConfig
+	log    *slog.Logger
+	reload *reloader // nil: settings stay as they are
+	notify *notifier
+	next   *handover // set when the stop is for an upgrade
 
 	lock     *os.File
 	embedded *embeddedRedis // nil with a real Redis
@@ -84,6 +113,7 @@ type server struct {
 	archived archiveRuns
 	started  time.Time
 	secret   []byte // of the visitor hash; set before counting begins
+	alerter  *alerter
 	metrics  *metrics
 	listener net.Listener
 	http     *queryapi.Server
@@ -92,7 +122,7 @@ type server struct {
 // newServer opens everything that can be wrong, so that a mistake is told at
 // the start; it starts nothing. Redis may be away: that is waited for.
 func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
-	s := &server{cfg: cfg, log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Cluster()), counting: newCounting(), started: time.Now()}
+	s := &server{live: newLive(cfg), log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Cluster()), counting: newCounting(), notify: newNotifier(log), started: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -104,8 +134,8 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 	if s.lock, err = lockFolder(cfg.DataDir); err != nil {
 		return nil, err
 	}
-	if s.listener, err = net.Listen("tcp", cfg.Address()); err != nil {
-		return nil, fmt.Errorf("listen: %w; choose another PORT or LISTEN, or stop what uses it", err)
+	if s.listener, err = listen(cfg.Address(), log); err != nil {
+		return nil, err
 	}
 	if err := s.openRedis(); err != nil {
 		return nil, err
@@ -116,10 +146,13 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 	if err := s.openLogs(s.counting.resume); err != nil {
 		return nil, err
 	}
-	s.vault = newVault(cfg, s.ingestDB, s.keys, log)
+	s.vault = newVault(s.live, s.ingestDB, s.keys, log)
 	s.restores = newRestores(s.vault)
 	s.verifier = newVerifier(s)
 	if s.mirror, err = newMirroring(s); err != nil {
+		return nil, err
+	}
+	if s.alerter, err = newAlerter(s); err != nil {
 		return nil, err
 	}
 	s.metrics = newMetrics(s)
@@ -128,8 +161,8 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 }
 
 func (s *server) openRedis() error {
-	opt := s.cfg.redis()
-	if len(s.cfg.RedisAddrs) == 0 {
+	opt := s.cfg().redis()
+	if len(s.cfg().RedisAddrs) == 0 {
 		var err error
 		if s.embedded, err = startEmbeddedRedis(); err != nil {
 			return err
@@ -140,33 +173,49 @@ func (s *server) openRedis() error {
 	opt.Timeout, opt.PoolSize = time.Second, 64
 	s.readDB = counter.Connect(opt)
 	var err error
-	s.reader, err = counter.NewReader(s.readDB, s.keys, counter.ReaderOptions{Location: s.cfg.Timezone, FreshFor: freshFor})
+	s.reader, err = counter.NewReader(s.readDB, s.keys, counter.ReaderOptions{Location: s.cfg().Timezone, FreshFor: freshFor})
 	return err
 }
 
+// cfg is the configuration in force.
+func (s *server) cfg() *Config { return s.live.get() }
+
 func (s *server) apiConfig() queryapi.Config {
-	rules := s.cfg.Page
 	past := &series{reader: s.reader, archive: s.vault.opened}
 	return queryapi.Config{
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
-		NormalizePage: func(raw []byte) string { return string(rules.Normalize(nil, raw)) },
-		NormalizeSite: s.cfg.SiteOf, EventKey: parser.EventKey, Location: s.cfg.Timezone,
+		NormalizePage: func(raw []byte) string { return string(s.cfg().Page.Normalize(nil, raw)) },
+		NormalizeSite: func(raw string) (string, bool) { return s.cfg().SiteOf(raw) }, EventKey: parser.EventKey, Location: s.cfg().Timezone,
 		Series: past, Ranking: ranking{s.vault}, Restorer: s.restores, Calls: s.calls(),
 		Facts: &facts{series: past, reader: s.reader, cache: newPageCache(time.Now)}, Views: s.lastViews(), Report: s.report,
 		Baselines: &baselines{v: s.vault}, Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
-		Ready: s.counting.ready, Health: s.counting.healthy,
+		Ready: s.counting.ready, Health: s.healthy,
 		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
-		CORSOrigins: s.cfg.CORSOrigins, AdminToken: string(s.cfg.AdminToken), PublicSites: s.cfg.PublicSites, TrustedProxies: s.cfg.TrustedProxies,
+		Access: s.cfg().access(), PublicSites: s.cfg().PublicSites, Concurrency: s.cfg().MaxConnections,
 	}
 }
 
 // run starts everything and returns when ctx ends and all of it has stopped,
-// or when a part fails that the others cannot do without. What sends is
-// stopped before what receives: reading, counting, cron, HTTP, connections.
-func (s *server) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	jobs := s.newCron(ctx)
+// or when a part fails that the others cannot do without. First clients are
+// served to the end, with counting still at work; then what sends is stopped
+// before what receives: reading, counting, cron, HTTP, connections.
+func (s *server) run(ctx context.Context, told *signals) error {
+	stopped, stop := context.WithCancel(ctx)
+	defer stop()
+	g, failed := errgroup.WithContext(stopped)
+	ctx, stopWork := context.WithCancel(context.WithoutCancel(ctx)) // outlives the stop until clients are served
+	defer stopWork()
+	g.Go(func() error {
+		<-failed.Done()
+		if s.next == nil { // an upgrade stays in this process
+			s.notify.stopping()
+		}
+		s.http.Drain(context.WithoutCancel(failed), drainGrace)
+		stopWork()
+		return nil
+	})
+	jobs := s.newTimetable(ctx)
 	if s.embedded != nil {
 		g.Go(func() error { s.embedded.tick(ctx); return nil })
 	}
@@ -175,12 +224,21 @@ func (s *server) run(ctx context.Context) error {
 	g.Go(func() error { s.vault.keepLearning(ctx); return nil })
 	g.Go(func() error { s.restores.run(ctx); return nil })
 	g.Go(func() error { s.verifier.run(ctx); return nil })
-	jobs.Start()
+	g.Go(func() error { s.alerter.run(ctx); return nil })
+	jobs.cron.Start()
+	if s.reload != nil {
+		s.reload.jobs = jobs
+		g.Go(func() error { s.reload.run(ctx, told.hup); return nil })
+		g.Go(func() error { s.awaitUpgrade(ctx, told.usr2, stop); return nil })
+	}
+	if os.Getenv("NOTIFY_SOCKET") != "" {
+		g.Go(func() error { s.supervise(ctx); return nil })
+	}
 	g.Go(func() error {
 		<-ctx.Done()
 		s.counting.wait()
 		select {
-		case <-jobs.Stop().Done():
+		case <-jobs.cron.Stop().Done():
 		case <-time.After(cronGrace):
 			s.log.Warn("stopped while a scheduled job was running; it goes on at its next time")
 		}
@@ -195,14 +253,16 @@ func (s *server) run(ctx context.Context) error {
 // count waits for Redis and then counts until ctx ends.
 func (s *server) count(ctx context.Context) error {
 	defer s.counting.end()
-	in, err := s.newIngester(ctx)
+	in, rules, err := s.newIngester(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	s.counting.begin(in)
+	if err := s.beginCounting(in, rules); err != nil {
+		return err
+	}
 	if err := in.Run(ctx); err != nil {
 		return fmt.Errorf("count: %w", err)
 	}
@@ -210,38 +270,58 @@ func (s *server) count(ctx context.Context) error {
 }
 
 // newIngester asks Redis what has to be known before the first line: that it
-// keeps what it is given, and the secret of the visitor hash.
-func (s *server) newIngester(ctx context.Context) (*counter.Ingester, error) {
+// keeps what it is given, and the secret of the visitor hash. It returns the
+// configuration whose rules the ingester has as well.
+func (s *server) newIngester(ctx context.Context) (*counter.Ingester, *Config, error) {
 	if err := s.awaitRedis(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.awaitArchive(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	secret, err := s.vault.visitorSecret(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.secret = secret
+	cfg := s.cfg()
+	parsers, err := s.parsers(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
 	var inputs []counter.Input
+	for i, in := range s.inputs {
+		inputs = append(inputs, counter.Input{Source: logSource{in.tail}, Parser: parsers[i]})
+	}
+	in, err := counter.New(s.countingOptions(cfg), inputs...)
+	return in, cfg, err
+}
+
+// parsers read the inputs by the rules of a configuration.
+func (s *server) parsers(cfg *Config) ([]*parser.Parser, error) {
+	var all []*parser.Parser
 	for _, in := range s.inputs {
-		p, err := parser.New(s.cfg.parserOf(in, secret))
+		p, err := parser.New(cfg.parserOf(in, s.secret))
 		if err != nil {
 			return nil, fmt.Errorf("make parser: %w", err)
 		}
-		inputs = append(inputs, counter.Input{Source: logSource{in.tail}, Parser: p})
+		all = append(all, p)
 	}
-	return counter.New(counter.Options{
+	return all, nil
+}
+
+func (s *server) countingOptions(cfg *Config) counter.Options {
+	return counter.Options{
 		Redis: s.ingestDB, Keys: s.keys, Embedded: s.embedded != nil,
-		Location: s.cfg.Timezone, Logger: s.log,
-		BatchSize: s.cfg.BatchSize, BatchInterval: s.cfg.BatchInterval,
-		MaxPages: s.cfg.MaxPagesPerSite, MaxSites: s.cfg.MaxSites,
-		MaxEndpoints: s.cfg.APIMaxEndpoints, MaxUsers: s.cfg.APIMaxUsers,
-		UVSetTTL: s.cfg.UVSetTTL, DedupeWindow: s.cfg.Dedupe.For,
-		Progress: filepath.Join(s.cfg.DataDir, "progress.json"),
-		Sync:     s.cfg.LogSync, Grace: countingGrace,
+		Location: cfg.Timezone, Logger: s.log,
+		BatchSize: cfg.BatchSize, BatchInterval: cfg.BatchInterval,
+		MaxPages: cfg.MaxPagesPerSite, MaxSites: cfg.MaxSites,
+		MaxEndpoints: cfg.APIMaxEndpoints, MaxUsers: cfg.APIMaxUsers,
+		UVSetTTL: cfg.UVSetTTL, DedupeWindow: cfg.Dedupe.For,
+		Progress: filepath.Join(cfg.DataDir, "progress.json"),
+		Sync:     cfg.LogSync, Grace: countingGrace,
 		Stale: s.reader.MarkStale, Archive: s.vault,
-	}, inputs...)
+	}
 }
 
 // awaitRedis waits until Redis answers and refuses one that evicts.
@@ -253,9 +333,10 @@ func (s *server) awaitRedis(ctx context.Context) error {
 		if err == nil || counter.Evicts(err) {
 			return err
 		}
+		s.counting.hold()
 		if tries%30 == 0 {
 			s.log.Error("Redis does not answer; views wait in the log until it does. Is REDIS_ADDR right?",
-				"addr", s.cfg.RedisAddrs, "err", err)
+				"addr", s.cfg().RedisAddrs, "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -280,6 +361,7 @@ func (s *server) awaitArchive(ctx context.Context) error {
 		if rerr == nil && known > 0 {
 			return nil
 		}
+		s.counting.hold()
 		if tries%30 == 0 {
 			s.log.Error("Redis is empty and the archive does not answer: waiting for it, so that nothing is counted without what it has. Is MYSQL_DSN right?", "err", err)
 		}
@@ -295,7 +377,7 @@ func (s *server) checkRedis(ctx context.Context) error {
 	if err := s.ingestDB.Ping(ctx).Err(); err != nil {
 		return err
 	}
-	if s.embedded != nil || s.cfg.AllowEviction {
+	if s.embedded != nil || s.cfg().AllowEviction {
 		return nil
 	}
 	unknown, err := counter.CheckEviction(ctx, s.ingestDB)

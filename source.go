@@ -51,7 +51,7 @@ type logInput struct {
 // openLogs opens the built-in beacon's log and, where one is named, nginx's.
 // resume tells where a segment goes on.
 func (s *server) openLogs(resume func(string) int64) error {
-	for _, in := range s.cfg.logs() {
+	for _, in := range s.cfg().logs() {
 		t, err := tailer.Open(tailer.Options{
 			Path: in.path, Identify: in.identify, Resume: resume,
 			MaxLine: parser.MaxLine, Logger: s.log.With("log", in.path),

@@ -21,7 +21,7 @@ import (
 // when MySQL answers for the first time, and what counting has to know of it
 // is kept in memory: MySQL may be down for a day and nothing waits for it.
 type vault struct {
-	cfg  *Config
+	live *liveConfig
 	rdb  redis.UniversalClient
 	keys counter.Keys
 	log  *slog.Logger
@@ -34,9 +34,12 @@ type vault struct {
 	segments map[string]bool
 }
 
-func newVault(cfg *Config, rdb redis.UniversalClient, keys counter.Keys, log *slog.Logger) *vault {
-	return &vault{cfg: cfg, rdb: rdb, keys: keys, log: log}
+func newVault(live *liveConfig, rdb redis.UniversalClient, keys counter.Keys, log *slog.Logger) *vault {
+	return &vault{live: live, rdb: rdb, keys: keys, log: log}
 }
+
+// cfg is the configuration in force.
+func (v *vault) cfg() *Config { return v.live.get() }
 
 // open opens MySQL, or SQLite in DATA_DIR, if that was not done yet.
 func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
@@ -45,14 +48,14 @@ func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
 	if a, err := v.opened(); err == nil {
 		return a, nil
 	}
-	mode, err := archive.ParseIPMode(v.cfg.IPMode)
+	mode, err := archive.ParseIPMode(v.cfg().IPMode)
 	if err != nil {
 		return nil, err
 	}
-	a, err := archive.Open(ctx, string(v.cfg.MySQLDSN), filepath.Join(v.cfg.DataDir, "archive.db"), archive.Options{
-		Location: v.cfg.Timezone, Logger: v.log, RawRetentionDays: v.cfg.RawRetentionDays, IPMode: mode,
-		MaxEndpoints: v.cfg.APIMaxEndpoints, MaxUsers: v.cfg.APIMaxUsers,
-		MaxPages: v.cfg.MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg.Dedupe.For,
+	a, err := archive.Open(ctx, string(v.cfg().MySQLDSN), filepath.Join(v.cfg().DataDir, "archive.db"), archive.Options{
+		Location: v.cfg().Timezone, Logger: v.log, RawRetentionDays: v.cfg().RawRetentionDays, IPMode: mode,
+		MaxEndpoints: v.cfg().APIMaxEndpoints, MaxUsers: v.cfg().APIMaxUsers,
+		MaxPages: v.cfg().MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg().Dedupe.For,
 	})
 	if err != nil {
 		return nil, err
@@ -78,7 +81,7 @@ func (v *vault) visitorSecret(ctx context.Context) ([]byte, error) {
 	} else {
 		keepers = append(keepers, a.ShareSecret)
 	}
-	return visitorSecret(ctx, v.cfg, v.log, keepers...)
+	return visitorSecret(ctx, v.cfg(), v.log, keepers...)
 }
 
 // close closes what was opened.
@@ -190,9 +193,9 @@ func (v *vault) restore(ctx context.Context, site string, progress func(rows int
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	r := counter.Restorer{
-		Redis: v.rdb, Keys: v.keys, Location: v.cfg.Timezone, Now: time.Now, UVSetTTL: v.cfg.UVSetTTL,
+		Redis: v.rdb, Keys: v.keys, Location: v.cfg().Timezone, Now: time.Now, UVSetTTL: v.cfg().UVSetTTL,
 		Widths: func(site string) map[string]time.Duration {
-			return map[string]time.Duration{counter.RuleID: counter.DefaultIDWindow, counter.RuleWindow: v.cfg.Dedupe.For(site)}
+			return map[string]time.Duration{counter.RuleID: counter.DefaultIDWindow, counter.RuleWindow: v.cfg().Dedupe.For(site)}
 		},
 		Progress: progress,
 	}

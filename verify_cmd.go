@@ -62,7 +62,7 @@ func verifyNow(cmd *cobra.Command, v *vault, secret []byte, opt verifyOptions) e
 	scope := verify.Scope{Days: opt.days}
 	if opt.site != "" {
 		var ok bool
-		if scope.Site, ok = v.cfg.SiteOf(opt.site); !ok {
+		if scope.Site, ok = v.cfg().SiteOf(opt.site); !ok {
 			return fmt.Errorf("verify: %q is no site, or not one of SITES", opt.site)
 		}
 	}
@@ -99,18 +99,19 @@ func (v *vault) verify(ctx context.Context, secret []byte, scope verify.Scope, p
 	if err != nil {
 		return nil, err
 	}
+	cfg := v.cfg() // one set of rules for the whole recount
 	opt := verify.Options{
-		Archive: a, Keys: v.keys, Location: v.cfg.Timezone, Logger: v.log,
-		MaxPages: v.cfg.MaxPagesPerSite, MaxEvents: archive.DefaultMaxEvents, MaxReferrers: archive.DefaultMaxReferrers,
-		MaxEndpoints: v.cfg.APIMaxEndpoints, MaxUsers: v.cfg.APIMaxUsers,
-		IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg.Dedupe.For, UVSetTTL: v.cfg.UVSetTTL, Progress: progress,
+		Archive: a, Keys: v.keys, Location: cfg.Timezone, Logger: v.log,
+		MaxPages: cfg.MaxPagesPerSite, MaxEvents: archive.DefaultMaxEvents, MaxReferrers: archive.DefaultMaxReferrers,
+		MaxEndpoints: cfg.APIMaxEndpoints, MaxUsers: cfg.APIMaxUsers,
+		IDWindow: counter.DefaultIDWindow, DedupeWindow: cfg.Dedupe.For, UVSetTTL: cfg.UVSetTTL, Progress: progress,
 	}
 	if v.rdb != nil {
 		opt.Dump = counter.NewDump(v.rdb, v.keys)
 		opt.Mirror = counter.NewMirror(v.rdb, v.keys, "verify", false) // it reads only, and runs no script
 	}
-	for _, in := range v.cfg.logs() {
-		p, err := parser.New(v.cfg.parserOf(in, secret))
+	for _, in := range cfg.logs() {
+		p, err := parser.New(cfg.parserOf(in, secret))
 		if err != nil {
 			return nil, fmt.Errorf("make parser: %w", err)
 		}

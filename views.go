@@ -148,6 +148,6 @@ func cameFrom(referrer, site string) string {
 // is not shown.
 func (s *server) lastViews() *lastViews {
 	return &lastViews{inputs: s.inputs, parser: func(in logInput) (*parser.Parser, error) {
-		return parser.New(s.cfg.Parser(in.format, nil))
+		return parser.New(s.cfg().Parser(in.format, nil))
 	}}
 }

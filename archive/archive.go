@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"ddkk-stats/parser"
@@ -108,14 +109,20 @@ type Archive struct {
 	pause   func(context.Context, time.Duration) error
 
 	foldRows int64 // see rowsPerPass
+	rawDays  *atomic.Int64
 }
+
+// KeepRaw sets for how many days raw rows are kept from now on, in place of
+// Options.RawRetentionDays; 0: for ever.
+func (a *Archive) KeepRaw(days int) { a.rawDays.Store(int64(days)) }
 
 // Open connects to MySQL or MariaDB, or where dsn is empty to an SQLite file
 // that is made if it does not exist, and brings the tables up to date. It
 // starts nothing.
 func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, error) {
 	opt.setDefaults()
-	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass}
+	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, rawDays: &atomic.Int64{}}
+	a.KeepRaw(opt.RawRetentionDays)
 	if err := a.connect(ctx, dsn, sqlitePath); err != nil {
 		return nil, errors.Join(fmt.Errorf("open archive: %w", err), a.Close())
 	}

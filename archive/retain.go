@@ -6,14 +6,15 @@ import (
 	"fmt"
 )
 
-// Retain deletes raw rows of days that are older than RawRetentionDays and
-// rolled up, and tells how many days of a site that were. It stops before the
-// oldest day that is not rolled up.
+// Retain deletes raw rows of days that are older than KeepRaw said and rolled
+// up, and tells how many days of a site that were. It stops before the oldest
+// day that is not rolled up.
 func (a *Archive) Retain(ctx context.Context) (int, error) {
-	if a.opt.RawRetentionDays <= 0 {
+	days := int(a.rawDays.Load())
+	if days <= 0 {
 		return 0, nil
 	}
-	floor := dateText(addDays(a.today(), -a.opt.RawRetentionDays))
+	floor := dateText(addDays(a.today(), -days))
 	if err := a.raiseFloor(ctx, &floor); err != nil {
 		return 0, err
 	}

@@ -11,7 +11,7 @@ const scriptTime = 4 * time.Millisecond
 // budget is how many writes fit into scriptTime on this Redis, learned from
 // what earlier scripts took; at most BatchSize. Safe for concurrent use.
 type budget struct {
-	most int64
+	most atomic.Int64
 	now  atomic.Int64
 }
 
@@ -19,9 +19,15 @@ type budget struct {
 const minBudget = 300
 
 func newBudget(most int) *budget {
-	b := &budget{most: int64(most)}
-	b.now.Store(int64(most))
+	b := &budget{}
+	b.limit(most)
 	return b
+}
+
+// limit sets the most that the budget may be, and starts learning from there.
+func (b *budget) limit(most int) {
+	b.most.Store(int64(most))
+	b.now.Store(int64(most))
 }
 
 // spent learns from one script: how many writes, and how long it took. Waiting
@@ -34,7 +40,7 @@ func (b *budget) spent(writes int, took time.Duration) {
 	now := b.now.Load()
 	fits := int64(float64(writes) * float64(scriptTime) / float64(took))
 	next := now + (min(max(fits, now/2), 2*now)-now)/4
-	b.now.Store(min(max(next, minBudget), b.most))
+	b.now.Store(min(max(next, minBudget), b.most.Load()))
 }
 
 // writes is the budget of one batch.

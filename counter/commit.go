@@ -51,7 +51,7 @@ func (in *Ingester) sync(ctx context.Context, b *batch) error {
 		return nil
 	}
 	for _, p := range b.syncs {
-		err := in.retry(ctx, "sync log", func() error { return p.source.Sync(p.segment, p.end) })
+		err := in.commits.retry(ctx, "sync log", func() error { return p.source.Sync(p.segment, p.end) })
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (in *Ingester) sync(ctx context.Context, b *batch) error {
 // execute runs a job; it touches nothing that the loop changes meanwhile.
 func (in *Ingester) execute(ctx context.Context, f *flight) error {
 	if f.fold != nil {
-		return in.retry(ctx, "spread pending pages", func() (err error) {
+		return in.commits.retry(ctx, "spread pending pages", func() (err error) {
 			f.left, err = in.foldOnce(ctx, f.fold.name, f.fold.epoch)
 			return err
 		})
@@ -78,7 +78,7 @@ func (in *Ingester) execute(ctx context.Context, f *flight) error {
 		calls[i] = in.encode(p)
 		todo = append(todo, i)
 	}
-	return in.retry(ctx, "commit to Redis", func() error {
+	return in.commits.retry(ctx, "commit to Redis", func() error {
 		err := in.commitParts(ctx, b, calls, f.answers, &todo)
 		if err != nil {
 			f.retried++
@@ -99,6 +99,7 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, calls []*call, an
 	var first error
 	held := map[*site]bool{}
 	for rest := *todo; len(rest) > 0; {
+		in.committing.beat(in.opt.Now())
 		trip := rest[:min(len(rest), partsPerTrip)]
 		rest = rest[len(trip):]
 		pipe := in.rdb.Pipeline()

@@ -44,11 +44,15 @@ type Ingester struct {
 
 	budget *budget
 	patience
-	behind  sync.WaitGroup // rebuilds
-	rebuilt chan rebuilt
-	resume  resumePoints
-	meter   meter
-	wait    waiters
+	commits    patience // the committer's
+	looping    pulse
+	committing pulse
+	rules      rulesBox
+	behind     sync.WaitGroup // rebuilds
+	rebuilt    chan rebuilt
+	resume     resumePoints
+	meter      meter
+	wait       waiters
 }
 
 // schedule holds the loop's moments.
@@ -64,8 +68,9 @@ type schedule struct {
 	folding   bool      // every pending site is being folded now
 	standby   time.Time // another daemon is at work until then
 	warned    time.Time
-	missing   bool // missing segments were looked for
-	live      bool // the last block came from the live edge
+	missing   bool   // missing segments were looked for
+	live      bool   // the last block came from the live edge
+	rules     *Rules // wait for the open batch to go; nil: none do
 	// onlineFrom is the oldest line time, in Unix milliseconds, that still
 	// marks its visitor as online.
 	onlineFrom int64
@@ -92,8 +97,11 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		resume:  resumePoints{at: map[string]int64{}},
 		wait:    newWaiters(),
 		rebuilt: make(chan rebuilt),
+		rules:   newRulesBox(),
 	}
-	in.patience = patience{log: opt.Logger, tell: in.redisWent}
+	in.patience = patience{log: opt.Logger, tell: func(ok bool) { in.looping.beat(in.opt.Now()); in.redisWent(ok) }}
+	in.commits = patience{log: opt.Logger, tell: func(ok bool) { in.committing.beat(in.opt.Now()); in.redisWent(ok) }}
+	in.committing.rest.Store(true)
 	return in, nil
 }
 
@@ -133,6 +141,8 @@ func (in *Ingester) Run(ctx context.Context) error {
 	})
 	defer stop()
 
+	in.looping.beat(in.opt.Now())
+	defer in.looping.rest.Store(true)
 	if err := in.prepare(work); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -152,7 +162,10 @@ func (in *Ingester) Run(ctx context.Context) error {
 	go func() {
 		defer close(committer)
 		for f := range jobs {
+			in.committing.beat(in.opt.Now())
+			in.committing.rest.Store(false)
 			f.err = in.execute(work, f)
+			in.committing.rest.Store(true)
 			results <- f
 		}
 	}()
@@ -192,12 +205,14 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 	pace := time.NewTimer(time.Hour) // wakes the loop when a live batch may go
 	defer pace.Stop()
 	for {
+		in.looping.beat(in.opt.Now())
+		in.switchRules()
 		in.next(len(blocks) == 0, reading.Err() != nil, jobs, pace)
 		if reading.Err() != nil && in.flight == nil && in.open.empty() {
 			return in.finish(work)
 		}
 		from := blocks
-		if in.full() || reading.Err() != nil || in.standingBy() {
+		if in.full() || reading.Err() != nil || in.standingBy() || in.loop.rules != nil {
 			from = nil // back-pressure: what is not read waits in the log
 		}
 		done := reading.Done()
@@ -215,6 +230,8 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 			err = in.finishRebuild(work, r)
 		case <-tick.C:
 			err = in.upkeep(work)
+		case <-in.rules.wake:
+			in.loop.rules = in.rules.take()
 		case <-pace.C:
 		case <-done:
 		case <-work.Done():
@@ -266,7 +283,7 @@ const liveAge = 10 * time.Millisecond
 // once, but not more often than BatchInterval; in a backlog when it is full or
 // old enough.
 func (in *Ingester) due(now time.Time, idle bool, pace *time.Timer) bool {
-	if in.full() {
+	if in.full() || in.loop.rules != nil {
 		return true
 	}
 	if !in.loop.live {

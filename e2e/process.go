@@ -32,6 +32,7 @@ type process struct {
 	dir  string
 	log  string              // file of stdout and stderr
 	user *syscall.Credential // nil: the test's own
+	pass []*os.File          // descriptors from 3 on
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -89,7 +90,7 @@ func (p *process) tryStart() error {
 	defer out.Close()
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = p.env, p.dir, out, out
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr, cmd.ExtraFiles = ownGroup(), p.pass
 	cmd.SysProcAttr.Credential = p.user
 	if err := cmd.Start(); err != nil {
 		return err

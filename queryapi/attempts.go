@@ -101,15 +101,3 @@ func (a *attempts) remember(client netip.Addr, now time.Time) *guesses {
 	}
 	return c
 }
-
-// network is what one client can easily have all addresses of.
-func network(a netip.Addr) netip.Addr {
-	if a.Is4() {
-		return a
-	}
-	p, err := a.WithZone("").Prefix(64)
-	if err != nil {
-		return a
-	}
-	return p.Addr()
-}

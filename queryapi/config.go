@@ -108,20 +108,18 @@ type Config struct {
 	// Observe is told about every request that met a route; may be nil.
 	Observe func(route string, status int, took time.Duration)
 
-	// CORSOrigins are exact origins such as "https://ddkk.com", or "*". Empty
-	// is "*": the numbers are public unless somebody says otherwise.
-	CORSOrigins []string
-	// AdminToken opens the admin routes; empty: only direct loopback requests.
-	AdminToken string
 	// PublicSites have a page and a badge that anybody may see.
 	PublicSites []string
-	// TrustedProxies may name the client in X-Real-IP and X-Forwarded-For.
-	TrustedProxies []netip.Prefix
+	// Access is what may change later; the server keeps it in a place of its own.
+	Access
 
-	Concurrency int              // connections; 0: DefaultConcurrency
-	CountWait   time.Duration    // 0: DefaultCountWait
-	ViewWait    time.Duration    // 0: DefaultViewWait
-	Now         func() time.Time // nil: time.Now
+	Concurrency int // connections of all clients; 0: DefaultConcurrency
+	// How long a request may take to arrive whole, an answer to be taken, and a
+	// connection to be idle; 0: 10 s, 10 s, 75 s.
+	ReadTimeout, WriteTimeout, IdleTimeout time.Duration
+	CountWait                              time.Duration    // 0: DefaultCountWait
+	ViewWait                               time.Duration    // 0: DefaultViewWait
+	Now                                    func() time.Time // nil: time.Now
 }
 
 func (c *Config) withDefaults() (Config, error) {
@@ -155,6 +153,14 @@ func (c *Config) withDefaults() (Config, error) {
 	}
 	if d.Concurrency <= 0 {
 		d.Concurrency = DefaultConcurrency
+	}
+	for _, t := range []struct {
+		v   *time.Duration
+		def time.Duration
+	}{{&d.ReadTimeout, readTimeout}, {&d.WriteTimeout, writeTimeout}, {&d.IdleTimeout, idleTimeout}} {
+		if *t.v <= 0 {
+			*t.v = t.def
+		}
 	}
 	if d.CountWait <= 0 {
 		d.CountWait = DefaultCountWait

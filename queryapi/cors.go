@@ -70,7 +70,7 @@ func (s *Server) preflight(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 	h := &ctx.Response.Header
 	h.Set("Allow", at.allow)
 	if at.sharable() {
-		if err := s.cors.apply(ctx); err != nil {
+		if err := s.access.Load().cors.apply(ctx); err != nil {
 			return err
 		}
 		h.Set("Access-Control-Allow-Methods", at.allow)

@@ -1,6 +1,7 @@
 package queryapi
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/valyala/fasthttp"
@@ -22,7 +23,7 @@ const demoPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 func (s *Server) demoRoutes() []route {
-	var rs []route
+	rs := []route{{method: "GET", path: "/", head: true, handle: root}}
 	add := func(path, name string, a *asset) {
 		rs = append(rs, route{method: "GET", path: path, name: name, head: true, handle: demo(a)})
 	}
@@ -45,4 +46,18 @@ func demo(a *asset) func(*fasthttp.RequestCtx) error {
 		a.send(ctx)
 		return nil
 	}
+}
+
+// root leads people who look at the address in a browser to something to see.
+// Programs get the same as at any path that is none.
+func root(ctx *fasthttp.RequestCtx) error {
+	ctx.Response.Header.Set("Vary", "Accept")
+	if !bytes.Contains(ctx.Request.Header.Peek("Accept"), []byte("text/html")) {
+		return fail(fasthttp.StatusNotFound, CodeNotFound, "no such path: /; see /demo and /openapi.json")
+	}
+	h := &ctx.Response.Header
+	h.Set("Location", "/demo") // not an absolute one: behind a proxy the host may be another
+	h.Set("Cache-Control", "no-store")
+	ctx.SetStatusCode(fasthttp.StatusFound)
+	return nil
 }

@@ -24,11 +24,12 @@ const (
 	CodeNoSiteLog       = "no_site_log"       // 404: calls are not counted: SITE_LOG is not set
 	CodeUnknownSite     = "unknown_site"      // 404: a site that the archive has nothing of
 	CodeMethod          = "method_not_allowed"
-	CodeTimeout         = "timeout"          // 408: the request did not arrive in time
-	CodeTooLarge        = "body_too_large"   // 413: over the route's limit
-	CodeHeadersTooLarge = "header_too_large" // 431
-	CodeInternal        = "internal"         // 500: our fault; the log says more
-	CodeUnavailable     = "unavailable"      // 503: try again later
+	CodeTimeout         = "timeout"           // 408: the request did not arrive in time
+	CodeTooLarge        = "body_too_large"    // 413: over the route's limit
+	CodeHeadersTooLarge = "header_too_large"  // 431
+	CodeTooManyRequests = "too_many_requests" // 429: over the client's limit; Retry-After says when to come again
+	CodeInternal        = "internal"          // 500: our fault; the log says more
+	CodeUnavailable     = "unavailable"       // 503: try again later
 
 	CodeTooMany       = "too_many_rows"       // 400: the answer would be longer than the route's limit
 	CodeRestoring     = "restore_running"     // 409: one restore at a time

@@ -20,17 +20,27 @@ type route struct {
 	// headers are those that other origins may send; empty: Content-Type.
 	headers string
 	// name stands for the path in metrics; empty: the path.
-	name string
+	name  string
+	class class // which limit holds
 }
+
+// class says which of a client's limits a route is under.
+type class uint8
+
+const (
+	classAPI    class = iota
+	classBeacon       // Access.BeaconLimit
+	classFree         // none: what watches the daemon must get through
+)
 
 func (s *Server) routes() []route {
 	rs := []route{
 		{method: "POST", path: "/api/stats", handle: s.stats, cors: true, maxBody: maxBody},
 		{method: "POST", path: "/api/batch", handle: s.batch, cors: true, maxBody: maxBody},
 		{method: "GET", path: "/api/hot", handle: s.hot, cors: true},
-		{method: "GET", path: "/event.png", handle: s.pixel}, // no head: it would count, or not, by surprise
-		{method: "GET", path: "/healthz", handle: s.healthz, head: true},
-		{method: "GET", path: "/readyz", handle: s.readyz, head: true},
+		{method: "GET", path: "/event.png", handle: s.pixel, class: classBeacon}, // no head: it would count, or not, by surprise
+		{method: "GET", path: "/healthz", handle: s.healthz, head: true, class: classFree},
+		{method: "GET", path: "/readyz", handle: s.readyz, head: true, class: classFree},
 		{method: "POST", path: "/api/admin/login", handle: s.login, maxBody: maxBody},
 		{method: "POST", path: "/api/admin/logout", handle: s.logout, maxBody: maxBody},
 		{method: "GET", path: "/api/admin/session", handle: s.sessionState},
@@ -70,6 +80,7 @@ type pathRoutes struct {
 	path   string
 	name   string // for metrics
 	allow  string // methods, for the header Allow
+	class  class  // of its first route
 	routes []route
 }
 
@@ -78,7 +89,7 @@ func newTable(rs []route) (map[string]*pathRoutes, error) {
 	for _, r := range rs {
 		at := table[r.path]
 		if at == nil {
-			at = &pathRoutes{path: r.path, name: r.path}
+			at = &pathRoutes{path: r.path, name: r.path, class: r.class}
 			if r.name != "" {
 				at.name = r.name
 			}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +18,7 @@ import (
 
 // What one connection may cost.
 const (
-	readTimeout  = 10 * time.Second
+	readTimeout  = 10 * time.Second // of a whole request, its body included
 	writeTimeout = 10 * time.Second
 	idleTimeout  = 75 * time.Second // nginx keeps upstream connections for 60 s
 	maxHeader    = 16 << 10         // bytes; beacon URLs carry pages and referrers
@@ -28,11 +30,12 @@ const (
 
 // Server answers the HTTP API. Make it with New, run it with Serve.
 type Server struct {
-	cfg   Config
-	cors  corsRule
-	table map[string]*pathRoutes
-	http  *fasthttp.Server
-	files map[string]*asset // by path
+	cfg                   Config
+	table                 map[string]*pathRoutes
+	http                  *fasthttp.Server
+	access                atomic.Pointer[admission]
+	apiLimit, beaconLimit *limiter
+	files                 map[string]*asset // by path
 
 	base    context.Context // ends when Shutdown gives up waiting
 	cancel  context.CancelFunc
@@ -45,6 +48,10 @@ type Server struct {
 
 	mu     sync.Mutex
 	closed bool
+	gates  []*gate
+
+	draining atomic.Bool // connections end with their next answer
+	refused  refusals
 }
 
 // New checks the configuration and makes a Server. It listens nowhere and
@@ -54,10 +61,12 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, turns: make(chan struct{}, maxSeries)}
-	if s.cors, err = newCORSRule(cfg.CORSOrigins); err != nil {
+	s := &Server{cfg: cfg, turns: make(chan struct{}, maxSeries),
+		apiLimit: newLimiter(Limit{}), beaconLimit: newLimiter(Limit{})}
+	if err := s.SetAccess(cfg.Access); err != nil {
 		return nil, err
 	}
+	s.cfg.Access = Access{} // changes: only s.access is right
 	if s.files, err = loadAssets(cfg.Static); err != nil {
 		return nil, err
 	}
@@ -75,11 +84,11 @@ func New(c Config) (*Server, error) {
 		ErrorHandler:          s.refuse,
 		NoDefaultServerHeader: true,
 		NoDefaultContentType:  true,
-		Concurrency:           cfg.Concurrency,
+		Concurrency:           cfg.Concurrency + 1, // the gate is the limit
 		ReadBufferSize:        maxHeader,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
+		ReadTimeout:           cfg.ReadTimeout,
+		WriteTimeout:          cfg.WriteTimeout,
+		IdleTimeout:           cfg.IdleTimeout,
 		MaxRequestBodySize:    maxDrain,
 		TCPKeepalive:          true,
 		CloseOnShutdown:       true,
@@ -101,16 +110,53 @@ var ErrClosed = errors.New("query API is shut down")
 // Serve answers requests from ln, which it closes, until Shutdown; then it
 // returns nil.
 func (s *Server) Serve(ln net.Listener) error {
+	door := newGate(ln, s.cfg.Concurrency, s.connsOf, s.cfg.Logger)
 	s.mu.Lock()
 	closed := s.closed
+	s.gates = append(s.gates, door)
 	s.mu.Unlock()
 	if closed {
 		return errors.Join(ErrClosed, ln.Close())
 	}
-	if err := s.http.Serve(ln); err != nil {
+	if s.draining.Load() {
+		return door.Close()
+	}
+	if err := s.http.Serve(door); err != nil {
 		return fmt.Errorf("serve HTTP on %s: %w", ln.Addr(), err)
 	}
 	return nil
+}
+
+// connsOf is how many connections a client may have; 0: as many as it likes.
+func (s *Server) connsOf(client netip.Addr) int {
+	a := s.access.Load()
+	if !a.limited(client) {
+		return 0
+	}
+	return a.ConnsPerClient
+}
+
+// Drain closes the listeners and serves those who are connected on: each
+// answer from now on ends its connection. It returns when nobody is connected
+// any more or, since idle clients say nothing, after d. Shutdown comes next.
+func (s *Server) Drain(ctx context.Context, d time.Duration) {
+	s.draining.Store(true)
+	s.mu.Lock()
+	gates := slices.Clone(s.gates)
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	for _, g := range gates {
+		if err := g.Close(); err != nil {
+			s.cfg.Logger.Warn("listener is not closed", "err", err)
+		}
+	}
+	for _, g := range gates {
+		select {
+		case <-g.empty:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Shutdown closes the listeners and waits for the requests in hand until ctx
@@ -139,6 +185,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		if route != "none" {
 			s.cfg.Observe(route, ctx.Response.StatusCode(), s.cfg.Now().Sub(began))
 		}
+		if s.draining.Load() {
+			ctx.SetConnectionClose()
+		}
 	}()
 	at := s.table[string(ctx.Path())]
 	if at == nil {
@@ -152,6 +201,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 }
 
 func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
+	if err := s.admitClient(ctx, at); err != nil {
+		return err
+	}
 	if ctx.IsOptions() {
 		return s.preflight(ctx, at)
 	}
@@ -166,11 +218,12 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 		}
 	}
 	if r.cors {
-		if err := s.cors.apply(ctx); err != nil {
+		if err := s.access.Load().cors.apply(ctx); err != nil {
 			return err
 		}
 	}
 	if n := len(ctx.Request.Body()); n > r.maxBody {
+		s.refused.body.Add(1)
 		return fail(fasthttp.StatusRequestEntityTooLarge, CodeTooLarge, "body: %d bytes are more than the %d that are read", n, r.maxBody)
 	}
 	return r.handle(ctx)
@@ -192,12 +245,17 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var netErr net.Error
 	e := fail(fasthttp.StatusBadRequest, CodeBadRequest, "not an HTTP request that can be read")
+	why := &s.refused.unreadable
+	defer func() { why.Add(1) }()
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		why = &s.refused.body
 		e = fail(fasthttp.StatusRequestEntityTooLarge, CodeTooLarge, "body: more than the %d bytes that are read", maxBody)
 	case errors.As(err, &small):
+		why = &s.refused.header
 		e = fail(fasthttp.StatusRequestHeaderFieldsTooLarge, CodeHeadersTooLarge, "header: more than the %d bytes that are read", maxHeader)
 	case errors.As(err, &netErr) && netErr.Timeout():
+		why = &s.refused.slow
 		e = fail(fasthttp.StatusRequestTimeout, CodeTimeout, "the request did not arrive in time")
 	}
 	writeError(ctx, e)

@@ -73,7 +73,7 @@ func (e *ended) has(id sessionID) bool {
 }
 
 func (s *Server) sign(signed []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(s.cfg.AdminToken))
+	mac := hmac.New(sha256.New, []byte(s.access.Load().AdminToken))
 	mac.Write([]byte(sessionPurpose)) // a hash's Write cannot fail
 	mac.Write(signed)
 	return mac.Sum(nil)
@@ -91,7 +91,7 @@ func (s *Server) newSession(until time.Time) string {
 // session is the session of the request's cookie, if it has one that is valid.
 func (s *Server) session(ctx *fasthttp.RequestCtx) (id sessionID, until int64, ok bool) {
 	cookie := ctx.Request.Header.Cookie(sessionCookie)
-	if s.cfg.AdminToken == "" || base64.RawURLEncoding.DecodedLen(len(cookie)) != sessionBytes {
+	if s.access.Load().AdminToken == "" || base64.RawURLEncoding.DecodedLen(len(cookie)) != sessionBytes {
 		return id, 0, false
 	}
 	var value [sessionBytes]byte
@@ -130,7 +130,7 @@ func readOnly(ctx *fasthttp.RequestCtx) bool { return ctx.IsGet() || ctx.IsHead(
 
 // tryToken compares a token with the admin's, so often and no more.
 func (s *Server) tryToken(ctx *fasthttp.RequestCtx, token []byte) (bool, error) {
-	ok, wait := s.attempts.try(s.clientAddr(ctx), s.cfg.Now(), func() bool { return s.tokenMatches(token) })
+	ok, wait := s.attempts.try(s.clientAddr(ctx), s.cfg.Now(), func() bool { return s.access.Load().tokenMatches(token) })
 	if wait == 0 {
 		return ok, nil
 	}
@@ -158,7 +158,7 @@ func (s *Server) login(ctx *fasthttp.RequestCtx) error {
 	if len(token) == 0 {
 		return missing("token")
 	}
-	if s.cfg.AdminToken == "" {
+	if s.access.Load().AdminToken == "" {
 		return fail(fasthttp.StatusConflict, CodeNoToken, "no ADMIN_TOKEN is set: there is nothing to log in with")
 	}
 	ok, err := s.tryToken(ctx, token)
@@ -202,7 +202,7 @@ func (s *Server) setCookie(ctx *fasthttp.RequestCtx, value string, maxAge int) {
 // of us as that says, or as the browser itself says of its page.
 func (s *Server) overTLS(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
-	if ctx.IsTLS() || s.trusted(peerAddr(ctx)) && bytes.EqualFold(h.Peek("X-Forwarded-Proto"), []byte("https")) {
+	if ctx.IsTLS() || s.access.Load().trusted(peerAddr(ctx)) && bytes.EqualFold(h.Peek("X-Forwarded-Proto"), []byte("https")) {
 		return true
 	}
 	origin := h.Peek("Origin")
@@ -219,7 +219,7 @@ func (s *Server) sessionState(ctx *fasthttp.RequestCtx) error {
 	}
 	ctx.Response.Header.Del("WWW-Authenticate")
 	out := strconv.AppendBool([]byte(`{"admin":`), err == nil)
-	out = strconv.AppendBool(append(out, `,"login":`...), s.cfg.AdminToken != "")
+	out = strconv.AppendBool(append(out, `,"login":`...), s.access.Load().AdminToken != "")
 	if err == nil {
 		now := s.cfg.Now().In(s.cfg.Location)
 		_, offset := now.Zone()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nxadm/tail/watch"
@@ -69,6 +70,8 @@ type Tailer struct {
 	pool *buffers
 	wake chan struct{} // something happened that Next should look at
 	done chan struct{} // closed by Close
+
+	turned atomic.Int64 // when Next last went round, Unix nanoseconds; 0: nobody is in it
 
 	reading sync.Mutex // held by Next, and by Close at the end
 	engine             // guarded by reading
@@ -173,6 +176,7 @@ func typeName(m fs.FileMode) string {
 func (t *Tailer) Next(ctx context.Context) (Block, error) {
 	t.reading.Lock()
 	defer t.reading.Unlock()
+	defer t.turned.Store(0)
 	for {
 		select {
 		case <-t.done:
@@ -182,8 +186,10 @@ func (t *Tailer) Next(ctx context.Context) (Block, error) {
 		if err := ctx.Err(); err != nil {
 			return Block{}, err
 		}
+		now := time.Now()
+		t.turned.Store(now.UnixNano())
 		t.applyRewinds()
-		t.refresh(time.Now())
+		t.refresh(now)
 		b, ok, again := t.readOnce()
 		if ok {
 			return b, nil
@@ -192,6 +198,17 @@ func (t *Tailer) Next(ctx context.Context) (Block, error) {
 			t.wait(ctx)
 		}
 	}
+}
+
+// Still is for how long somebody has been inside Next without its going round,
+// which it does many times a second whether there are lines or not: more than
+// some seconds means that a read hangs, or a deadlock. 0: nobody is inside.
+func (t *Tailer) Still() time.Duration {
+	at := t.turned.Load()
+	if at == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, at))
 }
 
 // refresh looks at the files, when it is time to.

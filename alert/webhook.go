@@ -1,0 +1,141 @@
+package alert
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Limits of posting.
+const (
+	postTimeout = 10 * time.Second
+	minWait     = 5 * time.Second // between two tries of what failed; doubles
+	maxWait     = 5 * time.Minute
+	// maxQueue bounds what waits to be posted. Of one alert only the latest word
+	// waits, so this is many alerts of many sites.
+	maxQueue = 1000
+)
+
+// Webhook posts messages to an address, in order, and tries again what failed.
+// The address may hold a secret: it is never logged, nor what a library says
+// that may hold it. It is not safe for concurrent use.
+type Webhook struct {
+	client *http.Client
+	log    *slog.Logger
+	host   string
+
+	queue []Message
+	wait  time.Duration // 0: the last one went well
+	next  time.Time     // not before
+
+	Sent, Failed int64
+}
+
+// NewWebhook posts in the name of a host.
+func NewWebhook(host string, log *slog.Logger) *Webhook {
+	return &Webhook{log: log, host: host, client: &http.Client{
+		Timeout: postTimeout,
+		// Following would hand the message to an address that nobody has set.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Add queues messages. One about an alert that is still in the queue takes its
+// place: only the latest word is worth posting.
+func (h *Webhook) Add(messages ...Message) {
+	for _, m := range messages {
+		m.Host = h.host
+		m.Text = m.text()
+		kept := h.queue[:0]
+		for _, q := range h.queue {
+			if q.Name != m.Name || q.Site != m.Site {
+				kept = append(kept, q)
+			}
+		}
+		if h.queue = append(kept, m); len(h.queue) > maxQueue {
+			h.queue = h.queue[1:]
+		}
+	}
+}
+
+// text is the message for people.
+func (m *Message) text() string {
+	word := m.Severity
+	if m.Resolved {
+		word = "resolved"
+	}
+	about := m.Host
+	if m.Site != "" {
+		about = m.Site + " on " + m.Host
+	}
+	return fmt.Sprintf("[%s] %s (%s): %s, since %s", word, m.Name, about, m.Summary, m.Since.Format(time.RFC3339))
+}
+
+// Post posts what waits, if it is time to. An empty address drops it.
+func (h *Webhook) Post(ctx context.Context, now time.Time, address string) {
+	if address == "" {
+		h.queue, h.wait, h.next = nil, 0, time.Time{}
+		return
+	}
+	if now.Before(h.next) {
+		return
+	}
+	for len(h.queue) > 0 && ctx.Err() == nil {
+		if err := h.post(ctx, address, &h.queue[0]); err != nil {
+			h.Failed++
+			if h.wait == 0 {
+				h.log.Error("an alert cannot be posted to ALERT_URL; it is tried again", "alert", h.queue[0].Name, "err", err)
+			}
+			h.wait = min(max(2*h.wait, minWait), maxWait)
+			h.next = now.Add(h.wait)
+			return
+		}
+		h.Sent++
+		if h.wait > 0 {
+			h.log.Info("alerts are posted again")
+		}
+		h.wait = 0
+		h.queue = h.queue[1:]
+	}
+}
+
+func (h *Webhook) post(ctx context.Context, address string, m *Message) error {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("write alert: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("it is no address") // what is wrong would show it
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "ddkk-stats")
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return quiet(err)
+	}
+	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		return quiet(err)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return fmt.Errorf("it answers with status %d", resp.StatusCode)
+	}
+	return nil
+}
+
+// quiet takes the address out of an error of net/http.
+func quiet(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
