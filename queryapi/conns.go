@@ -181,8 +181,8 @@ type countedConn struct {
 }
 
 func (c *countedConn) Close() error {
-	if !c.left.Swap(true) {
-		defer c.gate.leave(c.client)
+	if !c.left.Swap(true) { // before: whom the client sees gone does not count any more
+		c.gate.leave(c.client)
 	}
 	return c.Conn.Close()
 }
