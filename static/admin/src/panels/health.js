@@ -7,7 +7,10 @@ import { makePanel } from '../panel.js';
 import { grid, facts } from '../lists.js';
 
 const sum = (reasons) => Object.values(reasons || {}).reduce((a, b) => a + b, 0);
-const right = (books) => books.human + books.bot + books.dedup + books.before + sum(books.skipped) + sum(books.malformed) + books.torn;
+const right = (books) => books.human + books.bot + (books.calls || 0) + books.dedup + books.before + sum(books.skipped) + sum(books.malformed) + books.torn;
+
+// Calls are there only where the site's own access log is counted.
+const counted = (books) => ['human', 'bot', ...(books.calls ? ['calls'] : []), 'dedup', 'before'];
 
 export function healthPanel() {
   return makePanel({
@@ -23,7 +26,7 @@ export function healthPanel() {
     ],
     table: (data) => ({
       columns: ['what', 'reason', 'lines'],
-      rows: [...['read', 'human', 'bot', 'dedup', 'before'].map((name) => [name, '', data.books[name]]),
+      rows: [...['read', ...counted(data.books)].map((name) => [name, '', data.books[name]]),
         ...['skipped', 'malformed'].flatMap((name) => Object.entries(data.books[name] || {}).map(([reason, n]) => [name, reason, n])), ['torn', '', data.books.torn]],
     }),
   });
@@ -54,12 +57,12 @@ function archive(state) {
 const lamp = (good, text) => h('span', null, h('span', { class: good ? 'dot good' : 'dot bad', 'aria-hidden': 'true' }), text);
 
 // equation writes out that nothing got lost:
-// read = human + bot + deduplicated + before + skipped + malformed + torn.
+// read = human + bot + calls + deduplicated + before + skipped + malformed + torn.
 function equation(books) {
   const term = (name, n, reasons) => h('div', { class: 'term', title: reasonsOf(reasons) }, h('b', null, number(n)), h('span', null, t(`books.${name}`)),
     reasons && Object.keys(reasons).length > 0 && h('small', null, reasonsOf(reasons)));
   const op = (text) => h('span', { class: 'op' }, text);
-  const terms = ['human', 'bot', 'dedup', 'before'].map((name) => term(name, books[name]));
+  const terms = counted(books).map((name) => term(name, books[name]));
   terms.push(term('skipped', sum(books.skipped), books.skipped), term('malformed', sum(books.malformed), books.malformed), term('torn', books.torn));
   const off = books.read - right(books);
   return [
