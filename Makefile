@@ -4,7 +4,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 LDFLAGS   = -s -w -X main.version=$(VERSION)
 # Inputs for each fuzz target. Not a time: a target that is stopped by the clock
 # between two inputs is reported as failed ("context deadline exceeded").
-FUZZTIME ?= 20000x
+FUZZTIME ?= 8000x
 # Staticcheck needs no installation; a pinned version gives everybody the same answer.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Unit tests are everything but the end-to-end tests, which start real servers.
@@ -39,7 +39,7 @@ test-unit: ## unit tests, quickly
 	go test $(UNITS)
 
 test-race: ## unit tests with the race detector
-	go test -race -timeout 8m $(UNITS)
+	go test -race -timeout 20m $(UNITS)
 
 bench: ## against other counters, with real servers: bench/RESULTS.md (BENCH="-quick -only ingest")
 	go run ./bench $(BENCH)
@@ -47,7 +47,7 @@ bench: ## against other counters, with real servers: bench/RESULTS.md (BENCH="-q
 bench-go: ## Go benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem $(UNITS)
 
-fuzz: ## each fuzz target for FUZZTIME inputs (20000x)
+fuzz: ## each fuzz target for FUZZTIME inputs (8000x)
 	.ci/fuzz $(FUZZTIME)
 
 lint: check ## staticcheck, and golangci-lint where it is installed
@@ -61,7 +61,7 @@ e2e: ## all end-to-end tests: real nginx, Redis, MariaDB and the built daemon
 	go test -race -count 1 -timeout 30m -parallel 4 ./e2e/...
 
 e2e-quick: ## the end-to-end tests of make test
-	go test -race -count 1 -timeout 25m -parallel 4 -run '$(QUICK)' ./e2e
+	go test -race -count 1 -timeout 45m -parallel 4 -run '$(QUICK)' ./e2e
 
 chaos: ## all fault-injection tests, the long ones too; CHAOS_SEED=n repeats a run
 	@echo "CHAOS_SEED=$(CHAOS_SEED)"
