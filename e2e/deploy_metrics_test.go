@@ -118,7 +118,9 @@ func TestDeployInstall(t *testing.T) {
 		t.Errorf("version: %s", out)
 	}
 
-	// systemd looks for the binary below the same root.
+	// systemd looks for programs below the same root.
+	must(t, os.MkdirAll(filepath.Join(dest, "bin"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dest, "bin/kill"), []byte("#!/bin/sh\n"), 0o755))
 	analyze := program(t, "systemd-analyze")
 	units := filepath.Join(dest, "usr/lib/systemd/system")
 	for _, target := range []string{"basic", "sysinit", "network", "multi-user", "timers", "shutdown"} {

@@ -42,7 +42,7 @@ func readReal(t *testing.T) string {
 }
 
 var (
-	combinedLine = regexp.MustCompile(`^(\S+) \S+ .+? \[([^]]+)\] "(\S+) (.*?)(?: HTTP/[0-9.]+)?" (\d+) \S+ "(?:[^"\\]|\\.)*" "((?:[^"\\]|\\.)*)"`)
+	combinedLine = regexp.MustCompile(`^(\S+) \S+ .+? \[([^]]+)\] "(\S+) (.*?)(?: HTTP/[0-9.]+)?" (\d+) \S+ "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"`)
 	assetPath    = regexp.MustCompile(`(?i)\.(png|css|ico|jpe?g|js|txt|gif|jar|ttf|pdf|xml|log|svg|xsl|conf|exe|gz|deb|woff|swf|patch|diff|docx?|zip|bz2|rpm|tgz|json|mp3|mp4|rss|eot)$`)
 	manySlashes  = regexp.MustCompile(`/+`)
 )
@@ -91,9 +91,18 @@ func record(t *testing.T, ledger *Ledger, text string) (views int) {
 		}
 		views++
 		ledger.Record(Beacon{Site: realSite, Page: manySlashes.ReplaceAllString(path, "/"), Time: at.UTC(),
-			IP: m[1], UA: m[6], Bot: isBot(m[6])})
+			IP: m[1], UA: m[7], Bot: isBot(m[7]), Ref: refererHost(m[6])})
 	}
 	return views
+}
+
+// refererHost is the site that a Referer names, empty where it names none.
+func refererHost(referer string) string {
+	u, err := url.Parse(referer)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return ""
+	}
+	return strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), "www.")
 }
 
 func writeFile(t *testing.T, name, text string) string {
