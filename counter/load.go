@@ -257,11 +257,7 @@ const (
 func (in *Ingester) fillDay(ctx context.Context, s *site, d *dayState) error {
 	k := in.keys
 	d.pairs, d.pairsLen = set64{}, 0
-	n, err := in.readPacked(ctx, k.Pairs(s.name, d.day), func(b []byte) {
-		for ; len(b) >= 8; b = b[8:] {
-			d.pairs.add(binary.LittleEndian.Uint64(b))
-		}
-	})
+	n, err := in.readPairs(ctx, s, d.day, 0, &d.pairs)
 	if err != nil {
 		return err
 	}
@@ -332,15 +328,10 @@ func (in *Ingester) fillBots(ctx context.Context, s *site, d *dayState) error {
 	return nil
 }
 
-// readPacked reads a packed key in pieces of whole entries (pieceBytes is a
-// multiple of both entry sizes, 8 and 12, times a power of two) and returns
-// its length.
-func (in *Ingester) readPacked(ctx context.Context, key string, f func([]byte)) (int64, error) {
-	return in.readPackedFrom(ctx, key, 0, f)
-}
-
-// readPackedFrom is readPacked from an offset on.
-func (in *Ingester) readPackedFrom(ctx context.Context, key string, at int64, f func([]byte)) (int64, error) {
+// readPacked reads a packed key from an offset on, in pieces of whole entries
+// (a piece is a multiple of both entry sizes, 8 and 12), and returns the key's
+// length.
+func (in *Ingester) readPacked(ctx context.Context, key string, at int64, f func([]byte)) (int64, error) {
 	const piece = pieceBytes / 24 * 24
 	for {
 		b, err := in.rdb.GetRange(ctx, key, at, at+piece-1).Bytes()
@@ -353,6 +344,16 @@ func (in *Ingester) readPackedFrom(ctx context.Context, key string, at int64, f 
 			return at, nil
 		}
 	}
+}
+
+// readPairs adds a day's pairs from an offset of their key on to a set, and
+// returns the length of the key.
+func (in *Ingester) readPairs(ctx context.Context, s *site, day parser.Day, at int64, into *set64) (int64, error) {
+	return in.readPacked(ctx, in.keys.Pairs(s.name, day), at, func(b []byte) {
+		for ; len(b) >= 8; b = b[8:] {
+			into.add(binary.LittleEndian.Uint64(b))
+		}
+	})
 }
 
 // loadBucket reads a bucket of a duplicate rule.
@@ -369,7 +370,7 @@ func (in *Ingester) loadBucket(ctx context.Context, s *site, r *recent, n int64)
 	}
 	err := in.retry(ctx, "read seen", func() (err error) {
 		b.times = times64{}
-		b.length, err = in.readPacked(ctx, in.keys.Seen(s.name, r.name, n), b.fill)
+		b.length, err = in.readPacked(ctx, in.keys.Seen(s.name, r.name, n), 0, b.fill)
 		return err
 	})
 	if err != nil {

@@ -23,7 +23,6 @@ func (in *Ingester) catchUp(ctx context.Context, f *flight, behind map[*site][]*
 		}
 		if ok {
 			rest = append(rest, parts...)
-			in.meter.update(func(st *IngestStats) { st.Merges++ })
 			continue
 		}
 		booked := in.booked(s, f.batch)
@@ -94,11 +93,7 @@ func (in *Ingester) mergeDay(ctx context.Context, s *site, d *dayState, refused,
 	var end int64
 	err := in.retry(ctx, "read pairs", func() (err error) {
 		theirs = set64{}
-		end, err = in.readPackedFrom(ctx, in.keys.Pairs(s.name, d.day), at, func(b []byte) {
-			for ; len(b) >= 8; b = b[8:] {
-				theirs.add(binary.LittleEndian.Uint64(b))
-			}
-		})
+		end, err = in.readPairs(ctx, s, d.day, at, &theirs)
 		return err
 	})
 	if err != nil {
@@ -155,7 +150,7 @@ func (in *Ingester) mergeBucket(ctx context.Context, s *site, rule *recent, b *b
 	var end int64
 	err := in.retry(ctx, "read seen", func() (err error) {
 		theirs = nil
-		end, err = in.readPackedFrom(ctx, in.keys.Seen(s.name, rule.name, b.number), at, func(p []byte) { theirs = append(theirs, p...) })
+		end, err = in.readPacked(ctx, in.keys.Seen(s.name, rule.name, b.number), at, func(p []byte) { theirs = append(theirs, p...) })
 		return err
 	})
 	if err != nil {

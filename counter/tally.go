@@ -80,7 +80,6 @@ type IngestStats struct {
 	Unrebuilt    int64 // attempts to rebuild sites that failed
 	Retries      int64 // commits sent again after a passing error
 	Folds        int64
-	Merges       int64 // sites brought up to date after another host wrote between two commits
 	Parked       int64 // sites that wait for an operator
 	Missing      int64 // segments that vanished before they were read: gaps in the log
 	MissingBytes int64
