@@ -111,9 +111,9 @@ const quiet = time.Minute
 
 // rotated lists the segments of a log that are closed.
 func (v *vault) rotated(ctx context.Context, in logInput) ([]archive.Segment, error) {
-	files, err := tailer.List(v.listing(in))
+	files, err := v.files(in)
 	if err != nil {
-		return nil, fmt.Errorf("list segments: %w", err)
+		return nil, err
 	}
 	var out []archive.Segment
 	for _, f := range files {
@@ -130,8 +130,13 @@ func (v *vault) rotated(ctx context.Context, in logInput) ([]archive.Segment, er
 	return out, nil
 }
 
-func (v *vault) listing(in logInput) tailer.Options {
-	return tailer.Options{Path: in.path, Identify: in.identify, Logger: v.log}
+// files lists the segments of a log, the live one too.
+func (v *vault) files(in logInput) ([]tailer.File, error) {
+	files, err := tailer.List(tailer.Options{Path: in.path, Identify: in.identify, Logger: v.log})
+	if err != nil {
+		return nil, fmt.Errorf("list segments: %w", err)
+	}
+	return files, nil
 }
 
 // closedSegment is a file as the archive reads it.
@@ -162,9 +167,9 @@ func (v *vault) deleteOld(ctx context.Context) error {
 		return err
 	}
 	for _, in := range v.cfg().logs() {
-		files, err := tailer.List(v.listing(in))
+		files, err := v.files(in)
 		if err != nil {
-			return fmt.Errorf("list segments: %w", err)
+			return err
 		}
 		for _, f := range files {
 			whole, ok := archived[f.ID]

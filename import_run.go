@@ -19,7 +19,6 @@ import (
 	"ddkk-stats/counter"
 	"ddkk-stats/importer"
 	"ddkk-stats/parser"
-	"ddkk-stats/tailer"
 )
 
 // importing is one run of the command.
@@ -123,9 +122,9 @@ func (m *importing) listLogs() error {
 		if _, err := os.Stat(filepath.Dir(in.path)); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		files, err := tailer.List(m.v.listing(in))
+		files, err := m.v.files(in)
 		if err != nil {
-			return fmt.Errorf("list segments: %w", err)
+			return err
 		}
 		for _, f := range files {
 			m.here = append(m.here, logSegment{f.ID, f.Name, in.path})

@@ -54,9 +54,9 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("make parser: %w", err)
 		}
-		files, err := tailer.List(r.v.listing(in))
+		files, err := r.v.files(in)
 		if err != nil {
-			return fmt.Errorf("list segments: %w", err)
+			return err
 		}
 		src := archive.Source{Name: in.path, Parser: p}
 		for _, f := range files {

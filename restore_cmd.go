@@ -13,7 +13,6 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
-	"ddkk-stats/tailer"
 )
 
 // restoreOptions are what a person asks for.
@@ -135,9 +134,9 @@ func (v *vault) complete(ctx context.Context, site string) error {
 		return err
 	}
 	for _, in := range v.cfg().logs() {
-		files, err := tailer.List(v.listing(in))
+		files, err := v.files(in)
 		if err != nil {
-			return fmt.Errorf("list segments: %w", err)
+			return err
 		}
 		for _, f := range files {
 			there[f.ID] = archive.ArchivedSegment{}

@@ -116,7 +116,7 @@ func (v *vault) verify(ctx context.Context, secret []byte, scope verify.Scope, p
 			return nil, fmt.Errorf("make parser: %w", err)
 		}
 		opt.Logs = append(opt.Logs, verify.Log{Parser: p, List: func(context.Context) ([]verify.Segment, error) {
-			files, err := tailer.List(v.listing(in))
+			files, err := v.files(in)
 			segments := make([]verify.Segment, len(files))
 			for i, f := range files {
 				segments[i] = logFile{f}

@@ -83,7 +83,7 @@ func (c *callSums) add(ctx context.Context, h *parser.Hit) error {
 	}
 	name, ok := m.day.endpoints[string(h.Endpoint)]
 	if !ok {
-		name = admitName(m.day.endpoints, h.Endpoint, c.a.opt.MaxEndpoints, h.Routed)
+		name = parser.AdmitName(m.day.endpoints, h.Endpoint, c.a.opt.MaxEndpoints, h.Routed)
 	}
 	e := m.hour.endpoints[name]
 	if e == nil {
@@ -96,7 +96,7 @@ func (c *callSums) add(ctx context.Context, h *parser.Hit) error {
 	}
 	m.hour.statuses[h.Status]++
 	if len(h.User) > 0 {
-		m.hour.users[admitName(m.day.users, h.User, c.a.opt.MaxUsers, false)]++
+		m.hour.users[parser.AdmitName(m.day.users, h.User, c.a.opt.MaxUsers, false)]++
 	}
 	if timed {
 		bucket := parser.LatencyBucket(ms)
@@ -107,19 +107,6 @@ func (c *callSums) add(ctx context.Context, h *parser.Hit) error {
 		m.day.latency[name][bucket]++
 	}
 	return nil
-}
-
-// admitName finds or admits a name by the rules of the live counters.
-func admitName(all map[string]string, name []byte, limit int, configured bool) string {
-	if s, ok := all[string(name)]; ok {
-		return s
-	}
-	if len(all) >= limit && !configured {
-		return parser.OtherPage
-	}
-	s := string(name)
-	all[s] = s
-	return s
 }
 
 func (c *callSums) minuteOf(ctx context.Context, h *parser.Hit) (*callMinute, error) {

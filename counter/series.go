@@ -57,20 +57,6 @@ type callDay struct {
 	touched          time.Time
 }
 
-// admitCall finds or admits a name; what is over the limit counts under
-// OtherPage. Those that somebody configured are never over it.
-func admitCall(all map[string]string, name []byte, limit int, configured bool) string {
-	if s, ok := all[string(name)]; ok {
-		return s
-	}
-	if len(all) >= limit && !configured {
-		return parser.OtherPage
-	}
-	s := string(name)
-	all[s] = s
-	return s
-}
-
 // callPart is what a part changes in the calls of a site.
 type callPart struct {
 	minutes map[int64]*callMinute // by minutes since the Unix epoch
@@ -184,7 +170,7 @@ func (in *Ingester) countCall(p *part, m *callMinute) {
 	hour.add(&s)
 	e := hour.endpoints[string(h.Endpoint)]
 	if e == nil {
-		name := admitCall(hour.day.endpoints, h.Endpoint, in.opt.MaxEndpoints, h.Routed)
+		name := parser.AdmitName(hour.day.endpoints, h.Endpoint, in.opt.MaxEndpoints, h.Routed)
 		if e = hour.endpoints[name]; e == nil {
 			e = &callEndpoint{}
 			hour.endpoints[name] = e
@@ -218,7 +204,7 @@ func (in *Ingester) countUser(p *part, hour *callHour) {
 	}
 	name, ok := hour.day.users[string(user)]
 	if !ok {
-		name = admitCall(hour.day.users, user, in.opt.MaxUsers, false)
+		name = parser.AdmitName(hour.day.users, user, in.opt.MaxUsers, false)
 	}
 	if hour.users[name]++; hour.users[name] == 1 {
 		in.open.weigh(p, 2, 0)

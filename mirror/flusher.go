@@ -134,14 +134,18 @@ func (f *Flusher) flush(ctx context.Context) error {
 
 // FlushSite is Flush of one site.
 func (f *Flusher) FlushSite(ctx context.Context, name string) error {
+	return f.one(ctx, name, func(s *site) error { return s.flush(ctx) })
+}
+
+// one does something with one site.
+func (f *Flusher) one(ctx context.Context, name string, do func(*site) error) error {
 	f.turn.Lock()
 	defer f.turn.Unlock()
 	store, err := f.opt.Store(ctx)
 	if err != nil {
 		return err
 	}
-	s := &site{Flusher: f, name: name, store: store}
-	if err := s.flush(ctx); err != nil {
+	if err := do(&site{Flusher: f, name: name, store: store}); err != nil {
 		return fmt.Errorf("mirror %s: %w", name, err)
 	}
 	return nil
@@ -154,22 +158,14 @@ var ErrBusy = errors.New("it is being filled by another process, or its counters
 // Rebuild begins the mirror of a site anew and brings it up to date: whatever
 // page_counts has of the site, afterwards it has the totals.
 func (f *Flusher) Rebuild(ctx context.Context, name string) error {
-	f.turn.Lock()
-	defer f.turn.Unlock()
-	store, err := f.opt.Store(ctx)
-	if err != nil {
-		return err
-	}
-	s := &site{Flusher: f, name: name, store: store}
-	ok, err := s.refill(ctx, counter.AnyLife)
-	if err != nil {
-		return fmt.Errorf("mirror %s: %w", name, err)
-	}
-	if !ok {
-		return fmt.Errorf("mirror %s: %w", name, ErrBusy)
-	}
-	if err := s.flush(ctx); err != nil {
-		return fmt.Errorf("mirror %s: %w", name, err)
-	}
-	return nil
+	return f.one(ctx, name, func(s *site) error {
+		ok, err := s.refill(ctx, counter.AnyLife)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrBusy
+		}
+		return s.flush(ctx)
+	})
 }

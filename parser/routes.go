@@ -226,3 +226,18 @@ func isUUID(e []byte, hex, dashes int) bool {
 	}
 	return len(e) >= 36 && e[8] == '-' && e[13] == '-' && e[18] == '-' && e[23] == '-'
 }
+
+// AdmitName finds or admits a name in a set of at most limit names; what is
+// over the limit counts under OtherPage. Those that somebody configured are
+// never over it.
+func AdmitName(all map[string]string, name []byte, limit int, configured bool) string {
+	if s, ok := all[string(name)]; ok {
+		return s
+	}
+	if len(all) >= limit && !configured {
+		return OtherPage
+	}
+	s := string(name)
+	all[s] = s
+	return s
+}

@@ -9,11 +9,7 @@ import (
 
 // baselines answers GET /api/admin/baselines.
 func (s *Server) baselines(ctx *fasthttp.RequestCtx) error {
-	args := ctx.QueryArgs()
-	if err := knownArgs(args, "site"); err != nil {
-		return err
-	}
-	site, err := s.site(args.Peek("site"))
+	site, err := s.onlySite(ctx.QueryArgs())
 	if err != nil {
 		return err
 	}

@@ -61,11 +61,7 @@ func (s *Server) adminHours(ctx *fasthttp.RequestCtx) error {
 
 // adminMinutes answers GET /api/admin/minutes.
 func (s *Server) adminMinutes(ctx *fasthttp.RequestCtx) error {
-	args := ctx.QueryArgs()
-	if err := knownArgs(args, "site"); err != nil {
-		return err
-	}
-	site, err := s.site(args.Peek("site"))
+	site, err := s.onlySite(ctx.QueryArgs())
 	if err != nil {
 		return err
 	}

@@ -176,6 +176,14 @@ func knownArgs(args *fasthttp.Args, names ...string) error {
 	return nil
 }
 
+// onlySite reads the site of a route that has no other parameter.
+func (s *Server) onlySite(args *fasthttp.Args) (string, error) {
+	if err := knownArgs(args, "site"); err != nil {
+		return "", err
+	}
+	return s.site(args.Peek("site"))
+}
+
 func appendDate(dst []byte, d time.Time) []byte {
 	dst = append(dst, '"')
 	dst = d.AppendFormat(dst, time.DateOnly)

@@ -1,0 +1,390 @@
+package counter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
+)
+
+// memoryLog is a Source over segments in memory that hands out blocks cut at
+// random lines.
+type memoryLog struct {
+	mu    sync.Mutex
+	rng   *rand.Rand
+	order []string
+	data  map[string][]byte
+	pos   map[string]int64
+	wake  chan struct{}
+	ask   func(segment string) int64
+	block int // lines of a block at most
+}
+
+func newMemoryLog(seed uint64) *memoryLog {
+	return &memoryLog{rng: rand.New(rand.NewPCG(seed, 1)), data: map[string][]byte{}, pos: map[string]int64{},
+		wake: make(chan struct{}, 1), block: 200}
+}
+
+func (m *memoryLog) write(segment string, lines ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.data[segment]; !ok {
+		m.order = append(m.order, segment)
+	}
+	m.data[segment] = append(m.data[segment], strings.Join(lines, "\n")+"\n"...)
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (m *memoryLog) next() (Block, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range m.rng.Perm(len(m.order)) {
+		id := m.order[i]
+		if _, ok := m.pos[id]; !ok {
+			m.pos[id] = m.ask(id)
+		}
+		at, data := m.pos[id], m.data[id]
+		if at >= int64(len(data)) {
+			continue
+		}
+		end := at
+		for n := 1 + m.rng.IntN(m.block); n > 0 && end < int64(len(data)); n-- {
+			end += int64(bytes.IndexByte(data[end:], '\n')) + 1
+		}
+		m.pos[id] = end
+		return Block{Segment: id, Start: at, End: end, Data: bytes.Clone(data[at:end]), Live: end == int64(len(data))}, true
+	}
+	return Block{}, false
+}
+
+func (m *memoryLog) Next(ctx context.Context) (Block, error) {
+	for {
+		if b, ok := m.next(); ok {
+			return b, nil
+		}
+		select {
+		case <-m.wake:
+		case <-ctx.Done():
+			return Block{}, ctx.Err()
+		}
+	}
+}
+
+func (m *memoryLog) Rewind(segment string, offset int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pos[segment] = offset
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (m *memoryLog) Sync(string, int64) error { return nil }
+
+func (m *memoryLog) Segments() []SegmentInfo {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []SegmentInfo
+	for _, id := range m.order {
+		out = append(out, SegmentInfo{ID: id, Name: id, Size: int64(len(m.data[id])), Read: m.pos[id]})
+	}
+	return out
+}
+
+// ingestRig is an Ingester under test with its Redis and its log.
+type ingestRig struct {
+	t   *testing.T
+	opt Options
+	rdb redis.UniversalClient
+	log *memoryLog
+	in  *Ingester
+	end func() error
+
+	rules *parser.CallRules // nil: the log is a beacon's
+}
+
+func newRig(t *testing.T, rdb redis.UniversalClient) *ingestRig {
+	t.Helper()
+	return &ingestRig{t: t, rdb: rdb, log: newMemoryLog(1), opt: Options{
+		Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC,
+		Logger: slog.New(slog.DiscardHandler), Progress: t.TempDir() + "/progress.json", Audit: 100 * time.Millisecond, Grace: time.Minute,
+	}}
+}
+
+func (r *ingestRig) start() {
+	r.t.Helper()
+	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, Calls: r.rules})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	in, err := New(r.opt, Input{Source: r.log, Parser: p})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.log.mu.Lock()
+	r.log.ask = in.Resume
+	clear(r.log.pos)
+	r.log.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- in.Run(ctx) }()
+	r.in = in
+	r.end = func() error { cancel(); return <-done }
+}
+
+func (r *ingestRig) stop() {
+	r.t.Helper()
+	if err := r.end(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *ingestRig) await() {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for _, s := range r.log.Segments() {
+		if err := r.in.WaitCounted(ctx, s.ID, s.Size); err != nil {
+			r.t.Fatalf("segment %s is not counted to %d: %v; %+v", s.ID, s.Size, err, r.in.Stats())
+		}
+	}
+}
+
+// view is a v1 line of one page view, event or bot.
+type testHit struct {
+	at                     time.Time
+	site, page, agent, id  string
+	category, action, addr string
+	ref                    string
+}
+
+var lineNumber int
+
+func (h testHit) line() string {
+	lineNumber++
+	uri := "/event.png?site=" + h.site + "&page=" + h.page
+	if h.id != "" {
+		uri += "&id=" + h.id
+	}
+	if h.category != "" {
+		uri += "&category=" + h.category + "&action=" + h.action
+	}
+	if h.ref != "" {
+		uri += "&ref=" + h.ref
+	}
+	addr := h.addr
+	if addr == "" {
+		addr = "192.0.2.7"
+	}
+	return strings.Join([]string{"v1", fmt.Sprintf("%.3f", float64(h.at.UnixMilli())/1000), fmt.Sprintf("%032x", lineNumber),
+		addr, "stats.example", "GET", "200", uri, "-", h.agent, "-", "-", "-", "0.000", "43", "end"}, "\t")
+}
+
+// expected is what the keys of the hits must hold, worked out the plain way.
+type expected map[string]string
+
+func tallyUp(hits []testHit) expected {
+	n := map[string]int64{}
+	seen := map[string]bool{}
+	first := func(parts ...string) bool {
+		k := strings.Join(parts, "\x00")
+		was := seen[k]
+		seen[k] = true
+		return !was
+	}
+	for _, h := range hits {
+		d := h.at.UTC().Format("20060102")
+		y, w := h.at.UTC().ISOWeek()
+		who := h.agent + h.addr
+		if h.id != "" && !first("id", h.site, who, h.id, d) {
+			n["books:"+h.site+":"+d+" dedup"]++
+			continue
+		}
+		if strings.Contains(h.agent, "Googlebot") {
+			n["books:"+h.site+":"+d+" bot"]++
+			n["books:"+h.site+":"+d+" b"+h.at.UTC().Format("15")]++
+			if time.Since(h.at) < 40*time.Hour {
+				n["site:minutes:"+h.site+":"+d+" b"+h.at.UTC().Format("1504")]++
+			}
+			n["page:bot:"+h.site+" "+h.page]++
+			n["page:bot:"+h.site+":"+d+" "+h.page]++
+			continue
+		}
+		if h.category != "" {
+			n["books:"+h.site+":"+d+" events"]++
+			for _, k := range []string{h.category, h.category + "." + h.action} {
+				n["event:"+h.site+":"+d+" "+k]++
+				if first("event", h.site, d, who, k) {
+					n["event:"+h.site+":"+d+" "+k+"|uv"]++
+				}
+			}
+			continue
+		}
+		n["books:"+h.site+":"+d+" h"+h.at.UTC().Format("15")]++
+		if time.Since(h.at) < 40*time.Hour {
+			n["site:minutes:"+h.site+":"+d+" "+h.at.UTC().Format("1504")]++
+		}
+		if h.ref != h.site {
+			n["referrer:"+h.site+":"+d+" "+h.ref]++
+		}
+		n["site:pv:"+h.site]++
+		n["site:pv:"+h.site+":"+d]++
+		n["page:pv:"+h.site+":"+h.page]++
+		for _, z := range []string{"all", "day:" + d, fmt.Sprintf("week:%dW%02d", y, w), "month:" + d[:6]} {
+			n["hot:"+h.site+":"+z+" "+h.page]++
+		}
+		if first("site", h.site, d, who) {
+			n["site:uv:"+h.site]++
+			n["site:uv:"+h.site+":"+d]++
+		}
+		if first("page", h.site, d, who, h.page) {
+			n["page:uv:"+h.site+":"+h.page]++
+		}
+	}
+	out := expected{}
+	for k, v := range n {
+		out[k] = strconv.FormatInt(v, 10)
+	}
+	return out
+}
+
+// dump reads all counters there are, in the form of expected.
+func dump(t *testing.T, rdb redis.UniversalClient) expected {
+	t.Helper()
+	ctx := context.Background()
+	out := expected{}
+	keys, err := rdb.Keys(ctx, "ddkk:*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		name := strings.TrimPrefix(k, "ddkk:")
+		switch {
+		case strings.HasPrefix(name, "hot:"):
+			for _, z := range rdb.ZRangeWithScores(ctx, k, 0, -1).Val() {
+				out[name+" "+z.Member.(string)] = strconv.FormatInt(int64(z.Score), 10)
+			}
+		case strings.HasPrefix(name, "event:"), strings.HasPrefix(name, "page:bot:"),
+			strings.HasPrefix(name, "site:minutes:"), strings.HasPrefix(name, "referrer:"):
+			for f, v := range rdb.HGetAll(ctx, k).Val() {
+				out[name+" "+f] = v
+			}
+		case strings.HasPrefix(name, "site:books:"):
+			for f, v := range rdb.HGetAll(ctx, k).Val() {
+				if f != "pc" && f != "mobile" {
+					out[strings.TrimPrefix(name, "site:")+" "+f] = v
+				}
+			}
+		case strings.HasPrefix(name, "pending:"):
+			out[name] = "not folded"
+		case strings.Contains(name, ":set:"), strings.HasPrefix(name, "ckpt:"), strings.HasPrefix(name, "seen:"),
+			strings.HasPrefix(name, "online:"), name == "sites":
+		default:
+			out[name] = rdb.Get(ctx, k).Val()
+		}
+	}
+	return out
+}
+
+func (r *ingestRig) check(hits []testHit) {
+	r.t.Helper()
+	want, got := tallyUp(hits), dump(r.t, r.rdb)
+	if maps.Equal(want, got) {
+		return
+	}
+	n := 0
+	for k, v := range want {
+		if got[k] != v && n < 15 {
+			r.t.Errorf("%s = %q, want %q", k, got[k], v)
+			n++
+		}
+	}
+	for k, v := range got {
+		if _, ok := want[k]; !ok && n < 20 {
+			r.t.Errorf("%s = %q, want nothing", k, v)
+			n++
+		}
+	}
+	r.t.Fatalf("Redis differs from the log: %+v", r.in.Stats())
+}
+
+// randomHits makes n hits over the last two days with some of everything.
+func randomHits(rng *rand.Rand, n, pages int) []testHit {
+	now := time.Now().UTC().Truncate(time.Second)
+	hits := make([]testHit, 0, n)
+	for i := range n {
+		h := testHit{
+			at:    now.Add(-time.Duration(rng.IntN(26*3600)) * time.Second),
+			site:  fmt.Sprintf("s%d.example", rng.IntN(3)),
+			page:  fmt.Sprintf("/p%d", rng.IntN(pages)),
+			agent: fmt.Sprintf("Mozilla/5.0 (X11; Linux x86_64; rv:%d.0) Gecko/20100101 Firefox/140.0", rng.IntN(n/5+2)),
+		}
+		if k := rng.IntN(8); k < 4 {
+			h.ref = fmt.Sprintf("r%d.example", k)
+		} else if k == 4 {
+			h.ref = h.site
+		}
+		switch rng.IntN(10) {
+		case 0:
+			h.category, h.action = "video", fmt.Sprintf("a%d", rng.IntN(5))
+		case 1:
+			h.agent = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+		case 2:
+			h.id = fmt.Sprintf("id%d", i)
+		case 3:
+			if i > 0 && hits[i-1].id != "" {
+				h = hits[i-1]
+			}
+		}
+		hits = append(hits, h)
+	}
+	return hits
+}
+
+func lines(hits []testHit) []string {
+	out := make([]string, len(hits))
+	for i, h := range hits {
+		out[i] = h.line()
+	}
+	return out
+}
+
+func (r *ingestRig) books(n int) {
+	r.t.Helper()
+	b := r.in.Stats().Books
+	if b.Read != b.Outcomes() || b.Read != int64(n) {
+		r.t.Fatalf("the books do not close: %d lines written, %d read, %d booked: %+v", n, b.Read, b.Outcomes(), b)
+	}
+}
+
+// eventually polls ok until it holds, then or after 20 seconds calls last.
+func eventually(t *testing.T, ok func() bool, last func()) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-deadline:
+			last()
+			return
+		case <-tick.C:
+		}
+	}
+}
