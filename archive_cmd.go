@@ -84,6 +84,7 @@ func (v *vault) archiveLogs(ctx context.Context, secret []byte) (archive.Summary
 	}
 	cfg := v.cfg() // one set of rules for the whole cycle
 	a.KeepRaw(cfg.RawRetentionDays)
+	a.Judge(cfg.archiveRules())
 	var sources []archive.Source
 	for _, in := range cfg.logs() {
 		p, err := parser.New(cfg.parserOf(in, secret))

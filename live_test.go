@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,11 +28,56 @@ func TestReloadedTakesWhatCanChange(t *testing.T) {
 
 // What is right by itself may not fit what stays until a restart.
 func TestReloadedRefusesWhatDoesNotFit(t *testing.T) {
-	before := mustLoad(t, map[string]string{"SITES": "a.example", "DEDUPE_WINDOW": "a.example=1h"}, "")
-	after := mustLoad(t, map[string]string{"SITES": "b.example", "DEDUPE_WINDOW": "b.example=1h"}, "")
-	if c, err := before.Reloaded(after); err == nil || !strings.Contains(err.Error(), "DEDUPE_WINDOW") {
+	before := mustLoad(t, map[string]string{"SITES": "a.example", "SITE_LOG": "/x/site.log", "SITE_LOG_FORMAT": "combined"}, "")
+	after := mustLoad(t, map[string]string{"SITES": "a.example,b.example"}, "")
+	if c, err := before.Reloaded(after); err == nil || !strings.Contains(err.Error(), "API_SITE") {
 		t.Errorf("%v, error %v", c, err)
 	}
+}
+
+// What a reload takes and what it leaves to a restart, of all settings: each that
+// is not taken is named.
+func TestEverySettingIsReloadedOrNamed(t *testing.T) {
+	restart := []string{"PORT", "LISTEN", "DATA_DIR", "ACCESS_LOG", "LOG_FORMAT", "SITE_LOG", "SITE_LOG_FORMAT", "NGINX_PID", "LOG_SYNC",
+		"REDIS_ADDR", "REDIS_CLUSTER", "REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_DB", "REDIS_PREFIX", "ALLOW_EVICTION", "UV_SET_TTL",
+		"MYSQL_DSN", "IP_MODE", "SECRET", "PUBLIC_SITES", "MAX_CONNECTIONS", "TIMEZONE", "MIRROR_SLOTS", "ES_URL", "ES_INDEX", "ES_ID",
+		"ES_FIELDS", "ES_UPSERT", "ES_USER", "ES_PASSWORD", "ES_API_KEY"}
+	before := mustLoad(t, nil, "")
+	for i := range settings {
+		s := &settings[i]
+		other := mustLoad(t, nil, "")
+		other.texts[s.Name] += "x" // as written; what it means does not matter here
+		now, later := names(before.Diff(other))
+		where := now
+		if slices.Contains(restart, s.Name) {
+			where = later
+		}
+		if len(now)+len(later) != 1 || len(where) != 1 || where[0] != s.Name {
+			t.Errorf("%s: now %q, restart %q", s.Name, now, later)
+		}
+	}
+}
+
+func TestSameLimits(t *testing.T) {
+	a := mustLoad(t, nil, "")
+	f := func(name, value string, same bool) {
+		t.Helper()
+		b := mustLoad(t, map[string]string{name: value}, "")
+		if got := a.sameLimits(b); got != same {
+			t.Errorf("%s=%s: same limits %v", name, value, got)
+		}
+		if l := b.limits(); !same && l.MaxPages == a.MaxPagesPerSite && l.MaxSites == a.MaxSites && l.MaxEndpoints == a.APIMaxEndpoints &&
+			l.MaxUsers == a.APIMaxUsers && l.DedupeWindow("a.example") == 0 {
+			t.Errorf("%s=%s is not among the limits", name, value)
+		}
+	}
+	f("LOG_LEVEL", "debug", true)
+	f("MAX_PAGES_PER_SITE", "7", false)
+	f("MAX_SITES", "7", false)
+	f("API_MAX_ENDPOINTS", "7", false)
+	f("API_MAX_USERS", "7", false)
+	f("DEDUPE_WINDOW", "1h", false)
+	f("DEDUPE_WINDOW", "a.example=1h", false)
 }
 
 func TestSameRules(t *testing.T) {
@@ -51,4 +98,15 @@ func TestSameRules(t *testing.T) {
 	f("BLOCK_PATHS", "/x", false)
 	f("REFERER_CHECK", "off", false)
 	f("PRIVACY_GPC", "all", false)
+	f("MAX_SITES", "7", true)
+
+	site := map[string]string{"SITE_LOG": "/x/site.log", "SITES": "a.example"}
+	a = mustLoad(t, site, "")
+	for name, value := range map[string]string{"API_SITE": "b.example", "API_ROUTES": "/x/:id", "API_USER_ARG": "u", "API_FAILED_FROM": "400"} {
+		with := maps.Clone(site)
+		with[name] = value
+		if sameRules(a, mustLoad(t, with, "")) {
+			t.Errorf("%s=%s changes no rule", name, value)
+		}
+	}
 }

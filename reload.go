@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ddkk-stats/archive"
 	"ddkk-stats/counter"
 	"ddkk-stats/queryapi"
 )
@@ -159,6 +160,10 @@ func (s *server) changedRules(old, cfg *Config) (r counter.Rules, err error) {
 		r.BatchSize = cfg.BatchSize
 	}
 	r.BatchInterval = cfg.BatchInterval
+	if !old.sameLimits(cfg) {
+		l := cfg.limits()
+		r.Limits = &l
+	}
 	if !sameRules(old, cfg) {
 		r.Parsers, err = s.parsers(cfg)
 	}
@@ -173,6 +178,24 @@ func sameRules(a, b *Config) bool {
 		}
 	}
 	return true
+}
+
+// limits are the rules that the parser cannot apply alone.
+func (c *Config) limits() counter.Limits {
+	return counter.Limits{
+		MaxPages: c.MaxPagesPerSite, MaxSites: c.MaxSites, MaxEndpoints: c.APIMaxEndpoints, MaxUsers: c.APIMaxUsers,
+		DedupeWindow: c.Dedupe.For,
+	}
+}
+
+func (c *Config) sameLimits(other *Config) bool {
+	return c.MaxPagesPerSite == other.MaxPagesPerSite && c.MaxSites == other.MaxSites &&
+		c.APIMaxEndpoints == other.APIMaxEndpoints && c.APIMaxUsers == other.APIMaxUsers && reflect.DeepEqual(c.Dedupe, other.Dedupe)
+}
+
+// archiveRules are the same for what is archived.
+func (c *Config) archiveRules() archive.Rules {
+	return archive.Rules{MaxPages: c.MaxPagesPerSite, MaxEndpoints: c.APIMaxEndpoints, MaxUsers: c.APIMaxUsers, DedupeWindow: c.Dedupe.For}
 }
 
 // beginCounting makes the ingester known. Settings that were reloaded since it

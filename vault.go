@@ -46,6 +46,7 @@ func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
 	v.opening.Lock()
 	defer v.opening.Unlock()
 	if a, err := v.opened(); err == nil {
+		a.Judge(v.cfg().archiveRules()) // they may have changed since
 		return a, nil
 	}
 	mode, err := archive.ParseIPMode(v.cfg().IPMode)

@@ -22,9 +22,11 @@ import (
 type lastViews struct {
 	inputs []logInput
 	// parser makes one for a log.
-	parser func(logInput) (*parser.Parser, error)
+	parser func(*Config, logInput) (*parser.Parser, error)
+	cfg    func() *Config
 
 	mu      sync.Mutex
+	made    *Config                   // what parsers were made for
 	parsers map[string]*parser.Parser // by the log's path
 }
 
@@ -62,15 +64,15 @@ func (l *lastViews) Recent(ctx context.Context, site string, limit int) ([]query
 }
 
 func (l *lastViews) parserOf(in logInput) (*parser.Parser, error) {
+	if cfg := l.cfg(); cfg != l.made { // reloaded
+		l.made, l.parsers = cfg, map[string]*parser.Parser{}
+	}
 	if p := l.parsers[in.path]; p != nil {
 		return p, nil
 	}
-	p, err := l.parser(in)
+	p, err := l.parser(l.made, in)
 	if err != nil {
 		return nil, fmt.Errorf("make parser: %w", err)
-	}
-	if l.parsers == nil {
-		l.parsers = map[string]*parser.Parser{}
 	}
 	l.parsers[in.path] = p
 	return p, nil
@@ -147,7 +149,7 @@ func cameFrom(referrer, site string) string {
 // lastViews are those of all logs. The secret does not matter: who made a view
 // is not shown.
 func (s *server) lastViews() *lastViews {
-	return &lastViews{inputs: s.inputs, parser: func(in logInput) (*parser.Parser, error) {
-		return parser.New(s.cfg().Parser(in.format, nil))
+	return &lastViews{inputs: s.inputs, cfg: s.cfg, parser: func(cfg *Config, in logInput) (*parser.Parser, error) {
+		return parser.New(cfg.Parser(in.format, nil))
 	}}
 }

@@ -110,7 +110,26 @@ type Archive struct {
 
 	foldRows int64 // see rowsPerPass
 	rawDays  *atomic.Int64
+	judged   *atomic.Pointer[Options] // opt, with what Judge changed
 }
+
+// Rules are the options that may change while an archive is open.
+type Rules struct {
+	MaxPages, MaxEndpoints, MaxUsers int
+	DedupeWindow                     func(site string) time.Duration
+}
+
+// Judge has the archive go on by other rules; see Options, whose defaults zeros
+// take. A cycle, a sum or a reading that is under way may end by the old ones.
+func (a *Archive) Judge(r Rules) {
+	opt := a.opt
+	opt.MaxPages, opt.MaxEndpoints, opt.MaxUsers, opt.DedupeWindow = r.MaxPages, r.MaxEndpoints, r.MaxUsers, r.DedupeWindow
+	opt.setDefaults()
+	a.judged.Store(&opt)
+}
+
+// options are those that it was opened with, and the rules of now.
+func (a *Archive) options() *Options { return a.judged.Load() }
 
 // KeepRaw sets for how many days raw rows are kept from now on, in place of
 // Options.RawRetentionDays; 0: for ever.
@@ -121,7 +140,8 @@ func (a *Archive) KeepRaw(days int) { a.rawDays.Store(int64(days)) }
 // starts nothing.
 func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, error) {
 	opt.setDefaults()
-	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, rawDays: &atomic.Int64{}}
+	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, rawDays: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}}
+	a.judged.Store(&a.opt)
 	a.KeepRaw(opt.RawRetentionDays)
 	if err := a.connect(ctx, dsn, sqlitePath); err != nil {
 		return nil, errors.Join(fmt.Errorf("open archive: %w", err), a.Close())

@@ -82,7 +82,7 @@ func newFold(opt *Options) *fold {
 
 // foldAll folds rows in as many passes as they need.
 func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, error) {
-	f := newFold(&a.opt)
+	f := newFold(a.options())
 	f.limit = a.foldRows
 	n, err := f.read(ctx, q, rows)
 	if err != nil {
@@ -92,7 +92,7 @@ func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, 
 		return f, nil
 	}
 	passes := uint64((n + f.limit - 1) / f.limit)
-	f = newFold(&a.opt)
+	f = newFold(a.options())
 	for f.passes = passes; f.pass < passes; f.pass++ {
 		if _, err := f.read(ctx, q, rows); err != nil {
 			return nil, err

@@ -28,7 +28,7 @@ type Reader struct {
 }
 
 // Read returns a reader of what is committed now, from one moment to the next.
-func (a *Archive) Read() *Reader { return &Reader{q: a.reads, d: a.dialect, opt: a.opt} }
+func (a *Archive) Read() *Reader { return &Reader{q: a.reads, d: a.dialect, opt: *a.options()} }
 
 // Snapshot is a Reader of one moment: all of its answers agree with each other.
 // It is one transaction on one connection, so a sequence must be ended before
@@ -76,7 +76,7 @@ func (a *Archive) snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot: %w", err)
 	}
-	return &Snapshot{Reader: Reader{q: tx, d: a.dialect, opt: a.opt}, tx: tx}, nil
+	return &Snapshot{Reader: Reader{q: tx, d: a.dialect, opt: *a.options()}, tx: tx}, nil
 }
 
 // clean is also the first read, which fixes the moment.

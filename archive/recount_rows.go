@@ -291,7 +291,7 @@ func (r *recounter) keysOf(row *kept, k *parser.Kept, h *parser.Hit) (x keys, do
 	if h.Kind == parser.Skipped {
 		return x, 0
 	}
-	if h.Kind != parser.Pageview || r.a.opt.DedupeWindow(h.Site) <= 0 {
+	if h.Kind != parser.Pageview || r.l.windows.width(h.Site) <= 0 {
 		x.hasWindow, x.windowKey = false, 0
 		return x, 0
 	}

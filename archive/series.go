@@ -83,7 +83,7 @@ func (c *callSums) add(ctx context.Context, h *parser.Hit) error {
 	}
 	name, ok := m.day.endpoints[string(h.Endpoint)]
 	if !ok {
-		name = parser.AdmitName(m.day.endpoints, h.Endpoint, c.a.opt.MaxEndpoints, h.Routed)
+		name = parser.AdmitName(m.day.endpoints, h.Endpoint, c.a.options().MaxEndpoints, h.Routed)
 	}
 	e := m.hour.endpoints[name]
 	if e == nil {
@@ -96,7 +96,7 @@ func (c *callSums) add(ctx context.Context, h *parser.Hit) error {
 	}
 	m.hour.statuses[h.Status]++
 	if len(h.User) > 0 {
-		m.hour.users[parser.AdmitName(m.day.users, h.User, c.a.opt.MaxUsers, false)]++
+		m.hour.users[parser.AdmitName(m.day.users, h.User, c.a.options().MaxUsers, false)]++
 	}
 	if timed {
 		bucket := parser.LatencyBucket(ms)

@@ -70,7 +70,7 @@ type schedule struct {
 	warned    time.Time
 	missing   bool   // missing segments were looked for
 	live      bool   // the last block came from the live edge
-	rules     *Rules // wait for the open batch to go; nil: none do
+	rules     *Rules // wait for the batches to be settled; nil: none do
 	// onlineFrom is the oldest line time, in Unix milliseconds, that still
 	// marks its visitor as online.
 	onlineFrom int64
@@ -231,7 +231,9 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 		case <-tick.C:
 			err = in.upkeep(work)
 		case <-in.rules.wake:
-			in.loop.rules = in.rules.take()
+			if r := in.rules.take(); r != nil {
+				in.loop.rules = r.after(in.loop.rules)
+			}
 		case <-pace.C:
 		case <-done:
 		case <-work.Done():

@@ -152,9 +152,7 @@ func (in *Ingester) newSite(name string, c checkpoint) *site {
 	s := &site{name: strings.Clone(name), epoch: c.epoch, first: newEpoch(),
 		offsets: map[string]*offsets{}, days: map[parser.Day]*dayState{}}
 	s.ids = newRecent(RuleID, in.opt.IDWindow)
-	if w := in.opt.DedupeWindow(name); w > 0 {
-		s.window = newRecent(RuleWindow, w)
-	}
+	s.keepWindow(in.opt.DedupeWindow(name))
 	for id, n := range c.offsets {
 		s.offsets[id] = &offsets{stored: n, sent: n, open: n}
 	}

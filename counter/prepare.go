@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sort"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // prepare learns from Redis where every site stands and decides where reading
@@ -96,6 +98,10 @@ func (in *Ingester) siteNames(ctx context.Context) ([]string, error) {
 		}
 		return err
 	})
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		in.log.Error("the list of sites is no set: somebody wrote into it. It is made anew of the sites that the progress file and the archive know", "key", in.keys.Sites())
+		err = in.retry(ctx, "replace the list of sites", func() error { return in.rdb.Del(ctx, in.keys.Sites()).Err() })
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read sites: %w", err)
 	}
@@ -169,49 +175,6 @@ func (in *Ingester) adoptArchived(ctx context.Context) error {
 func (in *Ingester) lookBack(now time.Time) {
 	in.loop.onlineFrom = now.Add(-OnlineWindow).UnixMilli()
 	in.loop.viewsFrom = now.Add(-viewMemory).UnixMilli()
-}
-
-// audit compares every checkpoint with what we committed: a Redis that went
-// back in time is seen although no new line of the site comes.
-func (in *Ingester) audit(ctx context.Context) error {
-	names := make([]string, 0, len(in.sites))
-	for name, s := range in.sites {
-		if s.epoch != "" && !s.parked {
-			names = append(names, name)
-		}
-	}
-	cs, err := in.readCheckpoints(ctx, names)
-	if err != nil {
-		return err
-	}
-	for i, name := range names {
-		s := in.sites[name]
-		if s == nil {
-			continue
-		}
-		if err := in.compare(ctx, s, cs[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
-	if c.part {
-		return in.rebuild(ctx, s, "a commit was applied in part")
-	}
-	if c.epoch != s.epoch {
-		return in.reload(ctx, s, c)
-	}
-	for id, o := range s.offsets {
-		have, ok := c.offsets[id]
-		if o.stored != none && (!ok || have < o.stored) {
-			in.log.Warn("Redis went back in time; what it lost is counted again from the log",
-				"site", s.name, "segment", id, "stored", have, "committed", o.stored)
-			return in.reload(ctx, s, c)
-		}
-	}
-	return nil
 }
 
 // missing reports, once, segments that were not read to their end and are not

@@ -73,6 +73,16 @@ func newRecent(name string, width time.Duration) *recent {
 	return &recent{name: name, width: width.Milliseconds(), buckets: map[int64]*bucket{}}
 }
 
+// keepWindow has the site remember views for DEDUPE_WINDOW; 0: no longer.
+func (s *site) keepWindow(width time.Duration) {
+	switch {
+	case width <= 0:
+		s.window = nil
+	case s.window == nil || s.window.width != width.Milliseconds():
+		s.window = newRecent(RuleWindow, width)
+	}
+}
+
 // within reports whether key was remembered less than a width from t, before
 // or after it: segments are read side by side, so lines of two workers may
 // come in either order. load fetches a bucket that is not in memory.

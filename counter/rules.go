@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,8 +15,17 @@ import (
 // as it is.
 type Rules struct {
 	Parsers       []*parser.Parser // of the inputs, in their order
+	Limits        *Limits
 	BatchSize     int
 	BatchInterval time.Duration
+}
+
+// Limits are the rules that need what was counted before, beside those of the
+// parser. See Options; zeros take its defaults.
+type Limits struct {
+	MaxPages, MaxSites     int
+	MaxEndpoints, MaxUsers int
+	DedupeWindow           func(site string) time.Duration
 }
 
 // rulesBox holds the rules that the loop has not taken yet.
@@ -26,6 +36,28 @@ type rulesBox struct {
 }
 
 func newRulesBox() rulesBox { return rulesBox{wake: make(chan struct{}, 1)} }
+
+func (b *rulesBox) put(r Rules) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.next = r.after(b.next)
+}
+
+// after are the rules where those of old wait to come into force as well.
+func (r Rules) after(old *Rules) *Rules {
+	if old == nil {
+		return &r
+	}
+	if r.Parsers == nil {
+		r.Parsers = old.Parsers
+	}
+	if r.Limits == nil {
+		r.Limits = old.Limits
+	}
+	r.BatchSize = cmp.Or(r.BatchSize, old.BatchSize)
+	r.BatchInterval = cmp.Or(r.BatchInterval, old.BatchInterval)
+	return &r
+}
 
 func (b *rulesBox) take() *Rules {
 	b.mu.Lock()
@@ -38,15 +70,13 @@ func (b *rulesBox) take() *Rules {
 // Apply has the ingester go on by other rules. They come into force between two
 // blocks, when all lines that were read by the old ones are on their way to
 // Redis: no batch, and so no step of a checkpoint, has lines of both. The log
-// says from which line on. It does not wait; of several changes that come
-// before the loop gets to them the last one counts. Any goroutine.
+// says from which line on. It does not wait; what comes before the loop gets to
+// an earlier change is added to it. Any goroutine.
 func (in *Ingester) Apply(r Rules) error {
 	if r.Parsers != nil && len(r.Parsers) != len(in.inputs) {
 		return fmt.Errorf("apply rules: BUG: %d parsers for %d logs", len(r.Parsers), len(in.inputs))
 	}
-	in.rules.mu.Lock()
-	in.rules.next = &r
-	in.rules.mu.Unlock()
+	in.rules.put(r)
 	select {
 	case in.rules.wake <- struct{}{}:
 	default: // it will find the newer ones
@@ -54,11 +84,11 @@ func (in *Ingester) Apply(r Rules) error {
 	return nil
 }
 
-// switchRules brings the rules that wait into force once the open batch is
-// gone.
+// switchRules brings the rules that wait into force once all batches are
+// settled: what Redis refuses of the last one is read again by the new rules.
 func (in *Ingester) switchRules() {
 	r := in.loop.rules
-	if r == nil || !in.open.empty() {
+	if r == nil || !in.open.empty() || in.flight != nil || in.again != nil {
 		return
 	}
 	in.loop.rules = nil
@@ -68,14 +98,30 @@ func (in *Ingester) switchRules() {
 	if r.BatchInterval > 0 {
 		in.opt.BatchInterval = r.BatchInterval
 	}
-	if r.Parsers == nil {
+	if r.Parsers == nil && r.Limits == nil {
 		return
 	}
 	for i, p := range r.Parsers {
 		in.inputs[i].Parser = p
 	}
+	if r.Limits != nil {
+		in.limit(*r.Limits)
+	}
 	in.cur = cursor{}
 	in.log.Info("lines are counted by the new rules from here on", "segments", in.places())
+}
+
+// limit puts other limits into force. Names that were admitted keep their own
+// for their day. A site whose DEDUPE_WINDOW changes begins a memory of the new
+// width, which knows nothing of the views before.
+func (in *Ingester) limit(l Limits) {
+	in.opt.MaxPages, in.opt.MaxSites, in.opt.MaxEndpoints, in.opt.MaxUsers = l.MaxPages, l.MaxSites, l.MaxEndpoints, l.MaxUsers
+	in.opt.DedupeWindow = l.DedupeWindow
+	in.opt.defaults()
+	clear(in.refused) // there may be room for them now
+	for name, s := range in.sites {
+		s.keepWindow(in.opt.DedupeWindow(name))
+	}
 }
 
 // places tells where reading is in the segments that are still read.

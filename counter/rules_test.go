@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"strconv"
 	"testing"
 	"time"
 
@@ -123,4 +124,122 @@ func TestPulseWhileRedisIsAway(t *testing.T) {
 	}
 	s.start()
 	r.await()
+}
+
+// limitsRig counts while limits change.
+type limitsRig struct {
+	*ingestRig
+	switched logged
+}
+
+func startLimits(t *testing.T) *limitsRig {
+	t.Helper()
+	r := &limitsRig{ingestRig: newRig(t, readClient(t, startReadServer(t).addr())), switched: make(logged, 1)}
+	r.opt.Logger = slog.New(slog.NewTextHandler(r.switched, nil))
+	r.start()
+	return r
+}
+
+func (r *limitsRig) limit(l Limits) {
+	r.t.Helper()
+	if err := r.in.Apply(Rules{Limits: &l}); err != nil {
+		r.t.Fatal(err)
+	}
+	<-r.switched
+}
+
+func (r *limitsRig) want(key, value string) {
+	r.t.Helper()
+	if v := r.rdb.Get(r.t.Context(), "ddkk:"+key).Val(); v != value {
+		r.t.Errorf("%s is %q, want %q", key, v, value)
+	}
+}
+
+// DEDUPE_WINDOW is turned on, changed and turned off under load, with a restart
+// between: each stretch of the log is judged by one window.
+func TestDedupeWindowChanges(t *testing.T) {
+	r := startLimits(t)
+	now := time.Now().UTC().Add(-time.Hour)
+	views := 0
+	write := func(pages int) { // each page four times, by one address
+		for range 4 {
+			for p := range pages {
+				r.log.write("s1", testHit{at: now, site: "a.example", page: "/" + strconv.Itoa(p), agent: "Mozilla/5.0"}.line())
+			}
+		}
+		views += 4 * pages
+		r.await()
+	}
+	window := func(d time.Duration) Limits {
+		return Limits{DedupeWindow: func(site string) time.Duration { return d }}
+	}
+	write(50)
+	r.want("site:pv:a.example", "200")
+	r.limit(window(time.Hour))
+	write(50)
+	r.want("site:pv:a.example", "250")
+	r.limit(window(2 * time.Hour)) // knows nothing of the views before
+	write(60)
+	r.want("site:pv:a.example", "310")
+	r.stop()
+	r.opt.DedupeWindow = window(2 * time.Hour).DedupeWindow
+	r.start()
+	write(60)
+	r.want("site:pv:a.example", "310")
+	r.limit(window(0))
+	write(10)
+	r.want("site:pv:a.example", "350")
+	r.want("page:pv:a.example:/1", "10")
+	r.stop()
+	if b := r.in.Stats().Books; b.Read != 280 || b.Human != 40 || b.Dedup != 240 {
+		t.Errorf("books of the second run: %+v", b)
+	}
+}
+
+// Caps that are raised let further names in, and lowered ones keep those that
+// are there.
+func TestCapsChange(t *testing.T) {
+	r := startLimits(t)
+	now := time.Now().UTC()
+	write := func(site string, from, to int) {
+		for p := from; p < to; p++ {
+			r.log.write("s1", testHit{at: now, site: site, page: "/" + strconv.Itoa(p), agent: "Mozilla/5.0"}.line())
+		}
+		r.await()
+	}
+	r.limit(Limits{MaxPages: 5, MaxSites: 1})
+	write("a.example", 0, 10)
+	r.want("page:pv:a.example:"+parser.OtherPage, "5")
+	write("b.example", 0, 3) // there is no room for it
+	r.want("site:pv:b.example", "")
+	r.limit(Limits{MaxPages: 20, MaxSites: 2})
+	write("a.example", 0, 10)
+	r.want("page:pv:a.example:/9", "1")
+	write("b.example", 0, 3)
+	r.want("site:pv:b.example", "3")
+	r.limit(Limits{MaxPages: 1, MaxSites: 1})
+	write("a.example", 0, 12)
+	r.want("page:pv:a.example:/9", "2")
+	r.want("page:pv:a.example:"+parser.OtherPage, "7")
+	r.want("site:pv:a.example", "32")
+	r.stop()
+	if b := r.in.Stats().Books; b.Skipped[parser.SkipSite] != 3 || b.Human != 35 {
+		t.Errorf("books: %+v", b)
+	}
+}
+
+// A change that comes while another one waits is added to it.
+func TestRulesAddUp(t *testing.T) {
+	b := newRulesBox()
+	parsers, limits := []*parser.Parser{nil}, &Limits{MaxPages: 3}
+	b.put(Rules{Parsers: parsers, BatchSize: 7, BatchInterval: time.Second})
+	b.put(Rules{Limits: limits, BatchInterval: time.Minute})
+	b.put(Rules{BatchInterval: time.Hour})
+	r := b.take()
+	if r == nil || len(r.Parsers) != 1 || r.Limits != limits || r.BatchSize != 7 || r.BatchInterval != time.Hour {
+		t.Errorf("%+v", r)
+	}
+	if r = b.take(); r != nil {
+		t.Errorf("%+v was taken twice", r)
+	}
 }

@@ -173,6 +173,21 @@ func (c *clusterRig) exact() {
 			b.sum("ddkk_log_lines_reread_total"), b.commits())
 		b.want(c.t, 0, "ddkk_sites_parked")
 	}
+	c.listed()
+}
+
+// listed waits until the list of all sites, which lies in a slot of its own, has
+// every site: what a failover took from it the next audit puts back.
+func (c *clusterRig) listed() {
+	c.t.Helper()
+	Eventually(c.t, time.Minute, "all sites are listed", func() error {
+		have, err := c.redis.Client().SMembers(c.t.Context(), prefix+"sites").Result()
+		slices.Sort(have)
+		if want := slices.Sorted(slices.Values(c.ledger.Sites())); err == nil && !slices.Equal(have, want) {
+			err = fmt.Errorf("%q, want %q", have, want)
+		}
+		return err
+	})
 }
 
 // commits shows how commits went.

@@ -1,0 +1,108 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// audit compares every checkpoint with what we committed: a Redis that went
+// back in time is seen although no new line of the site comes. So is a name that the
+// list of all sites lost.
+func (in *Ingester) audit(ctx context.Context) error {
+	names, listed := make([]string, 0, len(in.sites)), make([]string, 0, len(in.sites))
+	for name, s := range in.sites {
+		if s.epoch != "" && !s.parked {
+			names = append(names, name)
+		}
+		if s.epoch != "" || s.parked {
+			listed = append(listed, name)
+		}
+	}
+	if err := in.relist(ctx, listed); err != nil {
+		return err
+	}
+	cs, err := in.readCheckpoints(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		s := in.sites[name]
+		if s == nil {
+			continue
+		}
+		if err := in.compare(ctx, s, cs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
+	if c.part {
+		return in.rebuild(ctx, s, "a commit was applied in part")
+	}
+	if c.epoch != s.epoch {
+		return in.reload(ctx, s, c)
+	}
+	for id, o := range s.offsets {
+		have, ok := c.offsets[id]
+		if o.stored != none && (!ok || have < o.stored) {
+			in.log.Warn("Redis went back in time; what it lost is counted again from the log",
+				"site", s.name, "segment", id, "stored", have, "committed", o.stored)
+			return in.reload(ctx, s, c)
+		}
+	}
+	return nil
+}
+
+// relist puts names back that the set of all sites lost. In a cluster that set
+// lies in another slot than the sites' keys, so a failover may lose a name while
+// the site's checkpoint is as it was; a site that is not listed is passed over
+// by whoever goes through all of them, such as the mirror and verify.
+func (in *Ingester) relist(ctx context.Context, names []string) error {
+	for len(names) > 0 {
+		trip := names[:min(len(names), 500)]
+		names = names[len(trip):]
+		members := make([]any, len(trip))
+		for i, name := range trip {
+			members[i] = name
+		}
+		var listed []bool
+		err := in.retry(ctx, "look for sites", func() (err error) {
+			listed, err = in.rdb.SMIsMember(ctx, in.keys.Sites(), members...).Result()
+			return err
+		})
+		if redis.HasErrorPrefix(err, "WRONGTYPE") {
+			err = in.retry(ctx, "replace the list of sites", func() error { return in.rdb.Del(ctx, in.keys.Sites()).Err() })
+			listed = make([]bool, len(trip))
+		}
+		if err != nil {
+			return fmt.Errorf("look for sites: %w", err)
+		}
+		if err := in.listMissing(ctx, trip, listed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listMissing adds the names that are not listed to the set of all sites.
+func (in *Ingester) listMissing(ctx context.Context, names []string, listed []bool) error {
+	var gone []any
+	for i, name := range names {
+		if !listed[i] {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	err := in.retry(ctx, "list sites", func() error { return in.rdb.SAdd(ctx, in.keys.Sites(), gone...).Err() })
+	if err != nil {
+		return fmt.Errorf("list sites: %w", err)
+	}
+	in.log.Warn("Redis had lost names from the list of sites; they are back", "key", in.keys.Sites(), "sites", len(gone), "first", gone[0])
+	return nil
+}
