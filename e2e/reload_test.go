@@ -77,7 +77,7 @@ func TestReload(t *testing.T) {
 
 	// The other site counts from here on, and the first one does not.
 	r.replace("sites: example.org\nlog_level: debug\nadmin_token: sesame-open-thyself\nuv_set_ttl: 96h\n")
-	r.wantLogged("these settings changed and need a restart")
+	r.wantLogged(`these settings changed and need a restart; until then they stay as they were" settings=UV_SET_TTL`)
 	r.wantLogged("lines are counted by the new rules from here on")
 	if _, err := r.daemon.Post("/api/stats", `{"site":"example.org","fields":["site_pv"]}`); err != nil {
 		t.Error(err)
