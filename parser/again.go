@@ -122,7 +122,7 @@ func (p *Parser) addressAgain(k *Kept) (Reason, Doubt) {
 
 // whoAgain completes bot, device and visitor.
 func (p *Parser) whoAgain(k *Kept, h *Hit, span *daySpan) (doubt Doubt) {
-	var a agent
+	var a *agent
 	if k.AgentCut {
 		doubt = DoubtAgent
 	} else {
@@ -139,7 +139,7 @@ func (p *Parser) whoAgain(k *Kept, h *Hit, span *daySpan) (doubt Doubt) {
 	if k.AgentCut || k.AddrBits < bits {
 		return doubt | DoubtVisitor
 	}
-	h.Visitor = p.message.hash(span.key, k.Addr, &a.digest, h.Site)
+	h.Visitor = span.visitors.hash(k.Addr, &a.digest, h.Site)
 	return doubt
 }
 

@@ -3,6 +3,7 @@ package parser
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 )
 
 // Bounds of the cache of user agents: about 2 x 8192 entries. Longer ones than
@@ -14,21 +15,69 @@ const (
 
 // agent is what a user agent tells, and its digest for the visitor hash.
 type agent struct {
+	text   string
 	digest [16]byte
 	bot    bool
 	device Device
 }
 
-// agentOf classifies a decoded user agent. An empty one (or "-", which is how
+// agents remembers what user agents tell. Before the cache stands a table with
+// one place for each of some cheap hashes, which most lines find theirs in.
+type agents struct {
+	cache  cache[*agent]
+	recent [recentAgents]*agent
+	long   agent // the last one that is too long to be kept
+}
+
+const recentAgents = 1 << 12
+
+// place is where a user agent stands in recent, if it does. Its kind of browser
+// and system stand at its beginning, their versions at its end.
+func (a *agents) place(ua []byte) **agent {
+	n := len(ua)
+	if n < agentWords {
+		return &a.recent[n]
+	}
+	from, to := ua[:agentWords], ua[n-agentWords:]
+	h := uint64(n) +
+		binary.LittleEndian.Uint64(from[13:])*0x9e3779b97f4a7c15 + binary.LittleEndian.Uint64(from[21:])*0xc2b2ae3d27d4eb4f +
+		binary.LittleEndian.Uint64(from[29:])*0x165667b19e3779f9 + binary.LittleEndian.Uint64(to[8:])*0x27d4eb2f165667c5 +
+		binary.LittleEndian.Uint64(to[16:])*0xd6e8feb86659fd93 + binary.LittleEndian.Uint64(to[24:])*0xa0761d6478bd642f +
+		binary.LittleEndian.Uint64(to[32:])*0xe7037ed1a0b428db
+	return &a.recent[h>>(64-12)]
+}
+
+// agentWords is the length from which on a user agent has the bytes that place
+// looks at.
+const agentWords = 40
+
+// agentOf classifies a decoded user agent; what it points to is valid until the
+// next call. An empty one (or "-", which is how
 // logs write it) is a potential bot: no browser hides it.
-func (p *Parser) agentOf(ua []byte) agent {
-	if a, ok := p.agents.get(ua); ok {
+func (p *Parser) agentOf(ua []byte) *agent {
+	place := p.agents.place(ua)
+	if a := *place; a != nil && a.text == string(ua) {
 		return a
 	}
-	sum := sha256.Sum256(ua)
+	if len(ua) > maxCachedAgent {
+		p.agents.long = p.classify(ua)
+		return &p.agents.long
+	}
+	a, ok := p.agents.cache.get(ua)
+	if !ok {
+		seen := p.classify(ua)
+		seen.text = string(ua)
+		a = &seen
+		p.agents.cache.put(ua, a)
+	}
+	*place = a
+	return a
+}
+
+func (p *Parser) classify(ua []byte) agent {
 	a := agent{device: deviceOf(ua), bot: len(ua) == 0 || p.bots.match(ua) || p.isOwnBot(ua)}
+	sum := sha256.Sum256(ua)
 	copy(a.digest[:], sum[:])
-	p.agents.put(ua, a)
 	return a
 }
 

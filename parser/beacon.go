@@ -2,6 +2,7 @@ package parser
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
 )
@@ -31,16 +32,23 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 	case speculative(p.extra.purpose):
 		return SkipPrefetch
 	}
-	q := parseParams(query)
+	var q params
+	q.parse(query)
 	from, rest := p.refererSite(h.Referer)
-	site, page, reason := p.place(h.Referer, from, rest, &q)
+	site, reason := p.place(h.Referer, from, &q)
 	if reason != ReasonNone {
 		return reason
 	}
 	h.Referrer = p.referrer(q.ref, from, site)
 	p.tokens(h, &q)
 	p.levels(h, &q)
-	return p.complete(h, site, page)
+	h.Site = site
+	if len(q.page) == 0 {
+		p.setPage(h, rest)
+	} else {
+		p.paramPage(h, q.page)
+	}
+	return p.complete(h)
 }
 
 // beaconQuery is the query of a request for the beacon. A request line may also
@@ -70,45 +78,78 @@ func speculative(purpose []byte) bool {
 	return false
 }
 
-// place tells site and raw page from the parameters and the Referer, which must
-// agree. A parameter that is no host is not replaced by the Referer's.
-func (p *Parser) place(ref []byte, from site, rest []byte, q *params) (name string, page []byte, _ Reason) {
+// place tells the site from the parameter and the Referer, which must agree. A
+// parameter that is no host is not replaced by the Referer's.
+func (p *Parser) place(ref []byte, from site, q *params) (name string, _ Reason) {
 	s := from
 	if len(q.site) > 0 {
 		s = p.paramSite(q.site)
 	}
 	if !s.counts {
-		return "", nil, SkipSite
+		return "", SkipSite
 	}
 	if p.refCheck && len(ref) > 0 && from.name != s.name {
-		return "", nil, SkipReferer
+		return "", SkipReferer
 	}
-	if len(q.page) == 0 {
-		return s.name, rest, ReasonNone
-	}
-	return s.name, p.decode(q.page), ReasonNone
+	return s.name, ReasonNone
 }
 
-func parseParams(query []byte) (q params) {
+// Names of parameters that come in nearly every query, as words.
+const (
+	wordSite = 's' | 'i'<<8 | 't'<<16 | 'e'<<24
+	wordPage = 'p' | 'a'<<8 | 'g'<<16 | 'e'<<24
+	wordID   = 'i' | 'd'<<8 | '='<<16
+	wordRef  = 'r' | 'e'<<8 | 'f'<<16 | '='<<24
+)
+
+func (q *params) parse(query []byte) {
 	for len(query) > 0 {
-		pair := query
-		if i := bytes.IndexByte(query, '&'); i >= 0 {
-			pair, query = query[:i], query[i+1:]
-		} else {
-			query = nil
+		var to *[]byte
+		eq := 4
+		word := uint32(0)
+		if len(query) > 4 {
+			word = binary.LittleEndian.Uint32(query)
 		}
-		eq := 0 // names are short: a call would cost more
-		for eq < len(pair) && pair[eq] != '=' {
-			eq++
-		}
-		if eq+1 >= len(pair) {
+		switch {
+		case word == wordSite && query[4] == '=':
+			to = &q.site
+		case word == wordPage && query[4] == '=':
+			to = &q.page
+		case word&0xFFFFFF == wordID:
+			to, eq = &q.id, 2
+		case word == wordRef:
+			to, eq = &q.ref, 3
+		default:
+			query = q.other(query)
 			continue
 		}
+		value := query[eq+1:]
+		query = nil
+		if i := bytes.IndexByte(value, '&'); i >= 0 {
+			value, query = value[:i], value[i+1:]
+		}
+		if *to == nil && len(value) > 0 {
+			*to = value
+		}
+	}
+}
+
+// other reads one parameter of any name and returns what follows.
+func (q *params) other(query []byte) (rest []byte) {
+	pair := query
+	if i := bytes.IndexByte(query, '&'); i >= 0 {
+		pair, rest = query[:i], query[i+1:]
+	}
+	eq := 0 // names are short: a call would cost more
+	for eq < len(pair) && pair[eq] != '=' {
+		eq++
+	}
+	if eq+1 < len(pair) {
 		if to := q.slot(pair[:eq]); to != nil && *to == nil {
 			*to = pair[eq+1:]
 		}
 	}
-	return q
+	return rest
 }
 
 func (q *params) slot(name []byte) *[]byte {

@@ -95,7 +95,7 @@ type Parser struct {
 
 	bots    *botMatcher
 	ownBots [][]byte
-	agents  cache[agent]
+	agents  agents
 	sites   cache[site]
 	days    days
 	// referrers are apart from sites, as anybody can make them up.
@@ -105,7 +105,9 @@ type Parser struct {
 
 	buf     []byte // decoded texts of the current line
 	pageBuf []byte
-	message visitorMessage
+	shape   shapeV1
+	known   knownPages
+	plainly bool // no short cuts: for tests
 	extra   extra
 }
 
@@ -127,7 +129,7 @@ func New(c Config) (*Parser, error) {
 	p := &Parser{
 		format: c.Format, beacon: c.BeaconPath, page: c.Page, gpc: c.GPC, refCheck: c.RefererCheck,
 		blocked: newPrefixSet(c.Blocked), self: newPrefixSet(c.Self), pages: newPageList(c.BlockedPaths),
-		agents: newCache[agent](cachedAgents, maxCachedAgent),
+		agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)},
 		sites:  newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
 		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
 		buf:     make([]byte, 0, startBuf),

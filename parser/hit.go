@@ -77,6 +77,9 @@ type Hit struct {
 	Site string // normalised host, interned
 	Page []byte // normalised path, at most MaxPage bytes
 
+	// Known is the same for hits of one page that comes often, nil for others.
+	Known *Known
+
 	// Referrer is the site whose page led to this one: Site itself for a way
 	// within the site, empty when there is none or it is not known. Interned.
 	Referrer string

@@ -29,7 +29,7 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 // skip marks h and takes back what must not be counted.
 func (p *Parser) skip(h *Hit, reason Reason) {
 	h.Kind, h.Reason = Skipped, reason
-	h.Site, h.Page, h.Referrer, h.Visitor = "", nil, "", Visitor{}
+	h.Site, h.Page, h.Known, h.Referrer, h.Visitor = "", nil, nil, "", Visitor{}
 	h.Category, h.Action, h.Label, h.Value = nil, nil, nil, nil
 }
 
@@ -77,20 +77,44 @@ func (p *Parser) PageOf(h *Hit, site string, path []byte) {
 	}
 	from, _ := p.refererSite(h.Referer) // of the page itself, unlike a beacon's
 	h.Referrer = from.name
-	if reason := p.complete(h, s.name, path); reason != ReasonNone {
+	h.Site = s.name
+	p.setPage(h, path)
+	if reason := p.complete(h); reason != ReasonNone {
 		p.skip(h, reason)
 	}
 }
 
-// complete fills what a counted hit needs: site, page, bot, device, visitor.
-func (p *Parser) complete(h *Hit, site string, page []byte) Reason {
-	h.Site = site
-	if p.page.clean(page) {
-		h.Page = page
-	} else {
-		p.pageBuf = p.page.Normalize(p.pageBuf[:0], page)
-		h.Page = p.pageBuf
+// setPage makes what raw names the hit's page.
+func (p *Parser) setPage(h *Hit, raw []byte) {
+	if p.page.clean(raw) {
+		h.Page = raw
+		return
 	}
+	p.pageBuf = p.page.Normalize(p.pageBuf[:0], raw)
+	h.Page = p.pageBuf
+}
+
+// paramPage makes the "page" parameter, as it stands in the query, the hit's
+// page.
+func (p *Parser) paramPage(h *Hit, encoded []byte) {
+	if p.plainly {
+		p.setPage(h, p.decode(encoded))
+		return
+	}
+	known, pair := p.known.find(encoded)
+	if known == nil {
+		p.setPage(h, p.decode(encoded))
+		if pair == nil {
+			return
+		}
+		known = p.known.keep(pair, encoded, h.Page)
+	}
+	h.Known, h.Page = known, known.page
+}
+
+// complete fills what a counted hit with its site and page needs beside them:
+// bot, device, visitor.
+func (p *Parser) complete(h *Hit) Reason {
 	if p.self.has(h.Addr) {
 		return SkipSelf
 	}
@@ -105,7 +129,7 @@ func (p *Parser) complete(h *Hit, site string, page []byte) Reason {
 		}
 		return ReasonNone
 	}
-	h.Visitor = p.message.hash(p.extra.span.key, h.Addr, &a.digest, site)
+	h.Visitor = p.extra.span.visitors.hash(h.Addr, &a.digest, h.Site)
 	return ReasonNone
 }
 

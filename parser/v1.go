@@ -1,8 +1,6 @@
 package parser
 
 import (
-	"bytes"
-	"encoding/binary"
 	"math/bits"
 	"strings"
 )
@@ -34,71 +32,49 @@ type lineV1 struct {
 	b       []byte
 	tabs    [NumFieldsV1]int // where field i ends, for those that a TAB ends
 	n       int              // number of TABs, counted on beyond the array
-	bad     uint64           // has one of highBits if a byte is over 0x7E or a control
 	escaped bool             // there is a backslash
 	clean   bool             // printable ASCII and TABs, nothing else
 }
 
-// A word of eight bytes is looked at in one go: these hold a byte's lowest bit,
-// its highest bit, and a space, eight times.
-const (
-	lowBits  = 0x0101010101010101
-	highBits = 0x8080808080808080
-	spaces   = ' ' * lowBits
-)
-
-// chunkSize is how many bytes have their control characters in one word.
-const chunkSize = 64
-
-// split looks at each byte of the line once. There are hardly any branches in
-// it that depend on the bytes: those would be mispredicted at every field.
+// split looks at each byte of the line once.
 func (l *lineV1) split(b []byte) {
-	l.b, l.n, l.bad = b, 0, 0
-	i := 0
-	for ; i+chunkSize <= len(b); i += chunkSize {
-		l.take((*[chunkSize]byte)(b[i:]), i)
+	l.b, l.n, l.escaped, l.clean = b, 0, false, true
+	var masks [scanWords]uint64
+	at := 0
+	for len(b)-at >= chunkSize {
+		n := min(len(b)-at, scanSize)
+		if rest := len(b) - at - n; rest > 0 && rest < chunkSize {
+			n -= chunkSize // the last piece is no shorter than a chunk, too
+		}
+		l.take(b[at:at+n], at, &masks)
+		at += n
 	}
-	if i < len(b) {
-		last := blank
-		copy(last[:], b[i:])
-		l.take(&last, i)
+	if at < len(b) {
+		short := blank
+		l.take(short[:max(copy(short[:], b[at:]), chunkSize)], at, &masks)
 	}
-	l.clean, l.escaped = l.bad&highBits == 0, bytes.IndexByte(b, '\\') >= 0
 }
 
 // blank is a chunk of spaces.
 var blank = [chunkSize]byte([]byte(strings.Repeat(" ", chunkSize)))
 
-// take notes what the chunk at i holds. It is unrolled: in a loop, constants
-// and shifts would cost as much as the work.
-func (l *lineV1) take(chunk *[chunkSize]byte, i int) {
-	w0, w1 := binary.LittleEndian.Uint64(chunk[0:]), binary.LittleEndian.Uint64(chunk[8:])
-	w2, w3 := binary.LittleEndian.Uint64(chunk[16:]), binary.LittleEndian.Uint64(chunk[24:])
-	w4, w5 := binary.LittleEndian.Uint64(chunk[32:]), binary.LittleEndian.Uint64(chunk[40:])
-	w6, w7 := binary.LittleEndian.Uint64(chunk[48:]), binary.LittleEndian.Uint64(chunk[56:])
-	// A byte over 0x7E has its highest bit set, or gets it by adding 1.
-	l.bad |= w0 | w1 | w2 | w3 | w4 | w5 | w6 | w7 |
-		(w0 + lowBits) | (w1 + lowBits) | (w2 + lowBits) | (w3 + lowBits) |
-		(w4 + lowBits) | (w5 + lowBits) | (w6 + lowBits) | (w7 + lowBits)
-	printable := fromSpace(w0) | fromSpace(w1)<<8 | fromSpace(w2)<<16 | fromSpace(w3)<<24 |
-		fromSpace(w4)<<32 | fromSpace(w5)<<40 | fromSpace(w6)<<48 | fromSpace(w7)<<56
-	for controls := ^printable; controls != 0; controls &= controls - 1 {
-		at := bits.TrailingZeros64(controls) & (chunkSize - 1)
-		if chunk[at] != '\t' {
-			l.bad = highBits
-		}
-		if l.n < len(l.tabs) {
-			l.tabs[l.n] = i + at
-		}
-		l.n++
+// take notes what a piece of the line holds that begins at offset from.
+func (l *lineV1) take(piece []byte, from int, masks *[scanWords]uint64) {
+	if scan(piece, masks) {
+		l.escaped = true
 	}
-}
-
-// fromSpace has bit k set if byte k of w is 0x20 or more: the highest bit of a
-// byte survives the subtraction if so, and the product gathers the eight of
-// them in its top byte.
-func fromSpace(w uint64) uint64 {
-	return ((w | highBits) - spaces) & highBits * 0x0002040810204081 >> 56
+	for i := 0; i < len(piece); i += chunkSize {
+		for mask := masks[i/chunkSize&(scanWords-1)]; mask != 0; mask &= mask - 1 {
+			at := i + bits.TrailingZeros64(mask)
+			if piece[at] != '\t' {
+				l.clean = false
+			}
+			if l.n < len(l.tabs) {
+				l.tabs[l.n] = from + at
+			}
+			l.n++
+		}
+	}
 }
 
 // field is field i, i >= 1, of a line that has all its TABs.
@@ -132,6 +108,9 @@ func (l *lineV1) check() Reason {
 // readV1 reads our own format: TAB-separated, nginx's default escape, "-" for
 // what is missing, a version mark at the begin and an end mark.
 func (p *Parser) readV1(line []byte, h *Hit) Reason {
+	if !p.plainly && p.readShort(line, h) {
+		return ReasonNone
+	}
 	var l lineV1
 	l.split(line)
 	if reason := l.check(); reason != ReasonNone {
@@ -168,6 +147,7 @@ func (p *Parser) textsV1(l *lineV1, h *Hit) Reason {
 	x.gpc = dashless(l.field(fieldGPC))
 	h.RemoteUser = dashless(l.field(fieldUser))
 	if !l.escaped {
+		p.shape.learn(l, h)
 		return ReasonNone
 	}
 	for _, text := range [...]*[]byte{&h.RequestID, &x.host, &h.Method, &h.URI, &h.Referer,

@@ -3,6 +3,7 @@ package parser
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"time"
@@ -28,7 +29,7 @@ type daySpan struct {
 	from, to int64 // ms, from <= t < to
 	midnight int64 // when the clocks, as they go in it, would have shown 0:00
 	day      Day
-	key      sipKey
+	visitors visitorSalt
 }
 
 // days finds the day of a time. Lines come nearly in order, so the last two
@@ -68,7 +69,7 @@ func (d *days) compute(ms int64) daySpan {
 	if !zoneTo.IsZero() {
 		s.to = min(s.to, zoneTo.UnixMilli())
 	}
-	s.key = visitorKey(d.secret, s.day)
+	s.visitors = newVisitorSalt(visitorKey(d.secret, s.day))
 	return s
 }
 
@@ -82,22 +83,28 @@ func visitorKey(secret []byte, day Day) sipKey {
 	return sipKeyOf(mac.Sum(nil))
 }
 
-// visitorMessage holds the message of a visitor hash: address and user agent's
-// digest have a fixed length and the site comes last, so that no two visitors
-// share a message.
-type visitorMessage [16 + 16 + maxSite]byte
+// visitorSalt makes the visitors of a day: the state of their hash with the key,
+// and with what all IPv4 addresses begin with.
+type visitorSalt struct{ key, key4 sipState }
+
+func newVisitorSalt(key sipKey) visitorSalt {
+	s := key.start128()
+	return visitorSalt{s, s.add(0)}
+}
 
 // hash tells who asked. An IPv6 address counts by its /64, which is what a
-// household or a host gets.
-func (m *visitorMessage) hash(key sipKey, addr netip.Addr, agent *[16]byte, site string) Visitor {
+// household or a host gets. The message is the address and the user agent's
+// digest, of 16 bytes each, and the site, so that no two visitors share one.
+func (v *visitorSalt) hash(addr netip.Addr, agent *[16]byte, site string) Visitor {
 	ip := addr.As16()
+	var s sipState
 	if addr.Is6() {
-		clear(ip[8:])
+		s = v.key.add(binary.LittleEndian.Uint64(ip[:])).add(0)
+	} else {
+		s = v.key4.add(binary.LittleEndian.Uint64(ip[8:]))
 	}
-	copy(m[:], ip[:])
-	copy(m[16:], agent[:])
-	n := copy(m[32:], site)
-	return key.sip128(m[:32+n])
+	s = s.add(binary.LittleEndian.Uint64(agent[:])).add(binary.LittleEndian.Uint64(agent[8:]))
+	return s.end128(32+len(site), site)
 }
 
 // PairHash is the 64-bit hash of (visitor, page), keyed with the visitor: what
