@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -135,6 +136,7 @@ func (c *RedisCluster) Owner(slot int) (master, replica *Redis) {
 func (c *RedisCluster) WaitWhole() {
 	c.t.Helper()
 	Eventually(c.t, 60*time.Second, "the cluster is whole", func() error {
+		var all []string // who has which slots, as each node says
 		for _, n := range c.Nodes {
 			if n.PID() == 0 {
 				continue
@@ -142,9 +144,40 @@ func (c *RedisCluster) WaitWhole() {
 			if err := whole(c.t.Context(), n); err != nil {
 				return fmt.Errorf("%s: %w", n.Addr, err)
 			}
+			slots, replicas, err := c.slots(n)
+			if err != nil {
+				return fmt.Errorf("%s: %w", n.Addr, err)
+			}
+			all = append(all, slots)
+			// One that was just started still thinks that it is a master.
+			if slots != all[0] {
+				return fmt.Errorf("%s says that slots are at %s, another one at %s", n.Addr, slots, all[0])
+			}
+			if replicas == 0 && !slices.ContainsFunc(c.Nodes, func(n *Redis) bool { return n.PID() == 0 }) {
+				return fmt.Errorf("%s knows a master without a replica: %s", n.Addr, slots)
+			}
 		}
 		return nil
 	})
+}
+
+// slots is who has which slots as a node says, and how many replicas the master
+// has that has the fewest.
+func (c *RedisCluster) slots(n *Redis) (text string, replicas int, err error) {
+	client := n.connect()
+	defer func() { err = errors.Join(err, client.Close()) }()
+	ranges, err := client.ClusterSlots(c.t.Context()).Result()
+	if err != nil {
+		return "", 0, err
+	}
+	replicas = len(c.Nodes)
+	var all []string
+	for _, r := range ranges {
+		all = append(all, fmt.Sprintf("%d-%d %s", r.Start, r.End, r.Nodes[0].Addr))
+		replicas = min(replicas, len(r.Nodes)-1)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", "), replicas, nil
 }
 
 func whole(ctx context.Context, n *Redis) (err error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -23,14 +24,17 @@ type File struct {
 }
 
 // List finds the segments of a log, oldest first, each content once. It reads
-// first lines only and follows nothing. What cannot be read is told to
+// first lines only and follows nothing. A file that cannot be read is told to
 // opt.Logger and left out.
 func List(opt Options) ([]File, error) {
 	t, err := Open(opt)
 	if err != nil {
 		return nil, err
 	}
-	names, _ := t.names()
+	names, err := t.names()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there may be segments that nobody sees
+		return nil, errors.Join(err, t.Close())
+	}
 	var files []File
 	at := map[string]int{}
 	for _, name := range names {

@@ -11,6 +11,23 @@ import (
 	"time"
 )
 
+// A folder that cannot be listed may hold segments: nobody may take that for
+// none. One that is not there holds none.
+func TestListOfAFolderThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	identify := func(line []byte) string { return string(line) }
+	if files, err := List(Options{Path: filepath.Join(file, "event.log"), Identify: identify}); err == nil {
+		t.Errorf("a file in the folder's place: %v", files)
+	}
+	if files, err := List(Options{Path: filepath.Join(dir, "none", "event.log"), Identify: identify}); err != nil || len(files) != 0 {
+		t.Errorf("no folder: %v, %v", files, err)
+	}
+}
+
 func TestListFindsEachContentOnce(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "event.log")

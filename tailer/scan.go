@@ -116,7 +116,8 @@ const (
 func (t *Tailer) scan() {
 	var files []segmentFile
 	t.live = liveFile{}
-	names, whole := t.names()
+	names, err := t.names()
+	whole := err == nil
 	for _, name := range names {
 		f, ok := t.look(name)
 		if !ok {
@@ -152,13 +153,13 @@ func (t *Tailer) list() ([]string, error) {
 	return names, nil
 }
 
-// names is list with its complaints. It reports false when only the live log's
-// name is known, since the folder may not be read.
-func (t *Tailer) names() ([]string, bool) {
+// names is list with its complaints. With an error only the live log's name is
+// known, since the folder may not be read.
+func (t *Tailer) names() ([]string, error) {
 	names, err := t.list()
 	if err != nil {
 		t.complain(t.dir, "only the live log is read, rotated ones are not found", "dir", t.dir, "err", err)
-		return []string{t.opt.Path}, false
+		return []string{t.opt.Path}, err
 	}
 	t.passed(t.dir, "dir", t.dir)
 	return slices.DeleteFunc(names, func(name string) bool {
@@ -167,7 +168,7 @@ func (t *Tailer) names() ([]string, bool) {
 			t.complain(name, "a compressed log that cannot be read; use gzip, or decompress it", "file", name)
 		}
 		return foreign
-	}), true
+	}), nil
 }
 
 // look finds out what the file called name holds.
