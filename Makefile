@@ -24,7 +24,7 @@ SYSCONF  ?= /etc
 # What make release builds, as GOOS/GOARCH.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos test-cluster deps deps-full generate man install uninstall release vuln clean
+.PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos test-cluster deps deps-full generate man install uninstall release release-check vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -98,6 +98,9 @@ uninstall: ## what install put there, but for settings and data
 
 release: ## dist/release: archives for PLATFORMS with checksums, reproducible
 	.ci/release '$(VERSION)' $(PLATFORMS)
+
+release-check: ## builds the release twice, in two folders: it must be the same, byte by byte
+	.ci/release-check '$(VERSION)' $(PLATFORMS)
 
 vuln: ## known vulnerabilities of what is used (needs the network)
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
