@@ -140,7 +140,7 @@ func TestLogrotateRules(t *testing.T) {
 }
 `
 	// The pattern with a blank is beyond this reader; the others must come out.
-	shared := false
+	var shared logrotateOptions
 	rules := parseLogrotate("f", text, &shared)
 	if len(rules) != 2 || !rules[0].postrotate || rules[0].copyTruncate || !rules[1].copyTruncate || rules[1].postrotate {
 		t.Fatalf("got %+v", rules)
@@ -169,22 +169,36 @@ func TestCheckRotation(t *testing.T) {
 		c.logrotate = []string{file}
 		wantFinding(t, c.rotation(context.Background()), want, "rotation", words...)
 	}
-	good := "LOG {\n postrotate\n kill -USR1\n endscript\n}\n"
+	good := "LOG {\n rotate -1\n postrotate\n kill -USR1\n endscript\n}\n"
 	pid := map[string]string{"NGINX_PID": "/run/nginx.pid"}
 	f("", nil, levelWarn, "nobody")
 	f("", pid, levelOK, "the daemon rotates")
 	f(good, nil, levelOK, "by rename and reopen")
 	f(good, pid, levelWarn, "both")
 	f("LOG {\n copytruncate\n}\n", nil, levelFail, "copytruncate")
+	for rule, words := range map[string][]string{
+		strings.Replace(good, "-1", "30", 1):                        {"after 30 rotations", "rotate -1", "LOG_RETENTION=720h"},
+		strings.Replace(good, "-1", "-1\n maxage 14", 1):            {"after 14 days"},
+		strings.Replace(good, " rotate -1\n", "", 1):                {"at once"},
+		"rotate 4\n" + strings.Replace(good, " rotate -1\n", "", 1): {"after 4 rotations"}, // Debian's logrotate.conf
+	} {
+		f(rule, nil, levelWarn, append(words, "archived or not")...)
+	}
+	f("rotate 4\nmaxage 3\n"+strings.Replace(good, "-1", "-1\n maxage 0", 1), nil, levelOK, "deletes nothing")
+	f(strings.Replace(good, "-1", "-1\n olddir /old", 1), nil, levelFail, "olddir")
+	f(strings.Replace(good, "-1", "7", 1), map[string]string{"LOG_RETENTION": "0"}, levelWarn, "keeps all")
 	f("LOG {\n daily\n}\n", nil, levelFail, "tells nobody")
 	if all := newCheckup(t, nil).rotation(context.Background()); len(all) != 0 {
 		t.Errorf("the built-in beacon's log alone: %v", all)
 	}
+	// The site's own log is looked at as well.
+	c := newCheckup(t, map[string]string{"SITE_LOG": log, "SITES": "a.example"})
+	wantFinding(t, c.rotation(context.Background()), levelWarn, "rotation", "nobody", log)
 }
 
 // The rule that is shipped passes the check for the log that it names.
 func TestCheckOfTheShippedLogrotateRule(t *testing.T) {
 	c := newCheckup(t, map[string]string{"ACCESS_LOG": "/var/log/ddkk/event.log", "ROTATE_CRON": "off"})
 	c.logrotate = []string{"deploy/logrotate/ddkk-stats"}
-	wantFinding(t, c.rotation(context.Background()), levelOK, "rotation", "by rename and reopen")
+	wantFinding(t, c.rotation(context.Background()), levelOK, "rotation", "by rename and reopen, and deletes nothing")
 }

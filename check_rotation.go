@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -69,31 +68,33 @@ func (c *checkup) sibling(l checkedLog, path string) *finding {
 	return nil
 }
 
-// rotation is about who rotates nginx's log, and how.
+// rotation is about who rotates nginx's logs, and how. The daemon rotates the
+// built-in beacon's.
 func (c *checkup) rotation(context.Context) []finding {
-	log := c.cfg.AccessLog
-	if log == "" {
-		return nil // the daemon rotates its own
+	var all []finding
+	for _, log := range []string{c.cfg.AccessLog, c.cfg.SiteLog} {
+		if log == "" {
+			continue
+		}
+		if abs, err := filepath.Abs(log); err == nil {
+			log = abs
+		}
+		rules, err := readLogrotate(c.logrotate)
+		if err != nil {
+			return []finding{poor("rotation", "read logrotate's rules: %v", err)}
+		}
+		all = append(all, c.rotationOf(log, rules)...)
 	}
-	if abs, err := filepath.Abs(log); err == nil {
-		log = abs
-	}
-	rules, err := readLogrotate(c.logrotate)
-	if err != nil {
-		return []finding{poor("rotation", "read logrotate's rules: %v", err)}
-	}
+	return all
+}
+
+func (c *checkup) rotationOf(log string, rules []logrotateRule) []finding {
 	var all []finding
 	var theirs *logrotateRule
 	for i := range rules {
-		r := &rules[i]
-		if !r.matches(log) {
-			continue
-		}
-		theirs = r
-		if r.copyTruncate {
-			all = append(all, bad("rotation", "%s has copytruncate for %s: what nginx writes between the copy and the cut is lost; use the rule in deploy/logrotate", r.file, log))
-		} else if !r.postrotate {
-			all = append(all, bad("rotation", "%s renames %s and tells nobody: nginx goes on writing into the renamed file; send USR1 in postrotate, as the rule in deploy/logrotate does", r.file, log))
+		if r := &rules[i]; r.matches(log) {
+			theirs = r
+			all = append(all, c.rotatedBy(r, log)...)
 		}
 	}
 	ours := c.cfg.NginxPID != "" && c.cfg.RotateCron.On()
@@ -101,7 +102,7 @@ func (c *checkup) rotation(context.Context) []finding {
 	case theirs != nil && ours:
 		all = append(all, poor("rotation", "both %s and the daemon (ROTATE_CRON) rotate %s; that loses nothing, but one is enough: leave NGINX_PID empty or remove the rule", theirs.file, log))
 	case theirs != nil && len(all) == 0:
-		all = append(all, fine("rotation", "%s rotates %s by rename and reopen", theirs.file, log))
+		all = append(all, fine("rotation", "%s rotates %s by rename and reopen, and deletes nothing", theirs.file, log))
 	case ours:
 		all = append(all, fine("rotation", "the daemon rotates %s (ROTATE_CRON=%s)", log, c.cfg.RotateCron.Text))
 	case theirs == nil:
@@ -110,93 +111,37 @@ func (c *checkup) rotation(context.Context) []finding {
 	return all
 }
 
-// logrotateRule is a block of a logrotate file, as far as it matters here.
-type logrotateRule struct {
-	file         string
-	patterns     []string
-	copyTruncate bool
-	postrotate   bool
-}
-
-func (r *logrotateRule) matches(path string) bool {
-	return slices.ContainsFunc(r.patterns, func(p string) bool {
-		ok, err := filepath.Match(p, path)
-		return ok && err == nil
-	})
-}
-
-// readLogrotate reads what can be read; logrotate itself decides about errors.
-func readLogrotate(patterns []string) ([]logrotateRule, error) {
-	var rules []logrotateRule
-	copyTruncate := false // for all, when it stands outside of any block
-	for _, p := range patterns {
-		files, err := filepath.Glob(p)
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if errors.Is(err, syscall.EISDIR) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			rules = append(rules, parseLogrotate(file, string(text), &copyTruncate)...)
-		}
+// rotatedBy is what is wrong with a rule for a log.
+func (c *checkup) rotatedBy(r *logrotateRule, log string) []finding {
+	var all []finding
+	if r.copyTruncate {
+		all = append(all, bad("rotation", "%s has copytruncate for %s: what nginx writes between the copy and the cut is lost; use the rule in deploy/logrotate", r.file, log))
+	} else if !r.postrotate {
+		all = append(all, bad("rotation", "%s renames %s and tells nobody: nginx goes on writing into the renamed file; send USR1 in postrotate, as the rule in deploy/logrotate does", r.file, log))
 	}
-	return rules, nil
-}
-
-// parseLogrotate reads blocks: patterns, a brace, directives, a brace.
-func parseLogrotate(file, text string, copyTruncate *bool) []logrotateRule {
-	var rules []logrotateRule
-	var pending []string // patterns before the brace
-	var open *logrotateRule
-	script := false
-	for line := range strings.SplitSeq(text, "\n") {
-		line = strings.TrimSpace(line)
-		switch word, _, _ := strings.Cut(line, " "); {
-		case script:
-			script = word != "endscript"
-		case line == "" || strings.HasPrefix(line, "#"):
-		case open != nil && word == "}":
-			rules, open = append(rules, *open), nil
-		case open != nil:
-			script = open.directive(word)
-		case strings.HasSuffix(line, "{"):
-			pending = append(pending, logrotatePatterns(strings.TrimSuffix(line, "{"))...)
-			open = &logrotateRule{file: file, patterns: pending, copyTruncate: *copyTruncate}
-			pending = nil
-		case strings.HasPrefix(line, "/") || strings.HasPrefix(line, `"`):
-			pending = append(pending, logrotatePatterns(line)...)
-		case word == "copytruncate":
-			*copyTruncate = true
+	if r.oldDir {
+		all = append(all, bad("rotation", "%s has olddir for %s: what was not read before the rotation is not found there; leave the segments beside the log", r.file, log))
+	}
+	if when := r.deletes(); when != "" {
+		keep := "LOG_RETENTION=" + c.cfg.LogRetention.String()
+		if c.cfg.LogRetention == 0 {
+			keep = "LOG_RETENTION=0, so it keeps all"
 		}
-	}
-	return rules
-}
-
-// directive notes a line of a block; true when a script follows.
-func (r *logrotateRule) directive(word string) (script bool) {
-	switch word {
-	case "copytruncate":
-		r.copyTruncate = true
-	case "nocopytruncate":
-		r.copyTruncate = false
-	case "postrotate", "lastaction":
-		r.postrotate = true
-		return true
-	case "prerotate", "firstaction", "preremove":
-		return true
-	}
-	return false
-}
-
-func logrotatePatterns(s string) []string {
-	var all []string
-	for _, p := range strings.Fields(s) {
-		all = append(all, strings.Trim(p, `"'`))
+		all = append(all, poor("rotation", "%s deletes the segments of %s %s, archived or not: an outage of Redis or the archive that is longer loses their lines. "+
+			"Write `rotate -1` and no maxage, as the rule in deploy/logrotate does; the daemon deletes what is archived (%s)", r.file, log, when, keep))
 	}
 	return all
+}
+
+// deletes tells when a rule deletes rotated files; empty: never.
+func (r *logrotateRule) deletes() string {
+	switch {
+	case r.rotate == 0:
+		return "at once (rotate 0, or no rotate at all)"
+	case r.maxAge > 0:
+		return fmt.Sprintf("after %d days (maxage)", r.maxAge)
+	case r.rotate > 0:
+		return fmt.Sprintf("after %d rotations (rotate %d)", r.rotate, r.rotate)
+	}
+	return ""
 }
