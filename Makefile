@@ -15,7 +15,7 @@ UNITS = $(shell go list ./... | grep -v /e2e)
 # What all chance of make chaos comes from.
 CHAOS_SEED := $(or $(CHAOS_SEED),$(shell date +%s%N))
 # The end-to-end tests that every change has to pass.
-QUICK = Harness|Pipeline|Embedded|Fault|Archive|Import|Counts|History|Calls|DeployNginx|DeployMetrics|DeployInstall|DeployRedisConf|DeployLogrotate|DeployBackupRetention|Attack|MirrorFollows|Reload|Upgrade|ServiceManager|SocketActivation
+QUICK = Harness|Pipeline|Embedded|Fault|Archive|Import|Counts|History|Calls|DeployNginx|DeployMetrics|DeployInstall|DeployRedisConf|DeployLogrotate|DeployBackupRetention|DeployCompose|Attack|MirrorFollows|Reload|Upgrade|ServiceManager|SocketActivation
 
 .DEFAULT_GOAL := help
 # Where make install puts things; DESTDIR is put before all of it.

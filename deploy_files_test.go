@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/robfig/cron/v3"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -152,7 +154,42 @@ func TestComposeFile(t *testing.T) {
 			t.Errorf("%s is no setting", name)
 		}
 	}
-	mustLoad(t, env, "")
+	cfg := mustLoad(t, env, "")
+	wantComposeAgrees(t, file.Services, cfg)
+}
+
+// wantComposeAgrees: what one service says about another is so.
+func wantComposeAgrees(t *testing.T, services map[string]composeService, cfg *Config) {
+	t.Helper()
+	nginx := strings.Join(services["nginx-conf"].Command, " ")
+	for what, text := range map[string]string{
+		"the daemon's port":  fmt.Sprintf("--api ddkk-stats:%d ", cfg.Port),
+		"the daemon's log":   "--log " + cfg.AccessLog + " ",
+		"the published port": "--listen " + strings.Split(services["nginx"].Ports[0], ":")[1] + " ",
+	} {
+		if !strings.Contains(nginx, text) {
+			t.Errorf("%s: nginx-conf has no %q in %q", what, text, nginx)
+		}
+	}
+	file := nginx[strings.LastIndexByte(nginx, ' ')+1:]
+	if !slices.Contains(services["nginx"].Entrypoint, file) {
+		t.Errorf("nginx does not read %s", file)
+	}
+	if want := filepath.Join(filepath.Dir(cfg.AccessLog), "nginx.pid"); cfg.NginxPID != want {
+		t.Errorf("NGINX_PID is %s, nginx-conf makes it %s", cfg.NginxPID, want)
+	}
+	if !slices.Equal(cfg.RedisAddrs, []string{"redis:6379"}) || !strings.Contains(readDoc(t, "deploy/redis.conf"), "\nport 6379\n") {
+		t.Errorf("REDIS_ADDR %q is not the service's", cfg.RedisAddrs)
+	}
+	image := readDoc(t, "deploy/Dockerfile")
+	for _, text := range []string{"mkdir -p " + filepath.Dir(cfg.AccessLog), fmt.Sprintf("EXPOSE %d\n", cfg.Port), "chown -R " + services["nginx"].User} {
+		if !strings.Contains(image, text) {
+			t.Errorf("the image has no %q", text)
+		}
+	}
+	if services["nginx"].User != services["ddkk-stats"].User {
+		t.Error("nginx and the daemon are different users: the daemon may not tell nginx to reopen the log")
+	}
 }
 
 // The shipped settings are ones that the daemon takes, also with what is
@@ -163,17 +200,75 @@ func TestShippedSettings(t *testing.T) {
 	mustLoad(t, nil, regexp.MustCompile(`(?m)^#([a-z_]+: )`).ReplaceAllString(text, "$1"))
 }
 
-// The build servers run what is in the Makefile and .ci, and nothing else.
-func TestWorkflow(t *testing.T) {
-	var flow struct {
-		Jobs map[string]struct {
-			RunsOn string `yaml:"runs-on"`
-			Steps  []struct{ Uses, Run string }
+// workflow is as much of GitHub's workflow syntax as the file uses. What is not
+// here is an error, since nobody runs the file before it is pushed.
+type workflow struct {
+	Name string
+	On   struct {
+		Push struct {
+			Branches, Tags []string
+		}
+		PullRequest struct{} `yaml:"pull_request"`
+		Schedule    []struct{ Cron string }
+		Dispatch    struct{} `yaml:"workflow_dispatch"`
+	}
+	Permissions map[string]string
+	Concurrency struct {
+		Group  string
+		Cancel bool `yaml:"cancel-in-progress"`
+	}
+	Jobs map[string]struct {
+		If          string
+		Needs       []string
+		RunsOn      string `yaml:"runs-on"`
+		Timeout     int    `yaml:"timeout-minutes"` // else six hours
+		Permissions map[string]string
+		Steps       []struct {
+			Uses, Run string
+			With      map[string]any
+			Env       map[string]string
 		}
 	}
-	if err := yaml.Unmarshal([]byte(readDoc(t, ".github/workflows/ci.yml")), &flow); err != nil {
+}
+
+func readWorkflow(t *testing.T) (flow workflow) {
+	t.Helper()
+	decoder := yaml.NewDecoder(strings.NewReader(readDoc(t, ".github/workflows/ci.yml")))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&flow); err != nil {
 		t.Fatal(err)
 	}
+	for _, s := range flow.On.Schedule {
+		if _, err := cron.ParseStandard(s.Cron); err != nil {
+			t.Errorf("schedule: %v", err)
+		}
+	}
+	for name, job := range flow.Jobs {
+		if job.RunsOn == "" || job.Timeout <= 0 || len(job.Steps) == 0 {
+			t.Errorf("job %s: no machine, time limit or steps", name)
+		}
+		for _, other := range job.Needs {
+			if _, ok := flow.Jobs[other]; !ok || other == name {
+				t.Errorf("job %s needs %q", name, other)
+			}
+		}
+		for key, value := range job.Permissions {
+			if !slices.Contains([]string{"read", "write", "none"}, value) {
+				t.Errorf("job %s: permission %s: %s", name, key, value)
+			}
+		}
+		for i, step := range job.Steps {
+			if (step.Uses == "") == (step.Run == "") || step.Uses != "" && !regexp.MustCompile(`^[\w.-]+/[\w.-]+@v?\d`).MatchString(step.Uses) {
+				t.Errorf("job %s, step %d: either run or uses of a version: %+v", name, i+1, step)
+			}
+		}
+	}
+	return flow
+}
+
+// The build servers run what is in the Makefile and .ci, and nothing else.
+func TestWorkflow(t *testing.T) {
+	flow := readWorkflow(t)
 	makefile := readDoc(t, "Makefile")
 	ran := map[string]bool{}
 	for name, job := range flow.Jobs {
@@ -199,7 +294,7 @@ func TestWorkflow(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{".ci/run", "lint", "vuln", "chaos", "release"} {
+	for _, want := range []string{".ci/run", "lint", "vuln", "chaos", "release", "release-check"} {
 		if !ran[want] {
 			t.Errorf("nobody runs %s", want)
 		}

@@ -237,6 +237,12 @@ func TestDeployLogrotate(t *testing.T) {
 			return nil
 		})
 	}
+	StartLoad(t, LoadOptions{Addr: n.Addr, Ledger: ledger, Total: perRound, Seed: rounds * 1000}).Wait()
+	// What it would do next: with all these files it deletes none.
+	dry := runTool(t, nil, "", program(t, "logrotate"), "-d", "-f", "-s", state, file)
+	if !strings.Contains(dry, "rotateCount is -1") || strings.Contains(dry, "removing") || strings.Contains(dry, "error:") {
+		t.Errorf("logrotate -d:\n%s", dry)
+	}
 	n.Stop()
 	names, err := filepath.Glob(n.Log + ".*")
 	must(t, err)
@@ -248,7 +254,7 @@ func TestDeployLogrotate(t *testing.T) {
 			lines += countLines(t, name)
 		}
 	}
-	if len(names) != rounds || lines != rounds*perRound {
-		t.Errorf("%d rotated files with %d lines, want %d and %d: %v", len(names), lines, rounds, rounds*perRound, names)
+	if len(names) != rounds || lines != (rounds+1)*perRound {
+		t.Errorf("%d rotated files with %d lines, want %d and %d: %v", len(names), lines, rounds, (rounds+1)*perRound, names)
 	}
 }

@@ -139,19 +139,19 @@ func (f *front) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 func (f *front) admin(w http.ResponseWriter, q *http.Request, body string) {
 	ask, err := http.NewRequestWithContext(q.Context(), "GET", f.inner+"/api/admin/session", nil)
 	if err != nil {
-		http.Error(w, err.Error(), 500)
+		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	ask.Header.Set("Cookie", q.Header.Get("Cookie"))
 	answer, err := http.DefaultClient.Do(ask)
 	if err != nil {
-		http.Error(w, err.Error(), 502)
+		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
 	defer answer.Body.Close()
 	var session struct{ Admin bool }
 	if err := json.NewDecoder(answer.Body).Decode(&session); err != nil || !session.Admin {
-		f.send(w, 401, map[string]any{"error": map[string]string{"code": CodeAdminRequired, "message": "log in"}})
+		f.send(w, http.StatusUnauthorized, map[string]any{"error": map[string]string{"code": CodeAdminRequired, "message": "log in"}})
 		return
 	}
 	f.mu.Lock()
