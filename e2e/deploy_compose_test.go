@@ -88,7 +88,7 @@ func TestDeployCompose(t *testing.T) {
 	nginx := newProcess(t, "nginx", program(t, argv[0]), argv[1:]...)
 	nginx.start()
 	env := c.env("ddkk-stats")
-	env["LISTEN"] = "127.0.0.1" // as above
+	env["LISTEN"] = "127.0.0.1"                                                                // as above
 	env["PORT"], env["DATA_DIR"], env["ARCHIVE_CRON"] = api, filepath.Join(srv, "data"), "off" // DATA_DIR: as in the image
 	daemon := NewDaemon(t, env)
 	daemon.Start()
