@@ -32,15 +32,19 @@ func recountCommand(load func() (*Config, error)) *cobra.Command {
 		Use:   "recount",
 		Short: "Count past days again by the rules of now",
 		Long: `Counts days again, by the bot list, SITE_ALIASES, SITES, page rules, BLOCK_IPS,
-BLOCK_PATHS, SELF_IPS, DEDUPE_WINDOW and REFERER_CHECK as they are set now, and
-puts the result in the place of what was counted. Restart the daemon with the
-new settings first; it may count meanwhile.
+BLOCK_PATHS, SELF_IPS, DEDUPE_WINDOW and REFERER_CHECK as they are set now, API
+calls by API_ROUTES, API_SITE, API_USER_ARG, API_FAILED_FROM, API_MAX_ENDPOINTS
+and API_MAX_USERS, and puts the result in the place of what was counted. Restart
+the daemon with the new settings first; it may count meanwhile.
 
 Segments of the log that are still on the disk, compressed or not, are read
 again. Of others the raw rows in the archive are judged by what they hold: what
 earlier rules skipped or took for duplicates does not come back, and the summary
 tells what could not be told. Days whose raw rows are deleted are refused;
 --force leaves those as they are and counts the others.
+
+API calls have no raw rows: where a segment of SITE_LOG is gone that may hold
+calls of a day, that day's calls stay as they are, and the summary names it.
 
 It may be killed and run again. What is not archived yet is counted again by the
 daemon. The order of --from and --to is that of the calendar, both included.`,
@@ -135,6 +139,7 @@ type recounting struct {
 	archive *archive.Archive
 	joined  []string // sites that aliases join the one asked for with
 	logs    []archive.Source
+	calls   []archive.Source // of API calls; nil: SITE_LOG is not set
 	tails   tails
 }
 
@@ -159,7 +164,7 @@ func (r *recounting) run(ctx context.Context) (err error) {
 		return err
 	}
 	if r.opt.dryRun {
-		return r.report(&done, nil, nil)
+		return r.report(&done, shown{}, shown{})
 	}
 	if err := r.archive.NotePending(ctx, rebuilds); err != nil {
 		return err
@@ -199,7 +204,7 @@ func (r *recounting) recount(ctx context.Context) (archive.Recounted, error) {
 	if err != nil {
 		return archive.Recounted{}, fmt.Errorf("make parser: %w", err)
 	}
-	q := archive.Recounting{From: r.from, To: r.to, Site: r.opt.site, Joined: r.joined, Logs: r.logs, Rows: rows,
+	q := archive.Recounting{From: r.from, To: r.to, Site: r.opt.site, Joined: r.joined, Logs: r.logs, Calls: r.calls, Rows: rows,
 		Force: r.opt.force, DryRun: r.opt.dryRun, Progress: shareBar(r.progress, "recounting")}
 	for told := false; ; told = true {
 		done, err := r.archive.Recount(ctx, q)

@@ -8,9 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/archive"
 	"ddkk-stats/parser"
@@ -21,7 +18,8 @@ import (
 type tails struct {
 	begin map[string]int64            // segment -> where its tail begins
 	sites map[string]map[string]int64 // site -> segment -> end of its last line
-	days  map[parser.Day]bool         // that lines of tails are of
+	days  map[parser.Day]bool         // that views of tails are of
+	calls map[parser.Day]bool         // that API calls of tails are of
 	lines int64
 }
 
@@ -41,16 +39,16 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.logs = nil
-	r.tails = tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, days: map[parser.Day]bool{}}
+	r.logs, r.calls = nil, nil
+	r.tails = tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, days: map[parser.Day]bool{}, calls: map[parser.Day]bool{}}
 	for _, in := range r.v.cfg().logs() {
 		if in.calls {
-			continue // the rules of views say nothing about API calls
+			r.calls = []archive.Source{} // its days are counted again, or named
 		}
 		if _, err := os.Stat(filepath.Dir(in.path)); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		p, err := parser.New(r.v.cfg().Parser(in.format, r.secret))
+		p, err := parser.New(r.v.cfg().parserOf(in, r.secret))
 		if err != nil {
 			return fmt.Errorf("make parser: %w", err)
 		}
@@ -61,7 +59,8 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 		src := archive.Source{Name: in.path, Parser: p}
 		for _, f := range files {
 			whole, ok := archived[f.ID]
-			seg, err := r.onDisk(ctx, f, ok && whole.End > 0)
+			// Calls that are archived meanwhile are found here, too.
+			seg, err := r.onDisk(ctx, f, in.calls || ok && whole.End > 0)
 			if err != nil {
 				return err
 			}
@@ -72,7 +71,11 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 				return fmt.Errorf("read %s: %w", f.Name, err)
 			}
 		}
-		r.logs = append(r.logs, src)
+		if in.calls {
+			r.calls = append(r.calls, src)
+		} else {
+			r.logs = append(r.logs, src)
+		}
 	}
 	return nil
 }
@@ -89,7 +92,7 @@ func (r *recounting) onDisk(ctx context.Context, f tailer.File, archived bool) (
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		r.v.log.Warn("a segment cannot be read: its raw rows are judged instead", "file", f.Name, "err", err)
+		r.v.log.Warn("a segment cannot be read and is taken for one that is gone", "file", f.Name, "err", err)
 		return nil, nil
 	}
 	return closedSegment{f, size}, nil
@@ -122,7 +125,12 @@ func (r *recounting) tail(ctx context.Context, f tailer.File, p *parser.Parser, 
 			continue
 		}
 		p.Parse(line[:len(line)-1], &h)
-		if h.Kind != parser.Pageview && h.Kind != parser.Event {
+		days := r.tails.days
+		switch h.Kind {
+		case parser.Pageview, parser.Event:
+		case parser.APICall:
+			days = r.tails.calls
+		default:
 			continue
 		}
 		r.tails.lines++
@@ -133,46 +141,7 @@ func (r *recounting) tail(ctx context.Context, f tailer.File, p *parser.Parser, 
 		}
 		ends[f.ID] = at
 		if r.from <= h.Day && h.Day <= r.to {
-			r.tails.days[h.Day] = true
+			days[h.Day] = true
 		}
 	}
 }
-
-// figures are what is shown of a day.
-type figures struct{ pv, uv, bot int64 }
-
-// shown reads from Redis what it shows of days that are not wholly archived.
-func (r *recounting) shown(ctx context.Context, sites []string) (map[archive.SiteDay]figures, error) {
-	all := map[archive.SiteDay]figures{}
-	if r.v.rdb == nil {
-		return all, nil
-	}
-	for day := range r.tails.days {
-		for _, site := range sites {
-			d := archive.SiteDay{Site: site, Day: day}
-			var err error
-			if all[d], err = r.shownDay(ctx, d); err != nil {
-				return nil, fmt.Errorf("read what is shown: %w", err)
-			}
-		}
-	}
-	return all, nil
-}
-
-func (r *recounting) shownDay(ctx context.Context, d archive.SiteDay) (f figures, err error) {
-	k, rdb := r.v.keys, r.v.rdb
-	for _, x := range []struct {
-		into *int64
-		cmd  *redis.StringCmd
-	}{
-		{&f.pv, rdb.Get(ctx, k.SitePVDay(d.Site, d.Day))}, {&f.uv, rdb.Get(ctx, k.SiteUVDay(d.Site, d.Day))},
-		{&f.bot, rdb.HGet(ctx, k.Books(d.Site, d.Day), "bot")},
-	} {
-		if *x.into, err = x.cmd.Int64(); err != nil && !errors.Is(err, redis.Nil) {
-			return f, err
-		}
-	}
-	return f, nil
-}
-
-func dayText(d parser.Day) string { return d.Date(time.UTC).Format(time.DateOnly) }

@@ -20,21 +20,17 @@ type recountLine struct {
 
 // report says which day was counted again from what, and what that came to.
 // before and after are what Redis shows of days that are not wholly archived.
-func (r *recounting) report(done *archive.Recounted, before, after map[archive.SiteDay]figures) error {
+func (r *recounting) report(done *archive.Recounted, before, after shown) error {
 	lines := map[archive.SiteDay]recountLine{}
 	for _, d := range done.Days {
 		lines[d.SiteDay] = recountLine{d.SiteDay, figures{d.Before.PV, d.Before.UV, d.Before.Bot}, figures{d.After.PV, d.After.UV, d.After.Bot}, wayOf(&d)}
 	}
-	for d, x := range before {
-		if x == (figures{}) && after[d] == (figures{}) {
+	for d, x := range before.views {
+		if x == (figures{}) && after.views[d] == (figures{}) {
 			continue
 		}
 		l := lines[d]
-		way := "the log that is not archived yet"
-		if l.way != "" {
-			way = l.way + ", and " + way
-		}
-		lines[d] = recountLine{d, x, after[d], way}
+		lines[d] = recountLine{d, x, after.views[d], andTail(l.way)}
 	}
 	var b strings.Builder
 	what := "recounted"
@@ -52,9 +48,21 @@ func (r *recounting) report(done *archive.Recounted, before, after map[archive.S
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
+	if err := reportCalls(&b, done, before, after); err != nil {
+		return err
+	}
 	r.notes(&b, done)
 	_, err := fmt.Fprint(r.out, b.String())
 	return err
+}
+
+// andTail adds to the way of a day that some of its lines are not archived.
+func andTail(way string) string {
+	const tail = "the log that is not archived yet"
+	if way == "" {
+		return tail
+	}
+	return way + ", and " + tail
 }
 
 func wayOf(d *archive.RecountedDay) string {
@@ -83,7 +91,7 @@ func (r *recounting) notes(b *strings.Builder, done *archive.Recounted) {
 	if n := len(done.Left); n > 0 {
 		fmt.Fprintf(b, "%d days of sites are left as they are, since their raw rows are deleted: %s to %s\n", n, dayText(done.Left[0].Day), dayText(done.Left[n-1].Day))
 	}
-	if len(done.Days) == 0 && len(r.tails.days) == 0 {
+	if len(done.Days) == 0 && len(r.tails.days) == 0 && len(done.Calls) == 0 && len(r.tails.calls) == 0 {
 		fmt.Fprintln(b, "there was nothing to be counted again: is --site right, and are these the right days?")
 	}
 }

@@ -19,6 +19,9 @@ type Recounting struct {
 	// Logs are the segments that are still on the disk, with parsers that have
 	// the rules of now. Only what is archived of them is read.
 	Logs []Source
+	// Calls are the logs of API calls with all of their segments that are on the
+	// disk; nil: calls stay as they are.
+	Calls []Source
 	// Rows judges raw rows whose segment is gone.
 	Rows *parser.Parser
 	// Joined are the sites that Site's views may have gone to or come from.
@@ -35,7 +38,8 @@ type Recounted struct {
 	Lines  int64          // of segments on the disk
 	Rows   int64          // raw rows that were judged without their line
 	Doubts map[parser.Doubt]int64
-	Left   []SiteDay // days without raw rows, which stay as they are
+	Left   []SiteDay        // days without raw rows, which stay as they are
+	Calls  []RecountedCalls // by day and site
 	Took   time.Duration
 }
 
@@ -68,7 +72,8 @@ func (e *NoRawError) Error() string {
 // Recount counts the archived lines of some days again by the rules of now, and
 // puts what comes of them in the place of what was there: raw rows, sums of
 // days, books of segments. Segments on the disk are read again; of others the
-// raw rows are judged by what they hold. It works in pieces, each of which is
+// raw rows are judged by what they hold. API calls have no raw rows: days of
+// which segments are gone keep what they have. It works in pieces, each of which is
 // one transaction that leaves an archive in which every line is judged by the
 // old rules or the new ones: it may be killed and run again. It ends with
 // ErrLocked where another process archives.
@@ -168,6 +173,14 @@ func (r *recounter) close() {
 }
 
 func (r *recounter) run(ctx context.Context) error {
+	if err := r.views(ctx); err != nil || r.q.Calls == nil {
+		return err
+	}
+	return r.calls(ctx)
+}
+
+// views counts page views and events again.
+func (r *recounter) views(ctx context.Context) error {
 	todo, err := r.plan(ctx)
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ type CallRow struct {
 // callSums are the calls of a chunk.
 type callSums struct {
 	a     *Archive
+	fresh bool // a recount: no names are there already
 	lines int64
 	days  map[siteDay]*callDay
 
@@ -142,6 +143,9 @@ func (c *callSums) minuteOf(ctx context.Context, h *parser.Hit) (*callMinute, er
 // other at the gate, so what is committed is all there is.
 func (c *callSums) names(ctx context.Context, k siteDay, d *callDay) error {
 	d.endpoints, d.users = map[string]string{}, map[string]string{}
+	if c.fresh {
+		return nil
+	}
 	site := c.a.dialect.bytes([]byte(k.site))
 	from, to := periodsOf(k.day)
 	for v, err := range stream(ctx, c.a.reads, func(s scanner) (v CallRow, err error) {
