@@ -59,7 +59,7 @@ func (b *baselines) SetBaseline(ctx context.Context, site string, to queryapi.Ba
 	if err := a.SetBaselines(ctx, all); err != nil {
 		return fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 	}
-	err = counter.SetBase(ctx, b.v.rdb, b.v.keys, site, []counter.Base{{Page: to.Page, PV: to.PV, UV: to.UV}})
+	err = b.v.setBase(ctx, site, []counter.Base{{Page: to.Page, PV: to.PV, UV: to.UV}})
 	if err == nil {
 		err = b.v.rdb.SAdd(ctx, b.v.keys.Sites(), site).Err()
 	}

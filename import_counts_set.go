@@ -62,7 +62,7 @@ func (c *countsRun) show(ctx context.Context, sites []string, all []archive.Base
 				gone = append(gone, counter.Base{Page: b.Page})
 			}
 		}
-		err := counter.SetBase(ctx, c.v.rdb, c.v.keys, site, gone)
+		err := c.v.setBase(ctx, site, gone)
 		if err == nil {
 			err = c.v.restoreBase(ctx, site)
 		}
@@ -137,7 +137,22 @@ func (v *vault) restoreBase(ctx context.Context, site string) error {
 	if err != nil {
 		return err
 	}
-	return counter.SetBase(ctx, v.rdb, v.keys, site, all)
+	return v.setBase(ctx, site, all)
+}
+
+// setBase writes bases into Redis. Where there is a search index their pages are
+// due to it: what it gets has the base in it.
+func (v *vault) setBase(ctx context.Context, site string, all []counter.Base) error {
+	if err := counter.SetBase(ctx, v.rdb, v.keys, site, all); err != nil || v.cfg().Elastic.URL == "" {
+		return err
+	}
+	var pages []string
+	for _, b := range all {
+		if b.Page != "" {
+			pages = append(pages, b.Page)
+		}
+	}
+	return counter.SinkPages(ctx, v.rdb, v.keys, site, pages)
 }
 
 // sumOfSources is what the archive keeps as the base of a site and its pages.

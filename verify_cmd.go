@@ -155,6 +155,12 @@ func (v *vault) repair(ctx context.Context, out io.Writer, r *verify.Report) err
 		if err := a.RedoCalls(ctx, s.Site, s.WrongCallDays); err != nil {
 			return err
 		}
+		if s.Bases > 0 {
+			fmt.Fprintf(out, "%s: %d differences of bases in page_counts; summing them up again\n", s.Site, s.Bases)
+			if err := a.RedoBases(ctx, s.Site); err != nil {
+				return err
+			}
+		}
 		if v.rdb == nil {
 			continue
 		}
@@ -169,7 +175,7 @@ func (v *vault) repair(ctx context.Context, out io.Writer, r *verify.Report) err
 // the site the next flush begins its mirror anew, when all is counted again.
 func (v *vault) repairSite(ctx context.Context, out io.Writer, s *verify.SiteReport) error {
 	switch {
-	case s.Differences == s.Mirror:
+	case s.Differences == s.Mirror+s.Bases:
 	case len(s.Lacking) > 0:
 		fmt.Fprintf(out, "%s is not rebuilt: %d counted segments are neither on this disk nor archived; bring them back or archive them first\n",
 			s.Site, len(s.Lacking))

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 )
 
 // Baseline is what an earlier counter had counted of a page, or of a whole
@@ -41,17 +43,26 @@ func (a *Archive) BaselineSites(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// SetBaselines sets values, all of them or none. Setting twice changes
-// nothing; what is not among them stays. Zero views and visitors delete.
+// SetBaselines sets values, all of them or none, and page_counts with them.
+// Setting twice changes nothing; what is not among them stays. Zero views and
+// visitors delete.
 func (a *Archive) SetBaselines(ctx context.Context, all []Baseline) error {
 	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		now := timeText(a.opt.Now().UnixMilli())
+		sites := map[string]bool{}
 		for _, b := range all {
-			if err := a.setBaseline(ctx, tx, b, now); err != nil {
+			sites[b.Site] = true
+		}
+		for _, site := range slices.Sorted(maps.Keys(sites)) {
+			if err := a.enterBases(ctx, tx, a.dialect.bytes([]byte(site))); err != nil {
 				return err
 			}
 		}
-		return nil
+		for _, b := range all {
+			if err := a.setBaseline(ctx, tx, b, a.nowText()); err != nil {
+				return err
+			}
+		}
+		return a.sumBases(ctx, tx, all)
 	})
 	if err != nil {
 		return fmt.Errorf("keep baselines: %w", err)

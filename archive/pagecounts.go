@@ -150,7 +150,8 @@ func (a *Archive) BeginLife(ctx context.Context, site, life string) error {
 		if err != nil {
 			return err
 		}
-		_, err = execTx(ctx, tx, "begin life", "UPDATE page_count_slots SET life = ?, changed_at = ? WHERE site = ?", a.dialect.bytes([]byte(life)), a.nowText(), s)
+		_, err = execTx(ctx, tx, "begin life", "UPDATE page_count_slots SET life = ?, changed_at = ? WHERE site = ? AND slot_id <> ?",
+			a.dialect.bytes([]byte(life)), a.nowText(), s, BaseSlot)
 		if err != nil {
 			return err
 		}
@@ -169,16 +170,17 @@ type PageCount struct {
 	PV, Bots int64
 }
 
-// PageCounts returns what page_counts has of a site, in order of the pages'
-// names.
+// PageCounts returns what flushes have added to page_counts of a site, in order
+// of the pages' names; bases are not in it.
 func (r *Reader) PageCounts(ctx context.Context, site string) iter.Seq2[PageCount, error] {
 	return stream(ctx, r.q, func(s scanner) (c PageCount, err error) {
 		return c, s.Scan(&c.Page, &c.PV, &c.Bots)
-	}, selectPageCounts+" GROUP BY page", r.d.bytes([]byte(site)))
+	}, selectPageCounts+" GROUP BY page", r.d.bytes([]byte(site)), BaseSlot)
 }
 
+// selectPageCounts is without the bases, which no flush has added.
 const selectPageCounts = "SELECT page, SUM(CASE WHEN potential_bot = 0 THEN count ELSE 0 END), SUM(CASE WHEN potential_bot = 0 THEN 0 ELSE count END) " +
-	"FROM page_counts WHERE site = ?"
+	"FROM page_counts WHERE site = ? AND slot_id <> ?"
 
 // FlushLog is what SQL knows of a site's last flushes.
 type FlushLog struct {
@@ -222,13 +224,13 @@ func (a *Archive) ForgetFlushes(ctx context.Context, site string, last int64) er
 	})
 }
 
-// ForgetMirror deletes what page_counts has of a site, as if it had never been
-// mirrored: the next flush fills it again.
+// ForgetMirror deletes what flushes have added to page_counts of a site, as if it
+// had never been mirrored: the next flush fills it again.
 func (a *Archive) ForgetMirror(ctx context.Context, site string) error {
 	s := a.dialect.bytes([]byte(site))
 	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, table := range []string{"page_count_slots", "page_count_flushes", "page_counts"} {
-			if _, err := execTx(ctx, tx, "empty "+table, "DELETE FROM "+table+" WHERE site = ?", s); err != nil {
+			if _, err := execTx(ctx, tx, "empty "+table, "DELETE FROM "+table+" WHERE site = ? AND slot_id <> ?", s, BaseSlot); err != nil {
 				return err
 			}
 		}
@@ -250,7 +252,7 @@ type RankQuery struct {
 	Limit   int
 }
 
-// Ranked returns pages in order. The counts of a site lie together in the key,
+// Ranked returns pages in order, by the sum of their slots and base. The counts of a site lie together in the key,
 // in order of the pages, so they are summed up in one pass over it, and only as
 // many as are asked for are kept for sorting.
 func (r *Reader) Ranked(ctx context.Context, q *RankQuery) iter.Seq2[PageCount, error] {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// PageNames returns up to limit pages that page_counts has of a site, in order,
+// PageNames returns up to limit pages that flushes have brought of a site, in order,
 // behind a page; "": from the first.
 func (r *Reader) PageNames(ctx context.Context, site, after string, limit int) ([]string, error) {
 	var names []string
 	for p, err := range stream(ctx, r.q, func(s scanner) (p string, err error) { return p, s.Scan(&p) },
-		"SELECT DISTINCT page FROM page_counts WHERE site = ? AND page > ? ORDER BY page LIMIT ?",
-		r.d.bytes([]byte(site)), r.d.bytes([]byte(after)), limit) {
+		"SELECT DISTINCT page FROM page_counts WHERE site = ? AND page > ? AND slot_id <> ? ORDER BY page LIMIT ?",
+		r.d.bytes([]byte(site)), r.d.bytes([]byte(after)), BaseSlot, limit) {
 		if err != nil {
 			return nil, err
 		}
@@ -22,7 +22,7 @@ func (r *Reader) PageNames(ctx context.Context, site, after string, limit int) (
 	return names, nil
 }
 
-// PageCountsOf returns what page_counts has of some pages, by name, and which
+// PageCountsOf returns what flushes have added of some pages, by name, and which
 // flushes are in that: both of one moment.
 func (a *Archive) PageCountsOf(ctx context.Context, site string, pages []string) (counts map[string]PageCount, log FlushLog, err error) {
 	s, err := a.snapshot(ctx)
@@ -35,7 +35,7 @@ func (a *Archive) PageCountsOf(ctx context.Context, site string, pages []string)
 	}
 	counts = make(map[string]PageCount, len(pages))
 	for names := range slices.Chunk(pages, namesPerInsert) {
-		args := []any{s.d.bytes([]byte(site))}
+		args := []any{s.d.bytes([]byte(site)), BaseSlot}
 		for _, p := range names {
 			args = append(args, s.d.bytes([]byte(p)))
 		}

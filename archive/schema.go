@@ -24,6 +24,7 @@ var migrationFiles = [...]string{
 	"migrations/0003_hours_referrers.sql",
 	"migrations/0004_page_counts.sql",
 	"migrations/0005_api_calls.sql",
+	"migrations/0006_base_slot.sql",
 }
 
 // versionTable is where goose notes what was applied.

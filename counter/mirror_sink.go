@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -39,8 +40,32 @@ func (m *Mirror) SinkAll(ctx context.Context, site string) error {
 	return nil
 }
 
+// SinkPages makes pages of the site due to the sink, such as those whose base was
+// set: what is sent has the base in it.
+func SinkPages(ctx context.Context, rdb redis.UniversalClient, keys Keys, site string, pages []string) error {
+	for some := range slices.Chunk(pages, MaxTake) {
+		if err := rdb.SAdd(ctx, keys.MirrorSink(site), toAny(some)...).Err(); err != nil {
+			return fmt.Errorf("make pages of %s due: %w", site, err)
+		}
+	}
+	return nil
+}
+
+func toAny(texts []string) []any {
+	all := make([]any, len(texts))
+	for i, t := range texts {
+		all[i] = t
+	}
+	return all
+}
+
+// SinkPages makes pages of the site due to the sink.
+func (m *Mirror) SinkPages(ctx context.Context, site string, pages []string) error {
+	return SinkPages(ctx, m.rdb, m.keys, site, pages)
+}
+
 // SinkDue returns up to n pages that the sink has not acknowledged, with their
-// totals of now, from a cursor on: 0 at first, and again 0 when all were seen. A
+// totals of now, bases included, from a cursor on: 0 at first, and again 0 when all were seen. A
 // page may come twice.
 func (m *Mirror) SinkDue(ctx context.Context, site string, cursor uint64, n int64) (due []PageTotal, next uint64, err error) {
 	pages, next, err := m.rdb.SScan(ctx, m.keys.MirrorSink(site), cursor, "", n).Result()
@@ -50,12 +75,21 @@ func (m *Mirror) SinkDue(ctx context.Context, site string, cursor uint64, n int6
 	pipe := m.rdb.TxPipeline()
 	views := pipe.ZMScore(ctx, m.keys.HotAll(site), pages...)
 	bots := pipe.HMGet(ctx, m.keys.PageBots(site), pages...)
+	names := make([]string, len(pages))
+	for i, p := range pages {
+		names[i] = m.keys.BasePagePV(site, p)
+	}
+	bases := pipe.MGet(ctx, names...)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, 0, fmt.Errorf("read due pages of %s: %w", site, err)
 	}
 	due = make([]PageTotal, len(pages))
 	for i, p := range pages {
-		due[i] = PageTotal{Page: p, PV: int64(views.Val()[i])}
+		base, err := replyCount(bases.Val()[i])
+		if err != nil {
+			return nil, 0, fmt.Errorf("read base of %s %s: %w", site, p, err)
+		}
+		due[i] = PageTotal{Page: p, PV: int64(views.Val()[i]) + base}
 		if text, ok := bots.Val()[i].(string); ok {
 			v := scanValue(text)
 			if v.Wrong != "" {
@@ -74,6 +108,7 @@ func (m *Mirror) SinkDone(ctx context.Context, site string, sent []PageTotal) (l
 	c.key(k.Checkpoint(site), k.MirrorSink(site), k.HotAll(site), k.PageBots(site))
 	c.arg(len(sent))
 	for _, p := range sent {
+		c.key(k.BasePagePV(site, p.Page))
 		c.arg(p.Page, p.PV, p.Bots)
 	}
 	_, a, err := m.run(ctx, "note what was sent", site, m.scripts.sent, c)

@@ -24,6 +24,7 @@ type Counters interface {
 	Fill(ctx context.Context, site, life string, sums []counter.PageTotal) (counter.Verdict, error)
 	Open(ctx context.Context, site, life string) (counter.Verdict, error)
 	SinkAll(ctx context.Context, site string) error
+	SinkPages(ctx context.Context, site string, pages []string) error
 }
 
 // Store is page_counts; an *archive.Archive is one.

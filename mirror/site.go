@@ -211,9 +211,25 @@ func (s *site) refill(ctx context.Context, old string) (bool, error) {
 	delete(s.seen, s.name)
 	s.count(func(st *Stats) { st.Refills++ })
 	if s.opt.Sink {
-		return true, s.opt.Counters.SinkAll(ctx, s.name)
+		return true, s.sinkAll(ctx)
 	}
 	return true, nil
+}
+
+// sinkAll makes all pages due to the sink, also those that have nothing but a
+// base.
+func (s *site) sinkAll(ctx context.Context) error {
+	if err := s.opt.Counters.SinkAll(ctx, s.name); err != nil {
+		return err
+	}
+	var based []string
+	for c, err := range s.store.Read().BasePages(ctx, s.name) {
+		if err != nil {
+			return err
+		}
+		based = append(based, c.Page)
+	}
+	return s.opt.Counters.SinkPages(ctx, s.name, based)
 }
 
 // fill tells Redis what SQL has.

@@ -67,6 +67,8 @@ type SiteReport struct {
 	Mirror int `json:"page_counts_wrong,omitempty"`
 	// WrongDays are those whose sums are not what their raw rows come to.
 	WrongDays []parser.Day `json:"wrong_days,omitempty"`
+	// Bases is how many of the differences are of bases in page_counts.
+	Bases int `json:"bases_wrong,omitempty"`
 	// WrongCallDays are those whose sums of API calls are not what their
 	// periods come to.
 	WrongCallDays []parser.Day `json:"wrong_call_days,omitempty"`

@@ -141,7 +141,8 @@ func (v *Verifier) sites(ctx context.Context, only string) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// rollups compares a site's sums with the raw rows that are still there.
+// rollups compares a site's sums with the raw rows that are still there, and its
+// bases in page_counts with its baselines.
 func (v *Verifier) rollups(ctx context.Context, r *SiteReport, back int) (err error) {
 	s, err := v.opt.Archive.Snapshot(ctx, r.Site)
 	if err != nil {
@@ -173,7 +174,15 @@ func (v *Verifier) rollups(ctx context.Context, r *SiteReport, back int) (err er
 		}
 	}
 	r.RolledUp = len(days)
-	return v.callRollups(ctx, s, r, from)
+	if err := v.callRollups(ctx, s, r, from); err != nil {
+		return err
+	}
+	bases, err := s.CheckBases(ctx, r.Site)
+	for _, m := range bases {
+		r.differ(fmt.Sprintf("%s %s %s %s", m.Table, r.Site, m.Name, m.Column), fmt.Sprint(m.Have), fmt.Sprint(m.Want))
+	}
+	r.Bases = len(bases)
+	return err
 }
 
 // callRollups compares a site's sums of API calls with their periods.
