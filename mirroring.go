@@ -101,8 +101,18 @@ func (m *mirroring) flush(ctx context.Context) {
 	if _, err := m.s.counting.get(ctx); err != nil {
 		return // the stop came first
 	}
+	m.refresh(ctx) // so that lists are known to be right until the flush begins
 	if err := m.flusher.Flush(ctx); err != nil && ctx.Err() == nil {
 		m.s.log.Error("page_counts is not brought up to date; it is tried again at its next time", "err", err)
+	}
+	m.refresh(ctx)
+}
+
+// refresh renews the lists of pages. Where that fails those who ask for one
+// learn why.
+func (m *mirroring) refresh(ctx context.Context) {
+	if err := m.s.ranking.refresh(ctx); err != nil && ctx.Err() == nil {
+		m.s.log.Warn("lists of pages are not renewed; they are when somebody asks for them", "err", err)
 	}
 }
 

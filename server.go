@@ -110,6 +110,7 @@ type server struct {
 	restores *restores
 	verifier *verifier
 	mirror   *mirroring
+	ranking  *ranking
 	archived archiveRuns
 	started  time.Time
 	secret   []byte // of the visitor hash; set before counting begins
@@ -149,6 +150,7 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 	s.vault = newVault(s.live, s.ingestDB, s.keys, log)
 	s.restores = newRestores(s.vault)
 	s.verifier = newVerifier(s)
+	s.ranking = newRanking(s.vault, time.Now)
 	if s.mirror, err = newMirroring(s); err != nil {
 		return nil, err
 	}
@@ -186,7 +188,7 @@ func (s *server) apiConfig() queryapi.Config {
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
 		NormalizePage: func(raw []byte) string { return string(s.cfg().Page.Normalize(nil, raw)) },
 		NormalizeSite: func(raw string) (string, bool) { return s.cfg().SiteOf(raw) }, EventKey: parser.EventKey, Location: s.cfg().Timezone,
-		Series: past, Ranking: ranking{s.vault}, Restorer: s.restores, Calls: s.calls(),
+		Series: past, Ranking: s.ranking, Restorer: s.restores, Calls: s.calls(),
 		Facts: &facts{series: past, reader: s.reader, cache: newPageCache(time.Now)}, Views: s.lastViews(), Report: s.report,
 		Baselines: &baselines{v: s.vault}, Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
@@ -395,6 +397,9 @@ func (s *server) close() error {
 	}
 	if s.beacon != nil {
 		errs = append(errs, s.beacon.Close())
+	}
+	if s.ranking != nil {
+		s.ranking.close()
 	}
 	if s.vault != nil {
 		errs = append(errs, s.vault.close())

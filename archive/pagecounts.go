@@ -241,35 +241,3 @@ func (a *Archive) ForgetMirror(ctx context.Context, site string) error {
 	}
 	return nil
 }
-
-// RankQuery asks for pages of a site by their counts, ties by name.
-type RankQuery struct {
-	Site      string
-	Bots, Asc bool // with views of bots; the least viewed first
-	// After is the last page that was seen; "": from the start.
-	After   string
-	AfterPV int64
-	Limit   int
-}
-
-// Ranked returns pages in order, by the sum of their slots and base. The counts of a site lie together in the key,
-// in order of the pages, so they are summed up in one pass over it, and only as
-// many as are asked for are kept for sorting.
-func (r *Reader) Ranked(ctx context.Context, q *RankQuery) iter.Seq2[PageCount, error] {
-	where, args := "site = ?", []any{r.d.bytes([]byte(q.Site))}
-	if !q.Bots {
-		where += " AND potential_bot = 0"
-	}
-	having, order, further := "n > 0", "DESC", "<"
-	if q.Asc {
-		order, further = "ASC", ">"
-	}
-	if q.After != "" {
-		having += " AND (n " + further + " ? OR (n = ? AND page > ?))"
-		args = append(args, q.AfterPV, q.AfterPV, r.d.bytes([]byte(q.After)))
-	}
-	return stream(ctx, r.q, func(s scanner) (c PageCount, err error) {
-		return c, s.Scan(&c.Page, &c.PV)
-	}, "SELECT page, SUM(count) AS n FROM page_counts WHERE "+where+" GROUP BY page HAVING "+having+
-		" ORDER BY n "+order+", page LIMIT ?", append(args, q.Limit)...)
-}
