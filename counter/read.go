@@ -113,6 +113,7 @@ type Reader struct {
 	generations atomic.Uint64 // the last one given; see learned
 	lanes       []lane
 	seed        maphash.Seed
+	reports     keptCalls
 
 	mu    sync.Mutex // serialises changes of stale
 	stale atomic.Pointer[map[string]struct{}]

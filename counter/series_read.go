@@ -88,9 +88,14 @@ func CallHour(t time.Time) string { return t.Format(callHourLayout) }
 
 // Calls reads a period, named as in Keys.Calls. top bounds the endpoints of
 // which it is read how long calls took, 0: all of them. The others come all the
-// same. stale: Redis could not be asked, and the report is empty.
+// same. stale: Redis could not be asked, and the report is empty. The report is
+// shared and must not be changed.
 func (r *Reader) Calls(ctx context.Context, site, period string, top int) (c CallReport, stale bool) {
-	ok := r.trip(ctx, site, false, func(ctx context.Context) error {
+	ok := r.trip(ctx, site, false, func(ctx context.Context) (err error) {
+		if top == 0 {
+			c, err = r.wholeReport(ctx, site, period)
+			return err
+		}
 		c = CallReport{}
 		if err := r.callFields(ctx, r.keys.Calls(site, period), &c); err != nil {
 			return err
@@ -99,10 +104,11 @@ func (r *Reader) Calls(ctx context.Context, site, period string, top int) (c Cal
 		if c.Calls == 0 {
 			return nil
 		}
-		if top == 0 {
-			return r.allLatencies(ctx, r.keys.CallLatency(site, period), &c)
+		var first []*EndpointCalls
+		for i := range min(top, len(c.Endpoints)) {
+			first = append(first, &c.Endpoints[i])
 		}
-		return r.topLatencies(ctx, r.keys.CallLatency(site, period), &c, min(top, len(c.Endpoints)))
+		return r.someLatencies(ctx, r.keys.CallLatency(site, period), &c, first)
 	})
 	if !ok {
 		return CallReport{}, true
@@ -198,14 +204,14 @@ func (r *Reader) allLatencies(ctx context.Context, key string, c *CallReport) er
 	return nil
 }
 
-// topLatencies reads how long calls took, in total and of the first endpoints.
-func (r *Reader) topLatencies(ctx context.Context, key string, c *CallReport, top int) error {
+// someLatencies reads how long calls took, in total and of some endpoints.
+func (r *Reader) someLatencies(ctx context.Context, key string, c *CallReport, some []*EndpointCalls) error {
 	pipe := r.rdb.Pipeline()
-	replies := make([]*redis.SliceCmd, top+1)
+	replies := make([]*redis.SliceCmd, len(some)+1)
 	for i := range replies {
 		name := ""
 		if i > 0 {
-			name = c.Endpoints[i-1].Endpoint
+			name = some[i-1].Endpoint
 		}
 		fields := make([]string, parser.LatencyBuckets())
 		for bucket := range fields {
@@ -219,7 +225,7 @@ func (r *Reader) topLatencies(ctx context.Context, key string, c *CallReport, to
 	for i, reply := range replies {
 		into := &c.Latency
 		if i > 0 {
-			into = &c.Endpoints[i-1].Latency
+			into = &some[i-1].Latency
 		}
 		for bucket, v := range reply.Val() {
 			n, err := replyCount(v)
