@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"time"
 
 	"ddkk-stats/archive"
@@ -96,7 +97,7 @@ func (s *server) calls() queryapi.Calls {
 	if s.cfg().SiteLog == "" {
 		return nil
 	}
-	return &calls{reader: s.reader, archive: s.vault.opened, site: s.cfg().apiSite()}
+	return &calls{reader: s.reader, archive: s.vault.opened, site: s.cfg().apiSite(), kept: &keptCallDays{all: map[archive.SiteDay]keptCallDay{}}}
 }
 
 // calls implements queryapi.Calls: a day is Redis' as long as that has it, and
@@ -105,6 +106,7 @@ type calls struct {
 	reader  *counter.Reader
 	archive func() (*archive.Archive, error)
 	site    string
+	kept    *keptCallDays
 }
 
 // Site implements queryapi.Calls.
@@ -133,11 +135,47 @@ func (c *calls) Day(ctx context.Context, site string, date time.Time) (counter.C
 		}
 		return live, stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 	}
-	report, err := archivedCalls(a.Read().CallDay(ctx, site, parser.DayOf(date)))
+	report, err := c.kept.get(ctx, a.Read(), archive.SiteDay{Site: site, Day: parser.DayOf(date)})
 	if err != nil {
 		return live, stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 	}
 	return report, stale, nil
+}
+
+// keptCallDays remembers days as the archive has them, whose rows are many.
+type keptCallDays struct {
+	mu  sync.Mutex // held while one is read
+	all map[archive.SiteDay]keptCallDay
+}
+
+type keptCallDay struct {
+	version string
+	report  counter.CallReport
+}
+
+// maxKeptCallDays bounds them: each may have a megabyte.
+const maxKeptCallDays = 16
+
+// get reads a day, from memory where it is what it was.
+func (k *keptCallDays) get(ctx context.Context, r *archive.Reader, d archive.SiteDay) (counter.CallReport, error) {
+	version, err := r.CallDayVersion(ctx, d.Site, d.Day)
+	if err != nil || version == "" {
+		return counter.CallReport{}, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if x, ok := k.all[d]; ok && x.version == version {
+		return x.report, nil
+	}
+	report, err := archivedCalls(r.CallDay(ctx, d.Site, d.Day))
+	if err != nil {
+		return report, err
+	}
+	if len(k.all) >= maxKeptCallDays {
+		clear(k.all)
+	}
+	k.all[d] = keptCallDay{version, report}
+	return report, nil
 }
 
 // archivedCalls makes rows of one day a report.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -76,6 +77,24 @@ func parsePeriod(day string) (parser.Day, error) {
 func (r *Reader) CallDay(ctx context.Context, site string, d parser.Day) iter.Seq2[CallRow, error] {
 	return stream(ctx, r.q, scanCallDay, "SELECT date, dimension, name, calls, failed, milliseconds FROM api_daily WHERE site = ? AND date = ?",
 		r.d.bytes([]byte(site)), dateText(d))
+}
+
+// CallDayVersion is a text that differs whenever CallDay does: a roll-up and a
+// recount leave their time, and what comes later is in the total. "" stands for a
+// day without calls.
+func (r *Reader) CallDayVersion(ctx context.Context, site string, d parser.Day) (string, error) {
+	var rolled sql.NullString
+	var dirty, calls, failed, milliseconds int64
+	err := r.q.QueryRowContext(ctx, "SELECT a.rolled_at, a.dirty, COALESCE(d.calls, 0), COALESCE(d.failed, 0), COALESCE(d.milliseconds, 0) FROM api_days a "+
+		"LEFT JOIN api_daily d ON d.site = a.site AND d.date = a.date AND d.dimension = 'total' AND d.name = ? WHERE a.site = ? AND a.date = ?",
+		r.d.bytes([]byte{}), r.d.bytes([]byte(site)), dateText(d)).Scan(&rolled, &dirty, &calls, &failed, &milliseconds)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read version of calls: %w", err)
+	}
+	return fmt.Sprint(rolled.String, " ", dirty, " ", calls, " ", failed, " ", milliseconds), nil
 }
 
 // RawCallDays are the days of a site, from one on, whose sums can be computed
