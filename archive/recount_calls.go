@@ -183,6 +183,9 @@ func (c *callRecounter) note(s *callLog) {
 	if s.was.first == 0 {
 		return
 	}
+	if s.file != nil { // by an earlier TIMEZONE some may be of the days beside them
+		c.known[addDays(s.was.first, -1)], c.known[s.was.last.Next()] = true, true
+	}
 	for d := max(s.was.first, c.q.From); d <= min(s.was.last, c.q.To); d = d.Next() {
 		c.known[d] = true
 		if s.file == nil {
