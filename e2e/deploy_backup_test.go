@@ -88,12 +88,13 @@ type backup struct {
 	t    *testing.T
 	dir  string
 	conf string
+	temp string // folder of the drills
 }
 
 // newBackup makes the settings; more are lines for the backup's.
 func newBackup(t *testing.T, d *Daemon, server *Redis, more string) *backup {
 	t.Helper()
-	b := &backup{t: t, dir: filepath.Join(TempDir(t), "backups")}
+	b := &backup{t: t, dir: filepath.Join(TempDir(t), "backups"), temp: TempDir(t)}
 	yaml := filepath.Join(b.dir, "..", "ddkk-stats.yaml")
 	b.conf = filepath.Join(b.dir, "..", "backup.conf")
 	options := filepath.Join(b.dir, "..", "my.cnf")
@@ -142,7 +143,7 @@ func (b *backup) next(last string) string {
 func (b *backup) tryDrill(args ...string) (string, error) {
 	b.t.Helper()
 	cmd := exec.Command(b.script("ddkk-stats-restore-drill"), args...)
-	cmd.Env = append(os.Environ(), "DDKK_STATS="+Binary(b.t), fmt.Sprintf("DRILL_PORT=%d", FreePort(b.t)), "TMPDIR="+TempDir(b.t), "DRILL_WAIT=60")
+	cmd.Env = append(os.Environ(), "DDKK_STATS="+Binary(b.t), fmt.Sprintf("DRILL_PORT=%d", FreePort(b.t)), "TMPDIR="+b.temp, "DRILL_WAIT=60")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -154,6 +155,14 @@ func (b *backup) drill(args ...string) string {
 	out, err := b.tryDrill(args...)
 	if err != nil || !strings.Contains(out, " 0 differences, 0 problems") || !strings.Contains(out, "drill: passed") || strings.Contains(out, "not counted yet") {
 		b.t.Errorf("drill %v: %v\n%s", args, err, out)
+	}
+	// Its daemon ends with it: the folder is gone, and so is who was in it.
+	left, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	must(b.t, err)
+	for _, name := range left {
+		if cmd, err := os.ReadFile(name); err == nil && strings.Contains(string(cmd), b.temp) {
+			b.t.Errorf("the drill left a process: %q", cmd)
+		}
 	}
 	return out
 }
