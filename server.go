@@ -322,7 +322,7 @@ func (s *server) countingOptions(cfg *Config) counter.Options {
 		UVSetTTL: cfg.UVSetTTL, DedupeWindow: cfg.Dedupe.For,
 		Progress: filepath.Join(cfg.DataDir, "progress.json"),
 		Sync:     cfg.LogSync, Grace: countingGrace,
-		Stale: s.reader.MarkStale, Archive: s.vault,
+		Stale: s.reader.MarkStale, Reading: s.reader.Busy, Archive: s.vault,
 	}
 }
 

@@ -57,7 +57,7 @@ type part struct {
 	calls    *callPart // nil: none
 	callKeys []callKey // that the commit writes
 	ops      int       // writes beside the pages' ones, about
-	visits   int       // new visitors: they go in by the thousand, at a fifth of a write each
+	visits   int       // new visitors: they go in by the thousand, see visitsPerWrite
 	dups     []int64   // ends of the lines that the duplicate rules left out
 }
 
@@ -124,7 +124,7 @@ func (b *batch) part(s *site, segment string) *part {
 func (b *batch) weigh(p *part, ops, visits int) {
 	p.ops += ops
 	p.visits += visits
-	b.most = max(b.most, p.ops+p.visits/5)
+	b.most = max(b.most, p.ops+p.visits/visitsPerWrite)
 }
 
 // drop removes the shares of a site: its lines will be read again.
@@ -138,6 +138,17 @@ func (b *batch) drop(s *site) {
 		delete(b.byKey, partKey{p.site, p.segment})
 	}
 	b.parts = kept
+}
+
+// writes is about how much of a budget the part takes once it is sealed.
+func (p *part) writes() int {
+	n := p.ops + p.visits/visitsPerWrite
+	if !p.deferred {
+		for _, d := range p.days {
+			n += len(d.pages)*writesPerPage + len(d.bots)*writesPerBot
+		}
+	}
+	return n
 }
 
 // pages is how many pages the part changes.

@@ -27,7 +27,7 @@ type flight struct {
 func (in *Ingester) close() *batch {
 	b := in.open
 	b.seal()
-	many := b.pages*writesPerPage+b.bots*writesPerBot > in.budget.writes()
+	many := b.pages*writesPerPage+b.bots*writesPerBot > in.budget.whole()
 	for _, p := range b.parts {
 		p.deferred = many && p.pages() >= minDeferred
 		p.expect, p.epoch = p.site.epoch, p.site.epoch
@@ -103,11 +103,14 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, calls []*call, an
 		trip := rest[:min(len(rest), partsPerTrip)]
 		rest = rest[len(trip):]
 		pipe := in.rdb.Pipeline()
-		cmds := make([]*redis.Cmd, len(trip))
+		cmds, writes := make([]*redis.Cmd, len(trip)), 0
 		for j, i := range trip {
 			cmds[j] = calls[i].queue(ctx, pipe, in.scripts.commit)
+			writes += b.parts[i].writes()
 		}
+		begin := in.opt.Now()
 		_, failed := pipe.Exec(ctx) // the first command's error; each has its own
+		in.budget.spent(writes, in.opt.Now().Sub(begin))
 		for j, i := range trip {
 			a, err := parseAnswer(cmds[j])
 			if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") && !held[b.parts[i].site] {

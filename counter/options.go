@@ -43,6 +43,9 @@ type Options struct {
 	// Stale is told when a site's numbers in Redis cannot be trusted and when
 	// they can again. May be nil.
 	Stale func(site string, stale bool)
+	// Reading tells that somebody reads the numbers, and is not to wait for
+	// long scripts; nil: nobody does.
+	Reading func() bool
 	// Archive is where sites come back from whose keys are gone; nil: there is
 	// none, and the log is all there is.
 	Archive Archive
@@ -104,5 +107,8 @@ func (o *Options) defaults() {
 	}
 	if o.Stale == nil {
 		o.Stale = func(string, bool) {}
+	}
+	if o.Reading == nil {
+		o.Reading = func() bool { return false }
 	}
 }

@@ -111,12 +111,21 @@ type Reader struct {
 
 	cache       *otter.Cache[lastKey, *last]
 	generations atomic.Uint64 // the last one given; see learned
+	asked       atomic.Int64  // when Redis was asked last, in Unix nanoseconds
 	lanes       []lane
 	seed        maphash.Seed
 	reports     keptCalls
 
 	mu    sync.Mutex // serialises changes of stale
 	stale atomic.Pointer[map[string]struct{}]
+}
+
+// busyFor is how long after a question to Redis others are expected.
+const busyFor = time.Second
+
+// Busy tells whether Redis was asked within the last second. Any goroutine.
+func (r *Reader) Busy() bool {
+	return r.opt.Now().UnixNano()-r.asked.Load() < int64(busyFor)
 }
 
 // NewReader makes a Reader over rdb. It asks nothing yet, so that it can be

@@ -123,9 +123,11 @@ func (q *Query) keys() int { return 8 + 2*len(q.Pages) }
 // travel makes one round trip for all of them. It is nobody's own, so that one
 // who gives up spoils no other's answer.
 func (r *Reader) travel(ctx context.Context, l *lane, together []*asked) {
-	if !l.breaker.enter(r.opt.Now().UnixNano()) {
+	now := r.opt.Now().UnixNano()
+	if !l.breaker.enter(now) {
 		return
 	}
+	r.asked.Store(now)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opt.Timeout)
 	defer cancel()
 	pipe := r.rdb.Pipeline()
