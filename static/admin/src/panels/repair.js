@@ -61,7 +61,7 @@ function told(object) {
 function worth(value) {
   if (typeof value === 'number') return number(value);
   if (typeof value === 'boolean') return t(value ? 'answer.yes' : 'answer.no');
-  if (Array.isArray(value)) return value.length ? h('ul', { class: 'plain' }, value.slice(0, 50).map((one) => h('li', null, typeof one === 'object' ? JSON.stringify(one) : String(one)))) : number(0);
+  if (Array.isArray(value)) return value.length ? h('ul', { class: 'plain' }, value.slice(0, 50).map((one) => h('li', null, typeof one === 'object' ? told(one) : String(one)))) : number(0);
   if (typeof value === 'object') return told(value);
   return /^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : String(value);
 }
