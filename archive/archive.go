@@ -109,6 +109,7 @@ type Archive struct {
 	pause   func(context.Context, time.Duration) error
 
 	foldRows int64 // see rowsPerPass
+	maxFresh int   // see there
 	rawDays  *atomic.Int64
 	judged   *atomic.Pointer[Options] // opt, with what Judge changed
 }
@@ -140,7 +141,7 @@ func (a *Archive) KeepRaw(days int) { a.rawDays.Store(int64(days)) }
 // starts nothing.
 func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, error) {
 	opt.setDefaults()
-	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, rawDays: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}}
+	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, maxFresh: maxFresh, rawDays: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}}
 	a.judged.Store(&a.opt)
 	a.KeepRaw(opt.RawRetentionDays)
 	if err := a.connect(ctx, dsn, sqlitePath); err != nil {

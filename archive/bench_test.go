@@ -2,8 +2,11 @@ package archive
 
 import (
 	"fmt"
+	"io"
 	"math/rand"
+	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -18,26 +21,48 @@ func BenchmarkRun(b *testing.B) {
 	}
 	f := func(name string, at func(testing.TB) place) {
 		b.Run(name, func(b *testing.B) {
-			var load, all time.Duration
+			var load, all, ours, theirs time.Duration
 			for range b.N {
 				a := open(b, at(b))
+				mine, served := cpuOf(b, os.Getpid()), cpuOf(b, server.cmd.Process.Pid)
 				began := time.Now()
 				var sum Summary
-				check(b, a.loadSource(b.Context(), source(b, segs...), &sum))
+				known := a.newFresh()
+				check(b, a.loadSource(b.Context(), source(b, segs...), known, &sum))
 				load += time.Since(began)
-				_, err := a.RollUp(b.Context())
+				_, err := a.rollUp(b.Context(), "", known)
 				check(b, err)
 				all += time.Since(began)
+				ours += cpuOf(b, os.Getpid()) - mine
+				theirs += cpuOf(b, server.cmd.Process.Pid) - served
 				if sum.Lines != lines {
 					b.Fatalf("%+v", sum)
 				}
 			}
 			b.ReportMetric(float64(b.N)*lines/all.Seconds(), "lines/s")
 			b.ReportMetric(float64(b.N)*lines/load.Seconds(), "loaded/s")
+			b.ReportMetric(float64(ours.Microseconds())/float64(b.N*lines), "cpu-us/line")
+			b.ReportMetric(float64(theirs.Microseconds())/float64(b.N*lines), "server-us/line")
 		})
 	}
 	f("mariadb", mariaPlace)
 	f("sqlite", sqlitePlace)
+}
+
+// cpuOf is the processor time that a process has used, in steps of 10 ms.
+func cpuOf(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	check(b, err)
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	var ticks int64
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		check(b, err)
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 func busy(seed int64, n int, from time.Time) []view {
@@ -56,4 +81,23 @@ func busy(seed int64, n int, from time.Time) []view {
 		}
 	}
 	return all
+}
+
+// BenchmarkScan reads and encodes 100,000 lines as a load does, for nobody.
+func BenchmarkScan(b *testing.B) {
+	const lines = 100_000
+	seg := segmentOf("day", busy(1, lines, now.Add(-24*time.Hour))...)
+	a := open(b, sqlitePlace(b))
+	b.ReportAllocs()
+	began := cpuOf(b, os.Getpid())
+	for b.Loop() {
+		l := a.newLoader(source(b, seg))
+		l.seg = seg
+		s, err := l.scan(b.Context(), 0)
+		check(b, err)
+		if n, err := io.Copy(io.Discard, struct{ io.Reader }{&infile{s: s}}); err != nil || n == 0 || s.rows != lines {
+			b.Fatal(n, s.rows, err)
+		}
+	}
+	b.ReportMetric(float64((cpuOf(b, os.Getpid())-began).Nanoseconds())/float64(b.N)/lines, "cpu-ns/line")
 }

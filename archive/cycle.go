@@ -63,13 +63,15 @@ func (a *Archive) Run(ctx context.Context, sources ...Source) (sum Summary, err 
 
 func (a *Archive) run(ctx context.Context, sources []Source, sum *Summary) error {
 	var errs []error
+	known := a.newFresh()
 	for _, src := range sources {
-		if err := a.loadSource(ctx, src, sum); err != nil {
+		if err := a.loadSource(ctx, src, known, sum); err != nil {
 			errs = append(errs, fmt.Errorf("archive %s: %w", src.Name, err))
 		}
 	}
-	var err error
-	if sum.Days, err = a.RollUp(ctx); err != nil {
+	days, err := a.rollUp(ctx, "", known)
+	sum.Days += days
+	if err != nil {
 		return errors.Join(append(errs, err)...)
 	}
 	sum.Dropped, err = a.Retain(ctx)
@@ -77,16 +79,17 @@ func (a *Archive) run(ctx context.Context, sources []Source, sum *Summary) error
 	return errors.Join(append(errs, err)...)
 }
 
-func (a *Archive) loadSource(ctx context.Context, src Source, sum *Summary) error {
-	known, err := a.ArchivedSegments(ctx)
+func (a *Archive) loadSource(ctx context.Context, src Source, known *fresh, sum *Summary) error {
+	archived, err := a.ArchivedSegments(ctx)
 	if err != nil {
 		return err
 	}
 	l := a.newLoader(src)
+	l.fresh = known
 	defer l.closeReader()
 	var errs []error
 	for _, seg := range src.Segments {
-		had, was := known[seg.ID()]
+		had, was := archived[seg.ID()]
 		switch {
 		case was && had.Size == seg.Size() || seg.Size() == 0:
 			continue

@@ -16,7 +16,7 @@ func TestLateSegment(t *testing.T) {
 		late := segmentOf("late", view{at: day.Add(time.Minute), page: "/a", addr: "203.0.113.1"}, view{at: day.Add(time.Minute), page: "/c", addr: "203.0.113.3"})
 		run(t, a, early)
 		var sum Summary
-		check(t, a.loadSource(t.Context(), source(t, early, late), &sum))
+		check(t, a.loadSource(t.Context(), source(t, early, late), nil, &sum))
 		wants(t, a, "1", "SELECT dirty FROM days")
 		wants(t, a, "2|2", "SELECT pv, uv FROM daily_stats")
 		// A snapshot holds all that is archived.
@@ -98,7 +98,7 @@ func TestRetentionWaitsForDirtyDays(t *testing.T) {
 	eachPlace(t, func(t *testing.T, at place) {
 		a := open(t, at, func(o *Options) { o.RawRetentionDays = 10 })
 		var sum Summary
-		check(t, a.loadSource(t.Context(), source(t, segmentOf("one", view{at: now.Add(-20 * 24 * time.Hour)}, view{at: now.Add(-30 * 24 * time.Hour)})), &sum))
+		check(t, a.loadSource(t.Context(), source(t, segmentOf("one", view{at: now.Add(-20 * 24 * time.Hour)}, view{at: now.Add(-30 * 24 * time.Hour)})), nil, &sum))
 		n, err := a.Retain(t.Context())
 		check(t, err)
 		wants(t, a, "2", "SELECT COUNT(*) FROM access_logs")

@@ -29,6 +29,7 @@ type MinuteTotals struct {
 type localClock struct {
 	loc    *time.Location
 	text   [len(minuteLayout)]byte
+	number int64 // the minute's since the Unix epoch; not kept with text
 	minute int
 }
 
@@ -53,6 +54,16 @@ func (c *localClock) of(at []byte) (int, error) {
 	return c.minute, nil
 }
 
+// at is the minute of the day of a time in ms. A clock is asked by text or by
+// number, not by both.
+func (c *localClock) at(ms int64) int {
+	if n := ms / 60_000; n != c.number {
+		t := time.Unix(60*n, 0).In(c.loc)
+		c.number, c.minute = n, 60*t.Hour()+t.Minute()
+	}
+	return c.minute
+}
+
 // facets counts a row by hour and referrer, which the first pass does.
 func (f *fold) facets(site string, bot bool, event, referrer, at []byte) error {
 	if f.pass > 0 || len(event) > 0 {
@@ -62,17 +73,22 @@ func (f *fold) facets(site string, bot bool, event, referrer, at []byte) error {
 	if err != nil {
 		return err
 	}
-	h := &f.hours[minute/60]
+	f.facet(site, bot, minute/60, referrer)
+	return nil
+}
+
+// facet counts a view by hour and referrer.
+func (f *fold) facet(site string, bot bool, hour int, referrer []byte) {
+	h := &f.hours[hour]
 	if bot {
 		h.Bot++
-		return nil
+		return
 	}
 	h.PV++
 	if string(referrer) != site {
-		s, _ := nameOf(f.referrers, referrer, f.maxReferrers)
+		s, _ := f.nameOf(f.referrers, referrer, f.maxReferrers)
 		s.pv++
 	}
-	return nil
 }
 
 // writeHours inserts a row for each hour that has views.

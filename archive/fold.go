@@ -48,6 +48,7 @@ type fold struct {
 	// a bounded set; counts are taken in the first.
 	pass, passes uint64
 	limit        int64 // rows of a single pass, when there is only one
+	over         bool  // there were more names than keep their own row: which ones do depends on the order
 
 	day    DayTotals
 	pages  map[string]*sums
@@ -66,6 +67,7 @@ type fold struct {
 	// open is told what a day that may still get lines leaves; may be nil.
 	open   *OpenDay
 	failed error // of one of its functions
+	name   []byte
 }
 
 // sums are those of one name.
@@ -104,7 +106,7 @@ func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, 
 // read does one pass. The rows come in order of time. It stops early where a
 // single pass would need too much memory, and tells how many rows there are.
 func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err error) {
-	f.visitors, f.pairs = map[parser.Visitor]struct{}{}, map[uint64]struct{}{}
+	f.begin()
 	columns := "page, user_hash, potential_bot, device, event_key, referrer, created_at"
 	if f.open != nil {
 		columns += ", view_key, window_key"
@@ -156,7 +158,7 @@ func (f *fold) add(v parser.Visitor, told, bot, mobile bool, page, event []byte)
 		f.day.BotEvents++
 	case bot && first:
 		f.day.Bot++
-		s, _ := nameOf(f.bots, page, f.maxPages)
+		s, _ := f.nameOf(f.bots, page, f.maxPages)
 		s.pv++
 	}
 	if bot {
@@ -180,7 +182,7 @@ func (f *fold) add(v parser.Visitor, told, bot, mobile bool, page, event []byte)
 }
 
 func (f *fold) addPage(v parser.Visitor, told bool, page []byte) bool {
-	s, other := nameOf(f.pages, page, f.maxPages)
+	s, other := f.nameOf(f.pages, page, f.maxPages)
 	if f.pass == 0 {
 		s.pv++
 	}
@@ -208,7 +210,7 @@ func (f *fold) addEvent(v parser.Visitor, told bool, event []byte) bool {
 			continue
 		}
 		key := event[:end]
-		s, other := nameOf(f.events, key, f.maxEvents)
+		s, other := f.nameOf(f.events, key, f.maxEvents)
 		if f.pass == 0 {
 			s.pv++
 		}
@@ -268,13 +270,13 @@ func (f *fold) mine(hash uint64) bool { return f.passes == 1 || hash%f.passes ==
 var otherName = []byte(parser.OtherPage)
 
 // nameOf admits a name, or returns the one that stands for those over the limit.
-func nameOf(all map[string]*sums, name []byte, limit int) (s *sums, other bool) {
+func (f *fold) nameOf(all map[string]*sums, name []byte, limit int) (s *sums, other bool) {
 	if s := all[string(name)]; s != nil {
 		return s, false
 	}
 	key := string(name)
 	if len(all) >= limit {
-		key, other = parser.OtherPage, true
+		key, other, f.over = parser.OtherPage, true, true
 		if s := all[key]; s != nil {
 			return s, true
 		}

@@ -20,6 +20,7 @@ type loader struct {
 	a       *Archive
 	src     Source
 	windows windows
+	fresh   *fresh // nil: sums are not taken on the way
 	gate    string // what we left at the gate; another value: others loaded rows since
 
 	open   io.ReadCloser // content of seg from at on, nil when none is open
@@ -35,6 +36,12 @@ func (a *Archive) newLoader(src Source) *loader {
 	}}
 	l.windows.forget()
 	return l
+}
+
+// doubt forgets what was remembered of rows that may not have been stored.
+func (l *loader) doubt() {
+	l.windows.forget()
+	l.fresh.forget()
 }
 
 // segmentRow is a segment as the table has it.
@@ -60,10 +67,15 @@ func (l *loader) segment(ctx context.Context, seg Segment, sum *Summary) error {
 		})
 		if err != nil {
 			l.closeReader()
-			l.windows.forget()
+			l.doubt()
 			return err
 		}
 		l.windows.settle(c.touched)
+		days, err := l.fresh.settle(ctx, c.touched)
+		sum.Days += days
+		if err != nil {
+			return err
+		}
 		for _, late := range c.late {
 			l.a.log.Warn("lines came for a day whose raw rows are deleted: they are in its sums, visitors may count twice",
 				"site", late.Site, "day", late.Day, "rows", late.Rows)
@@ -146,7 +158,7 @@ func (l *loader) chunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
 	}
 	if err := l.a.dialect.load(ctx, tx, s, row.num); err != nil {
 		l.closeReader()
-		l.windows.forget()
+		l.doubt()
 		return err
 	}
 	l.at = s.pos
@@ -174,6 +186,7 @@ func (l *loader) enter(ctx context.Context, tx *sql.Tx) (floor string, err error
 		l.windows.forget()
 	}
 	l.gate = rand.Text()
+	l.fresh.pass(gate, l.gate)
 	if _, err := execTx(ctx, tx, "pass the gate", "UPDATE meta SET value = ? WHERE name = 'gate'", l.a.dialect.bytes([]byte(l.gate))); err != nil {
 		return "", err
 	}
@@ -223,7 +236,7 @@ func (l *loader) scan(ctx context.Context, from int64) (*scan, error) {
 		l.buf.Reset(io.LimitReader(r, l.seg.Size()-from))
 	}
 	return &scan{
-		ctx: ctx, r: l.buf, source: &l.src, windows: &l.windows, limit: l.a.opt.ChunkRows,
+		ctx: ctx, r: l.buf, source: &l.src, windows: &l.windows, fresh: l.fresh, limit: l.a.opt.ChunkRows,
 		pos: from, size: l.seg.Size(), days: map[siteDay]*touch{}, enc: encoder{ip: l.a.opt.IPMode},
 		calls: callSums{a: l.a, days: map[siteDay]*callDay{}},
 	}, nil

@@ -53,7 +53,7 @@ const maxSnapshotTries = 10
 // if it is empty) is in the sums: days that are dirty are rolled up first.
 func (a *Archive) Snapshot(ctx context.Context, site string) (*Snapshot, error) {
 	for range maxSnapshotTries {
-		if _, err := a.rollUp(ctx, site); err != nil {
+		if _, err := a.rollUp(ctx, site, nil); err != nil {
 			return nil, fmt.Errorf("open snapshot: %w", err)
 		}
 		s, err := a.snapshot(ctx)

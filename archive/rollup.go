@@ -19,10 +19,11 @@ import (
 const markAgain = "CASE WHEN dirty = 1 THEN 2 ELSE 1 END"
 
 // RollUp computes the sums of every dirty day, and tells how many there were.
-func (a *Archive) RollUp(ctx context.Context) (int, error) { return a.rollUp(ctx, "") }
+func (a *Archive) RollUp(ctx context.Context) (int, error) { return a.rollUp(ctx, "", nil) }
 
-// rollUp does so for the days of one site, or of all.
-func (a *Archive) rollUp(ctx context.Context, site string) (int, error) {
+// rollUp does so for the days of one site, or of all. Sums that are known need
+// not be computed; nil: none are.
+func (a *Archive) rollUp(ctx context.Context, site string, known *fresh) (int, error) {
 	where, args := "dirty <> 0", []any(nil)
 	if site != "" {
 		where, args = where+" AND site = ?", append(args, a.dialect.bytes([]byte(site)))
@@ -35,7 +36,7 @@ func (a *Archive) rollUp(ctx context.Context, site string) (int, error) {
 	g.SetLimit(a.opt.Workers)
 	for _, k := range days {
 		g.Go(func() error {
-			if err := a.rollUpDay(gctx, k); err != nil {
+			if err := a.rollUpDay(gctx, k, known); err != nil {
 				return fmt.Errorf("roll up %s %d: %w", k.site, k.day, err)
 			}
 			return nil
@@ -64,7 +65,7 @@ func (a *Archive) daysWhere(ctx context.Context, where string, args ...any) ([]s
 // rollUpDay computes a day's sums and clears its mark. Holding the mark's row
 // keeps loads that touch the day from committing meanwhile, so what is read
 // agrees with the mark that is cleared.
-func (a *Archive) rollUpDay(ctx context.Context, k siteDay) error {
+func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh) error {
 	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		r := rowsOf(a.dialect, k)
 		var dirty int
@@ -75,7 +76,10 @@ func (a *Archive) rollUpDay(ctx context.Context, k siteDay) error {
 		if dirty == 0 {
 			return nil
 		}
-		f, err := a.foldAll(ctx, tx, r)
+		f, err := known.sums(ctx, tx, k)
+		if f == nil && err == nil {
+			f, err = a.foldAll(ctx, tx, r)
+		}
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ type scan struct {
 	r       *bufio.Reader
 	source  *Source
 	windows *windows
+	fresh   *fresh // nil: no sums are taken on the way
 	limit   int // rows
 
 	pos  int64 // after the last complete line
@@ -46,6 +47,7 @@ type scan struct {
 type touch struct {
 	rows, dedup int64
 	again       int64 // of dedup, lines that had a raw row before a recount
+	sums        *fold // nil: the day's rows have to be read to add them up
 }
 
 // scanBuffer holds a longest line, and makes reads large.
@@ -133,7 +135,10 @@ func (s *scan) take() (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := s.touched()
+	t, err := s.touched()
+	if err != nil {
+		return nil, err
+	}
 	if dup {
 		s.tally.Dedup++
 		t.dedup++
@@ -158,6 +163,9 @@ func (s *scan) take() (*row, error) {
 	s.first, s.final = min(s.first, h.Time), max(s.final, h.Time)
 	s.rows++
 	t.rows++
+	if t.sums != nil {
+		t.sums.take(r)
+	}
 	return r, nil
 }
 
@@ -174,14 +182,18 @@ func (s *scan) takeCall() error {
 	return nil
 }
 
-func (s *scan) touched() *touch {
+func (s *scan) touched() (*touch, error) {
 	if k := (siteDay{s.hit.Site, s.hit.Day}); s.last == nil || s.at != k {
 		t := s.days[k]
 		if t == nil {
-			t = &touch{}
+			sums, err := s.fresh.of(s.ctx, s.windows, k)
+			if err != nil {
+				return nil, err
+			}
+			t = &touch{sums: sums}
 			s.days[k] = t
 		}
 		s.last, s.at = t, k
 	}
-	return s.last
+	return s.last, nil
 }
