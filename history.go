@@ -87,7 +87,8 @@ func (h history) Events(ctx context.Context, site string, from, to parser.Day, r
 
 func (h history) OpenDay(ctx context.Context, site string, d parser.Day, into counter.OpenDay) error {
 	return h.ReadOpenDay(ctx, site, d, archive.OpenDay{Visitor: into.Visitor, Pair: into.Pair, From: into.From,
-		Recent: func(k archive.RecentKey) error { return seenKeys(k, into.Seen) }})
+		Recent: func(k archive.RecentKey) error { return seenKeys(k, into.Seen) },
+		Minute: func(m archive.MinuteTotals) error { return into.Minute(m.Minute, m.PV, m.Bot) }})
 }
 
 func (h history) Seen(ctx context.Context, site string, from int64, row func(counter.SeenKey) error) error {

@@ -95,7 +95,7 @@ func BenchmarkScan(b *testing.B) {
 		l.seg = seg
 		s, err := l.scan(b.Context(), 0)
 		check(b, err)
-		if n, err := io.Copy(io.Discard, struct{ io.Reader }{&infile{s: s}}); err != nil || n == 0 || s.rows != lines {
+		if n, err := io.Copy(io.Discard, struct{ io.Reader }{&infile{fill: rowsText(s, 1)}}); err != nil || n == 0 || s.rows != lines {
 			b.Fatal(n, s.rows, err)
 		}
 	}

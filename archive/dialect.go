@@ -47,4 +47,7 @@ type dialect interface {
 	drop(ctx context.Context, floor parser.Day) error
 	// load stores all rows of s as raw rows of a segment, in tx.
 	load(ctx context.Context, tx *sql.Tx, s *scan, segment int64) error
+	// loadNames stores all rows of w, none of which is there yet, in a quicker way
+	// than by INSERT; false: there is none.
+	loadNames(ctx context.Context, tx *sql.Tx, w *nameRows, r rawRows) (bool, error)
 }

@@ -77,6 +77,23 @@ func (f *fold) facets(site string, bot bool, event, referrer, at []byte) error {
 	return nil
 }
 
+// minute counts a row by minute, where that is wanted.
+func (f *fold) minute(bot bool, event, at []byte) error {
+	if len(event) > 0 {
+		return nil
+	}
+	minute, err := f.clock.of(at)
+	if err != nil {
+		return err
+	}
+	if bot {
+		f.minutes[minute].Bot++
+	} else {
+		f.minutes[minute].PV++
+	}
+	return nil
+}
+
 // facet counts a view by hour and referrer.
 func (f *fold) facet(site string, bot bool, hour int, referrer []byte) {
 	h := &f.hours[hour]

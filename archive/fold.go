@@ -65,9 +65,10 @@ type fold struct {
 	// to end the reading.
 	found func(Pair) bool
 	// open is told what a day that may still get lines leaves; may be nil.
-	open   *OpenDay
-	failed error // of one of its functions
-	name   []byte
+	open    *OpenDay
+	minutes []MinuteTotals // of the day, for open
+	failed  error          // of one of its functions
+	name    []byte
 }
 
 // sums are those of one name.
@@ -137,7 +138,7 @@ func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err err
 			continue // only counted: this will be done in several passes
 		}
 		if f.open != nil {
-			if !f.tell(f.open.recent(at, view, window)) {
+			if !f.tell(f.open.recent(at, view, window)) || !f.tell(f.minute(string(bot) == "1", event, at)) {
 				return n, nil
 			}
 		} else if err := f.facets(r.name, string(bot) == "1", event, referrer, at); err != nil {

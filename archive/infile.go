@@ -18,13 +18,33 @@ type segmentError struct{ err error }
 func (e *segmentError) Error() string { return e.err.Error() }
 func (e *segmentError) Unwrap() error { return e.err }
 
+// infileBytes is how much of it is made at once.
+const infileBytes = 64 << 10
+
 // infile is the text of a LOAD DATA, made while the server asks for it.
 type infile struct {
-	s       *scan
-	segment int64
-	buf     []byte
-	at      int
-	err     error
+	// fill appends some rows; none: there are no more.
+	fill func([]byte) ([]byte, error)
+	buf  []byte
+	at   int
+	err  error
+}
+
+// rowsText is the text of the rows of s.
+func rowsText(s *scan, segment int64) func([]byte) ([]byte, error) {
+	ended := false // s must not be asked again
+	return func(b []byte) ([]byte, error) {
+		for !ended && len(b) < infileBytes {
+			r, err := s.next()
+			if err != nil {
+				return b, err
+			}
+			if ended = r == nil; !ended {
+				b = s.enc.appendRow(b, r, segment)
+			}
+		}
+		return b, nil
+	}
 }
 
 // Read fills p as far as it can, since each call becomes a packet.
@@ -44,35 +64,53 @@ func (f *infile) refill() bool {
 	if f.err != nil {
 		return false
 	}
-	f.buf, f.at = f.buf[:0], 0
-	for len(f.buf) < 64<<10 {
-		r, err := f.s.next()
-		if err != nil {
-			f.err = &segmentError{err}
-			return false
-		}
-		if r == nil {
-			f.err = io.EOF
-			break
-		}
-		f.buf = f.s.enc.appendRow(f.buf, r, f.segment)
+	var err error
+	f.buf, err = f.fill(f.buf[:0])
+	f.at = 0
+	switch {
+	case err != nil:
+		f.err = &segmentError{err}
+		f.buf = f.buf[:0]
+	case len(f.buf) == 0:
+		f.err = io.EOF
 	}
 	return len(f.buf) > 0
 }
 
 func (d *mysqlDialect) load(ctx context.Context, tx *sql.Tx, s *scan, segment int64) error {
-	if d.inserts.Load() {
+	stored, taken, err := d.loadInfile(ctx, tx, "access_logs", rowColumns, rowsText(s, segment))
+	switch {
+	case err != nil:
+		return err
+	case !taken:
 		return insertRows(ctx, tx, s, segment, d, mysqlInsertRows)
+	case stored != s.rows:
+		return fmt.Errorf("load raw rows: %d of %d were stored; some were there before", stored, s.rows)
 	}
-	err := d.loadInfile(ctx, tx, s, segment)
-	var e *mysql.MySQLError
-	if errors.As(err, &e) && (e.Number == errLoadNotAllowed || e.Number == errLoadDisabled || e.Number == errMariaDBLoad) {
-		// It refused before it asked for the first byte.
-		d.inserts.Store(true)
-		d.log.Warn("the server refuses LOAD DATA LOCAL, so that archiving is slower; set local_infile=ON on the server", "err", err)
-		return insertRows(ctx, tx, s, segment, d, mysqlInsertRows)
+	return nil
+}
+
+func (d *mysqlDialect) loadNames(ctx context.Context, tx *sql.Tx, w *nameRows, r rawRows) (bool, error) {
+	if len(w.rows) < namesPerInsert {
+		return false, nil
 	}
-	return err
+	names := w.sorted()
+	stored, taken, err := d.loadInfile(ctx, tx, w.table, w.columns(), func(b []byte) ([]byte, error) {
+		for len(b) < infileBytes && len(names) > 0 {
+			b = appendEscaped(append(append(b, r.date...), '\t'), []byte(r.name))
+			b = appendEscaped(append(b, '\t'), []byte(names[0]))
+			for _, n := range w.rows[names[0]] {
+				b = appendInt(append(b, '\t'), n)
+			}
+			b = append(b, '\n')
+			names = names[1:]
+		}
+		return b, nil
+	})
+	if err == nil && taken && stored != int64(len(w.rows)) {
+		err = fmt.Errorf("load %s: %d of %d were stored; some were there before", w.table, stored, len(w.rows))
+	}
+	return taken, err
 }
 
 // mysqlInsertRows is the number of rows of one INSERT.
@@ -81,28 +119,33 @@ const mysqlInsertRows = 500
 // loadInfile streams the rows to the server. LOCAL turns errors into warnings
 // and leaves out what it does not like, and a reader that fails ends the file
 // as if it were complete; so the result is only good if there was no error, no
-// warning, and exactly as many rows were stored as were sent.
-func (d *mysqlDialect) loadInfile(ctx context.Context, tx *sql.Tx, s *scan, segment int64) error {
+// warning, and exactly as many rows were stored as were sent. Nothing is taken
+// where the server does not allow it.
+func (d *mysqlDialect) loadInfile(ctx context.Context, tx *sql.Tx, table, columns string, fill func([]byte) ([]byte, error)) (stored int64, taken bool, err error) {
+	if d.inserts.Load() {
+		return 0, false, nil
+	}
 	// Names are global to the process, and the server must not guess one.
 	name := "ddkk-" + rand.Text()
-	f := &infile{s: s, segment: segment}
+	f := &infile{fill: fill}
 	mysql.RegisterReaderHandler(name, func() io.Reader { return f })
 	defer mysql.DeregisterReaderHandler(name)
-	n, err := execTx(ctx, tx, "load raw rows", `LOAD DATA LOCAL INFILE 'Reader::`+name+`' INTO TABLE access_logs `+
-		`CHARACTER SET binary FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' (`+rowColumns+`)`)
+	n, err := execTx(ctx, tx, "load "+table, `LOAD DATA LOCAL INFILE 'Reader::`+name+`' INTO TABLE `+table+` `+
+		`CHARACTER SET binary FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' (`+columns+`)`)
+	var e *mysql.MySQLError
+	if errors.As(err, &e) && (e.Number == errLoadNotAllowed || e.Number == errLoadDisabled || e.Number == errMariaDBLoad) {
+		// It refused before it asked for the first byte.
+		d.inserts.Store(true)
+		d.log.Warn("the server refuses LOAD DATA LOCAL, so that archiving is slower; set local_infile=ON on the server", "err", err)
+		return 0, false, nil
+	}
 	if err != nil {
-		return err
+		return 0, true, err
 	}
 	if f.err != io.EOF {
-		return fmt.Errorf("load raw rows: the server did not take all of them: %w", errors.Join(f.err, io.ErrUnexpectedEOF))
+		return 0, true, fmt.Errorf("load %s: the server did not take all of them: %w", table, errors.Join(f.err, io.ErrUnexpectedEOF))
 	}
-	if err := noWarnings(ctx, tx); err != nil {
-		return err
-	}
-	if n != s.rows {
-		return fmt.Errorf("load raw rows: %d of %d were stored; some were there before", n, s.rows)
-	}
-	return nil
+	return n, true, noWarnings(ctx, tx)
 }
 
 func noWarnings(ctx context.Context, tx *sql.Tx) (err error) {
@@ -117,7 +160,7 @@ func noWarnings(ctx context.Context, tx *sql.Tx) (err error) {
 		if err := rows.Scan(&level, &code, &text); err != nil {
 			return fmt.Errorf("read warnings: %w", err)
 		}
-		return fmt.Errorf("load raw rows: the server warns: %s %d: %s", level, code, text)
+		return fmt.Errorf("load data: the server warns: %s %d: %s", level, code, text)
 	}
 	return rows.Err()
 }

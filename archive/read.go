@@ -235,15 +235,27 @@ type OpenDay struct {
 	Pair    func(hash uint64) error    // parser.PairHash of a page, parser.EventHash of each level of an event
 	From    int64                      // ms; older lines leave no key
 	Recent  func(RecentKey) error
+	Minute  func(MinuteTotals) error // that has views, in order
 }
 
 // ReadOpenDay reads all of it with one pass over the day's raw rows: it is what
-// Visitors, Pairs and Recent tell.
+// Visitors, Pairs, Recent and Minutes tell.
 func (r *Reader) ReadOpenDay(ctx context.Context, site string, d parser.Day, into OpenDay) error {
 	f := newFold(&r.opt)
-	f.open = &into
+	f.open, f.minutes = &into, make([]MinuteTotals, 24*60)
 	_, err := f.read(ctx, r.q, rowsOf(r.d, siteDay{site, d}))
-	return errors.Join(err, f.failed)
+	if err := errors.Join(err, f.failed); err != nil {
+		return err
+	}
+	for i, m := range f.minutes {
+		if m.Minute = i; m.PV == 0 && m.Bot == 0 {
+			continue
+		}
+		if err := into.Minute(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // PageHistory calls row for each page of each day from one on, days in order,

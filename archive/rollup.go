@@ -123,11 +123,24 @@ type nameRows struct {
 	rows          map[string][]int64
 }
 
-// write inserts a row for each name, in order: that is how the key lies.
+// sorted are the names in order: that is how the key lies.
+func (w *nameRows) sorted() []string { return slices.Sorted(maps.Keys(w.rows)) }
+
+func (w *nameRows) columns() string {
+	return "date, site, " + w.column + ", " + strings.Join(w.counts, ", ")
+}
+
+// write stores a row for each name. conflict is the clause for rows that exist;
+// empty: there are none.
 func (w *nameRows) write(ctx context.Context, tx *sql.Tx, d dialect, r rawRows, conflict string) error {
-	insert := "INSERT INTO " + w.table + " (date, site, " + w.column + ", " + strings.Join(w.counts, ", ") + ") VALUES "
+	if conflict == "" {
+		if done, err := d.loadNames(ctx, tx, w, r); done || err != nil {
+			return err
+		}
+	}
+	insert := "INSERT INTO " + w.table + " (" + w.columns() + ") VALUES "
 	row := "(?,?,?" + strings.Repeat(",?", len(w.counts)) + "),"
-	for names := range slices.Chunk(slices.Sorted(maps.Keys(w.rows)), namesPerInsert) {
+	for names := range slices.Chunk(w.sorted(), namesPerInsert) {
 		args := make([]any, 0, (3+len(w.counts))*len(names))
 		for _, n := range names {
 			args = append(args, r.date, r.site, d.bytes([]byte(n)))

@@ -17,7 +17,7 @@ type scan struct {
 	source  *Source
 	windows *windows
 	fresh   *fresh // nil: no sums are taken on the way
-	limit   int // rows
+	limit   int    // rows
 
 	pos  int64 // after the last complete line
 	size int64 // of the segment

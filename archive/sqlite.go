@@ -135,3 +135,7 @@ const sqliteInsertRows = 40
 func (d *sqliteDialect) load(ctx context.Context, tx *sql.Tx, s *scan, segment int64) error {
 	return insertRows(ctx, tx, s, segment, d, sqliteInsertRows)
 }
+
+func (*sqliteDialect) loadNames(context.Context, *sql.Tx, *nameRows, rawRows) (bool, error) {
+	return false, nil
+}

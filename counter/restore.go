@@ -68,6 +68,8 @@ type OpenDay struct {
 	// Seen takes what lines from a time on, in ms, left with the duplicate rules.
 	From int64
 	Seen func(SeenKey) error
+	// Minute takes the views of each minute of the day that has any.
+	Minute func(minute int, pv, bot int64) error
 }
 
 // Restored sums up a restore.
@@ -288,6 +290,7 @@ func (r *restoring) openDay(h History, d parser.Day, seen *seenKeys) error {
 	key := r.Keys.Visitors(r.site, d)
 	members := make([]any, 0, chunk)
 	var packed []byte
+	minutes := minuteFields{}
 	err := h.OpenDay(r.ctx, r.site, d, OpenDay{
 		Visitor: func(v parser.Visitor) error {
 			if members = append(members, v[:]); len(members) == chunk {
@@ -300,9 +303,12 @@ func (r *restoring) openDay(h History, d parser.Day, seen *seenKeys) error {
 			packed = binary.LittleEndian.AppendUint64(packed, hash)
 			return nil
 		},
-		From: seen.from, Seen: seen.add,
+		From: seen.from, Seen: seen.add, Minute: minutes.add,
 	})
 	if err != nil {
+		return err
+	}
+	if err := r.putMinutes(d, minutes); err != nil {
 		return err
 	}
 	if len(members) > 0 {

@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"slices"
 	"time"
 
 	"ddkk-stats/parser"
@@ -25,28 +26,41 @@ func (r *restoring) hours(h History) error {
 	})
 }
 
-// minutes fills those of the days whose minutes are still kept.
+// minuteFields are the fields of a day's minutes, with their values.
+type minuteFields []any
+
+func (f *minuteFields) add(minute int, pv, bot int64) error {
+	if pv > 0 {
+		*f = append(*f, MinuteField(minute, false), pv)
+	}
+	if bot > 0 {
+		*f = append(*f, MinuteField(minute, true), bot)
+	}
+	return nil
+}
+
+// putMinutes writes a day's, if they are still kept.
+func (r *restoring) putMinutes(d parser.Day, fields minuteFields) error {
+	at := expiry(r.Location, d.Next(), MinutesTTL)
+	if !at.After(r.Now()) {
+		return nil
+	}
+	return r.putHash(r.Keys.Minutes(r.site, d), at, fields)
+}
+
+// minutes fills those of the days whose minutes are still kept though they are no
+// open days: these tell their minutes beside everything else.
 func (r *restoring) minutes(h History) error {
 	now := r.Now().In(r.Location)
 	for d := parser.DayOf(now.Add(-MinutesTTL).AddDate(0, 0, -1)); d <= r.tomorrow(); d = d.Next() {
-		at := expiry(r.Location, d.Next(), MinutesTTL)
-		if !at.After(r.Now()) {
+		if !expiry(r.Location, d.Next(), MinutesTTL).After(r.Now()) || slices.Contains(r.openDays(), d) {
 			continue
 		}
-		fields := []any{}
-		err := h.Minutes(r.ctx, r.site, d, func(minute int, pv, bot int64) error {
-			if pv > 0 {
-				fields = append(fields, MinuteField(minute, false), pv)
-			}
-			if bot > 0 {
-				fields = append(fields, MinuteField(minute, true), bot)
-			}
-			return nil
-		})
-		if err != nil {
+		fields := minuteFields{}
+		if err := h.Minutes(r.ctx, r.site, d, fields.add); err != nil {
 			return err
 		}
-		if err := r.putHash(r.Keys.Minutes(r.site, d), at, fields); err != nil {
+		if err := r.putMinutes(d, fields); err != nil {
 			return err
 		}
 	}
