@@ -30,23 +30,6 @@ type infile struct {
 	err  error
 }
 
-// rowsText is the text of the rows of s.
-func rowsText(s *scan, segment int64) func([]byte) ([]byte, error) {
-	ended := false // s must not be asked again
-	return func(b []byte) ([]byte, error) {
-		for !ended && len(b) < infileBytes {
-			r, err := s.next()
-			if err != nil {
-				return b, err
-			}
-			if ended = r == nil; !ended {
-				b = s.enc.appendRow(b, r, segment)
-			}
-		}
-		return b, nil
-	}
-}
-
 // Read fills p as far as it can, since each call becomes a packet.
 func (f *infile) Read(p []byte) (n int, err error) {
 	for n < len(p) {
@@ -78,16 +61,25 @@ func (f *infile) refill() bool {
 }
 
 func (d *mysqlDialect) load(ctx context.Context, tx *sql.Tx, s *scan, segment int64) error {
-	stored, taken, err := d.loadInfile(ctx, tx, "access_logs", rowColumns, rowsText(s, segment))
-	switch {
-	case err != nil:
+	if takes, err := d.takesInfile(ctx, tx); err != nil {
 		return err
-	case !taken:
+	} else if !takes {
 		return insertRows(ctx, tx, s, segment, d, mysqlInsertRows)
-	case stored != s.rows:
-		return fmt.Errorf("load raw rows: %d of %d were stored; some were there before", stored, s.rows)
 	}
-	return nil
+	return d.loadParts(ctx, tx, s, segment)
+}
+
+// takesInfile finds out whether the server takes LOAD DATA LOCAL, by one of no
+// rows: a row that was scanned cannot be scanned again for an INSERT.
+func (d *mysqlDialect) takesInfile(ctx context.Context, tx *sql.Tx) (bool, error) {
+	if d.infiles.Load() {
+		return true, nil
+	}
+	_, taken, err := d.loadInfile(ctx, tx, "access_logs", rowColumns, "", func(b []byte) ([]byte, error) { return b, nil })
+	if err == nil && taken {
+		d.infiles.Store(true)
+	}
+	return taken, err
 }
 
 func (d *mysqlDialect) loadNames(ctx context.Context, tx *sql.Tx, w *nameRows, r rawRows) (bool, error) {
@@ -95,7 +87,7 @@ func (d *mysqlDialect) loadNames(ctx context.Context, tx *sql.Tx, w *nameRows, r
 		return false, nil
 	}
 	names := w.sorted()
-	stored, taken, err := d.loadInfile(ctx, tx, w.table, w.columns(), func(b []byte) ([]byte, error) {
+	stored, taken, err := d.loadInfile(ctx, tx, w.table, w.columns(), "", func(b []byte) ([]byte, error) {
 		for len(b) < infileBytes && len(names) > 0 {
 			b = appendEscaped(append(append(b, r.date...), '\t'), []byte(r.name))
 			b = appendEscaped(append(b, '\t'), []byte(names[0]))
@@ -121,7 +113,7 @@ const mysqlInsertRows = 500
 // as if it were complete; so the result is only good if there was no error, no
 // warning, and exactly as many rows were stored as were sent. Nothing is taken
 // where the server does not allow it.
-func (d *mysqlDialect) loadInfile(ctx context.Context, tx *sql.Tx, table, columns string, fill func([]byte) ([]byte, error)) (stored int64, taken bool, err error) {
+func (d *mysqlDialect) loadInfile(ctx context.Context, tx *sql.Tx, table, columns, assignments string, fill func([]byte) ([]byte, error)) (stored int64, taken bool, err error) {
 	if d.inserts.Load() {
 		return 0, false, nil
 	}
@@ -131,7 +123,7 @@ func (d *mysqlDialect) loadInfile(ctx context.Context, tx *sql.Tx, table, column
 	mysql.RegisterReaderHandler(name, func() io.Reader { return f })
 	defer mysql.DeregisterReaderHandler(name)
 	n, err := execTx(ctx, tx, "load "+table, `LOAD DATA LOCAL INFILE 'Reader::`+name+`' INTO TABLE `+table+` `+
-		`CHARACTER SET binary FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' (`+columns+`)`)
+		`CHARACTER SET binary FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' (`+columns+`)`+assignments)
 	var e *mysql.MySQLError
 	if errors.As(err, &e) && (e.Number == errLoadNotAllowed || e.Number == errLoadDisabled || e.Number == errMariaDBLoad) {
 		// It refused before it asked for the first byte.

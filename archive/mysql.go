@@ -22,6 +22,7 @@ type mysqlDialect struct {
 	database string
 	log      *slog.Logger
 	inserts  atomic.Bool // the server refuses LOAD DATA LOCAL
+	infiles  atomic.Bool // it took one
 }
 
 // openMySQL connects with settings of our own where others would be wrong: the

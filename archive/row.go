@@ -39,21 +39,22 @@ type encoder struct {
 	date  []byte
 }
 
-// appendRow writes fields separated by TAB, escaped by a backslash, and LF.
-func (e *encoder) appendRow(b []byte, r *row, segment int64) []byte {
+// appendPartRow writes the fields of partColumns, separated by TAB and escaped by
+// a backslash, and LF.
+func (e *encoder) appendPartRow(b []byte, r *row, segment int64, agents, referers *texts) []byte {
 	h := r.hit
 	b = append(appendEscaped(b, []byte(h.Site)), '\t')
 	b = append(appendEscaped(b, h.Page), '\t')
 	b = append(appendHash(b, h.Visitor), '\t')
 	b = append(appendIP(b, h.Addr, e.ip), '\t')
-	b = append(appendEscaped(b, cut(h.UserAgent, maxAgent)), '\t')
+	b = append(agents.append(b, cut(h.UserAgent, maxAgent)), '\t')
 	b = append(b, flag(h.Bot), '\t')
 	b = append(e.clock.append(b, h.Time), '\t')
 	b = append(append(b, e.dateOf(h.Day)...), '\t')
 	b = append(appendEscaped(b, r.eventKey), '\t')
 	b = append(b, '0'+byte(h.Device), '\t')
 	b = append(appendEscaped(b, cut(h.UID, maxUID)), '\t')
-	b = append(appendEscaped(b, cut(h.Referer, maxReferer)), '\t')
+	b = append(referers.append(b, cut(h.Referer, maxReferer)), '\t')
 	b = append(append(b, h.Referrer...), '\t') // a host: there is nothing to escape
 	b = append(appendKey(b, r.viewKey, r.hasView), '\t')
 	b = append(appendKey(b, r.windowKey, r.hasWindow), '\t')
