@@ -67,8 +67,10 @@ type fold struct {
 	// open is told what a day that may still get lines leaves; may be nil.
 	open    *OpenDay
 	minutes []MinuteTotals // of the day, for open
+	named   bool           // no page is over the limit, and their sums are not wanted
 	failed  error          // of one of its functions
 	name    []byte
+	nobody  sums // of pages that are named
 }
 
 // sums are those of one name.
@@ -183,7 +185,10 @@ func (f *fold) add(v parser.Visitor, told, bot, mobile bool, page, event []byte)
 }
 
 func (f *fold) addPage(v parser.Visitor, told bool, page []byte) bool {
-	s, other := f.nameOf(f.pages, page, f.maxPages)
+	s, other := &f.nobody, false
+	if !f.named {
+		s, other = f.nameOf(f.pages, page, f.maxPages)
+	}
 	if f.pass == 0 {
 		s.pv++
 	}

@@ -49,10 +49,14 @@ func parseDate(s string) (parser.Day, error) {
 	return parser.DayOf(t), nil
 }
 
+// farthest is more than any zone's clocks differ from UTC: they are 12 hours
+// behind or 14 before.
+const farthest = 15 * time.Hour
+
 // around are times between which all of a day lies in any zone.
 func around(d parser.Day) (from, to string) {
 	t := d.Date(time.UTC)
-	return t.AddDate(0, 0, -1).Format(timeLayout), t.AddDate(0, 0, 2).Format(timeLayout)
+	return t.Add(-farthest).Format(timeLayout), t.Add(24*time.Hour + farthest).Format(timeLayout)
 }
 
 // addDays is the day n days after d.

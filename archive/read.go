@@ -243,7 +243,11 @@ type OpenDay struct {
 func (r *Reader) ReadOpenDay(ctx context.Context, site string, d parser.Day, into OpenDay) error {
 	f := newFold(&r.opt)
 	f.open, f.minutes = &into, make([]MinuteTotals, 24*60)
-	_, err := f.read(ctx, r.q, rowsOf(r.d, siteDay{site, d}))
+	var err error
+	if f.named, err = r.allNamed(ctx, site, d, f.maxPages); err != nil {
+		return err
+	}
+	_, err = f.read(ctx, r.q, rowsOf(r.d, siteDay{site, d}))
 	if err := errors.Join(err, f.failed); err != nil {
 		return err
 	}
@@ -256,6 +260,18 @@ func (r *Reader) ReadOpenDay(ctx context.Context, site string, d parser.Day, int
 		}
 	}
 	return nil
+}
+
+// allNamed tells whether each of a day's pages has its own row, so that reading
+// its raw rows need not find out which ones have.
+func (r *Reader) allNamed(ctx context.Context, site string, d parser.Day, limit int) (bool, error) {
+	var pages, others int
+	err := r.q.QueryRowContext(ctx, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN page = ? THEN 1 ELSE 0 END), 0) FROM page_stats WHERE site = ? AND date = ?",
+		r.d.bytes(otherName), r.d.bytes([]byte(site)), dateText(d)).Scan(&pages, &others)
+	if err != nil {
+		return false, fmt.Errorf("count pages: %w", err)
+	}
+	return others == 0 && pages <= limit, nil
 }
 
 // PageHistory calls row for each page of each day from one on, days in order,
