@@ -79,17 +79,18 @@ type partWriter struct {
 	s                *scan
 	segment          int64
 	agents, referers *texts
+	ended            bool // s must not be asked again
 }
 
 // next returns the next part; one without rows is the last.
 func (w *partWriter) next(b []byte) (p rowPart, err error) {
 	p.text = b
-	for len(p.text) < partBytes {
+	for !w.ended && len(p.text) < partBytes {
 		r, err := w.s.next()
 		if err != nil {
 			return p, err
 		}
-		if r == nil {
+		if w.ended = r == nil; w.ended {
 			break
 		}
 		p.text = w.s.enc.appendPartRow(p.text, r, w.segment, w.agents, w.referers)
