@@ -7,7 +7,8 @@
 // chunk that is loaded twice, by two hosts, or by one that was killed, changes
 // nothing. The same transaction marks the days it touched as dirty. Rolling up
 // a dirty day computes its sums from all its raw rows, as absolute values, in
-// the transaction that clears the mark.
+// the transaction that clears the mark. Where all of them have just been stored
+// by the same run, they were added up on the way.
 //
 // Raw rows are deleted after a while. From then on the day's sums are final but
 // for segments that come late: their part is added in the transaction that

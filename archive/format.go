@@ -64,20 +64,21 @@ func addDays(d parser.Day, n int) parser.Day {
 	return parser.DayOf(d.Date(time.UTC).AddDate(0, 0, n))
 }
 
-// clock writes times. Lines come nearly in order, so the second is kept.
+// clock writes times. Lines come nearly in order, so the minute is kept.
 type clock struct {
-	second int64
+	minute int64
 	text   []byte
 }
 
 func (c *clock) append(b []byte, ms int64) []byte {
-	s, rest := ms/1000, ms%1000
-	if s != c.second || c.text == nil {
-		c.second = s
-		c.text = time.Unix(s, 0).UTC().AppendFormat(c.text[:0], timeLayout[:20])
+	m, rest := ms/60_000, int(ms%60_000)
+	if m != c.minute || c.text == nil {
+		c.minute = m
+		c.text = time.Unix(60*m, 0).UTC().AppendFormat(c.text[:0], timeLayout[:17])
 	}
-	b = append(b, c.text...)
-	return append2(append(b, byte('0'+rest/100)), int(rest%100))
+	b = append(append2(append(b, c.text...), rest/1000), '.')
+	rest %= 1000
+	return append2(append(b, byte('0'+rest/100)), rest%100)
 }
 
 func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
