@@ -75,7 +75,7 @@ type dayChange struct {
 	pv       int64
 	pages    []pageChange
 	bots     []pageChange // without UV
-	visitors [][]byte     // new ones, 16 bytes each
+	visitors []byte       // new ones, 16 bytes each
 	pairs    []byte       // new ones, packed
 	owners   []int32      // whose UV each of them is: see owner
 	pairsLen int64        // bytes of the pairs' key before; set when the batch is closed
@@ -211,10 +211,10 @@ func (c *dayChange) owner(o int32) *int64 {
 
 // visitor notes a visitor; true if this daemon sees it for the first time today.
 func (c *dayChange) visitor(v *parser.Visitor) bool {
-	if !c.state.visitors.add(binary.LittleEndian.Uint64(v[:])) {
+	if !c.state.visitors.add(lowHalf(v)) {
 		return false
 	}
-	c.visitors = append(c.visitors, append([]byte(nil), v[:]...))
+	c.visitors = append(c.visitors, v[:]...)
 	return true
 }
 
@@ -236,18 +236,24 @@ func (p *part) remember(rule *recent, b *bucket, key uint64, at uint32, batch ui
 	b.times.put(key, at)
 	b.used = batch
 	rule.wrote(b.number)
-	var c *seenChange
-	for _, x := range p.seen {
-		if x.bucket == b {
-			c = x
-		}
-	}
+	c := p.seenOf(b)
 	if c == nil {
 		c = &seenChange{rule: rule, bucket: b}
 		p.seen = append(p.seen, c)
 	}
 	c.data = binary.LittleEndian.AppendUint64(c.data, key)
 	c.data = binary.LittleEndian.AppendUint32(c.data, at)
+}
+
+// seenOf is what the part adds to a bucket, nil if it is nothing yet. Mostly it
+// is one of those that were opened last.
+func (p *part) seenOf(b *bucket) *seenChange {
+	for i := len(p.seen) - 1; i >= 0; i-- {
+		if p.seen[i].bucket == b {
+			return p.seen[i]
+		}
+	}
+	return nil
 }
 
 // seal fixes what the scripts must find: the checkpoint and the lengths of the

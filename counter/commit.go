@@ -3,6 +3,7 @@ package counter
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -422,8 +423,9 @@ func (in *Ingester) encodeVisitors(c *call, p *part) {
 			end = 0
 		}
 		c.key(k.Visitors(s, d.state.day), k.SiteUV(s), k.SiteUVDay(s, d.state.day))
-		c.arg(seconds(in.opt.UVSetTTL), end, len(d.visitors))
-		for _, v := range d.visitors {
+		const size = len(parser.Visitor{})
+		c.arg(seconds(in.opt.UVSetTTL), end, len(d.visitors)/size)
+		for v := range slices.Chunk(d.visitors, size) {
 			c.arg(v)
 		}
 		n++

@@ -31,6 +31,8 @@ type Ingester struct {
 	number       uint64
 	cur          cursor
 	hit          parser.Hit
+	views        views
+	serial       uint64              // of the last dayState
 	eventKeys    []byte              // buffer
 	healing      map[string]struct{} // sites that are being replayed after a rebuild
 	cut          map[string]bool     // segments that were said to be cut

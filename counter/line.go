@@ -130,6 +130,7 @@ func (in *Ingester) lines(ctx context.Context, seg *segment, data []byte) error 
 		seg.booked = max(seg.booked, end)
 		in.open.lines++
 	}
+	in.countViews()
 	in.bookRead(seg.input, data[:at-start], booked-start)
 	if seg.rewinds == rewinds {
 		seg.pos = at
@@ -230,6 +231,7 @@ func (in *Ingester) locate(ctx context.Context, seg *segment) (bool, error) {
 		if _, ok := in.refused[in.hit.Site]; ok {
 			return false, nil
 		}
+		in.countViews()
 		var err error
 		if s, err = in.loadSite(ctx, in.hit.Site); s == nil || err != nil {
 			return false, err
@@ -248,6 +250,7 @@ func (in *Ingester) locateDay(ctx context.Context, seg *segment) error {
 	if c.day != nil && c.day.state.day == in.hit.Day {
 		return nil
 	}
+	in.countViews()
 	d, err := in.dayOf(ctx, c.site, in.hit.Day)
 	if err != nil {
 		return err
@@ -300,7 +303,7 @@ func (in *Ingester) countBot() {
 }
 
 func (in *Ingester) countHuman() {
-	h, c, b := &in.hit, &in.cur, in.open
+	h, c := &in.hit, &in.cur
 	told := h.Visitor != parser.Visitor{}
 	if told {
 		in.noteOnline()
@@ -317,23 +320,16 @@ func (in *Ingester) countHuman() {
 	}
 	in.minute().pv++
 	in.countReferrer()
-	before := len(c.day.pages)
-	p := pageOf(c.day.state.pages, h.Page, in.opt.MaxPages)
-	ch := c.day.view(p, uint32(b.number))
-	b.pages += len(c.day.pages) - before
-	if !told {
-		return
+	p, other := in.pageOf(c.day.state)
+	v := view{part: c.part, day: c.day, page: p}
+	if told {
+		name := h.Page
+		if other {
+			name = otherPage
+		}
+		v.visitor, v.pair = h.Visitor, parser.PairHash(h.Visitor, name)
 	}
-	if c.day.visitor(&h.Visitor) {
-		b.weigh(c.part, 0, 1)
-	}
-	name := h.Page
-	if p.name == parser.OtherPage {
-		name = otherPage
-	}
-	if c.day.pair(parser.PairHash(h.Visitor, name), p.index) {
-		ch.uv++
-	}
+	in.later(v)
 }
 
 // noteOnline marks the visitor as seen if the line is recent enough to matter.

@@ -207,6 +207,7 @@ func (in *Ingester) readSite(ctx context.Context, s *site) error {
 // damage deals with an error that will not pass by itself while a site's keys
 // are read: the site is rebuilt where that is possible without loss.
 func (in *Ingester) damage(ctx context.Context, s *site, err error) error {
+	in.countViews()
 	if ctx.Err() != nil || passing(err) {
 		return err
 	}
@@ -232,7 +233,8 @@ func (in *Ingester) dayOf(ctx context.Context, s *site, day parser.Day) (*daySta
 			return nil, err
 		}
 	}
-	d := &dayState{day: day, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{}, from: newReferrers(),
+	in.serial++
+	d := &dayState{day: day, serial: in.serial, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{}, from: newReferrers(),
 		used: in.number, touched: in.opt.Now()}
 	_, d.minutes = in.expireAt(day.Next(), MinutesTTL)
 	if s.epoch != "" { // a new site has nothing to read

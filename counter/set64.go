@@ -44,6 +44,15 @@ func (s *set64) has(v uint64) bool {
 	return s.n > 0 && s.slots[s.find(v)] == v
 }
 
+// touch looks at the place of v, so that it is near when v is added. What it
+// returns means nothing.
+func (s *set64) touch(v uint64) uint64 {
+	if len(s.slots) == 0 {
+		return 0
+	}
+	return s.slots[spread(v)&uint64(len(s.slots)-1)]
+}
+
 // each calls f for every value.
 func (s *set64) each(f func(uint64)) {
 	if s.hasZero {
@@ -81,11 +90,16 @@ func (s *set64) grow() {
 func spread(v uint64) uint64 { return (v * 0x9e3779b97f4a7c15) >> 20 }
 
 // times64 is a map from a 64-bit hash to a moment, in milliseconds since the
-// start of the bucket that owns it.
+// start of the bucket that owns it. It is asked for hashes that it does not have
+// most of the time, so half of it stays free: that ends the search early.
 type times64 struct {
-	keys []uint64
-	at   []uint32
-	n    int
+	slots []time64
+	n     int
+}
+
+type time64 struct {
+	key uint64 // zero: free
+	at  uint32
 }
 
 // get is the moment of key.
@@ -93,41 +107,40 @@ func (m *times64) get(key uint64) (uint32, bool) {
 	if m.n == 0 {
 		return 0, false
 	}
-	i := m.find(nonZero(key))
-	return m.at[i], m.keys[i] != 0
+	s := m.find(nonZero(key))
+	return s.at, s.key != 0
 }
 
 // put sets the moment of key; the latest put wins.
 func (m *times64) put(key uint64, at uint32) {
 	key = nonZero(key)
-	if m.n >= len(m.keys)/4*3 {
+	if m.n >= len(m.slots)/2 {
 		m.grow()
 	}
-	i := m.find(key)
-	if m.keys[i] == 0 {
-		m.keys[i] = key
+	s := m.find(key)
+	if s.key == 0 {
+		s.key = key
 		m.n++
 	}
-	m.at[i] = at
+	s.at = at
 }
 
-func (m *times64) find(key uint64) uint64 {
-	mask := uint64(len(m.keys) - 1)
-	i := spread(key) & mask
-	for m.keys[i] != 0 && m.keys[i] != key {
-		i = (i + 1) & mask
+// find is the slot that holds key, or the free one where it belongs.
+func (m *times64) find(key uint64) *time64 {
+	mask := uint64(len(m.slots) - 1)
+	for i := spread(key); ; i++ {
+		if s := &m.slots[i&mask]; s.key == 0 || s.key == key {
+			return s
+		}
 	}
-	return i
 }
 
 func (m *times64) grow() {
-	keys, at := m.keys, m.at
-	m.keys = make([]uint64, max(64, 2*len(keys)))
-	m.at = make([]uint32, len(m.keys))
-	for i, k := range keys {
-		if k != 0 {
-			j := m.find(k)
-			m.keys[j], m.at[j] = k, at[i]
+	old := m.slots
+	m.slots = make([]time64, max(64, 2*len(old)))
+	for _, s := range old {
+		if s.key != 0 {
+			*m.find(s.key) = s
 		}
 	}
 }

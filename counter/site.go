@@ -124,9 +124,10 @@ type page struct {
 // dayState is what is remembered of one site's day.
 type dayState struct {
 	day      parser.Day
-	visitors set64 // first 8 bytes of the visitors known to be in Redis
-	pairs    set64 // (visitor, page) and (visitor, event key)
-	pairsLen int64 // bytes of the pairs' key, those of closed batches included
+	serial   uint64 // no two states have the same
+	visitors set64  // first 8 bytes of the visitors known to be in Redis
+	pairs    set64  // (visitor, page) and (visitor, event key)
+	pairsLen int64  // bytes of the pairs' key, those of closed batches included
 	pages    map[string]*page
 	bots     map[string]*page // pages that bots saw
 	events   map[string]struct{}
@@ -166,6 +167,25 @@ func pageOf(all map[string]*page, name []byte, limit int) *page {
 		}
 	}
 	return admit(all, n)
+}
+
+// pageOf finds or admits the page of in.hit in a day; other tells that it is over
+// the cap. A page that comes often knows its place in the day that it was in last.
+func (in *Ingester) pageOf(d *dayState) (p *page, other bool) {
+	h := &in.hit
+	if h.Known != nil && h.Known.About == d.serial {
+		if p, ok := h.Known.Note.(*page); ok {
+			return p, false
+		}
+	}
+	p = pageOf(d.pages, h.Page, in.opt.MaxPages)
+	if p.name == parser.OtherPage {
+		return p, true
+	}
+	if h.Known != nil {
+		h.Known.Note, h.Known.About = p, d.serial
+	}
+	return p, false
 }
 
 func admit(all map[string]*page, name string) *page {

@@ -33,7 +33,7 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 		return SkipPrefetch
 	}
 	var q params
-	q.parse(query)
+	p.params(query, &q)
 	from, rest := p.refererSite(h.Referer)
 	site, reason := p.place(h.Referer, from, &q)
 	if reason != ReasonNone {
@@ -102,6 +102,33 @@ const (
 	wordRef  = 'r' | 'e'<<8 | 'f'<<16 | '='<<24
 )
 
+// params cuts the query. It mostly begins as the one before.
+func (p *Parser) params(query []byte, q *params) {
+	const site, page = "site=", "&page="
+	if n := len(p.lastStart); n > 0 && len(query) > n && string(query[:n]) == string(p.lastStart) {
+		q.site = query[len(site) : n-len(page)]
+		q.page, query = cutValue(query[n:])
+		if len(q.page) == 0 {
+			q.page = nil
+		}
+		q.parse(query)
+		return
+	}
+	q.parse(query)
+	if n := len(site) + len(q.site) + len(page); len(q.site) > 0 && len(query) > n && string(query[:len(site)]) == site &&
+		string(query[n-len(page):n]) == page {
+		p.lastStart = append(p.lastStart[:0], query[:n]...)
+	}
+}
+
+// cutValue separates a parameter's value from what follows.
+func cutValue(query []byte) (value, rest []byte) {
+	if i := bytes.IndexByte(query, '&'); i >= 0 {
+		return query[:i], query[i+1:]
+	}
+	return query, nil
+}
+
 func (q *params) parse(query []byte) {
 	for len(query) > 0 {
 		var to *[]byte
@@ -123,11 +150,8 @@ func (q *params) parse(query []byte) {
 			query = q.other(query)
 			continue
 		}
-		value := query[eq+1:]
-		query = nil
-		if i := bytes.IndexByte(value, '&'); i >= 0 {
-			value, query = value[:i], value[i+1:]
-		}
+		var value []byte
+		value, query = cutValue(query[eq+1:])
 		if *to == nil && len(value) > 0 {
 			*to = value
 		}
@@ -135,11 +159,8 @@ func (q *params) parse(query []byte) {
 }
 
 // other reads one parameter of any name and returns what follows.
-func (q *params) other(query []byte) (rest []byte) {
-	pair := query
-	if i := bytes.IndexByte(query, '&'); i >= 0 {
-		pair, rest = query[:i], query[i+1:]
-	}
+func (q *params) other(query []byte) []byte {
+	pair, rest := cutValue(query)
 	eq := 0 // names are short: a call would cost more
 	for eq < len(pair) && pair[eq] != '=' {
 		eq++
@@ -190,11 +211,35 @@ func (p *Parser) decode(b []byte) []byte {
 
 func (p *Parser) tokens(h *Hit, q *params) {
 	if len(q.id) > 0 {
-		h.ViewID = p.token(p.decode(q.id))
+		h.ViewID = p.paramToken(q.id)
 	}
 	if len(q.uid) > 0 {
-		h.UID = p.token(p.decode(q.uid))
+		h.UID = p.paramToken(q.uid)
 	}
+}
+
+// paramToken is the token that a parameter's value holds.
+func (p *Parser) paramToken(encoded []byte) []byte {
+	if n := len(encoded); n >= 8 && n <= maxToken {
+		// Eight bytes at a time, the last ones twice: none is a space, "%" or
+		// "+", or not ASCII, or a control character.
+		bad := oddInToken(binary.LittleEndian.Uint64(encoded[n-8:]))
+		for i := 0; i+8 <= n; i += 8 {
+			bad |= oddInToken(binary.LittleEndian.Uint64(encoded[i:]))
+		}
+		if bad == 0 {
+			return encoded
+		}
+	}
+	return p.token(p.decode(encoded))
+}
+
+// oddInToken is zero if all bytes of w are 0x21 to 0x7E and none is "%" or "+".
+// It may be something else all the same.
+func oddInToken(w uint64) uint64 {
+	percent, plus := w^'%'*lowBits, w^'+'*lowBits
+	low := w - '!'*lowBits
+	return (w | low | (w + lowBits) | (percent-lowBits)&^percent | (plus-lowBits)&^plus) & highBits
 }
 
 // token keeps the printable characters of b, without spaces, up to maxToken

@@ -90,6 +90,7 @@ type Parser struct {
 	blocked    prefixSet
 	self       prefixSet
 	pages      pageList
+	picky      bool // there is something in blocked, self or pages
 	jsonFields map[string]jsonKey
 	calls      *callRules // nil: a beacon's log
 
@@ -102,6 +103,7 @@ type Parser struct {
 	referrers cache[site]
 
 	lastParam, lastReferer, lastReferrer lastSite
+	lastStart                            []byte // "site=S&page=" of a query with a site
 
 	buf     []byte // decoded texts of the current line
 	pageBuf []byte
@@ -135,6 +137,7 @@ func New(c Config) (*Parser, error) {
 		buf:     make([]byte, 0, startBuf),
 		pageBuf: make([]byte, 0, startBuf),
 	}
+	p.picky = len(c.Blocked)+len(c.Self)+len(c.BlockedPaths) > 0
 	if p.days.loc == nil {
 		p.days.loc = time.UTC
 	}

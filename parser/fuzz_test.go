@@ -292,7 +292,7 @@ func TestParseAllocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var h Hit
-	lines := benchLines(t, 500)
+	lines := benchLines(t, 100) // few, so that their pages have room
 	for _, s := range goldenLines(t, FormatV1) {
 		line := unquoteLine(t, s)
 		p.Parse(line, &h)
@@ -311,6 +311,7 @@ func TestParseAllocs(t *testing.T) {
 		}
 	}
 	parseAll()
+	parseAll() // a page is known from the second time on
 	if n := testing.AllocsPerRun(5, parseAll); n != 0 {
 		t.Errorf("%g allocations for %d lines (sum %x)", n, len(lines), sum)
 	}

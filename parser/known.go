@@ -8,14 +8,19 @@ import (
 // Known is what the parser keeps of a page that comes again and again. Two hits
 // with the same Known have the same page; the other way round that need not be.
 type Known struct {
-	// Note is the caller's own, for what it found out about the page. It is
-	// empty at first, and the parser never looks at it. Whoever reads it must
-	// be sure that it is still right: a page can be on many sites and days.
-	Note any
+	// Note is the caller's own, for what it found out about the page, and About
+	// tells what that is good for: a page can be on many sites and days. Both
+	// are zero at first, and the parser never looks at them.
+	Note  any
+	About uint64
 
-	raw  []byte // as it stands in the query
-	page []byte // what it means by the parser's rules
+	both []byte // as it stands in the query, and behind it what that means
+	n    uint32 // bytes of the first
 }
+
+func (k *Known) is(raw []byte) bool { return string(k.both[:k.n]) == string(raw) }
+
+func (k *Known) page() []byte { return k.both[k.n:] }
 
 // knownPages maps the raw text of a page parameter to the page, so that what was
 // decoded and normalised once is looked up from then on. It is a table of pairs
@@ -56,10 +61,10 @@ func (k *knownPages) find(raw []byte) (*Known, *knownPair) {
 	hash := maphash.Bytes(k.seed, raw)
 	tag := uint32(hash >> 32)
 	pair := &k.pairs[hash&(knownPairs-1)]
-	if first := pair.known[0]; first != nil && pair.tags[0] == tag && string(first.raw) == string(raw) {
+	if first := pair.known[0]; first != nil && pair.tags[0] == tag && first.is(raw) {
 		return first, nil
 	}
-	if second := pair.known[1]; second != nil && pair.tags[1] == tag && string(second.raw) == string(raw) {
+	if second := pair.known[1]; second != nil && pair.tags[1] == tag && second.is(raw) {
 		pair.known[0], pair.known[1] = second, pair.known[0]
 		pair.tags[0], pair.tags[1] = tag, pair.tags[0]
 		return second, nil
@@ -79,7 +84,7 @@ func (k *knownPages) keep(pair *knownPair, raw, page []byte) *Known {
 		k.size, pair.once = 0, tag
 	}
 	both := slices.Concat(raw, page)
-	known := &Known{raw: both[:len(raw):len(raw)], page: both[len(raw):len(both):len(both)]}
+	known := &Known{both: both[:len(both):len(both)], n: uint32(len(raw))}
 	pair.known[1], pair.tags[1] = known, pair.once
 	k.size += len(both) + knownOverhead
 	return known

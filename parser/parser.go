@@ -7,14 +7,16 @@ import "bytes"
 // malformed line leaves nothing else in h; a skipped one has all fields of the
 // request. The byte slices in h are valid until the next call.
 func (p *Parser) Parse(line []byte, h *Hit) {
-	*h = Hit{RequestTime: -1}
-	p.buf, p.extra = p.buf[:0], extra{}
+	*h = Hit{}
+	h.RequestTime = -1
+	x := &p.extra
+	p.buf, x.host, x.purpose, x.gpc = p.buf[:0], nil, nil, nil
 	if reason := p.read(line, h); reason != ReasonNone {
 		*h = Hit{Kind: Malformed, Reason: reason, RequestTime: -1}
 		return
 	}
-	p.extra.span = p.days.of(h.Time)
-	h.Day, h.Minute = p.extra.span.day, int16((h.Time-p.extra.span.midnight)/msPerMinute)
+	x.span = p.days.of(h.Time)
+	h.Day, h.Minute = x.span.day, int16((h.Time-x.span.midnight)/msPerMinute)
 	reason := ReasonNone
 	if p.calls != nil {
 		reason = p.callHit(h)
@@ -109,17 +111,19 @@ func (p *Parser) paramPage(h *Hit, encoded []byte) {
 		}
 		known = p.known.keep(pair, encoded, h.Page)
 	}
-	h.Known, h.Page = known, known.page
+	h.Known, h.Page = known, known.page()
 }
 
 // complete fills what a counted hit with its site and page needs beside them:
 // bot, device, visitor.
 func (p *Parser) complete(h *Hit) Reason {
-	if p.self.has(h.Addr) {
-		return SkipSelf
-	}
-	if p.blocked.has(h.Addr) || p.pages.has(h.Page) {
-		return SkipBlocked
+	if p.picky {
+		if p.self.has(h.Addr) {
+			return SkipSelf
+		}
+		if p.blocked.has(h.Addr) || p.pages.has(h.Page) {
+			return SkipBlocked
+		}
 	}
 	a := p.agentOf(h.UserAgent)
 	h.Bot, h.Device = a.bot, a.device

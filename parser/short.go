@@ -14,22 +14,17 @@ import (
 // learns.
 type shapeV1 struct {
 	middle       []byte // from the TAB behind the address to the one before the URI
-	host, method stretch
+	host, method []byte // in it
 	status       int
 
 	tail               []byte // from the TAB behind the user agent to the end
-	purpose, gpc, user stretch
+	purpose, gpc, user []byte // in it
 	took               float64
 	sent               int64
 
 	second [timeDot]byte // digits of $msec before the dot
 	ms     int64         // and what they mean
 }
-
-// stretch is where a field stands, both in the line's middle or tail.
-type stretch struct{ from, to int }
-
-func (s stretch) of(b []byte) []byte { return dashless(b[s.from:s.to:s.to]) }
 
 // Where things stand in a line whose seconds have ten digits (2001 to 2286) and
 // whose request id has 32.
@@ -51,14 +46,11 @@ const (
 func (s *shapeV1) learn(l *lineV1, h *Hit) {
 	at := l.tabs[fieldAddr]
 	s.middle = append(s.middle[:0], l.b[at:l.tabs[fieldStatus]+1]...)
-	s.host = stretch{l.tabs[fieldAddr] + 1 - at, l.tabs[fieldHost] - at}
-	s.method = stretch{l.tabs[fieldHost] + 1 - at, l.tabs[fieldMethod] - at}
-	s.status = h.Status
+	field := func(text []byte, i int) []byte { return dashless(text[l.tabs[i-1]+1-at : l.tabs[i]-at : l.tabs[i]-at]) }
+	s.host, s.method, s.status = field(s.middle, fieldHost), field(s.middle, fieldMethod), h.Status
 	at = l.tabs[fieldAgent]
 	s.tail = append(s.tail[:0], l.b[at:]...)
-	s.purpose = stretch{l.tabs[fieldAgent] + 1 - at, l.tabs[fieldPurpose] - at}
-	s.gpc = stretch{l.tabs[fieldPurpose] + 1 - at, l.tabs[fieldGPC] - at}
-	s.user = stretch{l.tabs[fieldGPC] + 1 - at, l.tabs[fieldUser] - at}
+	s.purpose, s.gpc, s.user = field(s.tail, fieldPurpose), field(s.tail, fieldGPC), field(s.tail, fieldUser)
 	s.took, s.sent = h.RequestTime, h.BytesSent
 }
 
@@ -93,14 +85,13 @@ func (p *Parser) readShort(b []byte, h *Hit) bool {
 	}
 	h.Status, h.RequestTime, h.BytesSent = s.status, s.took, s.sent
 	h.RequestID = dashless(b[shortID : shortAddr-1])
-	h.Method = s.method.of(b[addr:])
+	h.Method = s.method
 	h.URI = dashless(b[uri:uriEnd])
 	h.Referer = dashless(b[uriEnd+1 : refererEnd])
 	h.UserAgent = dashless(b[refererEnd+1 : from])
-	tail := b[from:]
-	h.RemoteUser = s.user.of(tail)
+	h.RemoteUser = s.user
 	x := &p.extra
-	x.host, x.purpose, x.gpc = s.host.of(b[addr:]), s.purpose.of(tail), s.gpc.of(tail)
+	x.host, x.purpose, x.gpc = s.host, s.purpose, s.gpc
 	return true
 }
 

@@ -44,10 +44,10 @@ func (w *twoWays) check(t *testing.T, line []byte, pages map[*Known]string) {
 	if known == nil {
 		return
 	}
-	if before, ok := pages[known]; ok && before != string(known.page) {
-		t.Fatalf("%q: one Known for the pages %q and %q", line, before, known.page)
+	if before, ok := pages[known]; ok && before != string(known.page()) {
+		t.Fatalf("%q: one Known for the pages %q and %q", line, before, known.page())
 	}
-	pages[known] = string(known.page)
+	pages[known] = string(known.page())
 }
 
 // TestShortCutsAgree makes lines out of pieces that come again and again, good
