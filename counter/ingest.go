@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -100,6 +101,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		wait:    newWaiters(),
 		rebuilt: make(chan rebuilt),
 		rules:   newRulesBox(),
+		serial:  rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 	}
 	in.patience = patience{log: opt.Logger, tell: func(ok bool) { in.looping.beat(in.opt.Now()); in.redisWent(ok) }}
 	in.commits = patience{log: opt.Logger, tell: func(ok bool) { in.committing.beat(in.opt.Now()); in.redisWent(ok) }}

@@ -115,8 +115,9 @@ func (p *Parser) params(query []byte, q *params) {
 		return
 	}
 	q.parse(query)
-	if n := len(site) + len(q.site) + len(page); len(q.site) > 0 && len(query) > n && string(query[:len(site)]) == site &&
-		string(query[n-len(page):n]) == page {
+	n := len(site) + len(q.site) + len(page)
+	if len(q.site) > 0 && len(query) > n && string(query[:len(site)]) == site && string(query[n-len(page):n]) == page &&
+		string(query[len(site):n-len(page)]) == string(q.site) {
 		p.lastStart = append(p.lastStart[:0], query[:n]...)
 	}
 }

@@ -17,7 +17,7 @@ const (
 // words at a time.
 const (
 	chunkSize = 64
-	scanWords = 8
+	scanWords = 16
 	scanSize  = scanWords * chunkSize
 )
 

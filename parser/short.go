@@ -63,7 +63,7 @@ func (p *Parser) readShort(b []byte, h *Hit) bool {
 		return false
 	}
 	var masks [scanWords]uint64
-	if scan(b, &masks) || countBits(&masks) != NumFieldsV1-1 || string(b[from:]) != string(s.tail) {
+	if scan(b, &masks) || countBits(masks[:(len(b)+chunkSize-1)/chunkSize]) != NumFieldsV1-1 || string(b[from:]) != string(s.tail) {
 		return false
 	}
 	addr := nextBit(&masks, shortAddr)
@@ -122,7 +122,7 @@ func shortAddress(b []byte, n int, h *Hit) (ok bool) {
 }
 
 // countBits is how many bits are set in all words.
-func countBits(masks *[scanWords]uint64) int {
+func countBits(masks []uint64) int {
 	n := 0
 	for _, m := range masks {
 		n += bits.OnesCount64(m)
