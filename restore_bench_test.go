@@ -65,7 +65,7 @@ func BenchmarkRestore(b *testing.B) {
 		b.Fatal(err)
 	}
 	began := time.Now()
-	if _, err := a.Run(b.Context(), archive.Source{Name: "bench", Parser: p, Segments: []archive.Segment{benchSegment(pages)}}); err != nil {
+	if _, err := a.Run(b.Context(), archive.Source{Name: "bench", Parser: p, Segments: []archive.Segment{twice(pages)}}); err != nil {
 		b.Fatal(err)
 	}
 	b.Logf("archived %d lines in %v", 2*pages, time.Since(began))
@@ -109,22 +109,23 @@ func cpuOf(b *testing.B, pid int) time.Duration {
 }
 
 // benchSegment is a log in memory, of yesterday.
-type benchSegment int
+type benchSegment []byte
 
-func (n benchSegment) ID() string   { return "bench" }
-func (n benchSegment) Name() string { return "bench.log" }
-func (n benchSegment) Size() int64  { return int64(len(n.text())) }
-func (n benchSegment) Open(_ context.Context, from int64) (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(n.text()[from:])), nil
+func (s benchSegment) ID() string   { return "bench" }
+func (s benchSegment) Name() string { return "bench.log" }
+func (s benchSegment) Size() int64  { return int64(len(s)) }
+func (s benchSegment) Open(_ context.Context, from int64) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(s[from:])), nil
 }
 
-func (n benchSegment) text() []byte {
+// twice is a log of n pages that were seen twice.
+func twice(n int) benchSegment {
 	at := time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour).UnixMilli()
 	var b bytes.Buffer
-	for i := range 2 * int(n) {
+	for i := range 2 * n {
 		ms := at + int64(i)*86_400_000/int64(2*n)
 		fmt.Fprintf(&b, "v1\t%d.%03d\t%032x\t10.%d.%d.%d\th\tGET\t200\t/event.png?site=blog.example&page=/2026/11/an-article-about-things-%d/&id=%x\t-\tMozilla/5.0 Firefox/140.0\t-\t-\t-\t0.000\t43\tend\n",
-			ms/1000, ms%1000, i+1, i/2>>16&255, i/2>>8&255, i/2&255, i*7919%int(n), i)
+			ms/1000, ms%1000, i+1, i/2>>16&255, i/2>>8&255, i/2&255, i*7919%n, i)
 	}
 	return b.Bytes()
 }
