@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -36,6 +37,41 @@ func (in *Ingester) audit(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// Between two audits one small question tells whether somebody rebuilt a site or
+// emptied Redis; an audit that follows from it takes no more than a share of the
+// loop's time.
+const (
+	lookEvery  = time.Second
+	auditShare = 20
+)
+
+// look asks for signs that the checkpoints are not what they were, and has them
+// audited at once if there are any.
+func (in *Ingester) look(ctx context.Context, now time.Time) error {
+	if now.Sub(in.loop.lookedAt) < max(lookEvery, auditShare*in.loop.auditTook) {
+		return nil
+	}
+	in.loop.lookedAt = now
+	var signs string
+	err := in.retry(ctx, "look for rebuilds", func() error {
+		pipe := in.rdb.Pipeline()
+		rebuilds, listed := pipe.Get(ctx, in.keys.Rebuilds()), pipe.Exists(ctx, in.keys.Sites())
+		if _, err := pipe.Exec(ctx); err != nil && passing(err) {
+			return err // any other is a key of a wrong type: as if there were none
+		}
+		signs = fmt.Sprint(rebuilds.Val(), " ", listed.Val())
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("look for rebuilds: %w", err)
+	}
+	if in.loop.signs != "" && signs != in.loop.signs {
+		in.loop.auditNow = true
+	}
+	in.loop.signs = signs
 	return nil
 }
 

@@ -1,10 +1,12 @@
 package counter
 
 import (
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // A name that the list of all sites lost is back although no line of the site
@@ -43,4 +45,39 @@ func TestAuditListsSitesAgain(t *testing.T) {
 	if n := r.in.Stats().Rebuilds; n != 0 {
 		t.Errorf("%d sites were rebuilt for it", n)
 	}
+}
+
+// A rebuild by somebody else, and a Redis that was emptied, are noticed without
+// a new line and long before the next audit.
+func TestAuditFollowsRebuilds(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	r.opt.Audit = time.Hour
+	hits := randomHits(rand.New(rand.NewPCG(23, 24)), 600, 30)
+	r.start()
+	r.log.write("a", lines(hits)...)
+	r.await()
+	exact := func(after string) {
+		t.Helper()
+		eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { t.Errorf("after %s:", after); r.check(hits) })
+	}
+	exact("counting")
+	if r.rdb.Set(t.Context(), "ddkk:rebuilds", "seen", 0).Err() != nil {
+		t.Fatal("no Redis")
+	}
+	sites := r.rdb.SMembers(t.Context(), "ddkk:sites").Val()
+	other := &Rebuilder{Redis: r.rdb, Keys: r.opt.Keys, Logger: slog.New(slog.DiscardHandler)}
+	if _, err := other.Rebuild(t.Context(), sites); err != nil {
+		t.Fatal(err)
+	}
+	exact("a rebuild")
+	r.rdb.FlushAll(t.Context())
+	exact("a flush")
+	r.rdb.Del(t.Context(), "ddkk:rebuilds")
+	r.rdb.RPush(t.Context(), "ddkk:rebuilds", "x")
+	if _, err := other.Rebuild(t.Context(), sites); err != nil {
+		t.Fatal(err)
+	}
+	exact("a rebuild over a list")
+	r.stop()
 }

@@ -67,6 +67,9 @@ type schedule struct {
 	audited   time.Time
 	scanned   time.Time // from when on the sources know their segments
 	auditNow  bool
+	auditTook time.Duration
+	lookedAt  time.Time // for signs of a rebuild
+	signs     string    // that were found
 	folded    time.Time
 	folding   bool      // every pending site is being folded now
 	standby   time.Time // another daemon is at work until then

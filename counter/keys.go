@@ -182,6 +182,10 @@ func (k Keys) MirrorSink(s string) string { return k.prefix + ":mirror:sink:" + 
 // Rebuild is the lock of the daemon that rebuilds a site.
 func (k Keys) Rebuild(s string) string { return k.prefix + ":rebuild:" + k.site(s) } // String
 
+// Rebuilds changes with every rebuild that ended, so that all daemons look at
+// their checkpoints at once.
+func (k Keys) Rebuilds() string { return k.prefix + ":rebuilds" } // String
+
 // counted are the families of keys that hold what was counted, the longer
 // ones first where one is the start of another.
 var counted = []string{

@@ -143,14 +143,22 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 		in.loop.saveTook = in.opt.Now().Sub(now)
 		in.loop.saved = now
 	}
-	if in.flight != nil || (!in.loop.auditNow && now.Sub(in.loop.audited) < in.opt.Audit) {
+	if in.flight != nil {
+		return nil
+	}
+	if err := in.look(ctx, now); err != nil {
+		return err
+	}
+	if !in.loop.auditNow && now.Sub(in.loop.audited) < in.opt.Audit {
 		return nil
 	}
 	in.loop.auditNow, in.loop.audited = false, now
 	if err := in.adoptArchived(ctx); err != nil {
 		return err
 	}
-	return in.audit(ctx)
+	err := in.audit(ctx)
+	in.loop.auditTook = in.opt.Now().Sub(now)
+	return err
 }
 
 // adoptArchived makes the sites known that were archived since the start and of

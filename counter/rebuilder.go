@@ -207,7 +207,10 @@ func (r *Rebuilder) release(ctx context.Context, name string, done map[string]in
 		if err != nil {
 			return err
 		}
-		return r.Redis.SAdd(ctx, r.Keys.Sites(), name).Err()
+		if err := r.Redis.SAdd(ctx, r.Keys.Sites(), name).Err(); err != nil {
+			return err
+		}
+		return r.Redis.Set(ctx, r.Keys.Rebuilds(), newEpoch(), 0).Err()
 	})
 }
 
