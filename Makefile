@@ -42,7 +42,7 @@ test-unit: ## unit tests, quickly
 	go test $(UNITS)
 
 test-race: ## unit tests with the race detector
-	go test $(RACE) -timeout 20m $(UNITS)
+	go test $(RACE) -p 3 -timeout 20m $(UNITS)
 
 bench: ## against other counters, with real servers: bench/RESULTS.md (BENCH="-quick -only ingest")
 	go run ./bench $(BENCH)
@@ -64,7 +64,7 @@ e2e: ## all end-to-end tests: real nginx, Redis, MariaDB and the built daemon
 	go test $(RACE) -count 1 -timeout 30m -parallel 4 ./e2e/...
 
 e2e-quick: ## the end-to-end tests of make test
-	go test $(RACE) -count 1 -timeout 45m -parallel 4 -run '$(QUICK)' ./e2e
+	go test $(RACE) -count 1 -timeout 45m -parallel 6 -run '$(QUICK)' ./e2e
 
 chaos: ## all fault-injection tests, the long ones too; CHAOS_SEED=n repeats a run
 	@echo "CHAOS_SEED=$(CHAOS_SEED)"

@@ -60,7 +60,7 @@ func TestShortCutsAgree(t *testing.T) {
 		w := newTwoWays(t, c)
 		pages := map[*Known]string{}
 		var line []byte
-		for i := range 8_000 {
+		for i := range 3_000 {
 			if i%5 > 0 || i < 10 { // else the line before, damaged anew
 				often := func(usual string, from ...string) string {
 					if rng.IntN(8) > 0 {
