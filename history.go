@@ -42,16 +42,8 @@ func (h history) Days(ctx context.Context, site string, row func(counter.DayTota
 	})
 }
 
-func (h history) Pages(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv int64) error) error {
+func (h history) Pages(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv, bots int64) error) error {
 	return h.PageHistory(ctx, site, from, row)
-}
-
-func (h history) PageBots(ctx context.Context, site string, row func(page string, pv int64) error) error {
-	return each(h.Snapshot.PageBots(ctx, site), func(t archive.NameTotals) error { return row(t.Name, t.PV) })
-}
-
-func (h history) PageBotDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error {
-	return each(h.Snapshot.PageBotDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV) })
 }
 
 func (h history) Hours(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, hour int, pv, bot int64) error) error {

@@ -277,14 +277,14 @@ func (r *Reader) allNamed(ctx context.Context, site string, d parser.Day, limit 
 // PageHistory calls row for each page of each day from one on, days in order,
 // with day 0 and the sum of all days before that first. The name is valid until
 // row returns.
-func (r *Reader) PageHistory(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv int64) error) error {
+func (r *Reader) PageHistory(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv, bots int64) error) error {
 	s := r.d.bytes([]byte(site))
 	for _, q := range []struct {
 		text string
 		args []any
 	}{
-		{"SELECT '', page, SUM(pv), SUM(uv) FROM page_stats WHERE site = ? AND date < ? AND pv > 0 GROUP BY page", []any{s, dateText(from)}},
-		{"SELECT date, page, pv, uv FROM page_stats WHERE site = ? AND date >= ? AND pv > 0 ORDER BY date, page", []any{s, dateText(from)}},
+		{"SELECT '', page, SUM(pv), SUM(uv), SUM(pv_bot) FROM page_stats WHERE site = ? AND date < ? GROUP BY page", []any{s, dateText(from)}},
+		{"SELECT date, page, pv, uv, pv_bot FROM page_stats WHERE site = ? AND date >= ? ORDER BY date, page", []any{s, dateText(from)}},
 	} {
 		if err := pageRows(ctx, r.q, row, q.text, q.args...); err != nil {
 			return fmt.Errorf("read archive: %w", err)
@@ -293,17 +293,17 @@ func (r *Reader) PageHistory(ctx context.Context, site string, from parser.Day, 
 	return nil
 }
 
-func pageRows(ctx context.Context, q querier, row func(d parser.Day, page []byte, pv, uv int64) error, query string, args ...any) (err error) {
+func pageRows(ctx context.Context, q querier, row func(d parser.Day, page []byte, pv, uv, bots int64) error, query string, args ...any) (err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
 	defer closeRows(rows, &err)
 	var date, page sql.RawBytes
-	var pv, uv int64
+	var pv, uv, bots int64
 	last, d := "", parser.Day(0)
 	for rows.Next() {
-		if err := rows.Scan(&date, &page, &pv, &uv); err != nil {
+		if err := rows.Scan(&date, &page, &pv, &uv, &bots); err != nil {
 			return err
 		}
 		if string(date) != last { // "" is day 0
@@ -312,7 +312,7 @@ func pageRows(ctx context.Context, q querier, row func(d parser.Day, page []byte
 				return err
 			}
 		}
-		if err := row(d, page, pv, uv); err != nil {
+		if err := row(d, page, pv, uv, bots); err != nil {
 			return err
 		}
 	}

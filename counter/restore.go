@@ -37,13 +37,10 @@ type History interface {
 	// comes from them and from nothing else.
 	Segments(ctx context.Context, site string) (map[string]int64, error)
 	Days(ctx context.Context, site string, row func(DayTotals) error) error
-	// Pages are what people saw of each page on each day from one on, days in
-	// order, after the sums of all days before as those of day 0. The name is
-	// valid until row returns.
-	Pages(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv int64) error) error
-	// PageBots are the views of bots, on all days and on the days from..to.
-	PageBots(ctx context.Context, site string, row func(page string, pv int64) error) error
-	PageBotDays(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, page string, pv int64) error) error
+	// Pages are what people and bots saw of each page on each day from one on,
+	// days in order, after the sums of all days before as those of day 0. The
+	// name is valid until row returns.
+	Pages(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv, bots int64) error) error
 	// Hours are the views of people and of bots by hour on the days from..to.
 	Hours(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, hour int, pv, bot int64) error) error
 	// Minutes are those of a day by minute, from 0 on.
@@ -143,7 +140,7 @@ func (r *restoring) all(ctx context.Context, h History) (err error) {
 			}
 			return err
 		}},
-		{"pages of bots", r.bots}, {"events", r.events}, {"hours", r.hours}, {"minutes", r.minutes}, {"referrers", r.referrers},
+		{"events", r.events}, {"hours", r.hours}, {"minutes", r.minutes}, {"referrers", r.referrers},
 		{"calls", r.calls}, {"open days", r.open},
 	} {
 		if err := step.do(h); err != nil {
@@ -191,37 +188,6 @@ func (r *restoring) days(h History) error {
 
 // chunk is how many members or keys go into one command.
 const chunk = 500
-
-// bots fills the hashes of pages that bots saw.
-func (r *restoring) bots(h History) error {
-	err := h.PageBots(r.ctx, r.site, func(page string, pv int64) error {
-		r.pipe.HSet(r.ctx, r.Keys.PageBots(r.site), page, pv)
-		return r.row()
-	})
-	if err != nil {
-		return err
-	}
-	today := parser.DayOf(r.Now().In(r.Location))
-	oldest := parser.DayOf(r.Now().In(r.Location).Add(-HotDayTTL).AddDate(0, 0, -1))
-	ends := map[string]time.Time{}
-	err = h.PageBotDays(r.ctx, r.site, oldest, today.Next(), func(d parser.Day, page string, pv int64) error {
-		at := expiry(r.Location, d.Next(), HotDayTTL)
-		if !at.After(r.Now()) {
-			return nil
-		}
-		key := r.Keys.PageBotsDay(r.site, d)
-		ends[key] = at
-		r.pipe.HSet(r.ctx, key, page, pv)
-		return r.row()
-	})
-	if err := errors.Join(err, r.barrier()); err != nil {
-		return err
-	}
-	for key, at := range ends {
-		r.pipe.ExpireAt(r.ctx, key, at)
-	}
-	return nil
-}
 
 func (r *restoring) events(h History) error {
 	today := r.Now().In(r.Location)
