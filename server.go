@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -61,6 +62,7 @@ refusing a client.`,
 			if validate {
 				return nil
 			}
+			collectOften()
 			level := &slog.LevelVar{}
 			level.Set(cfg.LogLevel)
 			log := newLogger(cmd.ErrOrStderr(), level)
@@ -87,6 +89,19 @@ refusing a client.`,
 	}
 	cmd.Flags().BoolVar(&validate, validateFlag, false, "read the settings, say what is wrong with them, and start nothing")
 	return cmd
+}
+
+// garbage is GOGC of the daemon, in percent. Nearly all of its memory is tables
+// of hashes, in which the collector finds nothing to follow: collecting more often
+// than by default costs next to nothing. A backlog of 1.5 million beacons peaked at
+// 181 to 214 MB at 100, 131 to 153 at 50 and 134 to 138 at 30.
+const garbage = 40
+
+// collectOften sets it, unless the environment does.
+func collectOften() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 }
 
 // server is the daemon: what it owns, in the order in which it is opened.

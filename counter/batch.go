@@ -56,8 +56,7 @@ type part struct {
 	pv       int64
 	calls    *callPart // nil: none
 	callKeys []callKey // that the commit writes
-	ops      int       // writes beside the pages' ones, about
-	visits   int       // new visitors: they go in by the thousand, see visitsPerWrite
+	cost     int       // beside the pages' writes, about; see perWrite
 	dups     []int64   // ends of the lines that the duplicate rules left out
 }
 
@@ -119,12 +118,11 @@ func (b *batch) part(s *site, segment string) *part {
 	return p
 }
 
-// weigh adds writes and new visitors to a part and knows the largest one: a
-// script holds Redis as long as its own part takes, whatever else is sent.
-func (b *batch) weigh(p *part, ops, visits int) {
-	p.ops += ops
-	p.visits += visits
-	b.most = max(b.most, p.ops+p.visits/visitsPerWrite)
+// weigh adds to what a part costs Redis and knows the largest one: a script
+// holds Redis as long as its own part takes, whatever else is sent.
+func (b *batch) weigh(p *part, cost int) {
+	p.cost += cost
+	b.most = max(b.most, p.cost/perWrite)
 }
 
 // drop removes the shares of a site: its lines will be read again.
@@ -142,7 +140,7 @@ func (b *batch) drop(s *site) {
 
 // writes is about how much of a budget the part takes once it is sealed.
 func (p *part) writes() int {
-	n := p.ops + p.visits/visitsPerWrite
+	n := p.cost / perWrite
 	if !p.deferred {
 		for _, d := range p.days {
 			n += len(d.pages)*writesPerPage + len(d.bots)*writesPerBot

@@ -25,10 +25,15 @@ const (
 	minBudget = 300
 	// firstBudget fits a slow machine: nothing is learned yet.
 	firstBudget = 1000
-	// visitsPerWrite: a new visitor is one of many members of one SADD, which
-	// takes half of what a write with a command of its own does (1.6 to 2 us
-	// against 2 to 4 in INFO commandstats, arguments included).
-	visitsPerWrite = 2
+	// What a batch costs Redis is told in bytes appended to a packed key. A
+	// write with a command of its own, 2 to 4 us by INFO commandstats with its
+	// arguments, is worth as many as are copied meanwhile (6 ns each: they go
+	// into memory that was not touched before). A new visitor is one of many
+	// members of one SADD and takes half of that.
+	perWrite = 512
+	perVisit = perWrite / 2
+	perPair  = 8
+	perSeen  = 12
 )
 
 func newBudget(most int, read func() bool) *budget {

@@ -92,8 +92,12 @@ func readPending(b string, f func(p pendingPage)) error {
 	return nil
 }
 
-// maxFold is how many pending elements one fold sums up.
-const maxFold = 1024
+// maxFold is how many pending elements one fold sums up, foldPiece how many of
+// them are read at once.
+const (
+	maxFold   = 8192
+	foldPiece = 32
+)
 
 // While a backlog is read, pending changes wait for company: a fold costs Redis
 // six writes a page however often the page was seen. At the live edge they are
@@ -146,16 +150,16 @@ type foldSum struct{ pv, uv int64 }
 // returns how many are left. The list in Redis is the truth: what another
 // daemon or an earlier run left there is folded as well.
 func (in *Ingester) foldOnce(ctx context.Context, name, epoch string) (int, error) {
-	k := in.keys
-	list := k.Pending(name)
-	pipe := in.rdb.Pipeline()
-	version := pipe.HGet(ctx, k.Checkpoint(name), "fold")
-	elements := pipe.LRange(ctx, list, 0, maxFold-1)
-	length := pipe.LLen(ctx, list)
-	if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
+	// The version comes first: should another daemon fold meanwhile, the first
+	// step is refused.
+	version, err := in.rdb.HGet(ctx, in.keys.Checkpoint(name), "fold").Result()
+	if err != nil && !isNil(err) {
 		return 0, fmt.Errorf("read pending pages of %s: %w", name, err)
 	}
-	got := elements.Val()
+	got, length, err := in.pendingOf(ctx, name)
+	if err != nil {
+		return 0, fmt.Errorf("read pending pages of %s: %w", name, err)
+	}
 	if len(got) == 0 {
 		return 0, nil
 	}
@@ -163,16 +167,35 @@ func (in *Ingester) foldOnce(ctx context.Context, name, epoch string) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	v, take, put := version.Val(), len(got), steps[min(1, len(steps)):]
+	v, take, put := version, len(got), steps[min(1, len(steps)):]
 	for _, step := range steps {
 		ok, err := in.foldStep(ctx, foldAt{name, epoch, v}, take, put, step)
 		if err != nil || !ok {
-			return int(length.Val()), err
+			return length, err
 		}
 		v, take, put = nextVersion(v), 1, nil
 	}
 	in.meter.update(func(s *IngestStats) { s.Folds++ })
-	return int(length.Val()) - len(got), nil
+	return length - len(got), nil
+}
+
+// pendingOf reads the first elements of a site's pending list, a few at a time,
+// and its length.
+func (in *Ingester) pendingOf(ctx context.Context, name string) (all []string, length int, err error) {
+	list := in.keys.Pending(name)
+	for len(all) < maxFold {
+		pipe := in.rdb.Pipeline()
+		piece := pipe.LRange(ctx, list, int64(len(all)), int64(len(all)+foldPiece-1))
+		n := pipe.LLen(ctx, list)
+		if _, err := pipe.Exec(ctx); err != nil {
+			return nil, 0, err
+		}
+		all, length = append(all, piece.Val()...), int(n.Val())
+		if len(piece.Val()) < foldPiece {
+			break
+		}
+	}
+	return all, length, nil
 }
 
 // foldSteps sums up elements and cuts the sum into steps, each one element

@@ -278,10 +278,12 @@ func (in *Ingester) isDuplicate(ctx context.Context) (bool, error) {
 		}
 		b, at := s.window.place(h.Time)
 		in.cur.part.remember(s.window, b, view, at, in.number)
+		in.open.weigh(in.cur.part, perSeen)
 	}
 	if byID {
 		b, at := s.ids.place(h.Time)
 		in.cur.part.remember(s.ids, b, id, at, in.number)
+		in.open.weigh(in.cur.part, perSeen)
 		if h.Time >= in.loop.viewsFrom {
 			in.open.views = append(in.open.views, viewKey(h.ViewID))
 		}
@@ -345,7 +347,7 @@ func (in *Ingester) noteOnline() {
 	if old, ok := c.part.online[h.Visitor]; !ok || at > old {
 		c.part.online[h.Visitor] = at
 		if !ok {
-			in.open.weigh(c.part, 1, 0)
+			in.open.weigh(c.part, 1*perWrite)
 		}
 	}
 }
@@ -360,11 +362,12 @@ func (in *Ingester) countEvent(told bool) {
 		key := c.day.state.eventKey(keys[:end], in.opt.MaxEvents)
 		ch := c.day.event(key)
 		if ch.pv == 0 {
-			in.open.weigh(c.part, 2, 0)
+			in.open.weigh(c.part, 2*perWrite)
 		}
 		ch.pv++
 		if told && c.day.pair(parser.EventHash(h.Visitor, []byte(key)), -1-ch.index) {
 			ch.uv++
+			in.open.weigh(c.part, perPair)
 		}
 	}
 }

@@ -144,11 +144,11 @@ func (in *Ingester) callMinute(ctx context.Context, p *part) (*callMinute, error
 			hour = &callHour{period: period[:len(callHourLayout)], day: d,
 				endpoints: map[string]*callEndpoint{}, statuses: map[int]int64{}, users: map[string]int64{}}
 			c.hours[hour.period] = hour
-			in.open.weigh(p, 8, 0)
+			in.open.weigh(p, 8*perWrite)
 		}
 		m = &callMinute{period: period, hour: hour}
 		c.minutes[at] = m
-		in.open.weigh(p, 3, 0)
+		in.open.weigh(p, 3*perWrite)
 	}
 	c.at, c.last = at, m
 	return m, nil
@@ -174,7 +174,7 @@ func (in *Ingester) countCall(p *part, m *callMinute) {
 		if e = hour.endpoints[name]; e == nil {
 			e = &callEndpoint{}
 			hour.endpoints[name] = e
-			in.open.weigh(p, 6, 0)
+			in.open.weigh(p, 6*perWrite)
 		}
 	}
 	e.add(&s)
@@ -188,11 +188,11 @@ func (in *Ingester) countCall(p *part, m *callMinute) {
 			writes++
 		}
 		if writes > 0 {
-			in.open.weigh(p, writes, 0)
+			in.open.weigh(p, writes*perWrite)
 		}
 	}
 	if hour.statuses[h.Status]++; hour.statuses[h.Status] == 1 {
-		in.open.weigh(p, 2, 0)
+		in.open.weigh(p, 2*perWrite)
 	}
 	in.countUser(p, hour)
 }
@@ -207,6 +207,6 @@ func (in *Ingester) countUser(p *part, hour *callHour) {
 		name = parser.AdmitName(hour.day.users, user, in.opt.MaxUsers, false)
 	}
 	if hour.users[name]++; hour.users[name] == 1 {
-		in.open.weigh(p, 2, 0)
+		in.open.weigh(p, 2*perWrite)
 	}
 }

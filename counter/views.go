@@ -50,15 +50,19 @@ func (in *Ingester) countViews() {
 		v := &all[i]
 		before := len(v.day.pages)
 		ch := v.day.view(v.page, uint32(b.number))
-		b.pages += len(v.day.pages) - before
+		if n := len(v.day.pages) - before; n > 0 {
+			b.pages += n
+			b.weigh(v.part, len(v.page.name)) // at least: it may go to the pending list
+		}
 		if v.visitor.IsZero() {
 			continue
 		}
 		if v.day.visitor(&v.visitor) {
-			b.weigh(v.part, 0, 1)
+			b.weigh(v.part, perVisit)
 		}
 		if v.day.pair(v.pair, v.page.index) {
 			ch.uv++
+			b.weigh(v.part, perPair)
 		}
 	}
 	clear(all) // what they point to may go
