@@ -4,7 +4,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 LDFLAGS   = -s -w -X main.version=$(VERSION)
 # Inputs for each fuzz target. Not a time: a target that is stopped by the clock
 # between two inputs is reported as failed ("context deadline exceeded").
-FUZZTIME ?= 8000x
+FUZZTIME ?= 5000x
 # Staticcheck needs no installation; a pinned version gives everybody the same answer.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # SQLite is C that was translated by a machine: watching it takes six times its own
@@ -50,7 +50,7 @@ bench: ## against other counters, with real servers: bench/RESULTS.md (BENCH="-q
 bench-go: ## Go benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem $(UNITS)
 
-fuzz: ## each fuzz target for FUZZTIME inputs (8000x)
+fuzz: ## each fuzz target for FUZZTIME inputs (5000x)
 	.ci/fuzz $(FUZZTIME)
 
 lint: check ## staticcheck, and golangci-lint where it is installed
