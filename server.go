@@ -95,7 +95,7 @@ refusing a client.`,
 // of hashes, in which the collector finds nothing to follow: collecting more often
 // than by default costs next to nothing. A backlog of 1.5 million beacons peaked at
 // 181 to 214 MB at 100, 131 to 153 at 50 and 134 to 138 at 30.
-const garbage = 40
+const garbage = 25
 
 // collectOften sets it, unless the environment does.
 func collectOften() {

@@ -130,6 +130,17 @@ func (p *probe) sender(ctx context.Context, watchers *errgroup.Group, id, perSec
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	in := bufio.NewReader(conn)
+	// redial comes before nginx ends the connection (keepalive_requests, 1000).
+	redial := func() error {
+		next, err := net.Dial("tcp", p.nginx)
+		if err != nil {
+			return err
+		}
+		err = conn.Close()
+		conn = next
+		in.Reset(conn)
+		return err
+	}
 	every := time.Duration(senders) * time.Second / time.Duration(perSecond)
 	watch := max(1, perSecond/samplesPerSecond)
 	tick := time.NewTicker(min(every, time.Millisecond))
@@ -144,6 +155,11 @@ func (p *probe) sender(ctx context.Context, watchers *errgroup.Group, id, perSec
 				return n, nil
 			}
 			for ; began.Add(time.Duration(n) * every).Before(now); n++ {
+				if n%900 == 899 {
+					if err := redial(); err != nil {
+						return n, err
+					}
+				}
 				sample := (n*senders+id)%watch == 0
 				if err := p.beacon(ctx, watchers, conn, in, id, n, sample); err != nil {
 					return n, err

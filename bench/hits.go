@@ -32,6 +32,7 @@ type hitLog struct {
 	traffic
 	v1, combined string
 	size         int64 // of v1
+	removed      bool
 }
 
 // hit is one generated hit.
@@ -67,7 +68,7 @@ func (t traffic) hits(f func(*hit)) {
 func (b *bench) log(t traffic) (*hitLog, error) {
 	t.sites = max(t.sites, 1)
 	key := fmt.Sprintf("%+v", t)
-	if l := b.logs[key]; l != nil {
+	if l := b.logs[key]; l != nil && !l.removed {
 		return l, nil
 	}
 	b.say("writing %d hits", t.lines)
@@ -108,7 +109,10 @@ func (l *hitLog) write() error {
 }
 
 // remove gives the disk space back.
-func (l *hitLog) remove() error { return errors.Join(os.Remove(l.v1), os.Remove(l.combined)) }
+func (l *hitLog) remove() error {
+	l.removed = true // the next who wants the same hits gets new files
+	return errors.Join(os.Remove(l.v1), os.Remove(l.combined))
+}
 
 // head reads the first n bytes of the v1 log, cut after a line.
 func (l *hitLog) head(n int64) ([]byte, error) {

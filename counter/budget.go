@@ -18,6 +18,9 @@ type budget struct {
 	most atomic.Int64
 	fits atomic.Int64
 	read func() bool // tells that somebody reads
+	// fixed is for the embedded store: it copies a packed key whole when
+	// something is appended, so that short scripts only make it slower.
+	fixed bool
 }
 
 const (
@@ -36,8 +39,8 @@ const (
 	perSeen  = 12
 )
 
-func newBudget(most int, read func() bool) *budget {
-	b := &budget{read: read}
+func newBudget(most int, read func() bool, fixed bool) *budget {
+	b := &budget{read: read, fixed: fixed}
 	b.limit(most)
 	return b
 }
@@ -45,6 +48,10 @@ func newBudget(most int, read func() bool) *budget {
 // limit sets the most that the budget may be, and starts learning anew.
 func (b *budget) limit(most int) {
 	b.most.Store(int64(most))
+	if b.fixed {
+		b.fits.Store(int64(most))
+		return
+	}
 	b.fits.Store(int64(min(most, firstBudget)))
 }
 
@@ -52,7 +59,7 @@ func (b *budget) limit(most int) {
 // for other clients is in the time as well, so one answer does not move the
 // budget to what it says, but three or four do.
 func (b *budget) spent(writes int, took time.Duration) {
-	if writes < minBudget/2 || took <= 0 {
+	if b.fixed || writes < minBudget/2 || took <= 0 {
 		return
 	}
 	now := b.fits.Load()
@@ -67,7 +74,7 @@ func (b *budget) whole() int { return int(b.fits.Load()) }
 // writes is the budget of one batch.
 func (b *budget) writes() int {
 	n := b.whole()
-	if b.read() {
+	if !b.fixed && b.read() {
 		n = max(n/whileRead, min(minBudget, n))
 	}
 	return n

@@ -9,7 +9,7 @@ import (
 // and is shorter while somebody reads.
 func TestBudget(t *testing.T) {
 	reading := false
-	b := newBudget(3000, func() bool { return reading })
+	b := newBudget(3000, func() bool { return reading }, false)
 	after := func(scripts int, each time.Duration) int {
 		for range scripts {
 			b.spent(b.writes(), time.Duration(b.writes())*each)
@@ -42,6 +42,11 @@ func TestBudget(t *testing.T) {
 	after(10, time.Second)
 	if n := b.writes(); n != minBudget {
 		t.Errorf("%d writes on a slow Redis while somebody reads", n)
+	}
+	embedded := newBudget(3000, func() bool { return true }, true)
+	embedded.spent(1000, time.Second)
+	if n := embedded.writes(); n != 3000 {
+		t.Errorf("%d writes of the embedded store", n)
 	}
 	b.limit(100)
 	if n := b.writes(); n != 100 {

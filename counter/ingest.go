@@ -99,7 +99,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		sites:   map[string]*site{}, segs: map[string]*segment{},
 		open: newBatch(1, len(inputs)), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, postponed: map[string]string{}, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
 		known:   known,
-		budget:  newBudget(opt.BatchSize, opt.Reading),
+		budget:  newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
 		resume:  resumePoints{at: map[string]int64{}},
 		wait:    newWaiters(),
 		rebuilt: make(chan rebuilt),
