@@ -28,7 +28,13 @@ type flight struct {
 func (in *Ingester) close() *batch {
 	b := in.open
 	b.seal()
-	many := b.pages*writesPerPage+b.bots*writesPerBot > in.budget.whole()
+	// At the live edge somebody may wait for a page's number: there it takes a
+	// batch as long as any may be to put it off.
+	limit := in.budget.whole()
+	if in.loop.live {
+		limit = int(in.budget.most.Load())
+	}
+	many := b.pages*writesPerPage+b.bots*writesPerBot > limit
 	for _, p := range b.parts {
 		p.deferred = many && p.pages() >= minDeferred
 		p.expect, p.epoch = p.site.epoch, p.site.epoch
