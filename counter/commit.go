@@ -24,14 +24,18 @@ type flight struct {
 	err  error
 }
 
+// liveFor is how long after the last block from the live edge a log that fell a
+// little behind is not yet a backlog.
+const liveFor = 2 * time.Second
+
 // close makes the open batch ready to be sent and opens the next one.
 func (in *Ingester) close() *batch {
 	b := in.open
 	b.seal()
-	// At the live edge somebody may wait for a page's number: there it takes a
-	// batch as long as any may be to put it off.
+	// At the live edge, and a moment behind it, somebody may wait for a page's
+	// number: there it takes a batch as long as any may be to put it off.
 	limit := in.budget.whole()
-	if in.loop.live {
+	if in.opt.Now().Sub(in.loop.liveAt) < liveFor {
 		limit = int(in.budget.most.Load())
 	}
 	many := b.pages*writesPerPage+b.bots*writesPerBot > limit

@@ -74,9 +74,10 @@ type schedule struct {
 	folding   bool      // every pending site is being folded now
 	standby   time.Time // another daemon is at work until then
 	warned    time.Time
-	missing   bool   // missing segments were looked for
-	live      bool   // the last block came from the live edge
-	rules     *Rules // wait for the batches to be settled; nil: none do
+	missing   bool      // missing segments were looked for
+	live      bool      // the last block came from the live edge
+	liveAt    time.Time // when the last one did
+	rules     *Rules    // wait for the batches to be settled; nil: none do
 	// onlineFrom is the oldest line time, in Unix milliseconds, that still
 	// marks its visitor as online.
 	onlineFrom int64

@@ -54,6 +54,9 @@ func (in *Ingester) take(ctx context.Context, f fetched) error {
 	}
 	seg := in.segment(f)
 	in.loop.live = b.Live || b.Kind == Closed
+	if b.Live {
+		in.loop.liveAt = in.opt.Now()
+	}
 	switch {
 	case b.Start > seg.pos && seg.gone:
 		seg.pos, seg.floor, seg.gone = b.Start, b.Start, false
