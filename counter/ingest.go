@@ -107,7 +107,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		rules:   newRulesBox(),
 		serial:  rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 	}
-	in.patience = patience{log: opt.Logger, tell: func(ok bool) { in.looping.beat(in.opt.Now()); in.redisWent(ok) }}
+	in.patience = patience{log: opt.Logger, tell: in.asked}
 	in.commits = patience{log: opt.Logger, tell: func(ok bool) { in.committing.beat(in.opt.Now()); in.redisWent(ok) }}
 	in.committing.rest.Store(true)
 	return in, nil

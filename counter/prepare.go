@@ -132,16 +132,11 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 		return err
 	}
 	in.healed()
-	if now.Sub(in.loop.saved) >= max(saveEvery, saveShare*in.loop.saveTook) {
+	if in.saveDue(now) {
 		in.trim()
 		in.missing()
 		in.beyond()
-		if err := in.saveProgress(); err != nil {
-			// The file is a hint; counting goes on without it.
-			in.log.Warn("progress is not saved; a restart will read more of the log than it needs", "err", err)
-		}
-		in.loop.saveTook = in.opt.Now().Sub(now)
-		in.loop.saved = now
+		in.keepProgress(now, in.saveProgress)
 	}
 	if in.flight != nil {
 		return nil
@@ -159,6 +154,31 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	err := in.audit(ctx)
 	in.loop.auditTook = in.opt.Now().Sub(now)
 	return err
+}
+
+func (in *Ingester) saveDue(now time.Time) bool {
+	return now.Sub(in.loop.saved) >= max(saveEvery, saveShare*in.loop.saveTook)
+}
+
+// keepProgress has the progress file written. The file is a hint: without it
+// counting goes on.
+func (in *Ingester) keepProgress(now time.Time, save func() error) {
+	if err := save(); err != nil {
+		in.log.Warn("progress is not saved; a restart will read more of the log than it needs", "err", err)
+	}
+	in.loop.saveTook = in.opt.Now().Sub(now)
+	in.loop.saved = now
+}
+
+// asked is told how each exchange of the loop with Redis went. Waiting may take
+// hours; what the loop owes meanwhile is done here.
+func (in *Ingester) asked(ok bool) {
+	now := in.opt.Now()
+	in.looping.beat(now)
+	in.redisWent(ok)
+	if !ok && in.saveDue(now) {
+		in.keepProgress(now, in.saveSizes)
+	}
 }
 
 // adoptArchived makes the sites known that were archived since the start and of

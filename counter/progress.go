@@ -104,6 +104,11 @@ func (in *Ingester) saveProgress() error {
 		}
 		p.Sites[name] = sp
 	}
+	return in.writeProgress(&p)
+}
+
+// writeProgress writes p if it is not what the file holds already.
+func (in *Ingester) writeProgress(p *progress) error {
 	b, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("save progress: %w", err)
@@ -116,6 +121,30 @@ func (in *Ingester) saveProgress() error {
 	}
 	in.saved = b
 	return nil
+}
+
+// saveSizes writes how large the segments are by now and leaves all else as it
+// was last saved: the loop waits for Redis in the middle of something, and what
+// is deleted unread meanwhile must be told with its size.
+func (in *Ingester) saveSizes() error {
+	if in.saved == nil {
+		return nil // of this run nothing is saved yet
+	}
+	var p progress
+	if err := json.Unmarshal(in.saved, &p); err != nil {
+		return fmt.Errorf("save progress: %w", err)
+	}
+	for _, i := range in.inputs {
+		for _, info := range i.Source.Segments() {
+			s, ok := p.Segments[info.ID]
+			if !ok {
+				s.Floor = in.resume.offset(info.ID)
+			}
+			s.Name, s.Size = info.Name, max(s.Size, info.Size)
+			p.Segments[info.ID] = s
+		}
+	}
+	return in.writeProgress(&p)
 }
 
 // resumePoints tells the sources where to start reading. A source asks from
