@@ -57,7 +57,7 @@ func (s *series) Days(ctx context.Context, q *queryapi.DaysQuery) ([]queryapi.Da
 			return nil, live.Stale, err
 		}
 		for _, p := range old {
-			days = append(days, queryapi.DayCount{Date: dateOf(p.Start), PV: p.PV, UV: p.UV})
+			days = append(days, queryapi.DayCount{Date: dateOf(p.Day), PV: p.PV, UV: p.UV})
 		}
 	}
 	for _, d := range live.Days {
@@ -79,11 +79,11 @@ func (s *series) pageDays(ctx context.Context, q *queryapi.DaysQuery) ([]queryap
 	var days []queryapi.DayCount
 	visitors := map[parser.Day]archive.Point{} // of the days that Redis has
 	for _, p := range old {
-		if p.Start <= last {
-			days = append(days, queryapi.DayCount{Date: dateOf(p.Start), PV: p.PV, UV: p.UV})
+		if p.Day <= last {
+			days = append(days, queryapi.DayCount{Date: dateOf(p.Day), PV: p.PV, UV: p.UV})
 			continue
 		}
-		visitors[p.Start] = p
+		visitors[p.Day] = p
 	}
 	for _, d := range live.Days {
 		p := visitors[d.Day]
@@ -101,7 +101,7 @@ func (s *series) points(ctx context.Context, q *queryapi.DaysQuery, from, to par
 	if err != nil {
 		return nil, err
 	}
-	all, err := r.History(ctx, q.Site, q.Page, from, to, archive.ByDay)
+	all, err := r.History(ctx, q.Site, q.Page, from, to)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 	}

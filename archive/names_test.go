@@ -43,7 +43,7 @@ func TestNamesAreExact(t *testing.T) {
 			if got[page] != n {
 				t.Errorf("%q: %d, want %d", page, got[page], n)
 			}
-			points, err := a.Read().History(t.Context(), "a.example", page, 0, 0, ByDay)
+			points, err := a.Read().History(t.Context(), "a.example", page, 0, 0)
 			check(t, err)
 			if len(points) != 1 || points[0].PV != n {
 				t.Errorf("history of %q: %v", page, points)

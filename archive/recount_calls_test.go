@@ -2,8 +2,6 @@ package archive
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -199,28 +197,13 @@ func TestRecountCallsEnds(t *testing.T) {
 	eachPlace(t, func(t *testing.T, at place) {
 		check(t, callSets[0].archived(t, at, segs...).Close())
 		a := rules.open(t, at)
-		stop := 1
-		for ; ; stop++ {
-			ctx, cancel := context.WithCancel(t.Context())
-			q, n := rules.recounting(t, allFrom, allTo, segs...), 0
-			q.Progress = func(int64, int64) {
-				if n++; n == stop {
-					cancel()
-				}
-			}
-			_, err := a.Recount(ctx, q)
-			cancel()
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, context.Canceled) {
-				t.Fatal(err)
-			}
+		q := func() Recounting { return rules.recounting(t, allFrom, allTo, segs...) }
+		ends := endedAtEachStep(t, a, q, func(int) {
 			wants(t, a, "180", "SELECT SUM(calls) FROM api_daily WHERE dimension = 'total'")
 			wants(t, a, "180", "SELECT SUM(calls) FROM api_periods WHERE dimension = 'total'")
-		}
-		if stop < 8 {
-			t.Errorf("it was ended %d times", stop)
+		})
+		if ends < 7 {
+			t.Errorf("it was ended %d times", ends)
 		}
 		if got := callContents(t, a); got != want {
 			t.Errorf("got:\n%.1500s\nwant:\n%.1500s", got, want)

@@ -314,6 +314,33 @@ func TestRecountOneSite(t *testing.T) {
 	})
 }
 
+// endedAtEachStep ends a recount at its first report of progress, the next one
+// at its second and so on, until one comes through. After each end it calls
+// ended with the number of them, which it returns.
+func endedAtEachStep(t *testing.T, a *Archive, q func() Recounting, ended func(ends int)) (ends int) {
+	t.Helper()
+	for ; ; ends++ {
+		if ends > 0 {
+			ended(ends)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		q, reports := q(), 0
+		q.Progress = func(int64, int64) {
+			if reports++; reports == ends+1 {
+				cancel()
+			}
+		}
+		_, err := a.Recount(ctx, q)
+		cancel()
+		if err == nil {
+			return ends
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestRecountEnds is ended after each of its steps and begun again; in between
 // every line is there, and what is there is summed up right.
 func TestRecountEnds(t *testing.T) {
@@ -324,28 +351,14 @@ func TestRecountEnds(t *testing.T) {
 		check(t, a.Close())
 		a = rules.open(t, at)
 		fresh := contents(t, rules.archived(t, sqlitePlace(t), segs...))
-		for stop := 1; ; stop++ {
-			ctx, cancel := context.WithCancel(t.Context())
-			q, n := rules.recounting(t, allFrom, allTo, segs...), 0
-			q.Progress = func(int64, int64) {
-				if n++; n == stop {
-					cancel()
-				}
-			}
-			_, err := a.Recount(ctx, q)
-			cancel()
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, context.Canceled) {
-				t.Fatal(err)
-			}
+		q := func() Recounting { return rules.recounting(t, allFrom, allTo, segs...) }
+		endedAtEachStep(t, a, q, func(ends int) {
 			wants(t, a, fmt.Sprint(3*dayLines), "SELECT SUM(lines_read) FROM segments")
-			if stop%4 == 0 {
+			if ends%4 == 0 {
 				_, err := a.RollUp(t.Context())
 				check(t, err)
 			}
-		}
+		})
 		if contents(t, a) != fresh {
 			t.Error("differs from a fresh archive")
 		}

@@ -34,7 +34,7 @@ func (in *Ingester) minute() *minuteChange {
 	}
 	c.minute = len(c.minutes)
 	c.minutes = append(c.minutes, minuteChange{minute: m})
-	in.open.weigh(in.cur.part, 1*perWrite)
+	in.open.weigh(in.cur.part, perWrite)
 	return &c.minutes[c.minute]
 }
 
@@ -155,7 +155,7 @@ func (in *Ingester) countReferrer() {
 	before := len(c.day.referrers)
 	viewed(&c.day.referrers, c.day.state.from.of(h.Referrer, in.opt.MaxReferrers), uint32(in.open.number))
 	if len(c.day.referrers) > before {
-		in.open.weigh(c.part, 1*perWrite)
+		in.open.weigh(c.part, perWrite)
 	}
 }
 

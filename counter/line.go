@@ -350,7 +350,7 @@ func (in *Ingester) noteOnline() {
 	if old, ok := c.part.online[h.Visitor]; !ok || at > old {
 		c.part.online[h.Visitor] = at
 		if !ok {
-			in.open.weigh(c.part, 1*perWrite)
+			in.open.weigh(c.part, perWrite)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package parser
 
 import (
-	"strings"
 	"unicode/utf8"
 )
 
@@ -45,19 +44,6 @@ func EventKey(levels ...string) string {
 		b = appendEventPart(b, []byte(level))
 	}
 	return string(b)
-}
-
-// SplitEventKey is the inverse of EventKey: the levels as they were sent (or as
-// far as they were kept).
-func SplitEventKey(key string) []string {
-	if key == "" {
-		return nil
-	}
-	levels := strings.Split(key, ".")
-	for i, level := range levels {
-		levels[i] = string(appendPercent(nil, []byte(level)))
-	}
-	return levels
 }
 
 func appendEventPart(dst, part []byte) []byte {

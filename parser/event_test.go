@@ -25,8 +25,8 @@ func TestEventKeys(t *testing.T) {
 				t.Errorf("level %d of %q is %q", i+1, key, level)
 			}
 		}
-		if got := SplitEventKey(want); !slices.Equal(got, levels) {
-			t.Errorf("SplitEventKey(%q) = %q, want %q", want, got, levels)
+		if got := splitEventKey(want); !slices.Equal(got, levels) {
+			t.Errorf("splitEventKey(%q) = %q, want %q", want, got, levels)
 		}
 	}
 	f("video", "video")
@@ -51,8 +51,21 @@ func TestEventKeyLimit(t *testing.T) {
 		if !ok || first != second || len(first) > maxEventPart || len(first) < maxEventPart-3 {
 			t.Errorf("key of long levels is %q", key)
 		}
-		if levels := SplitEventKey(key); !strings.HasPrefix(part, levels[0]) {
+		if levels := splitEventKey(key); !strings.HasPrefix(part, levels[0]) {
 			t.Errorf("long level is cut to %q", levels[0])
 		}
 	}
+}
+
+// splitEventKey is the inverse of EventKey: the levels as they were sent (or as
+// far as they were kept).
+func splitEventKey(key string) []string {
+	if key == "" {
+		return nil
+	}
+	levels := strings.Split(key, ".")
+	for i, level := range levels {
+		levels[i] = string(appendPercent(nil, []byte(level)))
+	}
+	return levels
 }

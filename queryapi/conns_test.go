@@ -136,7 +136,8 @@ func TestSlowClients(t *testing.T) {
 			if _, err := io.Copy(io.Discard, d.r); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("after %v: %v", time.Since(began), err)
 			}
-			if took := time.Since(began); took > 5*time.Second {
+			// Unless it is cut off, all bytes take more than three minutes.
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("cut off after %v", took)
 			}
 			close(stop)
