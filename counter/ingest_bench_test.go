@@ -22,9 +22,10 @@ import (
 type benchTraffic struct {
 	lines, pages, visitors, sites int
 	ids                           bool // with view ids, as the widget sends them
+	even                          bool // each site has all pages, and none comes more often
 }
 
-// log writes the lines: pages by Zipf's law, visitors evenly.
+// log writes the lines: pages by Zipf's law, of one site each, visitors evenly.
 func (t benchTraffic) log() []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	zipf := rand.NewZipf(rng, 1.1, 8, uint64(t.pages-1))
@@ -33,8 +34,11 @@ func (t benchTraffic) log() []byte {
 	for i := range t.lines {
 		ms := start + int64(float64(i)*86_400_000/float64(t.lines))
 		visitor, page := rng.IntN(t.visitors), int(zipf.Uint64())
-		site := "ddkk.com"
-		if n := page % t.sites; n > 0 {
+		site, n := "ddkk.com", page%t.sites
+		if t.even {
+			page, n = rng.IntN(t.pages), rng.IntN(t.sites)
+		}
+		if n > 0 {
 			site = fmt.Sprintf("s%d.ddkk.com", n)
 		}
 		id := ""
@@ -143,6 +147,7 @@ func BenchmarkIngest(b *testing.B) {
 		{"pixels", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1}},
 		{"widget", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1, ids: true}},
 		{"sites", benchTraffic{lines: 200_000, pages: 20_000, visitors: 147_000, sites: 100}},
+		{"hosting", benchTraffic{lines: 200_000, pages: 10_000, visitors: 10_000, sites: 10_000, ids: true, even: true}},
 	} {
 		b.Run(c.name, func(b *testing.B) { benchIngest(b, c.benchTraffic) })
 	}

@@ -14,6 +14,7 @@ import (
 
 // One browser serves all tests of the dashboard; each has its own server.
 func TestDashboardInBrowser(t *testing.T) {
+	t.Parallel()
 	b := browser(t)
 	for _, c := range []struct {
 		name string

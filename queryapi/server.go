@@ -70,11 +70,7 @@ func New(c Config) (*Server, error) {
 	if s.files, err = loadAssets(cfg.Static); err != nil {
 		return nil, err
 	}
-	documents, err := openapiRoutes()
-	if err != nil {
-		return nil, err
-	}
-	if s.table, err = newTable(append(s.routes(), documents...)); err != nil {
+	if s.table, err = newTable(append(s.routes(), openapiRoutes()...)); err != nil {
 		return nil, err
 	}
 	s.pool.New = func() any { return &work{} }

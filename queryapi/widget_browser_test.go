@@ -17,6 +17,7 @@ import (
 
 // One browser serves all tests; each has its own counter, blog and tab.
 func TestInBrowser(t *testing.T) {
+	t.Parallel()
 	b := browser(t)
 	for _, c := range []struct {
 		name string
