@@ -233,7 +233,6 @@ func (c *dayChange) event(key string) *eventChange {
 func (p *part) remember(rule *recent, b *bucket, key uint64, at uint32, batch uint64) {
 	b.times.put(key, at)
 	b.used = batch
-	rule.wrote(b.number)
 	c := p.seenOf(b)
 	if c == nil {
 		c = &seenChange{rule: rule, bucket: b}

@@ -2,7 +2,10 @@ package counter
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -34,63 +37,125 @@ type daySums struct {
 	pv, uv, visitors, devices, pending int64
 }
 
-func (in *Ingester) sumsOf(ctx context.Context, name string, d parser.Day) (daySums, error) {
+// sumsAsked are the answers that daySums come from.
+type sumsAsked struct {
+	pv, uv, pc, mobile *redis.StringCmd
+	visitors, pending  *redis.IntCmd
+}
+
+func (in *Ingester) askSums(ctx context.Context, pipe redis.Pipeliner, name string, d parser.Day) sumsAsked {
 	k := in.keys
-	pipe := in.rdb.Pipeline()
-	pv, uv := pipe.Get(ctx, k.SitePVDay(name, d)), pipe.Get(ctx, k.SiteUVDay(name, d))
-	visitors := pipe.SCard(ctx, k.Visitors(name, d))
-	pc, mobile := pipe.HGet(ctx, k.Books(name, d), "pc"), pipe.HGet(ctx, k.Books(name, d), "mobile")
-	pending := pipe.LLen(ctx, k.Pending(name))
-	if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
-		return daySums{}, err
+	return sumsAsked{
+		pv: pipe.Get(ctx, k.SitePVDay(name, d)), uv: pipe.Get(ctx, k.SiteUVDay(name, d)), visitors: pipe.SCard(ctx, k.Visitors(name, d)),
+		pc: pipe.HGet(ctx, k.Books(name, d), "pc"), mobile: pipe.HGet(ctx, k.Books(name, d), "mobile"), pending: pipe.LLen(ctx, k.Pending(name)),
 	}
-	s := daySums{visitors: visitors.Val(), pending: pending.Val()}
-	for cmd, to := range map[*redis.StringCmd]*int64{pv: &s.pv, uv: &s.uv, pc: &s.devices, mobile: &s.devices} {
-		n, err := cmd.Int64()
+}
+
+func (a *sumsAsked) sums() (daySums, error) {
+	s := daySums{visitors: a.visitors.Val(), pending: a.pending.Val()}
+	if err := errors.Join(a.visitors.Err(), a.pending.Err()); err != nil {
+		return s, err
+	}
+	for _, x := range [...]struct {
+		cmd *redis.StringCmd
+		to  *int64
+	}{{a.pv, &s.pv}, {a.uv, &s.uv}, {a.pc, &s.devices}, {a.mobile, &s.devices}} {
+		n, err := x.cmd.Int64()
 		if err != nil && !isNil(err) {
 			return s, err
 		}
-		*to += n
+		*x.to += n
 	}
 	return s, nil
 }
 
 // checkDay compares the sums of the current day. Days that are over are left
 // alone, as some of their keys may have died; and so is a day that another
-// daemon counted into while it was read.
-func (in *Ingester) checkDay(ctx context.Context, name string, d parser.Day, before daySums, ranked int64) error {
-	if d != parser.DayOf(in.opt.Now().In(in.opt.Location)) {
+// daemon counted into while it was read. whole tells that the ranked list was
+// read in one piece, between the two looks at the sums.
+func (in *Ingester) checkDay(ctx context.Context, l *dayLoad, ranked int64, whole bool) error {
+	if l.day.day != parser.DayOf(in.opt.Now().In(in.opt.Location)) {
 		return nil
 	}
-	now, err := in.sumsOf(ctx, name, d)
+	before, err := l.before.sums()
+	if err != nil {
+		return err
+	}
+	after := l.after
+	if !whole {
+		pipe := in.rdb.Pipeline()
+		after = in.askSums(ctx, pipe, l.site.name, l.day.day)
+		if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
+			return err
+		}
+	}
+	now, err := after.sums()
 	if err != nil || now != before || now.pending > 0 {
 		return err
 	}
 	if now.pv == ranked && now.pv == now.devices && now.uv == now.visitors {
 		return nil
 	}
-	return &damagedError{name, fmt.Sprintf(
+	return &damagedError{l.site.name, fmt.Sprintf(
 		"its numbers of %d do not agree: %d views, %d in the ranked list, %d by device; %d visitors, %d remembered",
-		d, now.pv, ranked, now.devices, now.uv, now.visitors)}
+		l.day.day, now.pv, ranked, now.devices, now.uv, now.visitors)}
+}
+
+// checksPerTrip is how many commands for the totals of some pages go into one
+// pipeline.
+const checksPerTrip = 4
+
+// pageCheck looks for the totals of some pages of a day.
+type pageCheck struct {
+	load   *dayLoad
+	keys   []string
+	totals *redis.SliceCmd
 }
 
 // checkPages makes sure that pages which are ranked have their totals.
-func (in *Ingester) checkPages(ctx context.Context, name string, pages []redis.Z) error {
-	for len(pages) > 0 {
-		piece := pages[:min(len(pages), chunk)]
-		pages = pages[len(piece):]
-		keys := make([]string, len(piece))
-		for i, p := range piece {
-			page, _ := p.Member.(string)
-			keys[i] = in.keys.PagePV(name, page)
+func (in *Ingester) checkPages(ctx context.Context, loads []dayLoad) error {
+	var checks []pageCheck
+	for i := range loads {
+		l := &loads[i]
+		if l.err != nil {
+			continue
 		}
-		totals, err := in.rdb.MGet(ctx, keys...).Result()
+		for names := range slices.Chunk(slices.Collect(maps.Keys(l.day.pages)), chunk) {
+			keys := make([]string, len(names))
+			for i, page := range names {
+				keys[i] = in.keys.PagePV(l.site.name, page)
+			}
+			if checks = append(checks, pageCheck{load: l, keys: keys}); len(checks) == checksPerTrip {
+				if err := in.checkSome(ctx, checks); err != nil {
+					return err
+				}
+				checks = checks[:0]
+			}
+		}
+	}
+	return in.checkSome(ctx, checks)
+}
+
+func (in *Ingester) checkSome(ctx context.Context, checks []pageCheck) error {
+	if len(checks) == 0 {
+		return nil
+	}
+	err := in.askMany(ctx, "read totals of pages", func(pipe redis.Pipeliner) {
+		for i := range checks {
+			checks[i].totals = pipe.MGet(ctx, checks[i].keys...)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range checks {
+		totals, err := c.totals.Result()
 		if err != nil {
-			return err
+			c.load.err = err
 		}
 		for i, v := range totals {
 			if v == nil {
-				return &damagedError{name, keys[i] + " is gone"}
+				c.load.err = &damagedError{c.load.site.name, c.keys[i] + " is gone"}
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package counter
 
 import (
-	"context"
 	"fmt"
 
 	"ddkk-stats/parser"
@@ -157,18 +156,4 @@ func (in *Ingester) countReferrer() {
 	if len(c.day.referrers) > before {
 		in.open.weigh(c.part, perWrite)
 	}
-}
-
-// fillReferrers reads which referrers of a day keep their name.
-func (in *Ingester) fillReferrers(ctx context.Context, s *site, d *dayState) error {
-	d.from = newReferrers()
-	names, err := in.rdb.HKeys(ctx, in.keys.Referrers(s.name, d.day)).Result()
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		admit(d.from.all, n)
-	}
-	d.seen.referrers = len(names) > 0
-	return nil
 }

@@ -40,6 +40,8 @@ type Ingester struct {
 	refused      map[string]struct{} // sites over the limit
 	postponed    map[string]string   // sites found damaged at the start -> why
 	pendingSites map[*site]struct{}  // sites with pending page changes
+	misses       int                 // questions to Redis that lines of this block had
+	aheadFirst   bool                // the next block is looked at before it is counted
 	loop         schedule
 	weight       int // bytes that days take in memory, about
 	known        *progress

@@ -116,8 +116,13 @@ func (in *Ingester) lines(ctx context.Context, seg *segment, data []byte) error 
 	p := in.inputs[seg.input].Parser
 	start, booked, rewinds := seg.pos, seg.booked, seg.rewinds
 	at := start
+	looked := in.aheadFirst
+	in.misses, in.aheadFirst = 0, false
 	var err error
-	for at < start+int64(len(data)) {
+	if looked {
+		err = in.lookAhead(ctx, seg, at, data)
+	}
+	for err == nil && seg.rewinds == rewinds && at < start+int64(len(data)) {
 		rest := data[at-start:]
 		i := bytes.IndexByte(rest, '\n')
 		if i < 0 {
@@ -127,11 +132,15 @@ func (in *Ingester) lines(ctx context.Context, seg *segment, data []byte) error 
 		p.Parse(rest[:i], &in.hit)
 		end := at + int64(i) + 1
 		if err = in.line(ctx, seg, end); err != nil || seg.rewinds != rewinds {
-			break
+			break // the line is read again
 		}
 		at = end
 		seg.booked = max(seg.booked, end)
 		in.open.lines++
+		if in.misses > missesAllowed && !looked {
+			looked = true
+			err = in.lookAhead(ctx, seg, at, data[at-start:])
+		}
 	}
 	in.countViews()
 	in.bookRead(seg.input, data[:at-start], booked-start)

@@ -47,13 +47,15 @@ func (in *Ingester) prepare(ctx context.Context) error {
 		at = map[string]int64{} // what is rebuilt is read from the start
 	}
 	in.resume.set(at)
+	there := names[:0:0]
 	for i, name := range names {
-		if cs[i].epoch == "" {
-			continue
+		if cs[i].epoch != "" {
+			cs[len(there)] = cs[i]
+			there = append(there, name)
 		}
-		if _, err := in.adopt(ctx, name, cs[i]); err != nil {
-			return err
-		}
+	}
+	if err := in.adoptAll(ctx, there, cs); err != nil {
+		return err
 	}
 	in.startRebuild(ctx, gone, "its keys are gone")
 	return nil
@@ -188,15 +190,13 @@ func (in *Ingester) adoptArchived(ctx context.Context) error {
 	if in.opt.Archive == nil {
 		return nil
 	}
+	var fresh []string
 	for _, name := range in.opt.Archive.Sites() {
-		if _, refused := in.refused[name]; refused || in.sites[name] != nil {
-			continue
-		}
-		if _, err := in.loadSite(ctx, name); err != nil {
-			return err
+		if _, refused := in.refused[name]; !refused && in.sites[name] == nil {
+			fresh = append(fresh, name)
 		}
 	}
-	return nil
+	return in.loadSites(ctx, fresh)
 }
 
 // lookBack sets from when on a line is recent.

@@ -103,7 +103,11 @@ func (in *Ingester) keep(ctx context.Context, s *site, c checkpoint, cause strin
 	in.forget(s)
 	fresh := in.newSite(s.name, c)
 	in.sites[s.name] = fresh
-	if err := in.readSite(ctx, fresh); err == nil && s.tries < maxKeep {
+	errs, err := in.readSites(ctx, []*site{fresh})
+	if err != nil {
+		return err
+	}
+	if err := in.foldPending(ctx, fresh, errs[0]); err == nil && s.tries < maxKeep {
 		fresh.tries = s.tries + 1
 		for id, old := range s.offsets {
 			if err := in.rewindTo(id, old, c); err != nil {

@@ -14,39 +14,6 @@ type recent struct {
 	width   int64 // milliseconds
 	buckets map[int64]*bucket
 	near    [3]*bucket // the ones around the last line's time
-
-	free      span // buckets that Redis had nothing of when it was asked
-	freeUntil time.Time
-}
-
-// How many buckets ahead are looked at in a backlog, and how long what was seen
-// there is believed: another host may write there, too.
-const (
-	freeAhead = 16
-	freeFor   = 5 * time.Second
-)
-
-// knownFree tells whether a bucket needs no look at Redis.
-func (r *recent) knownFree(n int64, now time.Time) bool {
-	return r.free.from <= n && n <= r.free.to && now.Before(r.freeUntil)
-}
-
-// found notes that Redis has nothing of some buckets. What a batch holds that is
-// not committed yet Redis cannot know of.
-func (r *recent) found(free span, now time.Time) {
-	for n, b := range r.buckets {
-		if n >= free.from && b.times.n > 0 {
-			free.to = min(free.to, n-1)
-		}
-	}
-	r.free, r.freeUntil = free, now.Add(freeFor)
-}
-
-// wrote notes that a bucket is no longer free.
-func (r *recent) wrote(n int64) {
-	if n <= r.free.to {
-		r.free.from = max(r.free.from, n+1)
-	}
 }
 
 // bucket is one width of time.

@@ -1,75 +1,61 @@
 package counter
 
 import (
+	"encoding/binary"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"ddkk-stats/parser"
 )
 
-func TestRecentFree(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	r := newRecent(RuleID, DefaultIDWindow)
-	f := func(n int64, at time.Time, want bool) {
-		t.Helper()
-		if got := r.knownFree(n, at); got != want {
-			t.Errorf("bucket %d is known to be free: %v, want %v", n, got, want)
-		}
-	}
-	f(0, now, false)
-	r.found(span{11, 26}, now)
-	f(10, now, false)
-	f(11, now, true)
-	f(26, now, true)
-	f(27, now, false)
-	f(20, now.Add(freeFor), false)
-	r.wrote(13)
-	f(13, now, false)
-	f(12, now, false)
-	f(14, now, true)
-
-	// What is in hand and not in Redis yet is not free.
-	b := &bucket{number: 15}
-	b.times.put(1, 2)
-	r.buckets[15] = b
-	r.found(span{11, 26}, now)
-	f(14, now, true)
-	f(15, now, false)
-	f(16, now, false)
-}
-
-// A quiet site that moves through a day does not ask Redis for every bucket, and
-// finds the ones that there are.
-func TestBucketsAreLookedAtAhead(t *testing.T) {
+// Lines of many quiet sites do not ask Redis one by one, and what there is of
+// them is found: sites, days and what the duplicate rules remember.
+func TestBlockIsLookedAtAhead(t *testing.T) {
+	const sites = 60
 	m := miniredis.RunT(t)
 	rdb := readClient(t, m.Addr())
-	trips := watchTrips(t, rdb)
-	in, err := New(Options{Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Logger: slog.New(slog.DiscardHandler)})
+	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := in.newSite("ddkk.com", checkpoint{epoch: "e"})
-	const first, full, last = 1000, 1040, 1060
-	if err := m.Set(in.keys.Seen(s.name, RuleID, full), string(make([]byte, 3*seenEntry))); err != nil {
+	in, err := New(Options{Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC, Logger: slog.New(slog.DiscardHandler),
+		DedupeWindow: func(string) time.Duration { return time.Hour }}, Input{Parser: p})
+	if err != nil {
 		t.Fatal(err)
 	}
-	for n := int64(first); n < last; n++ {
-		b, err := in.loadBucket(t.Context(), s, s.ids, n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := int64(0); n == full && b.length != 3*seenEntry || n != full && b.length != want {
-			t.Errorf("bucket %d has %d bytes", n, b.length)
+	now := time.Now().UTC()
+	var text strings.Builder
+	for i := range sites {
+		h := testHit{at: now, site: fmt.Sprintf("s%d.example", i), page: "/", agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", id: "0123456789abcdef"}
+		text.WriteString(h.line() + "\n")
+		if i%2 == 0 { // half of them were counted before: the same view, too
+			p.Parse([]byte(h.line()), &in.hit)
+			m.HSet(in.keys.Checkpoint(h.site), "epoch", "e", "before", "1")
+			entry := binary.LittleEndian.AppendUint64(nil, parser.PairHash(in.hit.Visitor, in.hit.ViewID))
+			entry = binary.LittleEndian.AppendUint32(entry, uint32(in.hit.Time%DefaultIDWindow.Milliseconds()))
+			if err := m.Set(in.keys.Seen(h.site, RuleID, in.hit.Time/DefaultIDWindow.Milliseconds()), string(entry)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	// 16 buckets around the one that is there are asked for one by one.
-	if got := trips.count(); got > 30 {
-		t.Errorf("%d buckets took %d round trips", last-first, got)
-	}
-	in.loop.live = true
+	trips := watchTrips(t, rdb)
 	before := trips.count()
-	if _, err := in.loadBucket(t.Context(), s, s.ids, last); err != nil || trips.count() != before+1 {
-		t.Errorf("at the live edge: %d round trips, %v", trips.count()-before, err)
+	seg := &segment{id: "a"}
+	if err := in.lines(t.Context(), seg, []byte(text.String())); err != nil {
+		t.Fatal(err)
+	}
+	if b := in.open.books[0]; b.Human != sites/2 || b.Dedup != sites/2 || len(in.sites) != sites {
+		t.Errorf("%d sites, %+v", len(in.sites), b)
+	}
+	if n := trips.count() - before; n > 30 {
+		t.Errorf("%d lines of as many sites took %d round trips", sites, n)
+	}
+	if !in.aheadFirst {
+		t.Error("the next block is not looked at before it is counted")
 	}
 }

@@ -11,7 +11,7 @@
 --   types     n, per key the type it must have if it exists
 --   counters, hashes, ranks: see prelude.lua
 --   visitors  n, per day: set, total, day total; (ttl, expire-at, m, members)
---   appends   n, per key: (ttl, data)
+--   appends   n, per key: (ttl, whether each write renews it 0/1, data)
 --   online    n, 0 or 1: (trim below, ttl, m, (score, member)...)
 --   pending   m blobs appended to a list; key only when m > 0
 --
@@ -45,15 +45,18 @@ for i = 1, checks do
   if what == 'GET' then have = tonumber(have or '0') end
   if not have then return {'damaged', name .. ': not a number'} end
   if have < want then return {'lost', i} end
-  if what == 'STRLEN' and have > want then return {'moved', i} end
-  checked[i] = {name, what}
+  if what ~= 'STRLEN' then
+    checked[i], after[name] = name, have
+  elseif have > want then
+    return {'moved', i}
+  end
 end
 for _ = 1, num() do
   local name, want = key(), arg()
   if not typed(name, want) then return {'damaged', name .. ': not a ' .. want} end
 end
 
-hincr(KEYS[1], 'begun', 1)
+local begun = hincr(KEYS[1], 'begun', 1)
 local err = counters() or hashes()
 if err then
   rollback()
@@ -61,6 +64,12 @@ if err then
 end
 ranks()
 noted()
+
+local function add(name, n)
+  local v = call('INCRBY', name, n)
+  if after[name] then after[name] = v end
+  return v
+end
 
 for _ = 1, num() do
   local set, total, today = key(), key(), key()
@@ -74,15 +83,15 @@ for _ = 1, num() do
   a = a + m
   call('EXPIRE', set, ttl)
   if fresh > 0 then
-    call('INCRBY', total, fresh)
-    if at ~= '0' and call('INCRBY', today, fresh) == fresh then call('EXPIREAT', today, at) end
+    after[set] = after[set] and after[set] + fresh
+    add(total, fresh)
+    if at ~= '0' and add(today, fresh) == fresh then call('EXPIREAT', today, at) end
   end
 end
 
 for _ = 1, num() do
-  local name, ttl = key(), arg()
-  call('APPEND', name, arg())
-  call('EXPIRE', name, ttl)
+  local name, ttl, renew, data = key(), arg(), arg(), arg()
+  if call('APPEND', name, data) == #data or renew == '1' then call('EXPIRE', name, ttl) end
 end
 
 for _ = 1, num() do
@@ -101,17 +110,13 @@ if blobs > 0 then
   for _ = 1, blobs do call('RPUSH', name, arg()) end
 end
 
+-- Where nothing was applied in part, as many scripts ended as began.
 if current == '' then
-  call('HSET', KEYS[1], 'epoch', epoch, segment, to)
+  call('HSET', KEYS[1], 'epoch', epoch, segment, to, 'done', begun)
 else
-  call('HSET', KEYS[1], segment, to)
+  call('HSET', KEYS[1], segment, to, 'done', begun)
 end
-
-call('HINCRBY', KEYS[1], 'done', 1)
 
 local reply = {'ok', lost}
-for i = 1, checks do
-  local name, what = checked[i][1], checked[i][2]
-  reply[i + 2] = what == 'STRLEN' and 0 or tonumber(call(what, name) or '0')
-end
+for i = 1, checks do reply[i + 2] = checked[i] and after[checked[i]] or 0 end
 return reply

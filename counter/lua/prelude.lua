@@ -28,11 +28,16 @@ end
 -- lost counts keys that were known to exist and came up new.
 local lost = 0
 
+-- after has the numbers that were checked before the first write, by key, and is
+-- kept up to date: to measure them again would cost as many commands.
+local after = {}
+
 -- incr adds to a counter. Returns the new value, or nil and the error.
 local function incr(name, delta)
   local v = pcall('INCRBY', name, delta)
   if type(v) == 'table' then return nil, v.err end
   undo[#undo + 1] = {'k', name, delta}
+  if after[name] then after[name] = v end
   return v
 end
 
@@ -106,13 +111,14 @@ end
 -- each, 0: never), then m (member, delta) that every one of them gets.
 local function ranks()
   for _ = 1, num() do
-    local known, z, sets = arg(), num(), {}
-    for i = 1, z do
-      local name, at = key(), arg()
-      sets[i] = name
-      if call('EXISTS', name) == 0 then
-        if known == '1' then lost = lost + 1 end
-        if at ~= '0' then sets[-i] = at end
+    local known, z, sets, ends = arg(), num(), {}, {}
+    for i = 1, z do sets[i], ends[i] = key(), arg() end
+    if call('EXISTS', unpack(sets)) < z then
+      for i = 1, z do
+        if call('EXISTS', sets[i]) == 0 then
+          if known == '1' then lost = lost + 1 end
+          if ends[i] ~= '0' then sets[-i] = ends[i] end
+        end
       end
     end
     for _ = 1, num() do

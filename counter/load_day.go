@@ -1,0 +1,265 @@
+package counter
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
+)
+
+// idleDay is how long a day may stay in memory untouched: less than any of
+// its keys lives, so that what is remembered is still there.
+const idleDay = time.Hour
+
+// heldDay is the state of a site's day if it is in memory.
+func (in *Ingester) heldDay(s *site, day parser.Day) *dayState {
+	d := s.days[day]
+	if d == nil {
+		return nil
+	}
+	now := in.opt.Now()
+	if d.used+1 < in.number && now.Sub(d.touched) >= idleDay {
+		delete(s.days, day)
+		return nil
+	}
+	d.touched = now
+	return d
+}
+
+// dayOf finds or loads the state of a site's day.
+func (in *Ingester) dayOf(ctx context.Context, s *site, day parser.Day) (*dayState, error) {
+	if d := in.heldDay(s, day); d != nil {
+		return d, nil
+	}
+	if s.pending > 0 {
+		if err := in.foldAll(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	in.misses++
+	load := []dayLoad{in.newDayLoad(s, day)}
+	if s.epoch != "" { // a new site has nothing to read
+		if err := in.readDays(ctx, load); err != nil {
+			return nil, err
+		}
+	}
+	return load[0].day, in.keepDay(&load[0])
+}
+
+// dayLoad is a day that is being read.
+type dayLoad struct {
+	site *site
+	day  *dayState
+	err  error
+
+	pairs             *redis.StringCmd
+	before, after     sumsAsked
+	pages             *redis.ZSliceCmd
+	bots              *redis.ScanCmd
+	referrers, events *redis.StringSliceCmd
+	ranked            int64
+}
+
+func (in *Ingester) newDayLoad(s *site, day parser.Day) dayLoad {
+	in.serial++
+	d := &dayState{day: day, serial: in.serial, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{}, from: newReferrers(),
+		used: in.number, touched: in.opt.Now()}
+	_, d.minutes = in.expireAt(day.Next(), MinutesTTL)
+	return dayLoad{site: s, day: d}
+}
+
+// keepDay has a day in memory that was read, or says why it could not be.
+func (in *Ingester) keepDay(l *dayLoad) error {
+	if l.err != nil {
+		return fmt.Errorf("read day %d of %s: %w", l.day.day, l.site.name, l.err)
+	}
+	l.site.days[l.day.day] = l.day
+	in.weight += l.day.weight()
+	return nil
+}
+
+// Reads of large keys go in pieces, so that Redis answers others in between.
+// The first pieces of many days go in one pipeline and are smaller.
+const (
+	pieceBytes   = 4 << 20
+	pieceMembers = 10_000
+	firstBytes   = 24 << 10
+	firstMembers = 1000
+	daysPerTrip  = 16
+)
+
+// readDays reads days of sites in few round trips. Each has an error of its own;
+// the one that is returned says that Redis did not answer.
+func (in *Ingester) readDays(ctx context.Context, loads []dayLoad) error {
+	err := in.askMany(ctx, "read days", func(pipe redis.Pipeliner) {
+		for i := range loads {
+			in.askDay(ctx, pipe, &loads[i])
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i := range loads {
+		l := &loads[i]
+		err := in.retry(ctx, "read day", func() error { return in.fillDay(ctx, l) })
+		if passing(err) {
+			return err
+		}
+		l.err = err
+	}
+	return in.checkPages(ctx, loads)
+}
+
+func (in *Ingester) askDay(ctx context.Context, pipe redis.Pipeliner, l *dayLoad) {
+	k, s, d := in.keys, l.site.name, l.day.day
+	l.pairs = pipe.GetRange(ctx, k.Pairs(s, d), 0, firstBytes-1)
+	l.before = in.askSums(ctx, pipe, s, d)
+	l.pages = pipe.ZRangeWithScores(ctx, k.HotDay(s, d), 0, firstMembers-1)
+	l.after = in.askSums(ctx, pipe, s, d)
+	l.bots = pipe.HScan(ctx, k.PageBotsDay(s, d), 0, "", firstMembers)
+	l.referrers = pipe.HKeys(ctx, k.Referrers(s, d))
+	l.events = pipe.HKeys(ctx, k.Events(s, d))
+}
+
+// fillDay takes the first pieces of a day and reads the others. It may be run
+// again.
+func (in *Ingester) fillDay(ctx context.Context, l *dayLoad) error {
+	if err := in.fillPairs(ctx, l); err != nil {
+		return err
+	}
+	if err := in.fillPages(ctx, l); err != nil {
+		return err
+	}
+	if err := in.fillBots(ctx, l); err != nil {
+		return err
+	}
+	return l.fillNames()
+}
+
+func (in *Ingester) fillPairs(ctx context.Context, l *dayLoad) error {
+	b, err := l.pairs.Bytes()
+	if err != nil && !isNil(err) {
+		return err
+	}
+	d := l.day
+	d.pairs, d.pairsLen = set64{}, int64(len(b))
+	addPairs(b, &d.pairs)
+	if len(b) < firstBytes {
+		return nil
+	}
+	d.pairsLen, err = in.readPairs(ctx, l.site, d.day, d.pairsLen, &d.pairs)
+	return err
+}
+
+func (in *Ingester) fillPages(ctx context.Context, l *dayLoad) error {
+	pages, err := l.pages.Result()
+	if err != nil {
+		return err
+	}
+	ranked, whole := l.day.rank(pages), len(pages) < firstMembers
+	for from := int64(len(pages)); !whole; from += pieceMembers {
+		pages, err := in.rdb.ZRangeWithScores(ctx, in.keys.HotDay(l.site.name, l.day.day), from, from+pieceMembers-1).Result()
+		if err != nil {
+			return err
+		}
+		ranked += l.day.rank(pages)
+		if len(pages) < pieceMembers {
+			break
+		}
+	}
+	l.day.seen.ranks = len(l.day.pages) > 0
+	return in.checkDay(ctx, l, ranked, whole)
+}
+
+// rank admits pages of the day's ranked list and returns the sum of their views.
+func (d *dayState) rank(pages []redis.Z) (views int64) {
+	for _, p := range pages {
+		name, _ := p.Member.(string)
+		admit(d.pages, name).seenPV = true
+		views += int64(p.Score)
+	}
+	return views
+}
+
+// fillBots reads which pages bots saw on a day.
+func (in *Ingester) fillBots(ctx context.Context, l *dayLoad) error {
+	d := l.day
+	clear(d.bots)
+	fields, cursor, err := l.bots.Result()
+	for {
+		if err != nil {
+			return err
+		}
+		for i := 0; i < len(fields); i += 2 {
+			if d.bots[fields[i]] == nil { // HSCAN may repeat itself
+				admit(d.bots, fields[i])
+			}
+		}
+		if cursor == 0 {
+			break
+		}
+		fields, cursor, err = in.rdb.HScan(ctx, in.keys.PageBotsDay(l.site.name, d.day), cursor, "", pieceMembers).Result()
+	}
+	d.seen.bots = len(d.bots) > 0
+	return nil
+}
+
+// fillNames takes the referrers and events that keep their names.
+func (l *dayLoad) fillNames() error {
+	d := l.day
+	d.from = newReferrers()
+	names, err := l.referrers.Result()
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		admit(d.from.all, n)
+	}
+	d.seen.referrers = len(names) > 0
+	events, err := l.events.Result()
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if !strings.HasSuffix(e, EventUV) {
+			d.events[e] = struct{}{}
+		}
+	}
+	d.seen.events = len(d.events) > 0
+	return nil
+}
+
+// readPacked reads a packed key from an offset on, in pieces of whole entries
+// (a piece is a multiple of both entry sizes, 8 and 12), and returns the key's
+// length.
+func (in *Ingester) readPacked(ctx context.Context, key string, at int64, f func([]byte)) (int64, error) {
+	const piece = pieceBytes / 24 * 24
+	for {
+		b, err := in.rdb.GetRange(ctx, key, at, at+piece-1).Bytes()
+		if err != nil {
+			return 0, err
+		}
+		f(b)
+		at += int64(len(b))
+		if len(b) < piece {
+			return at, nil
+		}
+	}
+}
+
+// readPairs adds a day's pairs from an offset of their key on to a set, and
+// returns the length of the key.
+func (in *Ingester) readPairs(ctx context.Context, s *site, day parser.Day, at int64, into *set64) (int64, error) {
+	return in.readPacked(ctx, in.keys.Pairs(s.name, day), at, func(b []byte) { addPairs(b, into) })
+}
+
+func addPairs(packed []byte, into *set64) {
+	for ; len(packed) >= 8; packed = packed[8:] {
+		into.add(binary.LittleEndian.Uint64(packed))
+	}
+}
