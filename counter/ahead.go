@@ -66,7 +66,9 @@ func (in *Ingester) lookAhead(ctx context.Context, seg *segment, at int64, data 
 		if err := in.loadSites(ctx, w.sites); err != nil {
 			return err
 		}
-		w = in.want(seg, at, data) // what Redis has of sites that it knows
+		if slices.ContainsFunc(w.sites, func(name string) bool { s := in.sites[name]; return s != nil && s.epoch != "" }) {
+			w = in.want(seg, at, data) // what Redis has of sites that it knows
+		}
 	}
 	for loads := range slices.Chunk(w.days, daysPerTrip) {
 		if err := in.loadDays(ctx, loads); err != nil {

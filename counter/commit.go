@@ -83,14 +83,12 @@ func (in *Ingester) execute(ctx context.Context, f *flight) error {
 		return err
 	}
 	f.answers = make([]answer, len(b.parts))
-	todo := make([]int, 0, len(b.parts))
-	calls := make([]*call, len(b.parts))
-	for i, p := range b.parts {
-		calls[i] = in.encode(p)
-		todo = append(todo, i)
+	todo := make([]int, len(b.parts))
+	for i := range todo {
+		todo[i] = i
 	}
 	return in.commits.retry(ctx, "commit to Redis", func() error {
-		err := in.commitParts(ctx, b, calls, f.answers, &todo)
+		err := in.commitParts(ctx, b, f.answers, &todo)
 		if err != nil {
 			f.retried++
 		}
@@ -119,7 +117,7 @@ func (in *Ingester) tripOf(b *batch, parts []int) (n, writes int) {
 // commitParts sends the parts that are still to do, in order, and keeps those
 // that must be sent again. After a passing error of one part the later parts
 // of its site are sent again as well: they build on it.
-func (in *Ingester) commitParts(ctx context.Context, b *batch, calls []*call, answers []answer, todo *[]int) error {
+func (in *Ingester) commitParts(ctx context.Context, b *batch, answers []answer, todo *[]int) error {
 	var again []int
 	var first error
 	held := map[*site]bool{}
@@ -129,9 +127,10 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, calls []*call, an
 		trip := rest[:n]
 		rest = rest[n:]
 		pipe := in.rdb.Pipeline()
-		cmds := make([]*redis.Cmd, len(trip))
+		cmds, calls := make([]*redis.Cmd, len(trip)), make([]*call, len(trip))
 		for j, i := range trip {
-			cmds[j] = calls[i].queue(ctx, pipe, in.scripts.commit)
+			calls[j] = in.encode(b.parts[i])
+			cmds[j] = calls[j].queue(ctx, pipe, in.scripts.commit)
 		}
 		begin := in.opt.Now()
 		_, failed := pipe.Exec(ctx) // the first command's error; each has its own
@@ -139,7 +138,7 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, calls []*call, an
 		for j, i := range trip {
 			a, err := parseAnswer(cmds[j])
 			if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") && !held[b.parts[i].site] {
-				a, err = calls[i].run(ctx, in.rdb, in.scripts.commit)
+				a, err = calls[j].run(ctx, in.rdb, in.scripts.commit)
 			}
 			switch {
 			case err != nil && !passing(err):

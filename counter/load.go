@@ -98,6 +98,7 @@ func (in *Ingester) readCheckpoints(ctx context.Context, sites []string) ([]chec
 // loadSite makes a site known that was not known yet; nil when there are too
 // many sites.
 func (in *Ingester) loadSite(ctx context.Context, name string) (*site, error) {
+	in.misses++
 	err := in.loadSites(ctx, []string{name})
 	return in.sites[name], err
 }

@@ -41,9 +41,9 @@ func (in *Ingester) dayOf(ctx context.Context, s *site, day parser.Day) (*daySta
 			return nil, err
 		}
 	}
-	in.misses++
 	load := []dayLoad{in.newDayLoad(s, day)}
 	if s.epoch != "" { // a new site has nothing to read
+		in.misses++
 		if err := in.readDays(ctx, load); err != nil {
 			return nil, err
 		}
@@ -62,7 +62,6 @@ type dayLoad struct {
 	pages             *redis.ZSliceCmd
 	bots              *redis.ScanCmd
 	referrers, events *redis.StringSliceCmd
-	ranked            int64
 }
 
 func (in *Ingester) newDayLoad(s *site, day parser.Day) dayLoad {

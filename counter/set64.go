@@ -75,9 +75,13 @@ func (s *set64) find(v uint64) uint64 {
 	return i
 }
 
+// firstSlots is small as most sites are: ten thousand of them have a set for each
+// ten minutes and more.
+const firstSlots = 4
+
 func (s *set64) grow() {
 	old := s.slots
-	s.slots = make([]uint64, max(64, 2*len(old)))
+	s.slots = make([]uint64, max(firstSlots, 2*len(old)))
 	for _, v := range old {
 		if v != 0 {
 			s.slots[s.find(v)] = v
@@ -137,7 +141,7 @@ func (m *times64) find(key uint64) *time64 {
 
 func (m *times64) grow() {
 	old := m.slots
-	m.slots = make([]time64, max(64, 2*len(old)))
+	m.slots = make([]time64, max(firstSlots, 2*len(old)))
 	for _, s := range old {
 		if s.key != 0 {
 			*m.find(s.key) = s
