@@ -16,14 +16,14 @@ import (
 // Lines of many quiet sites do not ask Redis one by one, and what there is of
 // them is found: sites, days and what the duplicate rules remember.
 func TestBlockIsLookedAtAhead(t *testing.T) {
-	const sites = 60
+	const sites, most = 60, 50
 	m := miniredis.RunT(t)
 	rdb := readClient(t, m.Addr())
 	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC})
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := New(Options{Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC, Logger: slog.New(slog.DiscardHandler),
+	in, err := New(Options{Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC, Logger: slog.New(slog.DiscardHandler), MaxSites: most,
 		DedupeWindow: func(string) time.Duration { return time.Hour }}, Input{Parser: p})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,9 @@ func TestBlockIsLookedAtAhead(t *testing.T) {
 	if err := in.lines(t.Context(), seg, []byte(text.String())); err != nil {
 		t.Fatal(err)
 	}
-	if b := in.open.books[0]; b.Human != sites/2 || b.Dedup != sites/2 || len(in.sites) != sites {
+	// Sites that were there are not refused; half of those over the limit are new.
+	const refused = (sites - most) / 2
+	if b := in.open.books[0]; b.Human != sites/2-refused || b.Dedup != sites/2 || b.Skipped[parser.SkipSite] != refused || len(in.sites) != sites-refused {
 		t.Errorf("%d sites, %+v", len(in.sites), b)
 	}
 	if n := trips.count() - before; n > 30 {
