@@ -169,6 +169,7 @@ func (in *Ingester) loadDays(ctx context.Context, loads []dayLoad) error {
 			}
 		}
 	}
+	clear(loads) // the replies need not wait for the other days
 	return nil
 }
 

@@ -57,11 +57,13 @@ func (in *Ingester) look(ctx context.Context, now time.Time) error {
 	in.loop.lookedAt = now
 	var signs string
 	err := in.retry(ctx, "look for rebuilds", func() error {
+		begin := in.opt.Now()
 		pipe := in.rdb.Pipeline()
 		rebuilds, listed := pipe.Get(ctx, in.keys.Rebuilds()), pipe.Exists(ctx, in.keys.Sites())
 		if _, err := pipe.Exec(ctx); err != nil && passing(err) {
 			return err // any other is a key of a wrong type: as if there were none
 		}
+		in.budget.answered(in.opt.Now().Sub(begin))
 		signs = fmt.Sprint(rebuilds.Val(), " ", listed.Val())
 		return nil
 	})

@@ -260,11 +260,9 @@ func (b *batch) seal() {
 		o := p.site.at(p.segment)
 		p.from, p.to = o.sent, o.open
 		o.sent = o.open
-		p.sealCalls(b.number)
 		for _, c := range p.days {
 			c.pairsLen = c.state.pairsLen
 			c.state.pairsLen += int64(len(c.pairs))
-			c.state.used = b.number
 		}
 		for _, s := range p.seen {
 			s.length = s.bucket.length

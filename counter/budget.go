@@ -17,7 +17,8 @@ const (
 type budget struct {
 	most atomic.Int64
 	fits atomic.Int64
-	read func() bool // tells that somebody reads
+	trip atomic.Int64 // the shortest round trip seen, in nanoseconds; 0: none yet
+	read func() bool  // tells that somebody reads
 	// fixed is for the embedded store: it copies a packed key whole when
 	// something is appended, so that short scripts only make it slower.
 	fixed bool
@@ -59,6 +60,7 @@ func (b *budget) limit(most int) {
 // for other clients is in the time as well, so one answer does not move the
 // budget to what it says, but three or four do.
 func (b *budget) spent(writes int, took time.Duration) {
+	took -= time.Duration(b.trip.Load())
 	if b.fixed || writes < minBudget/2 || took <= 0 {
 		return
 	}
@@ -66,6 +68,14 @@ func (b *budget) spent(writes int, took time.Duration) {
 	fits := int64(float64(writes) * float64(scriptTime) / float64(took))
 	next := now + (min(max(fits, now/4), 2*now)-now)/2
 	b.fits.Store(min(max(next, minBudget), b.most.Load()))
+}
+
+// answered learns what a round trip takes that asks for next to nothing, which a
+// script's time is without.
+func (b *budget) answered(took time.Duration) {
+	if best := b.trip.Load(); best == 0 || int64(took) < best {
+		b.trip.Store(int64(took))
+	}
 }
 
 // whole is how many writes fit into scriptTime.

@@ -114,6 +114,11 @@ func (in *Ingester) tripOf(b *batch, parts []int) (n, writes int) {
 	return n, writes
 }
 
+// maxSilent is how many trips in a row may go unanswered before the rest is not
+// tried: where Redis hangs each of them takes its whole timeout. In a cluster
+// some of them are another master's.
+const maxSilent = 4
+
 // commitParts sends the parts that are still to do, in order, and keeps those
 // that must be sent again. After a passing error of one part the later parts
 // of its site are sent again as well: they build on it.
@@ -121,13 +126,14 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, answers []answer,
 	var again []int
 	var first error
 	held := map[*site]bool{}
+	silent := 0
 	for rest := *todo; len(rest) > 0; {
 		in.committing.beat(in.opt.Now())
 		n, writes := in.tripOf(b, rest)
 		trip := rest[:n]
 		rest = rest[n:]
 		pipe := in.rdb.Pipeline()
-		cmds, calls := make([]*redis.Cmd, len(trip)), make([]*call, len(trip))
+		cmds, calls, reached := make([]*redis.Cmd, len(trip)), make([]*call, len(trip)), false
 		for j, i := range trip {
 			calls[j] = in.encode(b.parts[i])
 			cmds[j] = calls[j].queue(ctx, pipe, in.scripts.commit)
@@ -140,6 +146,7 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, answers []answer,
 			if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") && !held[b.parts[i].site] {
 				a, err = calls[j].run(ctx, in.rdb, in.scripts.commit)
 			}
+			reached = reached || !passing(err)
 			switch {
 			case err != nil && !passing(err):
 				answers[i] = answer{verdict: damaged, text: err.Error()}
@@ -152,6 +159,12 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, answers []answer,
 			default:
 				answers[i] = a
 			}
+		}
+		if silent++; reached {
+			silent = 0
+		}
+		if silent == maxSilent {
+			again, rest = append(again, rest...), nil
 		}
 	}
 	*todo = again
@@ -460,25 +473,28 @@ func (in *Ingester) encodeVisitors(c *call, p *part) {
 	c.args[at] = n
 }
 
+// seenTTL is how long a bucket of a duplicate rule lives from its first entry on:
+// it gets entries for as long as it is wide and is asked for as long again, and
+// whatever came late has a width more.
+func seenTTL(least, width time.Duration) time.Duration { return max(least, 3*width) }
+
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 func (in *Ingester) encodeAppends(c *call, p *part) {
-	k, s, ttl := in.keys, p.site.name, seconds(in.opt.UVSetTTL)
+	k, s := in.keys, p.site.name
 	at := len(c.args)
 	c.arg(0)
 	n := 0
 	for _, d := range p.days {
 		if len(d.pairs) > 0 {
 			c.key(k.Pairs(s, d.state.day))
-			c.arg(ttl, "1", d.pairs)
+			c.arg(seconds(in.opt.UVSetTTL), "1", d.pairs)
 			n++
 		}
 	}
 	for _, x := range p.seen {
 		c.key(k.Seen(s, x.rule.name, x.bucket.number))
-		// A bucket is asked for no longer than twice its width after it came
-		// up, so its time need not be renewed.
-		c.arg(max(ttl, 2*x.rule.width/1000), "0", x.data)
+		c.arg(seconds(seenTTL(in.opt.UVSetTTL, time.Duration(x.rule.width)*time.Millisecond)), "0", x.data)
 		n++
 	}
 	c.args[at] = n

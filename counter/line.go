@@ -267,6 +267,7 @@ func (in *Ingester) locateDay(ctx context.Context, seg *segment) error {
 	if err != nil {
 		return err
 	}
+	d.used = in.number
 	c.day = c.part.day(d)
 	return nil
 }

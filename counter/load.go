@@ -67,18 +67,13 @@ func (in *Ingester) readCheckpoints(ctx context.Context, sites []string) ([]chec
 		trip := sites[:min(len(sites), 500)]
 		sites = sites[len(trip):]
 		cmds := make([]*redis.MapStringStringCmd, len(trip))
-		err := in.retry(ctx, "read checkpoints", func() error {
-			pipe := in.rdb.Pipeline()
+		err := in.askMany(ctx, "read checkpoints", func(pipe redis.Pipeliner) {
 			for i, s := range trip {
 				cmds[i] = pipe.HGetAll(ctx, in.keys.Checkpoint(s))
 			}
-			if _, err := pipe.Exec(ctx); passing(err) {
-				return err
-			}
-			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("read checkpoints: %w", err)
+			return nil, err
 		}
 		for i, cmd := range cmds {
 			c, err := parseCheckpoint(cmd.Val())
@@ -125,7 +120,7 @@ func (in *Ingester) loadSites(ctx context.Context, names []string) error {
 	}
 	err = in.retry(ctx, "note sites", func() error { return in.rdb.SAdd(ctx, in.keys.Sites(), members...).Err() })
 	if err != nil {
-		return fmt.Errorf("note site %s: %w", kept[0], err)
+		return fmt.Errorf("note sites: %w", err)
 	}
 	return in.adoptAll(ctx, kept, cs)
 }
@@ -250,7 +245,7 @@ func (in *Ingester) readSites(ctx context.Context, sites []*site) ([]error, erro
 // askMany runs a pipeline until no command of it fails for a reason that
 // passes. Other errors are the commands' own.
 func (in *Ingester) askMany(ctx context.Context, what string, queue func(redis.Pipeliner)) error {
-	err := in.retry(ctx, what, func() error {
+	return in.retry(ctx, what, func() error {
 		pipe := in.rdb.Pipeline()
 		queue(pipe)
 		cmds, err := pipe.Exec(ctx)
@@ -264,10 +259,6 @@ func (in *Ingester) askMany(ctx context.Context, what string, queue func(redis.P
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
 }
 
 // learn takes what Redis said of a site.
@@ -327,7 +318,6 @@ func (in *Ingester) trim() {
 	if in.flight == nil {
 		keep = in.number
 	}
-	inHand := in.open.days()
 	for _, s := range in.sites {
 		s.ids.forget(keep)
 		in.trimCalls(s, keep)
@@ -336,23 +326,12 @@ func (in *Ingester) trim() {
 		}
 		for n, d := range s.days {
 			old := in.opt.Now().Sub(d.touched) > idleDay
-			if d.used < keep && (old || in.weight > maxDayWeight) && !inHand[d] {
+			if d.used < keep && (old || in.weight > maxDayWeight) {
 				in.weight -= d.weight()
 				delete(s.days, n)
 			}
 		}
 	}
-}
-
-// days are the states that the batch changes.
-func (b *batch) days() map[*dayState]bool {
-	all := map[*dayState]bool{}
-	for _, p := range b.parts {
-		for _, c := range p.days {
-			all[c.state] = true
-		}
-	}
-	return all
 }
 
 // Segments are the segments that a site's checkpoint names.

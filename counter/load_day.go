@@ -95,23 +95,34 @@ const (
 // readDays reads days of sites in few round trips. Each has an error of its own;
 // the one that is returned says that Redis did not answer.
 func (in *Ingester) readDays(ctx context.Context, loads []dayLoad) error {
-	err := in.askMany(ctx, "read days", func(pipe redis.Pipeliner) {
-		for i := range loads {
-			in.askDay(ctx, pipe, &loads[i])
-		}
-	})
-	if err != nil {
+	if err := in.askDays(ctx, loads); err != nil {
 		return err
 	}
 	for i := range loads {
-		l := &loads[i]
-		err := in.retry(ctx, "read day", func() error { return in.fillDay(ctx, l) })
+		l, tries := &loads[i], 0
+		err := in.retry(ctx, "read day", func() error {
+			if tries++; tries > 1 { // Redis was away: what it said before may be lost
+				*l = in.newDayLoad(l.site, l.day.day)
+				if err := in.askDays(ctx, loads[i:i+1]); err != nil {
+					return err
+				}
+			}
+			return in.fillDay(ctx, l)
+		})
 		if passing(err) {
 			return err
 		}
 		l.err = err
 	}
 	return in.checkPages(ctx, loads)
+}
+
+func (in *Ingester) askDays(ctx context.Context, loads []dayLoad) error {
+	return in.askMany(ctx, "read days", func(pipe redis.Pipeliner) {
+		for i := range loads {
+			in.askDay(ctx, pipe, &loads[i])
+		}
+	})
 }
 
 func (in *Ingester) askDay(ctx context.Context, pipe redis.Pipeliner, l *dayLoad) {
@@ -125,8 +136,7 @@ func (in *Ingester) askDay(ctx context.Context, pipe redis.Pipeliner, l *dayLoad
 	l.events = pipe.HKeys(ctx, k.Events(s, d))
 }
 
-// fillDay takes the first pieces of a day and reads the others. It may be run
-// again.
+// fillDay takes the first pieces of a day and reads the others.
 func (in *Ingester) fillDay(ctx context.Context, l *dayLoad) error {
 	if err := in.fillPairs(ctx, l); err != nil {
 		return err

@@ -140,6 +140,7 @@ func (in *Ingester) saveSizes() error {
 			if !ok {
 				s.Floor = in.resume.offset(info.ID)
 			}
+			s.Closed = s.Closed && info.Size <= s.Size
 			s.Name, s.Size = info.Name, max(s.Size, info.Size)
 			p.Segments[info.ID] = s
 		}

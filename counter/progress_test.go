@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -78,4 +79,46 @@ func TestSizesAreRememberedWhileRedisIsAway(t *testing.T) {
 	r.await()
 	r.stop()
 	r.check(hits)
+}
+
+// farArchive has nothing, and is away until it was asked some times.
+type farArchive struct{ asked atomic.Int64 }
+
+const farUntil = 8 // with the back-off between tries more than saveEvery
+
+func (*farArchive) Sites() []string    { return nil }
+func (*farArchive) Knows(string) bool  { return false }
+func (*farArchive) Covers(string) bool { return false }
+func (a *farArchive) Restore(context.Context, string) (map[string]int64, error) {
+	if a.asked.Add(1) < farUntil {
+		return nil, errAway
+	}
+	return map[string]int64{}, nil
+}
+
+// TestRebuildWaitsBesideTheLoop has the archive be away while a site is rebuilt:
+// the progress file is the loop's alone (by the race detector), and all is
+// counted in the end.
+func TestRebuildWaitsBesideTheLoop(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	far := &farArchive{}
+	r.opt.Archive = far
+	hits := randomHits(rand.New(rand.NewPCG(41, 42)), 400, 20)
+	r.log.write("a", lines(hits[:200])...)
+	r.start()
+	r.await()
+	if err := r.rdb.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for i := 200; i < 400; i++ {
+		r.log.write("a", lines(hits[i:i+1])...)
+		n := far.asked.Load()
+		if i%20 == 0 && n < farUntil {
+			eventually(t, func() bool { return far.asked.Load() != n }, func() { t.Fatal("no rebuild goes on") })
+		}
+	}
+	r.await()
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+	r.stop()
 }

@@ -152,7 +152,7 @@ func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, 
 	}
 	start := in.opt.Now()
 	in.behind.Go(func() {
-		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, Expect: judged, tell: in.tell}
+		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, Expect: judged, tell: in.redisWent}
 		if in.opt.Archive != nil {
 			r.Restore = in.opt.Archive.Restore
 		}

@@ -245,7 +245,7 @@ func (r *restoring) open(h History) error {
 		return err
 	}
 	for key, b := range seen.packed {
-		if err := r.put(key, b, r.UVSetTTL); err != nil {
+		if err := r.put(key, b, seen.ttl); err != nil {
 			return err
 		}
 	}
@@ -295,6 +295,7 @@ type seenKeys struct {
 	widths map[string]time.Duration
 	packed map[string][]byte
 	last   map[string]bucketKey // by rule: lines come nearly in order
+	ttl    time.Duration        // as long as the widest rule asks for
 }
 
 type bucketKey struct {
@@ -303,8 +304,12 @@ type bucketKey struct {
 }
 
 func (r *restoring) newSeen() *seenKeys {
-	return &seenKeys{from: r.Now().Add(-r.UVSetTTL).UnixMilli(), keys: r.Keys, site: r.site, widths: r.Widths(r.site),
-		packed: map[string][]byte{}, last: map[string]bucketKey{}}
+	s := &seenKeys{from: r.Now().Add(-r.UVSetTTL).UnixMilli(), keys: r.Keys, site: r.site, widths: r.Widths(r.site),
+		packed: map[string][]byte{}, last: map[string]bucketKey{}, ttl: r.UVSetTTL}
+	for _, width := range s.widths {
+		s.ttl = seenTTL(s.ttl, width)
+	}
+	return s
 }
 
 func (s *seenKeys) add(k SeenKey) error {

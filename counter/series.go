@@ -53,7 +53,7 @@ type callDay struct {
 	day              parser.Day
 	endpoints, users map[string]string // those that have their own fields
 	seen             map[string]bool   // keys that a commit of ours wrote: they must exist
-	used             uint64            // number of the last closed batch that changes it
+	used             uint64            // number of the last batch that changes it
 	touched          time.Time
 }
 

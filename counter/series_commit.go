@@ -162,25 +162,3 @@ func (p *part) callsApplied() {
 		k.day.seen[k.key] = true
 	}
 }
-
-// sealCalls notes which days a batch in hand uses.
-func (p *part) sealCalls(batch uint64) {
-	if p.calls == nil {
-		return
-	}
-	for _, h := range p.calls.hours {
-		h.day.used = batch
-	}
-}
-
-func (p *part) usesCalls(d *callDay) bool {
-	if p.calls == nil {
-		return false
-	}
-	for _, h := range p.calls.hours {
-		if h.day == d {
-			return true
-		}
-	}
-	return false
-}

@@ -15,7 +15,7 @@ func (in *Ingester) callDayOf(ctx context.Context, s *site, day parser.Day) (*ca
 	now := in.opt.Now()
 	if d := s.calls[day]; d != nil {
 		if d.used+1 >= in.number || now.Sub(d.touched) < idleDay {
-			d.touched = now
+			d.used, d.touched = in.number, now
 			return d, nil
 		}
 		delete(s.calls, day)
@@ -123,17 +123,8 @@ func sumOf(replies []*redis.StringCmd) (sum int64, err error) {
 // trimCalls forgets days of calls that no batch in hand uses.
 func (in *Ingester) trimCalls(s *site, keep uint64) {
 	for n, d := range s.calls {
-		if d.used < keep && in.opt.Now().Sub(d.touched) > idleDay && !in.open.usesCalls(d) {
+		if d.used < keep && in.opt.Now().Sub(d.touched) > idleDay {
 			delete(s.calls, n)
 		}
 	}
-}
-
-func (b *batch) usesCalls(d *callDay) bool {
-	for _, p := range b.parts {
-		if p.usesCalls(d) {
-			return true
-		}
-	}
-	return false
 }

@@ -135,7 +135,7 @@ type dayState struct {
 	minutes  bool // views are counted by minute: the day is young enough
 	least    dayLeast
 	seen     daySeen
-	used     uint64 // number of the last closed batch that changes it
+	used     uint64 // number of the last batch that changes it
 	touched  time.Time
 }
 

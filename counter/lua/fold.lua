@@ -28,7 +28,7 @@ for _ = 1, num() do
   if not typed(name, want) then return {'damaged', name .. ': not a ' .. want} end
 end
 
-hincr(KEYS[1], 'begun', 1)
+local begun = hincr(KEYS[1], 'begun', 1)
 local err = counters() or hashes()
 if err then
   rollback()
@@ -40,5 +40,5 @@ noted()
 call('LTRIM', list, take, -1)
 for i = #back, 1, -1 do call('LPUSH', list, back[i]) end
 call('HINCRBY', KEYS[1], 'fold', 1)
-call('HINCRBY', KEYS[1], 'done', 1)
+call('HSET', KEYS[1], 'done', begun)
 return {'ok', lost}

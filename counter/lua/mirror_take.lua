@@ -22,7 +22,7 @@ local part = torn(at[2], at[3])
 if part then return part end
 if call('SCARD', pages_due) == 0 then return {'ok', 0} end
 
-call('HINCRBY', KEYS[1], 'begun', 1)
+local begun = call('HINCRBY', KEYS[1], 'begun', 1)
 local pages = call('SPOP', pages_due, most)
 local changes = {}
 local function compare(totals, key_taken, mark)
@@ -50,5 +50,5 @@ if #changes > 0 then
   if sink == '1' then call('SADD', sinks, unpack(pages)) end
   call('HSET', state, 'seq', seq + 1, 'open:' .. (seq + 1), nonce)
 end
-call('HINCRBY', KEYS[1], 'done', 1)
+call('HSET', KEYS[1], 'done', begun)
 return {'ok', #pages, #changes / 2}
