@@ -17,14 +17,15 @@ import (
 )
 
 // runFreshness measures the way of one view: from nginx's answer to the beacon
-// until the number is in Redis, and until the API answers it. The last case
+// until the number is in Redis, and until the API answers it. One case
 // leaves out the sync of the log that comes before each commit: the difference
-// is the disk's.
+// is the disk's. 50,000 beacons a second are more than two cores answer that send
+// them as well; the figure says how many they were.
 func runFreshness(ctx context.Context, b *bench) error {
 	for _, c := range []struct {
 		rate int
 		sync string
-	}{{100, "always"}, {5000, "always"}, {5000, "off"}} {
+	}{{100, "always"}, {5000, "always"}, {5000, "off"}, {50_000, "always"}} {
 		if err := b.freshness(ctx, c.rate, c.sync); err != nil {
 			return fmt.Errorf("%d beacons/s: %w", c.rate, err)
 		}
@@ -70,9 +71,9 @@ func (b *bench) freshness(ctx context.Context, perSecond int, sync string) (err 
 	}{{"Redis", p.redisTook, false}, {"the API", p.apiTook, true}} {
 		p50, p99 := quantile(v.took, 0.5), quantile(v.took, 0.99)
 		r := result{part: "freshness", what: fmt.Sprintf("beacon answered by nginx → visible in %s, %d beacons/s%s", v.what, perSecond, pick(sync == "off", ", LOG_SYNC=off", "")),
-			figure: fmt.Sprintf("p50 %s, p99 %s (%d sampled of %d)", ms(p50), ms(p99), len(v.took), sent),
+			figure: fmt.Sprintf("p50 %s, p99 %s (%d sampled of %d; %s)", ms(p50), ms(p99), len(v.took), sent, rate(float64(sent)/took.Seconds(), "beacons")),
 			cpu:    fmt.Sprintf("%.0f%% of a core (daemon and Redis, polled)", 100*cpu.Seconds()/took.Seconds())}
-		if v.bound && sync != "off" {
+		if v.bound && sync != "off" && perSecond <= 5000 {
 			r.target, r.ok = "p50 <= 10 ms, p99 <= 50 ms", p50 <= 10*time.Millisecond && p99 <= 50*time.Millisecond
 		}
 		b.add(r)
