@@ -173,8 +173,8 @@ func (in *Ingester) loadDays(ctx context.Context, loads []dayLoad) error {
 	return nil
 }
 
-// loadBuckets has buckets in memory that are not, or are no larger than most
-// are. Others are left to their lines, and so are those that cannot be read.
+// loadBuckets has buckets in memory. Those that are larger than a quiet site's
+// and those that cannot be read are left to their lines.
 func (in *Ingester) loadBuckets(ctx context.Context, loads []bucketLoad) error {
 	const most = 1 << 10 / seenEntry * seenEntry
 	err := in.askMany(ctx, "look for seen", func(pipe redis.Pipeliner) {

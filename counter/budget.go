@@ -37,7 +37,7 @@ const (
 	perWrite = 512
 	perVisit = perWrite / 2
 	perPair  = 8
-	perSeen  = 12
+	perSeen  = seenEntry
 )
 
 func newBudget(most int, read func() bool, fixed bool) *budget {

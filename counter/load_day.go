@@ -22,13 +22,18 @@ func (in *Ingester) heldDay(s *site, day parser.Day) *dayState {
 	if d == nil {
 		return nil
 	}
-	now := in.opt.Now()
-	if d.used+1 < in.number && now.Sub(d.touched) >= idleDay {
+	if !in.stillGood(d.used, d.touched) {
 		delete(s.days, day)
 		return nil
 	}
-	d.touched = now
+	d.touched = in.opt.Now()
 	return d
+}
+
+// stillGood tells whether what is remembered of a day is still in Redis: a batch
+// in hand uses it, or it was touched lately.
+func (in *Ingester) stillGood(used uint64, touched time.Time) bool {
+	return used+1 >= in.number || in.opt.Now().Sub(touched) < idleDay
 }
 
 // dayOf finds or loads the state of a site's day.

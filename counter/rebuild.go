@@ -193,14 +193,16 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	old := make([]*site, len(names))
 	for i, name := range names {
-		old := in.sites[name]
-		in.forget(old)
-		fresh, err := in.adopt(ctx, name, cs[i])
-		if err != nil {
-			return err
-		}
-		fresh.assumed = old.assumed
+		old[i] = in.sites[name]
+		in.forget(old[i])
+	}
+	if err := in.adoptAll(ctx, names, cs); err != nil {
+		return err
+	}
+	for i, name := range names {
+		in.sites[name].assumed = old[i].assumed
 		in.healing[name] = struct{}{}
 	}
 	in.resume.restart()

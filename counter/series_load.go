@@ -14,7 +14,7 @@ import (
 func (in *Ingester) callDayOf(ctx context.Context, s *site, day parser.Day) (*callDay, error) {
 	now := in.opt.Now()
 	if d := s.calls[day]; d != nil {
-		if d.used+1 >= in.number || now.Sub(d.touched) < idleDay {
+		if in.stillGood(d.used, d.touched) {
 			d.used, d.touched = in.number, now
 			return d, nil
 		}
