@@ -7,8 +7,8 @@ import (
 	"os"
 	"time"
 
-	"ddkk-stats/alert"
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/alert"
 	"ddkk-stats/parser"
 )
 

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"ddkk-stats/alert"
+	"ddkk-stats/internal/alert"
 )
 
 // The archive of a whole daemon fails: after a day somebody is told, once, and

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"ddkk-stats/alert"
+	"ddkk-stats/internal/alert"
 	"ddkk-stats/parser"
 )
 

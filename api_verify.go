@@ -10,8 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"ddkk-stats/internal/verify"
 	"ddkk-stats/queryapi"
-	"ddkk-stats/verify"
 )
 
 // verifier runs the daemon's verifications, one at a time: those that VERIFY_CRON

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"testing"
 
+	"ddkk-stats/internal/verify"
 	"ddkk-stats/queryapi"
-	"ddkk-stats/verify"
 )
 
 // verifyRig is a verifier whose runs a test holds and ends.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ddkk-stats/importer"
+	"ddkk-stats/internal/importer"
 	"ddkk-stats/parser"
 )
 

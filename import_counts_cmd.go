@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ddkk-stats/counter"
-	"ddkk-stats/importer"
+	"ddkk-stats/internal/importer"
 	"ddkk-stats/parser"
 )
 

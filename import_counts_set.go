@@ -13,7 +13,7 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
-	"ddkk-stats/importer"
+	"ddkk-stats/internal/importer"
 )
 
 // shownChanges is how many changes are printed one by one.

@@ -17,7 +17,7 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
-	"ddkk-stats/importer"
+	"ddkk-stats/internal/importer"
 	"ddkk-stats/parser"
 )
 

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/counter"
-	"ddkk-stats/mirror"
+	"ddkk-stats/internal/mirror"
 )
 
 // mirroring keeps page_counts and, where there is one, the search index up to

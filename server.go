@@ -17,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"ddkk-stats/beacon"
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/beacon"
 	"ddkk-stats/parser"
 	"ddkk-stats/queryapi"
 	"ddkk-stats/static"

@@ -9,9 +9,9 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/verify"
 	"ddkk-stats/parser"
 	"ddkk-stats/tailer"
-	"ddkk-stats/verify"
 )
 
 // verifyOptions are what a person asks for.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"ddkk-stats/beacon"
+	"ddkk-stats/internal/beacon"
 	"ddkk-stats/parser"
 )
 

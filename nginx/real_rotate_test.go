@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"ddkk-stats/beacon"
+	"ddkk-stats/internal/beacon"
 	"ddkk-stats/nginx"
 	"ddkk-stats/parser"
 )

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"ddkk-stats/beacon"
+	"ddkk-stats/internal/beacon"
 	"ddkk-stats/nginx"
 )
 
