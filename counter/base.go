@@ -11,19 +11,6 @@ import (
 // own, added by reads, and touched neither by counting nor by a rebuild: what
 // was counted stays a function of the log. Hot lists and days are without it.
 
-// BasePV and BaseUV hold the base of a site's totals.
-func (k Keys) BasePV(s string) string { return k.prefix + ":base:pv:" + k.site(s) } // String
-func (k Keys) BaseUV(s string) string { return k.prefix + ":base:uv:" + k.site(s) } // String
-
-// BasePagePV and BasePageUV hold the base of a page's totals.
-func (k Keys) BasePagePV(s, page string) string { // String
-	return k.prefix + ":base:page:pv:" + k.site(s) + ":" + page
-}
-
-func (k Keys) BasePageUV(s, page string) string { // String
-	return k.prefix + ":base:page:uv:" + k.site(s) + ":" + page
-}
-
 // Base is the base of a page, or of the whole site where Page is "".
 type Base struct {
 	Page   string

@@ -276,12 +276,12 @@ func (d *Dump) Ranks(ctx context.Context, key string, f func(member string, a Va
 func (d *Dump) Counts(ctx context.Context, f func(site, key string)) error {
 	node := func(ctx context.Context, n redis.Cmdable, found func(site, key string)) error {
 		for cursor := uint64(0); ; {
-			keys, next, err := n.Scan(ctx, cursor, globEscape(d.keys.prefix)+":*", 2000).Result()
+			keys, next, err := n.Scan(ctx, cursor, d.keys.Pattern(), 2000).Result()
 			if err != nil {
 				return fmt.Errorf("list keys: %w", err)
 			}
 			for _, key := range keys {
-				if site, ok := d.keys.SiteOf(key); ok && d.counts(key) {
+				if site, ok := d.keys.Counted(key); ok {
 					found(site, key)
 				}
 			}
@@ -306,19 +306,4 @@ func (d *Dump) Counts(ctx context.Context, f func(site, key string)) error {
 		f(x.site, x.key)
 	}
 	return <-done
-}
-
-func (d *Dump) counts(key string) bool {
-	rest := strings.TrimPrefix(key, d.keys.prefix+":")
-	for _, seen := range []string{"site:uv:set:", "page:uv:set:"} {
-		if strings.HasPrefix(rest, seen) {
-			return false
-		}
-	}
-	for _, family := range []string{"site:", "page:", "hot:", "event:", "referrer:", "api:"} {
-		if strings.HasPrefix(rest, family) {
-			return true
-		}
-	}
-	return false
 }

@@ -214,7 +214,7 @@ func (m *Mirror) Begin(ctx context.Context, site, old string) (life string, v Ve
 	k, c := m.keys, &call{}
 	life = newNonce()
 	c.key(k.Checkpoint(site), k.MirrorState(site), k.MirrorDue(site), k.MirrorPV(site), k.MirrorBots(site))
-	c.arg(old, life, fillPatience, k.mirrorTakes(site))
+	c.arg(old, life, fillPatience, k.MirrorTakes(site))
 	v, _, err = m.run(ctx, "begin mirror", site, m.scripts.begin, c)
 	return life, v, err
 }

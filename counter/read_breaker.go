@@ -18,7 +18,7 @@ import (
 const clusterLanes = 64
 
 func lanesFor(k Keys) int {
-	if k.cluster {
+	if k.Cluster() {
 		return clusterLanes
 	}
 	return 1

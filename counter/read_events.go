@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"ddkk-stats/counter/keys"
 	"ddkk-stats/parser"
 )
 
@@ -104,7 +105,7 @@ func (r *Reader) readEvents(ctx context.Context, q *EventsQuery, open []*eventSc
 		upper = append(upper, k, k+EventUV)
 	}
 	for i, e := range open {
-		pieces[i] = pipe.HScan(ctx, e.key, e.cursor, globEscape(q.Key)+"*", eventPiece)
+		pieces[i] = pipe.HScan(ctx, e.key, e.cursor, keys.GlobEscape(q.Key)+"*", eventPiece)
 		if !e.begun && len(upper) > 0 {
 			uppers[i] = pipe.HMGet(ctx, e.key, upper...)
 		}

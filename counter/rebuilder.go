@@ -231,7 +231,7 @@ func (r *Rebuilder) purge(ctx context.Context, names []string) error {
 func (r *Rebuilder) purgeNode(ctx context.Context, node redis.Cmdable, sites map[string]bool) error {
 	var cursor uint64
 	for {
-		keys, next, err := node.Scan(ctx, cursor, globEscape(r.Keys.prefix)+":*", 2000).Result()
+		keys, next, err := node.Scan(ctx, cursor, r.Keys.Pattern(), 2000).Result()
 		if err != nil {
 			return err
 		}
@@ -250,9 +250,4 @@ func (r *Rebuilder) purgeNode(ctx context.Context, node redis.Cmdable, sites map
 			return nil
 		}
 	}
-}
-
-// globEscape makes a text match itself in a SCAN pattern.
-func globEscape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
 }

@@ -3,6 +3,8 @@ package counter
 import (
 	"encoding/binary"
 	"time"
+
+	"ddkk-stats/counter/keys"
 )
 
 // recent remembers moments of keys for one width of time, in buckets of that
@@ -26,8 +28,8 @@ type bucket struct {
 
 // The duplicate rules by name, as they stand in the keys.
 const (
-	RuleID     = "id"     // the same view id of the same visitor
-	RuleWindow = "window" // the same page from the same address (DEDUPE_WINDOW)
+	RuleID     = keys.RuleID     // the same view id of the same visitor
+	RuleWindow = keys.RuleWindow // the same page from the same address (DEDUPE_WINDOW)
 )
 
 // DefaultIDWindow is how long a view id is remembered.

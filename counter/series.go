@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"ddkk-stats/counter/keys"
 	"ddkk-stats/parser"
 )
 
@@ -14,9 +15,9 @@ import (
 
 // How long the keys of a period of calls live after the period ends.
 const (
-	CallMinuteTTL = 7 * 24 * time.Hour
-	CallHourTTL   = 30 * 24 * time.Hour
-	CallDayTTL    = 365 * 24 * time.Hour
+	CallMinuteTTL = keys.CallMinuteTTL
+	CallHourTTL   = keys.CallHourTTL
+	CallDayTTL    = keys.CallDayTTL
 )
 
 // Fields of a period's hash. Those that end in a colon go before a name.
@@ -34,9 +35,9 @@ const (
 
 // A period of calls is named by its digits: YYYYMMDD, and HH, and MM.
 const (
-	callMinuteLayout = "200601021504"
-	callHourLayout   = "2006010215"
-	callDayLayout    = "20060102"
+	callMinuteLayout = keys.CallMinuteLayout
+	callHourLayout   = keys.CallHourLayout
+	callDayLayout    = keys.CallDayLayout
 )
 
 // callSums are those of any calls.

@@ -29,7 +29,7 @@ func (h *callHash) sums(s *callSums) {
 }
 
 // callHashes are those that a part of a batch changes.
-func (k Keys) callHashes(site string, c *callPart) []callHash {
+func callHashes(k Keys, site string, c *callPart) []callHash {
 	if c == nil {
 		return nil
 	}
@@ -47,7 +47,7 @@ func (k Keys) callHashes(site string, c *callPart) []callHash {
 		all = append(all, *h)
 	}
 	for _, h := range c.hours {
-		all = k.appendCallHour(all, site, h, h.period, false)
+		all = appendCallHour(k, all, site, h, h.period, false)
 		d := days[h.day]
 		if d == nil {
 			d = &callHour{period: h.period[:len(callDayLayout)], day: h.day, endpoints: map[string]*callEndpoint{}, statuses: map[int]int64{}, users: map[string]int64{}}
@@ -56,7 +56,7 @@ func (k Keys) callHashes(site string, c *callPart) []callHash {
 		d.merge(h)
 	}
 	for _, d := range days {
-		all = k.appendCallHour(all, site, d, d.period, true)
+		all = appendCallHour(k, all, site, d, d.period, true)
 	}
 	return all
 }
@@ -84,7 +84,7 @@ func (d *callHour) merge(h *callHour) {
 
 // appendCallHour writes the two hashes of an hour or a day; byEndpoint: with
 // how long each endpoint's calls took.
-func (k Keys) appendCallHour(all []callHash, site string, h *callHour, period string, byEndpoint bool) []callHash {
+func appendCallHour(k Keys, all []callHash, site string, h *callHour, period string, byEndpoint bool) []callHash {
 	sums := callHash{key: k.Calls(site, period), period: period, day: h.day}
 	took := callHash{key: k.CallLatency(site, period), period: period, day: h.day}
 	sums.sums(&h.callSums)
@@ -136,7 +136,7 @@ func CallExpiry(loc *time.Location, period string) (time.Time, error) {
 func (in *Ingester) encodeCalls(c *call, p *part) int {
 	n := 0
 	p.callKeys = p.callKeys[:0]
-	for _, h := range in.keys.callHashes(p.site.name, p.calls) {
+	for _, h := range callHashes(in.keys, p.site.name, p.calls) {
 		at, err := CallExpiry(in.opt.Location, h.period)
 		if err != nil || !at.After(in.opt.Now().Add(time.Hour)) {
 			continue // err: cannot be, the period was formatted by the same layout

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"ddkk-stats/counter/keys"
 	"ddkk-stats/parser"
 )
 
@@ -40,7 +41,7 @@ func (in *Ingester) callDayOf(ctx context.Context, s *site, day parser.Day) (*ca
 
 // fillCalls reads which names have their own fields.
 func (in *Ingester) fillCalls(ctx context.Context, name string, d *callDay) error {
-	key := in.keys.Calls(name, day(d.day))
+	key := in.keys.Calls(name, keys.Day(d.day))
 	before, err := in.callTotal(ctx, key)
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func (in *Ingester) checkCalls(ctx context.Context, name string, d parser.Day, b
 	pipe := in.rdb.Pipeline()
 	var hours, minutes []*redis.StringCmd
 	for h := range 24 {
-		hour := fmt.Sprintf("%s%02d", day(d), h)
+		hour := fmt.Sprintf("%s%02d", keys.Day(d), h)
 		hours = append(hours, pipe.HGet(ctx, in.keys.Calls(name, hour), CallTotal))
 		for m := range 60 {
 			minutes = append(minutes, pipe.HGet(ctx, in.keys.Calls(name, fmt.Sprintf("%s%02d", hour, m)), CallTotal))
@@ -102,7 +103,7 @@ func (in *Ingester) checkCalls(ctx context.Context, name string, d parser.Day, b
 	if err != nil {
 		return err
 	}
-	after, err := in.callTotal(ctx, in.keys.Calls(name, day(d)))
+	after, err := in.callTotal(ctx, in.keys.Calls(name, keys.Day(d)))
 	if err != nil || after != before || after == byHour && after == byMinute {
 		return err
 	}

@@ -1,0 +1,176 @@
+// Package keys names every Redis key: one table of families tells what each is
+// called, holds and lives, and all that has to tell keys apart (a rebuild's purge,
+// verify, docs/DESIGN.md) uses it.
+package keys
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// Keys makes the keys, one method each. In cluster mode the site is written in
+// braces, so that all keys of a site share a slot and one script may touch them
+// together.
+type Keys struct {
+	prefix  string
+	cluster bool
+}
+
+// New names the keys under prefix; cluster puts the site in braces.
+func New(prefix string, cluster bool) Keys { return Keys{prefix: prefix, cluster: cluster} }
+
+// Cluster tells whether these are keys of a cluster.
+func (k Keys) Cluster() bool { return k.cluster }
+
+// Day is how a day stands in a key.
+func Day(d parser.Day) string { return fmt.Sprintf("%08d", int32(d)) }
+
+func (k Keys) of(f Family, site, rest string) string { return k.Key(Name{f, site, rest}) }
+
+// Sites holds the names of all sites that ever counted.
+func (k Keys) Sites() string { return k.of(Sites, "", "") }
+
+// Secret holds the secret of the visitor hash.
+func (k Keys) Secret() string { return k.of(Secret, "", "") }
+
+// Checkpoint holds segment -> offset, and the epoch.
+func (k Keys) Checkpoint(s string) string { return k.of(Checkpoint, s, "") }
+
+func (k Keys) SitePV(s string) string { return k.of(SitePV, s, "") }
+func (k Keys) SiteUV(s string) string { return k.of(SiteUV, s, "") }
+
+func (k Keys) SitePVDay(s string, d parser.Day) string { return k.of(SitePVDay, s, Day(d)) }
+func (k Keys) SiteUVDay(s string, d parser.Day) string { return k.of(SiteUVDay, s, Day(d)) }
+
+// Visitors holds the 16-byte hashes of a day's visitors.
+func (k Keys) Visitors(s string, d parser.Day) string { return k.of(Visitors, s, Day(d)) }
+
+// Books holds a day's sums beside its views: pc, mobile, bot, events, bot_events,
+// dedup, and the views by hour, h00 to h23 of people and b00 to b23 of bots.
+func (k Keys) Books(s string, d parser.Day) string { return k.of(Books, s, Day(d)) }
+
+// Minutes holds a day's views by minute: 0000 to 2359 of people, and the same
+// after a "b" of bots.
+func (k Keys) Minutes(s string, d parser.Day) string { return k.of(Minutes, s, Day(d)) }
+
+// Referrers holds host -> views of people that it led to, "" for none.
+func (k Keys) Referrers(s string, d parser.Day) string { return k.of(Referrers, s, Day(d)) }
+
+func (k Keys) PagePV(s, page string) string { return k.of(PagePV, s, page) }
+func (k Keys) PageUV(s, page string) string { return k.of(PageUV, s, page) }
+
+// PageBots holds page -> views of bots, PageBotsDay those of one day: it also
+// tells which pages keep their own name (see MaxPages), as HotDay does for people.
+func (k Keys) PageBots(s string) string { return k.of(PageBots, s, "") }
+
+func (k Keys) PageBotsDay(s string, d parser.Day) string { return k.of(PageBotsDay, s, Day(d)) }
+
+// Pairs holds a day's (visitor, page) pairs, 8 bytes each, packed: appending
+// to it costs Redis a memcpy where a Set would cost an insert for each.
+func (k Keys) Pairs(s string, d parser.Day) string { return k.of(Pairs, s, Day(d)) }
+
+// Online holds visitor -> last seen, in Unix seconds.
+func (k Keys) Online(s string) string { return k.of(Online, s, "") }
+
+// HotAll ranks all pages by their total page views.
+func (k Keys) HotAll(s string) string { return k.of(HotAll, s, "") }
+
+func (k Keys) HotDay(s string, d parser.Day) string { return k.of(HotDay, s, Day(d)) }
+
+// HotWeek names the ISO 8601 week that holds d, such as 2026W47.
+func (k Keys) HotWeek(s string, d parser.Day) string {
+	y, w := d.Date(time.UTC).ISOWeek()
+	return k.of(HotWeek, s, fmt.Sprintf("%04dW%02d", y, w))
+}
+
+func (k Keys) HotMonth(s string, d parser.Day) string {
+	return k.of(HotMonth, s, fmt.Sprintf("%06d", int(d)/100))
+}
+
+// Events holds event key -> pv, and event key + "|uv" -> uv.
+func (k Keys) Events(s string, d parser.Day) string { return k.of(Events, s, Day(d)) }
+
+// The rules whose memory Seen names.
+const (
+	RuleID     = "id"
+	RuleWindow = "window"
+)
+
+// Seen holds what the duplicate rules remember of one bucket of time: packed
+// entries of 12 bytes (hash of visitor and view id or of address and page,
+// milliseconds since the bucket began).
+func (k Keys) Seen(s, rule string, bucket int64) string {
+	f := SeenID
+	if rule == RuleWindow {
+		f = SeenWindow
+	}
+	return k.of(f, s, strconv.FormatInt(bucket, 10))
+}
+
+// BasePV and BaseUV hold what an earlier counter had of a site.
+func (k Keys) BasePV(s string) string { return k.of(BasePV, s, "") }
+func (k Keys) BaseUV(s string) string { return k.of(BaseUV, s, "") }
+
+// BasePagePV and BasePageUV hold what it had of a page.
+func (k Keys) BasePagePV(s, page string) string { return k.of(BasePagePV, s, page) }
+func (k Keys) BasePageUV(s, page string) string { return k.of(BasePageUV, s, page) }
+
+// Calls holds what is counted of a period of a site's API calls, named by its
+// digits: a day YYYYMMDD, an hour YYYYMMDDHH or a minute YYYYMMDDHHMM. Fields
+// are CallTotal and so on.
+func (k Keys) Calls(s, period string) string {
+	switch len(period) {
+	case len(CallMinuteLayout):
+		return k.of(CallsMinute, s, period)
+	case len(CallHourLayout):
+		return k.of(CallsHour, s, period)
+	}
+	return k.of(CallsDay, s, period)
+}
+
+// CallLatency holds how many calls of an hour or a day took how long; see
+// parser.LatencyName, which names its fields.
+func (k Keys) CallLatency(s, period string) string {
+	if len(period) == len(CallHourLayout) {
+		return k.of(LatencyHour, s, period)
+	}
+	return k.of(LatencyDay, s, period)
+}
+
+// Pending holds page changes that are committed but not yet spread over the
+// pages' keys: catching up commits one append instead of six writes a page.
+func (k Keys) Pending(s string) string { return k.of(Pending, s, "") }
+
+// The mirror's keys: a site has them while its page totals are mirrored into SQL.
+
+// MirrorState holds epoch, life, phase, seq, and open:<seq> of takes that are
+// not known to be in SQL yet.
+func (k Keys) MirrorState(s string) string { return k.of(MirrorState, s, "") }
+
+// MirrorDue holds the pages that changed since they were taken.
+func (k Keys) MirrorDue(s string) string { return k.of(MirrorDue, s, "") }
+
+// MirrorPV and MirrorBots hold page -> what was taken of its totals.
+func (k Keys) MirrorPV(s string) string   { return k.of(MirrorPV, s, "") }
+func (k Keys) MirrorBots(s string) string { return k.of(MirrorBots, s, "") }
+
+// MirrorTake holds what was taken at once: 0 or 1 (bots) and the page -> change.
+func (k Keys) MirrorTake(s string, seq int64) string {
+	return k.of(MirrorTake, s, strconv.FormatInt(seq, 10))
+}
+
+// MirrorTakes is what the keys of all takes of a site begin with.
+func (k Keys) MirrorTakes(s string) string { return k.of(MirrorTake, s, "") }
+
+// MirrorSink holds the pages whose totals a sink has not acknowledged.
+func (k Keys) MirrorSink(s string) string { return k.of(MirrorSink, s, "") }
+
+// Rebuild is the lock of the daemon that rebuilds a site.
+func (k Keys) Rebuild(s string) string { return k.of(Rebuild, s, "") }
+
+// Rebuilds changes with every rebuild that ended, so that all daemons look at
+// their checkpoints at once.
+func (k Keys) Rebuilds() string { return k.of(Rebuilds, "", "") }

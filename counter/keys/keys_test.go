@@ -1,0 +1,75 @@
+package keys
+
+import (
+	"testing"
+
+	"ddkk-stats/parser"
+)
+
+// Methods make the keys that their families' patterns promise to users.
+func TestMethods(t *testing.T) {
+	const s, d = "ddkk.com", parser.Day(20261130)
+	for _, cluster := range []bool{false, true} {
+		k, site := New("ddkk", cluster), s
+		if cluster {
+			site = "{ddkk.com}"
+		}
+		seen := map[Family]bool{}
+		for _, x := range []struct {
+			family Family
+			have   string
+			want   string
+		}{
+			{Sites, k.Sites(), "ddkk:sites"}, {Secret, k.Secret(), "ddkk:secret"}, {Rebuilds, k.Rebuilds(), "ddkk:rebuilds"},
+			{Rebuild, k.Rebuild(s), "ddkk:rebuild:@"}, {Checkpoint, k.Checkpoint(s), "ddkk:ckpt:@"},
+			{SitePV, k.SitePV(s), "ddkk:site:pv:@"}, {SiteUV, k.SiteUV(s), "ddkk:site:uv:@"},
+			{SitePVDay, k.SitePVDay(s, d), "ddkk:site:pv:@:20261130"}, {SiteUVDay, k.SiteUVDay(s, d), "ddkk:site:uv:@:20261130"},
+			{Visitors, k.Visitors(s, d), "ddkk:site:uv:set:@:20261130"}, {Books, k.Books(s, d), "ddkk:site:books:@:20261130"},
+			{Minutes, k.Minutes(s, d), "ddkk:site:minutes:@:20261130"}, {Referrers, k.Referrers(s, d), "ddkk:referrer:@:20261130"},
+			{PagePV, k.PagePV(s, "/a"), "ddkk:page:pv:@:/a"}, {PageUV, k.PageUV(s, "/a"), "ddkk:page:uv:@:/a"},
+			{PageBots, k.PageBots(s), "ddkk:page:bot:@"}, {PageBotsDay, k.PageBotsDay(s, d), "ddkk:page:bot:@:20261130"},
+			{Pairs, k.Pairs(s, d), "ddkk:page:uv:set:@:20261130"}, {Online, k.Online(s), "ddkk:online:@"},
+			{HotDay, k.HotDay(s, d), "ddkk:hot:@:day:20261130"}, {HotWeek, k.HotWeek(s, d), "ddkk:hot:@:week:2026W49"},
+			{HotMonth, k.HotMonth(s, d), "ddkk:hot:@:month:202611"}, {HotAll, k.HotAll(s), "ddkk:hot:@:all"}, {Events, k.Events(s, d), "ddkk:event:@:20261130"},
+			{SeenID, k.Seen(s, RuleID, 7), "ddkk:seen:id:@:7"}, {SeenWindow, k.Seen(s, RuleWindow, 7), "ddkk:seen:window:@:7"},
+			{BasePV, k.BasePV(s), "ddkk:base:pv:@"}, {BaseUV, k.BaseUV(s), "ddkk:base:uv:@"},
+			{BasePagePV, k.BasePagePV(s, "/a"), "ddkk:base:page:pv:@:/a"}, {BasePageUV, k.BasePageUV(s, "/a"), "ddkk:base:page:uv:@:/a"},
+			{CallsMinute, k.Calls(s, "202611301259"), "ddkk:api:@:minute:202611301259"}, {CallsHour, k.Calls(s, "2026113012"), "ddkk:api:@:hour:2026113012"},
+			{CallsDay, k.Calls(s, "20261130"), "ddkk:api:@:day:20261130"}, {LatencyHour, k.CallLatency(s, "2026113012"), "ddkk:api:@:hour:2026113012:latency"},
+			{LatencyDay, k.CallLatency(s, "20261130"), "ddkk:api:@:day:20261130:latency"}, {Pending, k.Pending(s), "ddkk:pending:@"},
+			{MirrorState, k.MirrorState(s), "ddkk:mirror:state:@"}, {MirrorDue, k.MirrorDue(s), "ddkk:mirror:due:@"}, {MirrorSink, k.MirrorSink(s), "ddkk:mirror:sink:@"},
+			{MirrorPV, k.MirrorPV(s), "ddkk:mirror:pv:@"}, {MirrorBots, k.MirrorBots(s), "ddkk:mirror:bot:@"}, {MirrorTake, k.MirrorTake(s, 3), "ddkk:mirror:take:@:3"},
+		} {
+			seen[x.family] = true
+			want := ""
+			for _, c := range x.want {
+				if c == '@' {
+					want += site
+				} else {
+					want += string(c)
+				}
+			}
+			if x.have != want {
+				t.Errorf("%s: %s, want %s", Table[x.family].Pattern, x.have, want)
+			}
+			if n, ok := k.Parse(x.have); !ok || n.Family != x.family {
+				t.Errorf("%s is taken for %s", x.have, Table[n.Family].Pattern)
+			}
+		}
+		if len(seen) != int(families) {
+			t.Errorf("%d of %d families are tried", len(seen), families)
+		}
+	}
+}
+
+func TestForeignKeysAreNotOurs(t *testing.T) {
+	for _, cluster := range []bool{false, true} {
+		k := New("ddkk", cluster)
+		for _, key := range []string{"", "ddkk", "ddkk:", "ddkk2:sites", "ddkk:site", "ddkk:sites:x", "ddkk:site:pv", "ddkk:site:pv:", "ddkk:site:pv:[",
+			"ddkk:site:pv:%78", "ddkk:site:pv:%", "ddkk:site:pv:X:20261130x", "ddkk:hot:x:day:2026", "ddkk:seen:id:x:007", "ddkk:page:pv:x", "other:site:pv:x"} {
+			if n, ok := k.Parse(key); ok && k.Key(n) != key {
+				t.Errorf("%q is taken for %+v", key, n)
+			}
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package keys
+
+import "time"
+
+// How long the keys of a period live. The period is in the key's name, so
+// nothing has to be reset when it ends.
+const (
+	DayTTL        = 90 * 24 * time.Hour // per-day totals and events, after the day ends
+	HotDayTTL     = 2 * 24 * time.Hour  // after the day ends
+	HotWeekTTL    = 8 * 24 * time.Hour  // after the week ends
+	HotMonthTTL   = 32 * 24 * time.Hour // after the month ends
+	MinutesTTL    = 2 * 24 * time.Hour  // after the day ends
+	CallMinuteTTL = 7 * 24 * time.Hour  // after the minute
+	CallHourTTL   = 30 * 24 * time.Hour // after the hour
+	CallDayTTL    = 365 * 24 * time.Hour
+)
+
+// A period of calls is named by its digits: YYYYMMDD, and HH, and MM.
+const (
+	CallMinuteLayout = "200601021504"
+	CallHourLayout   = "2006010215"
+	CallDayLayout    = "20060102"
+)
+
+// Family is a kind of key.
+type Family uint8
+
+const (
+	Sites Family = iota
+	Secret
+	Rebuilds
+	Rebuild
+	Checkpoint
+	SitePV
+	SiteUV
+	SitePVDay
+	SiteUVDay
+	Visitors
+	Books
+	Minutes
+	Referrers
+	Pairs
+	PagePV
+	PageUV
+	PageBots
+	PageBotsDay
+	Online
+	HotDay
+	HotWeek
+	HotMonth
+	HotAll
+	Events
+	SeenID
+	SeenWindow
+	BasePV
+	BaseUV
+	BasePagePV
+	BasePageUV
+	CallsMinute
+	CallsHour
+	CallsDay
+	LatencyHour
+	LatencyDay
+	Pending
+	MirrorState
+	MirrorDue
+	MirrorSink
+	MirrorPV
+	MirrorBots
+	MirrorTake
+	families
+)
+
+// Holds tells what a key has to do with counting.
+type Holds uint8
+
+const (
+	// Apart is what counting does not make: it outlives a rebuild.
+	Apart Holds = iota
+	// Counts are numbers that were counted; a rebuild makes them anew, verify
+	// compares each.
+	Counts
+	// Notes are what counting remembers beside its numbers, such as who was
+	// seen; a rebuild makes them anew.
+	Notes
+)
+
+// Spec says what the keys of a family are.
+type Spec struct {
+	// Pattern is the name behind the prefix. S is the site, D a day (YYYYMMDD), N
+	// a whole number, PAGE a page, which may be any bytes; GGGGWVV is an ISO week,
+	// and YYYYMM, YYYYMMDDHH, YYYYMMDDHHMM are digits.
+	Pattern string
+	Type    string // as Redis calls it
+	Life    string // how long such a key lives
+	Holds   Holds
+	Meaning string
+}
+
+// Table has every family of keys. No two of them can name the same key,
+// whatever the sites and pages are called: a site ends by itself (see
+// Keys.site), and Parse finds for a key the one family that made it.
+// docs/DESIGN.md shows this table, held to it by a test.
+var Table = [families]Spec{
+	Sites:      {"sites", "Set", "permanent", Apart, "all sites that ever counted"},
+	Secret:     {"secret", "String", "permanent", Apart, "key of the visitor hash"},
+	Rebuilds:   {"rebuilds", "String", "permanent", Apart, "another one after every rebuild: daemons look at it once a second"},
+	Rebuild:    {"rebuild:S", "String", "15 s, renewed", Apart, "lock of a rebuild"},
+	Checkpoint: {"ckpt:S", "Hash", "permanent", Apart, "segment -> offset, and `epoch`, `fold` (version of folding), `begun` and `done` (scripts begun and ended)"},
+
+	SitePV:    {"site:pv:S", "String", "permanent", Counts, "views of people"},
+	SiteUV:    {"site:uv:S", "String", "permanent", Counts, "visitors: the sum of the days' visitors"},
+	SitePVDay: {"site:pv:S:D", "String", "90 days", Counts, "views of a day"},
+	SiteUVDay: {"site:uv:S:D", "String", "90 days", Counts, "visitors of a day"},
+	Visitors:  {"site:uv:set:S:D", "Set", "`UV_SET_TTL`", Notes, "visitors of a day, 16 bytes each"},
+	Books:     {"site:books:S:D", "Hash", "90 days", Counts, "`bot`, `bot_events`, `events`, `pc`, `mobile`, `dedup`; views by hour: `h00` to `h23` of people, `b00` to `b23` of bots"},
+	Minutes:   {"site:minutes:S:D", "Hash", "2 days after the day ends", Counts, "views by minute: `0000` to `2359` of people, `b0000` to `b2359` of bots"},
+	Referrers: {"referrer:S:D", "Hash", "90 days", Counts, "host -> views of people that it led to; the empty field for none, or not known; at most 1000 hosts, then `__other__`"},
+
+	PagePV:      {"page:pv:S:PAGE", "String", "permanent", Counts, "views of a page"},
+	PageUV:      {"page:uv:S:PAGE", "String", "permanent", Counts, "visitors of a page"},
+	PageBots:    {"page:bot:S", "Hash", "permanent", Counts, "page -> views of bots"},
+	PageBotsDay: {"page:bot:S:D", "Hash", "2 days after the day ends", Counts, "the same of a day; also tells which pages keep a name of their own"},
+	Pairs:       {"page:uv:set:S:D", "String", "`UV_SET_TTL`", Notes, "(visitor, page) and (visitor, event) pairs of a day, 8 bytes each, packed"},
+
+	Online:   {"online:S", "Sorted set", "5 minutes", Notes, "visitor -> last seen, in Unix seconds"},
+	HotDay:   {"hot:S:day:D", "Sorted set", "2 days after the day ends", Counts, "page -> views of a day"},
+	HotWeek:  {"hot:S:week:GGGGWVV", "Sorted set", "8 days after the week ends", Counts, "page -> views of an ISO week"},
+	HotMonth: {"hot:S:month:YYYYMM", "Sorted set", "32 days after the month ends", Counts, "page -> views of a month"},
+	HotAll:   {"hot:S:all", "Sorted set", "permanent", Counts, "page -> views"},
+	Events:   {"event:S:D", "Hash", "90 days", Counts, "event key -> views, event key + `\\|uv` -> visitors"},
+
+	SeenID:     {"seen:id:S:N", "String", "the longer of `UV_SET_TTL` and three windows, from its first entry on", Notes, "view ids that time bucket N had: packed entries of 12 bytes"},
+	SeenWindow: {"seen:window:S:N", "String", "the longer of `UV_SET_TTL` and three windows, from its first entry on", Notes, "what `DEDUPE_WINDOW` remembers of time bucket N, packed alike"},
+
+	BasePV:     {"base:pv:S", "String", "permanent", Apart, "views that an earlier counter had, added by reads"},
+	BaseUV:     {"base:uv:S", "String", "permanent", Apart, "its visitors"},
+	BasePagePV: {"base:page:pv:S:PAGE", "String", "permanent", Apart, "its views of a page"},
+	BasePageUV: {"base:page:uv:S:PAGE", "String", "permanent", Apart, "its visitors of a page"},
+
+	CallsMinute: {"api:S:minute:YYYYMMDDHHMM", "Hash", "7 days", Counts, "API calls of a minute: `total`, `failed`, `ms`"},
+	CallsHour:   {"api:S:hour:YYYYMMDDHH", "Hash", "30 days", Counts, "the same of an hour, and `endpoint:E`, `failed:E`, `ms:E`, `status:NNN`, `user:U`"},
+	CallsDay:    {"api:S:day:D", "Hash", "365 days", Counts, "the same of a day"},
+	LatencyHour: {"api:S:hour:YYYYMMDDHH:latency", "Hash", "30 days", Counts, "calls of an hour by bucket of `$request_time`: `BUCKET`"},
+	LatencyDay:  {"api:S:day:D:latency", "Hash", "365 days", Counts, "the same of a day, and `BUCKET:E`"},
+
+	Pending: {"pending:S", "List", "until folded", Notes, "packed page changes"},
+
+	MirrorState: {"mirror:state:S", "Hash", "permanent", Notes, "the mirror's `epoch`, `life`, `phase`, `seq`, and `open:N` -> nonce of takes"},
+	MirrorDue:   {"mirror:due:S", "Set", "permanent", Notes, "pages that changed since they were taken"},
+	MirrorSink:  {"mirror:sink:S", "Set", "permanent", Notes, "pages that changed since the search index acknowledged them"},
+	MirrorPV:    {"mirror:pv:S", "Hash", "permanent", Notes, "page -> total that was taken"},
+	MirrorBots:  {"mirror:bot:S", "Hash", "permanent", Notes, "the same of bots"},
+	MirrorTake:  {"mirror:take:S:N", "Hash", "until it is in SQL", Notes, "`0` or `1` (bots) and the page -> change"},
+}
