@@ -170,6 +170,24 @@ func (v *vault) Covers(segment string) bool {
 	return v.segments[segment]
 }
 
+// Lacking implements counter.Archive.
+func (v *vault) Lacking(ctx context.Context, stands []counter.Stand, here map[string]bool) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lackingLimit)
+	defer cancel()
+	a, err := v.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]archive.Stand, len(stands))
+	for i, s := range stands {
+		all[i] = archive.Stand(s)
+	}
+	return a.Read().Lacking(ctx, all, here)
+}
+
+// lackingLimit bounds one look at where all sites end in all segments.
+const lackingLimit = 5 * time.Minute
+
 // Restore implements counter.Archive.
 func (v *vault) Restore(ctx context.Context, site string) (map[string]int64, error) {
 	last := time.Now()

@@ -169,6 +169,9 @@ func (l *loader) chunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
 	if err := l.a.loadCalls(ctx, tx, &s.calls, l.seg.ID()); err != nil {
 		return err
 	}
+	if err := l.a.noteEnds(ctx, tx, row.num, s.ends()); err != nil {
+		return err
+	}
 	return l.advance(ctx, tx, s, row)
 }
 

@@ -176,6 +176,9 @@ func (r *recounter) piece(ctx context.Context, tx *sql.Tx, at int64, sum book) (
 	if err := r.mark(ctx, tx, c); err != nil {
 		return nil, err
 	}
+	if err := r.a.noteEnds(ctx, tx, seg.num, s.ends()); err != nil {
+		return nil, err
+	}
 	if c.end < seg.end {
 		return c, nil
 	}

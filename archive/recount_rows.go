@@ -132,6 +132,7 @@ type judged struct {
 type change struct {
 	was  rowPlace
 	args []any // of the new row; nil: none
+	site string
 }
 
 // kept is a raw row as it lies there.
@@ -241,7 +242,7 @@ func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon b
 	x := change{was: row.place}
 	if !gone {
 		c.touched[siteDay{h.Site, h.Day}] = true
-		x.args = r.rowArgs(row, h, keys)
+		x.args, x.site = r.rowArgs(row, h, keys), h.Site
 	}
 	c.changes = append(c.changes, x)
 	return nil
@@ -341,6 +342,20 @@ func (r *recounter) replace(ctx context.Context, tx *sql.Tx, c *judged) (err err
 			args = append(args, x.args...)
 		}
 		if _, err := execTx(ctx, tx, "insert raw rows", insertOf(len(some)), args...); err != nil {
+			return err
+		}
+	}
+	ends := map[int64]map[string]int64{}
+	for _, x := range added {
+		of := ends[x.was.segment]
+		if of == nil {
+			of = map[string]int64{}
+			ends[x.was.segment] = of
+		}
+		of[x.site] = max(of[x.site], x.was.end)
+	}
+	for segment, of := range ends {
+		if err := r.a.noteEnds(ctx, tx, segment, of); err != nil {
 			return err
 		}
 	}

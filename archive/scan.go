@@ -47,6 +47,7 @@ type scan struct {
 type touch struct {
 	rows, dedup int64
 	again       int64 // of dedup, lines that had a raw row before a recount
+	end         int64 // of the last of the lines
 	sums        *fold // nil: the day's rows have to be read to add them up
 }
 
@@ -139,6 +140,7 @@ func (s *scan) take() (*row, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.end = s.pos
 	if dup {
 		s.tally.Dedup++
 		t.dedup++
@@ -174,6 +176,7 @@ func (s *scan) takeCall() error {
 	if err := s.calls.add(s.ctx, &s.hit); err != nil {
 		return err
 	}
+	s.calls.last.day.end = s.pos
 	s.tally.Calls++
 	if s.calls.lines == 1 {
 		s.first, s.final = s.hit.Time, s.hit.Time

@@ -25,6 +25,7 @@ var migrationFiles = [...]string{
 	"migrations/0004_page_counts.sql",
 	"migrations/0005_api_calls.sql",
 	"migrations/0006_base_slot.sql",
+	"migrations/0007_segment_sites.sql",
 }
 
 // versionTable is where goose notes what was applied.

@@ -52,6 +52,7 @@ type callDay struct {
 	minutes          map[string]*callMinute
 	hours            map[string]*callHour
 	latency          map[string]map[int]int64 // endpoint -> bucket -> calls
+	end              int64                    // of the last line
 }
 
 type callMinute struct {

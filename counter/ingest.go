@@ -55,6 +55,7 @@ type Ingester struct {
 	rules      rulesBox
 	behind     sync.WaitGroup // rebuilds
 	rebuilt    chan rebuilt
+	doubts     doubts
 	resume     resumePoints
 	meter      meter
 	wait       waiters
@@ -106,6 +107,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		resume:  resumePoints{at: map[string]int64{}},
 		wait:    newWaiters(),
 		rebuilt: make(chan rebuilt),
+		doubts:  newDoubts(),
 		rules:   newRulesBox(),
 		serial:  rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 	}
@@ -238,6 +240,8 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 			err = in.settle(work, f)
 		case r := <-in.rebuilt:
 			err = in.finishRebuild(work, r)
+		case a := <-in.doubts.answers:
+			err = in.doubtsAnswered(work, a)
 		case <-tick.C:
 			err = in.upkeep(work)
 		case <-in.rules.wake:

@@ -122,7 +122,15 @@ func (in *Ingester) loadSites(ctx context.Context, names []string) error {
 	if err != nil {
 		return fmt.Errorf("note sites: %w", err)
 	}
-	return in.adoptAll(ctx, kept, cs)
+	if err := in.adoptAll(ctx, kept, cs); err != nil {
+		return err
+	}
+	for i, name := range kept {
+		if cs[i].epoch != "" {
+			in.doubts.add(false, name)
+		}
+	}
+	return nil
 }
 
 // maxRefused bounds the memory of names over the limit of sites.

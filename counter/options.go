@@ -64,6 +64,10 @@ type Archive interface {
 	Knows(site string) bool
 	// Covers tells whether a segment is archived.
 	Covers(segment string) bool
+	// Lacking returns those of the sites whose checkpoints lack lines that are
+	// archived, of segments that are not here any more: Redis lost them. Unlike
+	// the above it may take long, and fail.
+	Lacking(ctx context.Context, stands []Stand, here map[string]bool) ([]string, error)
 	// Restore writes back what the archive has of a site, while its epoch
 	// fences off every other writer, and returns the segments that this
 	// covers, with their sizes.

@@ -57,6 +57,7 @@ func (in *Ingester) prepare(ctx context.Context) error {
 	if err := in.adoptAll(ctx, there, cs); err != nil {
 		return err
 	}
+	in.doubts.add(false, there...)
 	in.startRebuild(ctx, gone, "its keys are gone")
 	return nil
 }
@@ -133,6 +134,7 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	if err := in.rebuildPostponed(ctx, now); err != nil {
 		return err
 	}
+	in.askArchive(ctx, now)
 	in.healed()
 	if in.saveDue(now) {
 		in.trim()

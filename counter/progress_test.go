@@ -89,6 +89,9 @@ const farUntil = 8 // with the back-off between tries more than saveEvery
 func (*farArchive) Sites() []string    { return nil }
 func (*farArchive) Knows(string) bool  { return false }
 func (*farArchive) Covers(string) bool { return false }
+func (*farArchive) Lacking(context.Context, []Stand, map[string]bool) ([]string, error) {
+	return nil, nil
+}
 func (a *farArchive) Restore(context.Context, string) (map[string]int64, error) {
 	if a.asked.Add(1) < farUntil {
 		return nil, errAway

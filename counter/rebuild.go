@@ -201,6 +201,7 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 	if err := in.adoptAll(ctx, names, cs); err != nil {
 		return err
 	}
+	in.doubts.drop(names...)
 	for i, name := range names {
 		in.sites[name].assumed = old[i].assumed
 		in.healing[name] = struct{}{}

@@ -200,12 +200,29 @@ func (in *Ingester) reload(ctx context.Context, s *site, c checkpoint) error {
 	if err != nil || fresh.parked {
 		return err // a rebuild reads everything again
 	}
+	if wentBack(s, c) {
+		in.doubts.add(true, s.name)
+	}
 	for id, old := range s.offsets {
 		if err := in.rewindTo(id, old, c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wentBack tells whether a checkpoint is less than what we committed, or of
+// another life.
+func wentBack(s *site, c checkpoint) bool {
+	if c.epoch != s.epoch {
+		return true
+	}
+	for id, o := range s.offsets {
+		if have, ok := c.offsets[id]; o.stored != none && (!ok || have < o.stored) {
+			return true
+		}
+	}
+	return false
 }
 
 // rewindTo reads a segment again from where Redis stands for a site, if that

@@ -1,0 +1,154 @@
+package counter
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Stand is how far a site is counted in Redis.
+type Stand struct {
+	Site    string
+	PV      int64            // views of people, as Redis had them
+	Offsets map[string]int64 // by segment
+}
+
+// doubts are the sites whose checkpoints may lack lines that only the archive
+// has left: Redis may have come back with an old state while nobody looked, or
+// after the segments were archived and deleted. They are compared beside the
+// loop, which owns all of this but the sending end of answers.
+type doubts struct {
+	sites   map[string]bool // whether the site went back while we counted
+	asked   map[string]bool // of the question that is under way; nil: none is
+	next    time.Time       // not before
+	wait    time.Duration   // after the next failure
+	answers chan doubtsAnswer
+}
+
+type doubtsAnswer struct {
+	lacking []string
+	err     error
+}
+
+func newDoubts() doubts {
+	return doubts{sites: map[string]bool{}, wait: minDoubtWait, answers: make(chan doubtsAnswer)}
+}
+
+// The archive is asked again after a failure, at first soon.
+const (
+	minDoubtWait = time.Second
+	maxDoubtWait = time.Minute
+)
+
+func (d *doubts) add(wentBack bool, names ...string) {
+	for _, n := range names {
+		d.sites[n] = d.sites[n] || wentBack
+	}
+}
+
+func (d *doubts) drop(names ...string) {
+	for _, n := range names {
+		delete(d.sites, n)
+	}
+}
+
+// askArchive asks about the sites in doubt once the sources know their segments.
+func (in *Ingester) askArchive(ctx context.Context, now time.Time) {
+	d := &in.doubts
+	if in.opt.Archive == nil {
+		clear(d.sites)
+	}
+	if len(d.sites) == 0 || d.asked != nil || now.Before(in.loop.scanned) || now.Before(d.next) {
+		return
+	}
+	var stands []Stand
+	for name := range d.sites {
+		s := in.sites[name]
+		if s == nil || s.epoch == "" || s.rebuilding || strings.HasPrefix(s.epoch, rebuilding) {
+			delete(d.sites, name) // nothing is counted, or all of it will be anew
+			continue
+		}
+		stand := Stand{Site: name, PV: s.pv, Offsets: make(map[string]int64, len(s.offsets))}
+		for id, o := range s.offsets {
+			stand.Offsets[id] = max(o.stored, 0)
+		}
+		stands = append(stands, stand)
+	}
+	if len(stands) == 0 {
+		return
+	}
+	d.asked, d.sites = d.sites, map[string]bool{}
+	here := in.onDisk()
+	in.behind.Go(func() {
+		lacking, err := in.opt.Archive.Lacking(ctx, stands, here)
+		select {
+		case d.answers <- doubtsAnswer{lacking, err}:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// doubtsAnswered rebuilds the sites that lack what the archive has. As long as
+// the archive is away, the numbers of a site that went back are not known to be
+// whole.
+func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
+	d := &in.doubts
+	asked := d.asked
+	d.asked = nil
+	if a.err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if d.wait == minDoubtWait {
+			in.log.Warn("cannot ask the archive whether Redis lacks what it has; asking again. Numbers of sites that went back are stale until then",
+				"sites", len(asked), "err", a.err)
+		}
+		d.next, d.wait = in.opt.Now().Add(d.wait), min(2*d.wait, maxDoubtWait)
+		for name, back := range asked {
+			d.add(back, name)
+			if back {
+				in.opt.Stale(name, true)
+			}
+		}
+		return nil
+	}
+	d.wait = minDoubtWait
+	for name, back := range asked {
+		s := in.sites[name]
+		if _, healing := in.healing[name]; back && !healing && s != nil && !s.parked {
+			in.opt.Stale(name, false)
+		}
+	}
+	for _, name := range a.lacking {
+		if s := in.sites[name]; s != nil && !s.rebuilding {
+			if err := in.rebuildLost(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rebuildLost rebuilds a site of which Redis lost lines that the archive has and the
+// log has not any more. Where other lines would be lost by that, since they are
+// neither here nor archived yet, an operator has to decide.
+func (in *Ingester) rebuildLost(ctx context.Context, s *site) error {
+	const cause = "Redis came back without lines that are archived and whose segments are deleted"
+	cs, err := in.readCheckpoints(ctx, []string{s.name})
+	if err != nil {
+		return err
+	}
+	if cs[0].epoch != s.epoch {
+		return in.reload(ctx, s, cs[0]) // which is another reason to ask
+	}
+	if lacking := in.lacking(cs[0]); len(lacking) > 0 {
+		in.log.Error("Redis came back without lines that the archive has; the site cannot be rebuilt by itself, since other segments that it counted are neither here nor archived. "+
+			"Archive them where they are, then run restore-from-mysql for it", "site", s.name, "segments_lacking", slices.Sorted(slices.Values(lacking)))
+		in.meter.update(func(st *IngestStats) { st.Missing++ })
+		return nil
+	}
+	in.log.Warn("rebuilding a site: "+cause, "site", s.name)
+	in.startRebuild(ctx, map[string]string{s.name: cs[0].epoch}, cause)
+	return nil
+}
