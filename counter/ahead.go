@@ -113,7 +113,7 @@ func (in *Ingester) wantLine(w *wanted, seg *segment, end int64) {
 		}
 		return
 	}
-	if s.epoch == "" || s.parked || h.Kind == parser.APICall {
+	if s.epoch == "" || s.health.aside() || h.Kind == parser.APICall {
 		return // it has nothing to read, or must not; calls come from few sites
 	}
 	if o := s.offsets[seg.id]; o != nil && end <= o.open {

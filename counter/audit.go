@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,10 +15,10 @@ import (
 func (in *Ingester) audit(ctx context.Context) error {
 	names, listed := make([]string, 0, len(in.sites)), make([]string, 0, len(in.sites))
 	for name, s := range in.sites {
-		if s.epoch != "" && !s.parked {
+		if s.epoch != "" && (!s.health.aside() || s.health == parked) {
 			names = append(names, name)
 		}
-		if s.epoch != "" || s.parked {
+		if s.epoch != "" || s.health.aside() {
 			listed = append(listed, name)
 		}
 	}
@@ -78,11 +79,21 @@ func (in *Ingester) look(ctx context.Context, now time.Time) error {
 }
 
 func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
+	if s.health == parked {
+		if c.epoch == s.epoch || c.epoch == "" || strings.HasPrefix(c.epoch, rebuilding) {
+			return nil
+		}
+		in.log.Info("a parked site was rebuilt; it is counted again", "site", s.name)
+		return in.replay(ctx, []string{s.name})
+	}
 	if c.part {
 		return in.rebuild(ctx, s, "a commit was applied in part")
 	}
 	if c.epoch != s.epoch {
 		return in.reload(ctx, s, c)
+	}
+	if cause := in.lostCause(s, c); cause != "" {
+		return in.rebuild(ctx, s, cause)
 	}
 	for id, o := range s.offsets {
 		have, ok := c.offsets[id]
@@ -93,6 +104,19 @@ func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
 		}
 	}
 	return nil
+}
+
+// lostCause tells why a site needs a rebuild whose checkpoint says that keys were
+// lost: who found that may not have lived to see its own answer. A loss that could
+// not be made good can be as soon as the archive has what was lacking.
+func (in *Ingester) lostCause(s *site, c checkpoint) string {
+	switch {
+	case c.lost > in.knownLost(s.name):
+		return fmt.Sprintf("%d of its keys were found lost", c.lost)
+	case c.lost > 0 && s.health == wounded && len(in.lacking(c)) == 0:
+		return "what it lost can be made good now"
+	}
+	return ""
 }
 
 // relist puts names back that the set of all sites lost. In a cluster that set

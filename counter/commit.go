@@ -20,8 +20,8 @@ type flight struct {
 	retried int
 
 	fold *site
-	left int // elements of the pending list that remain after the fold
-	err  error
+	folded
+	err error
 }
 
 // liveFor is how long after the last block from the live edge a log that fell a
@@ -74,7 +74,7 @@ func (in *Ingester) sync(ctx context.Context, b *batch) error {
 func (in *Ingester) execute(ctx context.Context, f *flight) error {
 	if f.fold != nil {
 		return in.commits.retry(ctx, "spread pending pages", func() (err error) {
-			f.left, err = in.foldOnce(ctx, f.fold.name, f.fold.epoch)
+			f.folded, err = in.foldOnce(ctx, f.fold.name, f.fold.epoch)
 			return err
 		})
 	}

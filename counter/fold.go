@@ -146,37 +146,44 @@ func (k foldKey) list() uint32 {
 
 type foldSum struct{ pv, uv int64 }
 
-// foldOnce folds what is pending of a site, at most maxFold elements, and
-// returns how many are left. The list in Redis is the truth: what another
+// folded is what a fold leaves.
+type folded struct {
+	left int   // elements of the pending list
+	lost int64 // keys of the site that were found lost, by whichever script
+}
+
+// foldOnce folds what is pending of a site, at most maxFold elements. The list in Redis is the truth: what another
 // daemon or an earlier run left there is folded as well.
-func (in *Ingester) foldOnce(ctx context.Context, name, epoch string) (int, error) {
+func (in *Ingester) foldOnce(ctx context.Context, name, epoch string) (out folded, err error) {
 	// The version comes first: should another daemon fold meanwhile, the first
 	// step is refused.
 	version, err := in.rdb.HGet(ctx, in.keys.Checkpoint(name), "fold").Result()
 	if err != nil && !isNil(err) {
-		return 0, fmt.Errorf("read pending pages of %s: %w", name, err)
+		return out, fmt.Errorf("read pending pages of %s: %w", name, err)
 	}
 	got, length, err := in.pendingOf(ctx, name)
 	if err != nil {
-		return 0, fmt.Errorf("read pending pages of %s: %w", name, err)
+		return out, fmt.Errorf("read pending pages of %s: %w", name, err)
 	}
 	if len(got) == 0 {
-		return 0, nil
+		return out, nil
 	}
 	steps, err := in.foldSteps(got)
 	if err != nil {
-		return 0, err
+		return out, err
 	}
 	v, take, put := version, len(got), steps[min(1, len(steps)):]
 	for _, step := range steps {
-		ok, err := in.foldStep(ctx, foldAt{name, epoch, v}, take, put, step)
-		if err != nil || !ok {
-			return length, err
+		ok, gone, err := in.foldStep(ctx, foldAt{name, epoch, v}, take, put, step)
+		out.lost = max(out.lost, gone)
+		if out.left = length; err != nil || !ok {
+			return out, err
 		}
 		v, take, put = nextVersion(v), 1, nil
 	}
 	in.meter.update(func(s *IngestStats) { s.Folds++ })
-	return length - len(got), nil
+	out.left = length - len(got)
+	return out, nil
 }
 
 // pendingOf reads the first elements of a site's pending list, a few at a time,
@@ -252,7 +259,7 @@ func nextVersion(v string) string {
 
 // foldStep applies a step in place of the first take elements and puts the
 // steps after it in front; false when another daemon folded meanwhile.
-func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []string, step string) (bool, error) {
+func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []string, step string) (ok bool, gone int64, err error) {
 	k, name := in.keys, at.site
 	c := &call{}
 	c.key(k.Checkpoint(name), k.MirrorState(name), k.MirrorDue(name), k.PageBots(name), k.Pending(name))
@@ -262,20 +269,20 @@ func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []str
 	}
 	pages, err := in.encodeFold(c, name, step)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	begin := in.opt.Now()
 	a, err := c.run(ctx, in.rdb, in.scripts.fold)
 	in.budget.spent(pages*writesPerPage, in.opt.Now().Sub(begin))
 	switch {
 	case err != nil:
-		return false, fmt.Errorf("fold pending pages of %s: %w", name, err)
+		return false, 0, fmt.Errorf("fold pending pages of %s: %w", name, err)
 	case a.verdict == damaged:
-		return false, &damagedError{site: name, what: a.text}
+		return false, 0, &damagedError{site: name, what: a.text}
 	case a.verdict == noEpoch:
-		return false, &damagedError{site: name, what: "its epoch changed while pending pages were folded"}
+		return false, 0, &damagedError{site: name, what: "its epoch changed while pending pages were folded"}
 	}
-	return a.verdict == applied, nil
+	return a.verdict == applied, a.lost, nil
 }
 
 // encodeFold adds the keys and arguments of a step, and returns its pages.
@@ -346,15 +353,18 @@ func (in *Ingester) encodeFoldPages(c *call, name string, all []pendingPage) {
 // foldAll folds until nothing of the site is pending.
 func (in *Ingester) foldAll(ctx context.Context, s *site) error {
 	for {
-		left := 0
+		var done folded
 		err := in.retry(ctx, "spread pending pages", func() (err error) {
-			left, err = in.foldOnce(ctx, s.name, s.epoch)
+			done, err = in.foldOnce(ctx, s.name, s.epoch)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if left <= 0 {
+		if done.lost > in.knownLost(s.name) {
+			in.loop.auditNow = true // it deals with the loss
+		}
+		if done.left <= 0 {
 			s.pending = 0
 			delete(in.pendingSites, s)
 			return nil

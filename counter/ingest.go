@@ -35,10 +35,9 @@ type Ingester struct {
 	views        views
 	serial       uint64              // of the last dayState
 	eventKeys    []byte              // buffer
-	healing      map[string]struct{} // sites that are being replayed after a rebuild
+	cares        map[string]*care    // sites that are not well, or were not until lately
 	cut          map[string]bool     // segments that were said to be cut
 	refused      map[string]struct{} // sites over the limit
-	postponed    map[string]string   // sites found damaged at the start -> why
 	pendingSites map[*site]struct{}  // sites with pending page changes
 	misses       int                 // questions to Redis that lines of this block had
 	aheadFirst   bool                // the next block is looked at before it is counted
@@ -101,7 +100,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
 		scripts: newScripts(!opt.Embedded),
 		sites:   map[string]*site{}, segs: map[string]*segment{},
-		open: newBatch(1, len(inputs)), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, postponed: map[string]string{}, healing: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
+		open: newBatch(1, len(inputs)), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, cares: map[string]*care{}, pendingSites: map[*site]struct{}{},
 		known:   known,
 		budget:  newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
 		resume:  resumePoints{at: map[string]int64{}},

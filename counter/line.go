@@ -198,7 +198,7 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 		return nil
 	case h.Kind == parser.APICall:
 		return in.call(ctx, seg, end, books)
-	case c.site.parked:
+	case c.site.health.aside():
 		books.counts(h.Bot)
 		c.site.assume(seg.id, end)
 		return nil

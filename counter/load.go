@@ -29,6 +29,7 @@ const (
 	fieldFold  = "fold"
 	fieldBegun = "begun"
 	fieldDone  = "done"
+	fieldLost  = "lost"
 )
 
 // rebuilding starts the epoch of a site while it is being rebuilt.
@@ -38,7 +39,8 @@ const rebuilding = "rebuild:"
 type checkpoint struct {
 	epoch   string
 	offsets map[string]int64
-	part    bool // a script was applied in part (see prelude.lua)
+	part    bool  // a script was applied in part (see prelude.lua)
+	lost    int64 // keys that scripts found gone
 }
 
 func parseCheckpoint(fields map[string]string) (checkpoint, error) {
@@ -46,7 +48,7 @@ func parseCheckpoint(fields map[string]string) (checkpoint, error) {
 		part: fields[fieldBegun] != fields[fieldDone]}
 	for f, v := range fields {
 		switch f {
-		case fieldEpoch, fieldFold, fieldBegun, fieldDone:
+		case fieldEpoch, fieldFold, fieldBegun, fieldDone, fieldLost:
 			continue
 		}
 		n, err := strconv.ParseInt(v, 10, 64)
@@ -54,6 +56,13 @@ func parseCheckpoint(fields map[string]string) (checkpoint, error) {
 			return c, fmt.Errorf("read checkpoint of segment %s: %w", f, err)
 		}
 		c.offsets[f] = n
+	}
+	if v, ok := fields[fieldLost]; ok {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			n = 1 // somebody wrote into it
+		}
+		c.lost = n
 	}
 	return c, nil
 }
@@ -156,19 +165,23 @@ func (in *Ingester) adopt(ctx context.Context, name string, c checkpoint) (*site
 // adoptAll adopts many sites in few round trips. cs has a checkpoint for each
 // name, and may have more.
 func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoint) error {
-	whole := make([]*site, 0, len(names))
+	there := make([]*site, 0, len(names))
 	for i, name := range names {
 		s := in.newSite(name, cs[i])
 		in.sites[s.name] = s
-		if !strings.HasPrefix(s.epoch, rebuilding) {
-			whole = append(whole, s)
+		cause := in.lostCause(s, cs[i])
+		if strings.HasPrefix(s.epoch, rebuilding) {
+			cause = "a rebuild was not finished"
+		}
+		if cause == "" {
+			there = append(there, s)
 			continue
 		}
-		if err := in.rebuild(ctx, s, "a rebuild was not finished"); err != nil {
+		if err := in.rebuild(ctx, s, cause); err != nil {
 			return err
 		}
 	}
-	for some := range slices.Chunk(whole, adoptedPerTrip) {
+	for some := range slices.Chunk(there, adoptedPerTrip) {
 		errs, err := in.readSites(ctx, some)
 		if err != nil {
 			return err
@@ -208,6 +221,9 @@ func (in *Ingester) foldPending(ctx context.Context, s *site, err error) error {
 func (in *Ingester) newSite(name string, c checkpoint) *site {
 	s := &site{name: strings.Clone(name), epoch: c.epoch, first: newEpoch(),
 		offsets: map[string]*offsets{}, days: map[parser.Day]*dayState{}}
+	if c := in.cares[name]; c != nil {
+		s.health = c.health
+	}
 	s.ids = newRecent(RuleID, in.opt.IDWindow)
 	s.keepWindow(in.opt.DedupeWindow(name))
 	for id, n := range c.offsets {

@@ -96,7 +96,7 @@ func (in *Ingester) saveProgress() error {
 		p.Segments[id] = segmentProgress{Name: s.name, Size: s.size, Floor: s.floor, Closed: s.closed}
 	}
 	for name, s := range in.sites {
-		sp := siteProgress{Epoch: s.epoch, Offsets: map[string]int64{}, PV: s.pv, UV: s.uv, Parked: s.parked}
+		sp := siteProgress{Epoch: s.epoch, Offsets: map[string]int64{}, PV: s.pv, UV: s.uv, Parked: s.health.aside()}
 		for id, o := range s.offsets {
 			if _, ok := p.Segments[id]; ok && o.stored != none {
 				sp.Offsets[id] = o.stored

@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -21,49 +22,67 @@ import (
 // of the wrong kind is parked until an operator comes, and one that lost keys
 // goes on from what is left.
 func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
-	if s.rebuilding {
-		return nil
+	now, c := in.opt.Now(), in.careOf(s.name)
+	p := patient{health: s.health, wait: max(in.loop.scanned.Sub(now), 0)}
+	if p.wait == 0 {
+		p.wait = c.wait(now)
 	}
-	if in.opt.Now().Before(in.loop.scanned) {
-		in.postpone(s, cause)
-		return nil
+	var at checkpoint
+	if treat(p) == remake {
+		cs, err := in.readCheckpoints(ctx, []string{s.name})
+		if err != nil {
+			return err
+		}
+		at = cs[0]
+		p.other = at.epoch != "" && at.epoch != s.epoch && !strings.HasPrefix(at.epoch, rebuilding)
+		p.lacking = len(in.lacking(at))
 	}
-	cs, err := in.readCheckpoints(ctx, []string{s.name})
-	if err != nil {
-		return err
+	switch treat(p) {
+	case postpone:
+		in.postpone(s, cause, now.Add(p.wait))
+	case adopt:
+		return in.replay(ctx, []string{s.name})
+	case goOn:
+		return in.keep(ctx, s, at, cause, p.lacking)
+	case remake:
+		in.startRebuild(ctx, map[string]string{s.name: at.epoch}, cause)
+	case leave:
 	}
-	if open := cs[0].epoch; open != "" && open != s.epoch && !strings.HasPrefix(open, rebuilding) {
-		return in.replay(ctx, []string{s.name}) // another daemon has rebuilt it meanwhile
-	}
-	if lacking := in.lacking(cs[0]); len(lacking) > 0 {
-		return in.keep(ctx, s, cs[0], cause, lacking)
-	}
-	in.startRebuild(ctx, map[string]string{s.name: cs[0].epoch}, cause)
 	return nil
 }
 
-// rebuildAgain is how long a rebuild that failed is put off.
-const rebuildAgain = 5 * time.Second
-
-// postpone parks a site whose rebuild has to wait: it failed, or the sources
-// have not looked for their segments yet and what the log lacks cannot be told.
-func (in *Ingester) postpone(s *site, cause string) {
-	s.parked, s.rebuilding = true, true
-	in.postponed[s.name] = cause
+// postpone puts a site aside whose rebuild has to wait: the last ones did not help,
+// or the sources have not looked for their segments yet and what the log lacks
+// cannot be told. Its keys stay as they are meanwhile.
+func (in *Ingester) postpone(s *site, cause string, until time.Time) {
+	in.turn(s, postponed)
+	c := in.careOf(s.name)
+	c.cause, c.until = cause, until
 	in.opt.Stale(s.name, true)
+	if c.rebuilds > 0 {
+		in.meter.update(func(st *IngestStats) { st.Unhelped++ })
+		in.log.Error("the last rebuild of a site did not help; its lines wait in the log and its numbers are stale until the next one. Look for who changes its keys",
+			"site", s.name, "cause", cause, "rebuilds", c.rebuilds, "next_in", until.Sub(in.opt.Now()).Round(time.Millisecond))
+	}
 }
 
-// rebuildPostponed deals with the sites whose rebuild was put off.
+// rebuildPostponed deals with the sites whose rebuild was put off, and forgets
+// those that have been well for a while.
 func (in *Ingester) rebuildPostponed(ctx context.Context, now time.Time) error {
 	if now.Before(in.loop.scanned) {
 		return nil
 	}
-	for name, cause := range in.postponed {
-		delete(in.postponed, name)
+	for name, c := range in.cares {
 		s := in.sites[name]
-		s.parked, s.rebuilding = false, false
-		if err := in.rebuild(ctx, s, cause); err != nil {
-			return err
+		switch {
+		case c.over(now):
+			delete(in.cares, name)
+		case s == nil || c.health != postponed || now.Before(c.until):
+		default:
+			in.turn(s, whole)
+			if err := in.rebuild(ctx, s, c.cause); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -96,34 +115,67 @@ func (in *Ingester) archived(segment string) bool {
 	return in.opt.Archive != nil && in.opt.Archive.Covers(segment)
 }
 
-// keep goes on with a site that cannot be rebuilt without loss.
-func (in *Ingester) keep(ctx context.Context, s *site, c checkpoint, cause string, lacking []string) error {
+// keep goes on with a site that cannot be rebuilt without loss. That its numbers
+// are not complete is noted in its checkpoint, so that every start says so again,
+// and the rebuild comes when what is lacking is there.
+func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause string, lacking int) error {
+	c := in.careOf(s.name)
 	in.log.Error("a site's keys are damaged and its log is not complete: run restore-from-mysql, or verify --repair",
-		"site", s.name, "cause", cause, "segments_lacking", len(lacking))
+		"site", s.name, "cause", cause, "segments_lacking", lacking)
 	in.forget(s)
-	fresh := in.newSite(s.name, c)
+	delete(in.known.Sites, s.name) // what its totals were is not to be had again
+	c.health = wounded
+	fresh := in.newSite(s.name, at)
+	fresh.assumed, fresh.known = s.assumed, s.known
 	in.sites[s.name] = fresh
 	errs, err := in.readSites(ctx, []*site{fresh})
 	if err != nil {
 		return err
 	}
-	if err := in.foldPending(ctx, fresh, errs[0]); err == nil && s.tries < maxKeep {
-		fresh.tries = s.tries + 1
-		for id, old := range s.offsets {
-			if err := in.rewindTo(id, old, c); err != nil {
-				return err
-			}
+	if c.lost = max(at.lost, 1); at.lost == 0 && at.epoch != "" {
+		if err := in.noteLost(ctx, s.name); err != nil {
+			return err
 		}
-		return nil
 	}
-	fresh.parked = true
+	if err := in.foldPending(ctx, fresh, errs[0]); err == nil && c.keepOn(in.opt.Now()) {
+		return in.catchUpWith(s, at)
+	}
+	in.turn(fresh, parked)
 	in.opt.Stale(s.name, true)
 	in.meter.update(func(st *IngestStats) { st.Parked++ })
 	return nil
 }
 
-// maxKeep is how often a damaged site is tried again before it is parked.
-const maxKeep = 3
+// catchUpWith has the log read again from a checkpoint that a site goes on from: what
+// was counted into its old state is not in Redis, and what came while it was aside was
+// passed over.
+func (in *Ingester) catchUpWith(s *site, at checkpoint) error {
+	for id, old := range s.offsets {
+		if err := in.rewindTo(id, old, at); err != nil {
+			return err
+		}
+	}
+	for id := range s.assumed {
+		if seg := in.segs[id]; seg != nil && at.offsets[id] < seg.pos {
+			if err := in.rewind(seg, at.offsets[id]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// noteLost writes into a site's checkpoint that it has lost something. A key of
+// another type there is seen by whoever commits.
+func (in *Ingester) noteLost(ctx context.Context, name string) error {
+	err := in.retry(ctx, "note what is lost", func() error {
+		return in.rdb.HSet(ctx, in.keys.Checkpoint(name), fieldLost, 1).Err()
+	})
+	if err != nil && passing(err) {
+		return fmt.Errorf("note what %s lost: %w", name, err)
+	}
+	return nil
+}
 
 // rebuilt is the end of a rebuild.
 type rebuilt struct {
@@ -143,11 +195,12 @@ func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, 
 	names := slices.Sorted(maps.Keys(judged))
 	for _, name := range names {
 		in.opt.Stale(name, true)
-		if s := in.sites[name]; s != nil {
-			in.forget(s)
-		}
+		in.careOf(name).health = remaking
 		s := in.newSite(name, checkpoint{})
-		s.parked, s.rebuilding = true, true
+		if old := in.sites[name]; old != nil {
+			s.assumed, s.known = old.assumed, old.known
+			in.forget(old)
+		}
 		in.sites[name] = s
 	}
 	start := in.opt.Now()
@@ -172,14 +225,18 @@ func (in *Ingester) finishRebuild(ctx context.Context, r rebuilt) error {
 			return nil
 		}
 		in.meter.update(func(s *IngestStats) { s.Unrebuilt++ })
-		in.log.Error("sites are not rebuilt; trying again", "sites", r.names, "in", rebuildAgain, "err", r.err)
+		in.log.Error("sites are not rebuilt; trying again", "sites", r.names, "err", r.err)
 		for _, name := range r.names {
-			in.postpone(in.sites[name], r.cause)
+			in.attempted(name)
+			in.turn(in.sites[name], whole)
+			if err := in.rebuild(ctx, in.sites[name], r.cause); err != nil {
+				return err
+			}
 		}
-		in.loop.scanned = in.opt.Now().Add(rebuildAgain)
 		return nil
 	}
 	for i, name := range r.names {
+		in.attempted(name)
 		in.log.Info("rebuilt a site; its log is being counted again", "site", name, "cause", r.cause,
 			"segments_from_archive", len(r.done[i]), "took", in.opt.Now().Sub(r.start))
 		in.meter.update(func(s *IngestStats) { s.Rebuilds++ })
@@ -197,14 +254,15 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 	for i, name := range names {
 		old[i] = in.sites[name]
 		in.forget(old[i])
+		c := in.careOf(name)
+		c.health, c.lost = healing, 0
 	}
 	if err := in.adoptAll(ctx, names, cs); err != nil {
 		return err
 	}
 	in.doubts.drop(names...)
 	for i, name := range names {
-		in.sites[name].assumed = old[i].assumed
-		in.healing[name] = struct{}{}
+		in.sites[name].assumed, in.sites[name].known = old[i].assumed, old[i].known
 	}
 	in.resume.restart()
 	for _, input := range in.inputs {
@@ -230,9 +288,15 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 	return nil
 }
 
+// attempted notes that a site was rebuilt, or that it was tried in vain.
+func (in *Ingester) attempted(name string) {
+	c := in.careOf(name)
+	c.rebuilds, c.ended, c.well = c.rebuilds+1, in.opt.Now(), time.Time{}
+}
+
 // healed ends the replay of rebuilt sites once reading has caught up.
 func (in *Ingester) healed() {
-	if len(in.healing) == 0 || in.flight != nil || !in.open.empty() {
+	if in.flight != nil || !in.open.empty() || !in.anyHealing() {
 		return
 	}
 	for _, input := range in.inputs {
@@ -246,9 +310,22 @@ func (in *Ingester) healed() {
 			}
 		}
 	}
-	for name := range in.healing {
+	for name, c := range in.cares {
+		if c.health != healing {
+			continue
+		}
+		in.turn(in.sites[name], whole)
+		c.well = in.opt.Now()
 		in.opt.Stale(name, false)
 		in.log.Info("counted again what the log has; the numbers are complete", "site", name)
 	}
-	clear(in.healing)
+}
+
+func (in *Ingester) anyHealing() bool {
+	for _, c := range in.cares {
+		if c.health == healing {
+			return true
+		}
+	}
+	return false
 }

@@ -82,9 +82,12 @@ const (
 // answer is what a script said.
 type answer struct {
 	verdict verdict
-	text    string  // gap: the stored offset; epoch: the stored epoch; damaged: what is wrong
-	lost    int64   // ok: keys that were known to exist and came up new
-	cards   []int64 // ok: the checked keys' cardinalities afterwards
+	text    string // gap: the stored offset; epoch: the stored epoch; damaged: what is wrong
+	// lost are the keys of the site that were known to exist and came up new, in this
+	// commit or in one before (ok, dup, and moved of a fold); of lost and of a
+	// commit's moved it is the check that failed, counted from one.
+	lost  int64
+	cards []int64 // ok: the checked keys' cardinalities afterwards
 }
 
 func parseAnswer(cmd *redis.Cmd) (answer, error) {

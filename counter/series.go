@@ -109,7 +109,8 @@ func (l *Latencies) merge(o Latencies) {
 func (in *Ingester) call(ctx context.Context, seg *segment, end int64, books *Tally) error {
 	books.Calls++ // at once, or when the site is rebuilt
 	c := &in.cur
-	if c.site.parked {
+	if c.site.health.aside() {
+		c.site.assume(seg.id, end)
 		return nil
 	}
 	if c.part == nil {

@@ -14,11 +14,7 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 		return in.settleError(ctx, f)
 	}
 	if f.fold != nil {
-		f.fold.pending, f.fold.pendingSize = f.left, 0
-		if f.left <= 0 {
-			delete(in.pendingSites, f.fold)
-		}
-		return nil
+		return in.settleFold(ctx, f)
 	}
 	if f.retried > 0 {
 		in.loop.auditNow = true // Redis was away: look at sites without new lines too
@@ -35,7 +31,7 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 			continue
 		}
 		var booked []bookedPart
-		if a.verdict != applied && a.verdict != duplicate || a.lost > 0 {
+		if a.verdict != applied && a.verdict != duplicate || a.lost > in.knownLost(p.site.name) {
 			booked = in.booked(p.site, f.batch)
 		}
 		drop, err := in.settlePart(ctx, p, a)
@@ -60,6 +56,20 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 	return nil
 }
 
+func (in *Ingester) settleFold(ctx context.Context, f *flight) error {
+	s := f.fold
+	s.pending, s.pendingSize = f.left, 0
+	if f.left <= 0 {
+		delete(in.pendingSites, s)
+	}
+	if gone := f.lost - in.knownLost(s.name); gone > 0 && in.sites[s.name] == s {
+		return in.rebuild(ctx, s, goneKeys(gone))
+	}
+	return nil
+}
+
+func goneKeys(n int64) string { return fmt.Sprintf("%d keys of pages are gone", n) }
+
 func (in *Ingester) settleError(ctx context.Context, f *flight) error {
 	if ctx.Err() != nil {
 		return nil // the loop ends; the log keeps what was not committed
@@ -81,29 +91,29 @@ func (in *Ingester) assumeBooked(name string, parts []bookedPart) {
 // thrown away.
 func (in *Ingester) settlePart(ctx context.Context, p *part, a answer) (drop bool, err error) {
 	s := p.site
+	f := finding{verdict: a.verdict, other: a.text != ""}
+	cause := a.text
 	switch a.verdict {
 	case applied, duplicate:
 		in.applied(p, a)
-		if a.lost > 0 {
-			return true, in.rebuild(ctx, s, fmt.Sprintf("%d keys of pages are gone", a.lost))
-		}
-		return false, nil
+		f.gone = a.lost - in.knownLost(s.name)
+		cause = goneKeys(f.gone)
 	case gap:
 		in.meter.update(func(st *IngestStats) { st.Gaps++ })
 		in.conflict(p, a.text)
-		return true, in.refresh(ctx, s)
 	case noEpoch:
-		if a.text != "" {
-			return true, in.refresh(ctx, s)
-		}
-		return true, in.rebuild(ctx, s, "its checkpoint is gone")
+		cause = "its checkpoint is gone"
 	case lost:
-		if in.mayHaveExpired(p, a.lost) {
-			return true, in.refresh(ctx, s)
-		}
-		return true, in.rebuild(ctx, s, "keys are gone or went back")
+		f.expired = in.mayHaveExpired(p, a.lost)
+		cause = "keys are gone or went back"
 	}
-	return true, in.rebuild(ctx, s, a.text)
+	switch decide(f) {
+	case accept:
+		return false, nil
+	case relearn:
+		return true, in.refresh(ctx, s)
+	}
+	return true, in.rebuild(ctx, s, cause)
 }
 
 // applied remembers that a part is in Redis.
@@ -196,8 +206,11 @@ func (in *Ingester) reload(ctx context.Context, s *site, c checkpoint) error {
 		return in.rebuild(ctx, s, "its checkpoint is gone")
 	}
 	in.forget(s)
+	if care := in.cares[s.name]; care != nil && c.epoch != s.epoch && care.health == wounded {
+		care.health, care.lost = whole, 0 // somebody made good what it had lost
+	}
 	fresh, err := in.adopt(ctx, s.name, c)
-	if err != nil || fresh.parked {
+	if err != nil || fresh.health.aside() {
 		return err // a rebuild reads everything again
 	}
 	if wentBack(s, c) {

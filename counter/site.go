@@ -26,9 +26,7 @@ type site struct {
 	bots        bool                    // the hash of pages that bots saw was there after our last commit
 	assumed     map[string]span         // see assume
 	known       map[lineEnd]bool        // see assumeParts
-	tries       int                     // damages that were passed over
-	parked      bool                    // its lines are passed over and wait in the log
-	rebuilding  bool                    // that is why; else it is damaged beyond what can be rebuilt without loss
+	health      health                  // changed by turn
 }
 
 // offsets is how far a site is in one segment, always just after a line.

@@ -78,6 +78,7 @@ type IngestStats struct {
 	Rewinds      int64
 	Rebuilds     int64 // sites rebuilt because their keys were gone or damaged
 	Unrebuilt    int64 // attempts to rebuild sites that failed
+	Unhelped     int64 // rebuilds that were put off, since those before had not helped
 	Retries      int64 // commits sent again after a passing error
 	Folds        int64
 	Parked       int64 // sites that wait for an operator

@@ -16,7 +16,7 @@
 --   pending   m blobs appended to a list; key only when m > 0
 --
 -- Returns {'ok', lost, cardinality after each check (0 for a STRLEN)...}
---         {'dup'}            the checkpoint already stands at the new offset
+--         {'dup', lost}      the checkpoint already stands at the new offset
 --         {'gap', offset}    the checkpoint is elsewhere
 --         {'epoch', epoch}   the site's keys are gone or were rebuilt
 --         {'moved', index}   a checked key has grown: someone else wrote
@@ -25,11 +25,11 @@
 local expected, epoch, segment, from, to = arg(), arg(), arg(), arg(), arg()
 mirrored()
 
-local state = call('HMGET', KEYS[1], 'epoch', segment, 'begun', 'done')
+local state = call('HMGET', KEYS[1], 'epoch', segment, 'begun', 'done', 'lost')
 local current = state[1] or ''
 if current ~= expected and current ~= epoch then return {'epoch', current} end
 if (state[2] or '') ~= from then
-  if state[2] == to then return {'dup'} end
+  if state[2] == to then return {'dup', tonumber(state[5] or 0)} end
   return {'gap', state[2] or ''}
 end
 
@@ -56,8 +56,9 @@ for _ = 1, num() do
   if not typed(name, want) then return {'damaged', name .. ': not a ' .. want} end
 end
 
-local begun = hincr(KEYS[1], 'begun', 1)
-local err = counters() or hashes()
+local begun, err = hincr(KEYS[1], 'begun', 1)
+if not begun then return {'damaged', KEYS[1] .. ': ' .. err} end
+err = counters() or hashes()
 if err then
   rollback()
   return {'damaged', err}
@@ -110,6 +111,7 @@ if blobs > 0 then
   for _ = 1, blobs do call('RPUSH', name, arg()) end
 end
 
+local gone = missed(state[5])
 -- Where nothing was applied in part, as many scripts ended as began.
 if current == '' then
   call('HSET', KEYS[1], 'epoch', epoch, segment, to, 'done', begun)
@@ -117,6 +119,6 @@ else
   call('HSET', KEYS[1], segment, to, 'done', begun)
 end
 
-local reply = {'ok', lost}
+local reply = {'ok', gone}
 for i = 1, checks do reply[i + 2] = checked[i] and after[checked[i]] or 0 end
 return reply

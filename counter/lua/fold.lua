@@ -7,15 +7,15 @@
 -- ARGV: epoch expected, fold version expected ('' = none), elements to take,
 --       m blobs to put back (in order), sections counters, hashes and ranks.
 --
--- Returns {'ok', lost}, {'epoch', epoch}, {'moved'} (somebody else folded),
+-- Returns {'ok', lost}, {'epoch', epoch}, {'moved', lost} (somebody else folded),
 --         {'damaged', text}: nothing was written.
 local expected, version = arg(), arg()
 mirrored()
 local list = key()
 
-local state = call('HMGET', KEYS[1], 'epoch', 'fold', 'begun', 'done')
+local state = call('HMGET', KEYS[1], 'epoch', 'fold', 'begun', 'done', 'lost')
 if (state[1] or '') ~= expected then return {'epoch', state[1] or ''} end
-if (state[2] or '') ~= version then return {'moved'} end
+if (state[2] or '') ~= version then return {'moved', tonumber(state[5] or 0)} end
 
 local part = torn(state[3], state[4])
 if part then return part end
@@ -28,8 +28,9 @@ for _ = 1, num() do
   if not typed(name, want) then return {'damaged', name .. ': not a ' .. want} end
 end
 
-local begun = hincr(KEYS[1], 'begun', 1)
-local err = counters() or hashes()
+local begun, err = hincr(KEYS[1], 'begun', 1)
+if not begun then return {'damaged', KEYS[1] .. ': ' .. err} end
+err = counters() or hashes()
 if err then
   rollback()
   return {'damaged', err}
@@ -40,5 +41,6 @@ noted()
 call('LTRIM', list, take, -1)
 for i = #back, 1, -1 do call('LPUSH', list, back[i]) end
 call('HINCRBY', KEYS[1], 'fold', 1)
+local gone = missed(state[5])
 call('HSET', KEYS[1], 'done', begun)
-return {'ok', lost}
+return {'ok', gone}

@@ -25,8 +25,15 @@ local function rollback()
   end
 end
 
--- lost counts keys that were known to exist and came up new.
+-- lost counts keys that were known to exist and came up new. An answer may
+-- never arrive, and what was written makes the key look whole. So the count is
+-- kept in the checkpoint hash, which goes with the rebuild that makes it good, and
+-- every answer has it. missed does that; before is what the hash had.
 local lost = 0
+local function missed(before)
+  if lost == 0 then return tonumber(before or 0) end
+  return call('HINCRBY', KEYS[1], 'lost', lost)
+end
 
 -- after has the numbers that were checked before the first write, by key, and is
 -- kept up to date: to measure them again would cost as many commands.

@@ -1,0 +1,261 @@
+package counter
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
+)
+
+// replyLoser is a hook that loses the replies to scripts: the server runs them.
+type replyLoser struct{ left atomic.Int64 }
+
+var errReplyLost = errors.New("the reply was lost")
+
+func (l *replyLoser) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (l *replyLoser) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if cmd.Name() == "evalsha" && err == nil && l.left.Add(-1) >= 0 {
+			cmd.SetErr(errReplyLost)
+			return errReplyLost
+		}
+		return err
+	}
+}
+
+func (l *replyLoser) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		if cmds[0].Name() == "evalsha" && err == nil && l.left.Add(-1) >= 0 {
+			for _, c := range cmds {
+				c.SetErr(errReplyLost)
+			}
+			return errReplyLost
+		}
+		return err
+	}
+}
+
+// A key that is gone is found by a commit whose reply never comes. The repetition
+// is a duplicate, and has to say it again.
+func TestLostSurvivesItsAnswer(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	r.opt.Audit = time.Hour // only the commit's answer tells
+	loser := &replyLoser{}
+	r.rdb.AddHook(loser)
+	hits := randomHits(rand.New(rand.NewPCG(31, 32)), 600, 20)
+	r.start()
+	r.log.write("a", lines(hits)...)
+	r.await()
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+
+	h := testHit{at: time.Now().UTC().Truncate(time.Second), site: hits[0].site, page: hits[0].page, agent: "Mozilla/5.0 (X11; Linux x86_64; rv:1.0) Firefox/140.0"}
+	hits = append(hits, h)
+	key := "ddkk:page:pv:" + h.site + ":" + h.page
+	loser.left.Store(1)
+	if n := r.rdb.Del(t.Context(), key).Val(); n != 1 {
+		t.Fatalf("%s is not there", key)
+	}
+	r.log.write("a", h.line())
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+	r.stop()
+	if st := r.in.Stats(); st.Duplicates == 0 || st.Rebuilds != 1 {
+		t.Errorf("%d duplicates, %d rebuilds; want one rebuild for what a duplicate said", st.Duplicates, st.Rebuilds)
+	}
+	if v := r.rdb.HGet(t.Context(), "ddkk:ckpt:"+h.site, fieldLost).Val(); v != "" {
+		t.Errorf("after the rebuild the checkpoint still says that %s keys are lost", v)
+	}
+}
+
+// The daemon that found a loss dies before it hears of it: the next one does.
+func TestLostSurvivesTheDaemon(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	hits := randomHits(rand.New(rand.NewPCG(33, 34)), 600, 20)
+	r.start()
+	r.log.write("a", lines(hits)...)
+	r.await()
+	r.stop()
+	name := hits[0].site
+	r.rdb.Del(t.Context(), "ddkk:page:pv:"+name+":"+hits[0].page)
+	r.rdb.HSet(t.Context(), "ddkk:ckpt:"+name, fieldLost, 1) // as the commit that finds it does
+	r.start()
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+	r.stop()
+}
+
+// A loss that cannot be made good is known from then on: the site counts on, its
+// checkpoint says so, and it is rebuilt when what was lacking is archived.
+func TestLostIsMadeGoodLater(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	vault := &coverAll{}
+	r.opt.Archive = vault
+	hits := randomHits(rand.New(rand.NewPCG(35, 36)), 600, 20)
+	name := hits[0].site
+	r.start()
+	r.log.write("a", lines(hits)...)
+	r.await()
+	r.rdb.HSet(t.Context(), "ddkk:ckpt:"+name, "elsewhere", 100) // nobody has this segment any more
+	r.rdb.HSet(t.Context(), "ddkk:ckpt:"+name, fieldLost, 1)
+	epoch := r.rdb.HGet(t.Context(), "ddkk:ckpt:"+name, fieldEpoch).Val()
+	more := testHit{at: hits[0].at, site: name, page: "/more", agent: hits[0].agent}
+	for range 3 {
+		r.log.write("a", more.line())
+		hits = append(hits, more)
+		r.await()
+	}
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+	have := r.rdb.HMGet(t.Context(), "ddkk:ckpt:"+name, fieldEpoch, fieldLost).Val()
+	if have[0] != epoch || have[1] != "1" || r.in.Stats().Parked != 0 {
+		t.Fatalf("epoch and lost are %q, were %q and 1; %+v", have, epoch, r.in.Stats())
+	}
+	vault.covers.Store(true)
+	eventually(t, func() bool { return r.in.Stats().Rebuilds == 1 }, func() { t.Fatal("it is not made good although the archive has all") })
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+	r.stop()
+}
+
+// coverAll is an archive that has nothing of the test's segments and, when it is
+// told so, all others.
+type coverAll struct{ covers atomic.Bool }
+
+func (c *coverAll) Sites() []string      { return nil }
+func (c *coverAll) Knows(string) bool    { return false }
+func (c *coverAll) Covers(s string) bool { return c.covers.Load() }
+func (c *coverAll) Restore(context.Context, string) (map[string]int64, error) {
+	return nil, nil
+}
+
+func TestDecide(t *testing.T) {
+	for _, x := range []struct {
+		f    finding
+		want action
+	}{
+		{finding{verdict: applied}, accept},
+		{finding{verdict: duplicate}, accept},
+		{finding{verdict: applied, gone: 1}, rebuild},
+		{finding{verdict: duplicate, gone: 1}, rebuild},
+		{finding{verdict: moved}, merge},
+		{finding{verdict: gap}, relearn},
+		{finding{verdict: noEpoch, other: true}, relearn},
+		{finding{verdict: noEpoch}, rebuild},
+		{finding{verdict: lost, expired: true}, relearn},
+		{finding{verdict: lost}, rebuild},
+		{finding{verdict: damaged}, rebuild},
+		{finding{verdict: "unheard of"}, rebuild},
+	} {
+		if got := decide(x.f); got != x.want {
+			t.Errorf("%+v: %d, want %d", x.f, got, x.want)
+		}
+	}
+}
+
+func TestTreat(t *testing.T) {
+	for _, x := range []struct {
+		p    patient
+		want treatment
+	}{
+		{patient{}, remake},
+		{patient{health: healing}, remake},
+		{patient{health: wounded}, remake},
+		{patient{health: parked}, remake},
+		{patient{health: remaking}, leave},
+		{patient{health: postponed, wait: 1}, leave},
+		{patient{wait: 1, other: true, lacking: 1}, postpone},
+		{patient{other: true, lacking: 1}, adopt},
+		{patient{lacking: 1}, goOn},
+	} {
+		if got := treat(x.p); got != x.want {
+			t.Errorf("%+v: %d, want %d", x.p, got, x.want)
+		}
+	}
+}
+
+// Rebuilds that do not help come later and later, and at once after a while of health.
+func TestRebuildsBackOff(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	c := &care{}
+	want := []time.Duration{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}
+	for i, w := range want {
+		if got := c.wait(now); got != w*time.Second {
+			t.Errorf("rebuild %d waits %v, want %v", i, got, w*time.Second)
+		}
+		c.rebuilds, c.ended, c.well = c.rebuilds+1, now, time.Time{}
+	}
+	if got := c.wait(now.Add(299 * time.Second)); got != time.Second {
+		t.Errorf("a second before its end it waits %v", got)
+	}
+	c.well = now
+	if got := c.wait(now.Add(wellFor - 1)); got == 0 {
+		t.Error("it counts as helped too soon")
+	}
+	if got := c.wait(now.Add(wellFor)); got != 0 || c.rebuilds != 0 {
+		t.Errorf("after a while of health it waits %v", got)
+	}
+}
+
+// The answers of scripts that find a loss, on their own: each says it again until
+// the site is rebuilt.
+func TestScriptsKeepWhatTheyFound(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	in, err := New(r.opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := in.newSite("s.example", checkpoint{})
+	b := newBatch(1, 0)
+	p := b.part(site, "seg")
+	page := &page{name: "/a", seenPV: true}
+	d := in.newDayLoad(site, parser.DayOf(time.Now().UTC()))
+	p.day(d.day).view(page, 1)
+	p.pv, p.from, p.to, p.epoch = 1, none, 10, "life"
+	commit := func() answer {
+		t.Helper()
+		a, err := in.encode(p).run(t.Context(), r.rdb, in.scripts.commit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	if a := commit(); a.verdict != applied || a.lost != 1 {
+		t.Fatalf("the commit: %+v", a)
+	}
+	for range 2 {
+		if a := commit(); a.verdict != duplicate || a.lost != 1 {
+			t.Fatalf("the same again: %+v", a)
+		}
+	}
+	p.from, p.to, p.expect = 10, 20, "life"
+	if a := commit(); a.verdict != applied || a.lost != 1 {
+		t.Fatalf("the next commit: %+v", a)
+	}
+	r.rdb.RPush(t.Context(), "ddkk:pending:s.example", pendingOf("/a"))
+	done, err := in.foldOnce(t.Context(), "s.example", "life")
+	if err != nil || done.left != 0 || done.lost != 1 {
+		t.Fatalf("a fold: %+v, %v", done, err)
+	}
+}
+
+func pendingOf(page string) string {
+	b := []byte{0, 0, 0, 0}
+	day := uint32(parser.DayOf(time.Now().UTC()))
+	for i := range b {
+		b[i] = byte(day >> (8 * i))
+	}
+	return string(appendPending(b, page, 1, 1))
+}
