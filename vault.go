@@ -188,6 +188,9 @@ func (v *vault) Lacking(ctx context.Context, stands []counter.Stand, here map[st
 // lackingLimit bounds one look at where all sites end in all segments.
 const lackingLimit = 5 * time.Minute
 
+// Reachable implements counter.Archive.
+func (v *vault) Reachable(ctx context.Context) error { return v.learn(ctx) }
+
 // Restore implements counter.Archive.
 func (v *vault) Restore(ctx context.Context, site string) (map[string]int64, error) {
 	last := time.Now()
@@ -227,7 +230,7 @@ func (v *vault) restore(ctx context.Context, site string, progress func(rows int
 // rebuild makes a site anew: what is archived is written back, and the daemons
 // count the rest of the log.
 func (v *vault) rebuild(ctx context.Context, site string, progress func(rows int64)) (done counter.Restored, err error) {
-	r := counter.Rebuilder{Redis: v.rdb, Keys: v.keys, Logger: v.log,
+	r := counter.Rebuilder{Redis: v.rdb, Keys: v.keys, Logger: v.log, Ready: v.Reachable,
 		Restore: func(ctx context.Context, site string) (segments map[string]int64, err error) {
 			segments, done, err = v.restore(ctx, site, progress)
 			return segments, err

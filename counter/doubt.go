@@ -65,7 +65,7 @@ func (in *Ingester) askArchive(ctx context.Context, now time.Time) {
 	var stands []Stand
 	for name := range d.sites {
 		s := in.sites[name]
-		if s == nil || s.epoch == "" || s.rebuilding || strings.HasPrefix(s.epoch, rebuilding) {
+		if s == nil || s.epoch == "" || s.health.awaitsRebuild() || strings.HasPrefix(s.epoch, rebuilding) {
 			delete(d.sites, name) // nothing is counted, or all of it will be anew
 			continue
 		}
@@ -116,12 +116,12 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 	d.wait = minDoubtWait
 	for name, back := range asked {
 		s := in.sites[name]
-		if _, healing := in.healing[name]; back && !healing && s != nil && !s.parked {
+		if back && s != nil && s.health < healing {
 			in.opt.Stale(name, false)
 		}
 	}
 	for _, name := range a.lacking {
-		if s := in.sites[name]; s != nil && !s.rebuilding {
+		if s := in.sites[name]; s != nil && !s.health.awaitsRebuild() {
 			if err := in.rebuildLost(ctx, s); err != nil {
 				return err
 			}
@@ -146,6 +146,10 @@ func (in *Ingester) rebuildLost(ctx context.Context, s *site) error {
 		in.log.Error("Redis came back without lines that the archive has; the site cannot be rebuilt by itself, since other segments that it counted are neither here nor archived. "+
 			"Archive them where they are, then run restore-from-mysql for it", "site", s.name, "segments_lacking", slices.Sorted(slices.Values(lacking)))
 		in.meter.update(func(st *IngestStats) { st.Missing++ })
+		return nil
+	}
+	if now := in.opt.Now(); in.careOf(s.name).wait(now) > 0 {
+		in.postpone(s, cause, now.Add(in.careOf(s.name).wait(now)))
 		return nil
 	}
 	in.log.Warn("rebuilding a site: "+cause, "site", s.name)

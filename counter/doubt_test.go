@@ -25,6 +25,8 @@ func (*shelf) Sites() []string              { return nil }
 func (*shelf) Knows(string) bool            { return false }
 func (s *shelf) Covers(segment string) bool { return segment == s.segment }
 
+func (s *shelf) Reachable(context.Context) error { return nil }
+
 func (s *shelf) Lacking(_ context.Context, stands []Stand, here map[string]bool) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,6 +17,8 @@ const (
 
 func (h health) aside() bool { return h >= postponed }
 
+func (h health) awaitsRebuild() bool { return h == postponed || h == remaking }
+
 // care is what is remembered of a site that is not well, or was not until lately.
 // It outlives the site's state, which is thrown away whenever Redis is asked anew.
 type care struct {
@@ -159,7 +161,7 @@ type patient struct {
 
 func treat(p patient) treatment {
 	switch {
-	case p.health == remaking || p.health == postponed:
+	case p.health.awaitsRebuild():
 		return leave
 	case p.wait > 0:
 		return postpone

@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -258,4 +259,113 @@ func pendingOf(page string) string {
 		b[i] = byte(day >> (8 * i))
 	}
 	return string(appendPending(b, page, 1, 1))
+}
+
+func (*coverAll) Lacking(context.Context, []Stand, map[string]bool) ([]string, error) {
+	return nil, nil
+}
+
+func (*coverAll) Reachable(context.Context) error { return nil }
+
+// An end of a rebuild whose answer is lost is tried again: what was counted since
+// must stay. And who had the lock taken from it leaves the site alone.
+func TestRebuildOpensOnce(t *testing.T) {
+	s := startReadServer(t)
+	rdb, keys := readClient(t, s.addr()), NewKeys(DefaultPrefix, false)
+	r := &Rebuilder{Redis: rdb, Keys: keys, Logger: slog.New(slog.DiscardHandler)}
+	held := &locks{rebuilder: r, life: "mine", names: map[string]bool{"s.example": true}}
+	if _, err := r.Rebuild(t.Context(), []string{"s.example"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.release(t.Context(), "s.example", held, nil); !errors.Is(err, errLockLost) {
+		t.Errorf("a site that is open, or another's, was opened: %v", err)
+	}
+	ckpt := keys.Checkpoint("s.example")
+	rdb.HSet(t.Context(), ckpt, "epoch", rebuilding+"mine")
+	lose := &replyLoser{}
+	rdb.AddHook(openAgain{rdb, ckpt, lose})
+	lose.left.Store(1)
+	if err := r.release(t.Context(), "s.example", held, map[string]int64{"seg": 5}); err != nil {
+		t.Fatal(err)
+	}
+	if v := rdb.HGet(t.Context(), ckpt, "seg").Val(); v != "77" {
+		t.Errorf("the segment is counted up to %s, want 77: the second try opened the site again", v)
+	}
+	if !held.renew(t.Context()) {
+		t.Error("a lock that was let go is missed")
+	}
+}
+
+// openAgain loses the answer that a site was opened, after somebody counted into it.
+type openAgain struct {
+	rdb  redis.UniversalClient
+	ckpt string
+	lose *replyLoser
+}
+
+func (o openAgain) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (o openAgain) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+func (o openAgain) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if cmd.Name() == "eval" && err == nil && o.lose.left.Add(-1) == 0 {
+			o.rdb.HSet(ctx, o.ckpt, "seg", 77)
+			cmd.SetErr(errReplyLost)
+			return errReplyLost
+		}
+		return err
+	}
+}
+
+// A lock whose answer was lost is ours all the same; another's is waited for until it
+// has rebuilt the site, not just until it is asked.
+func TestRebuildLocks(t *testing.T) {
+	s := startReadServer(t)
+	rdb, keys := readClient(t, s.addr()), NewKeys(DefaultPrefix, false)
+	r := &Rebuilder{Redis: rdb, Keys: keys, Logger: slog.New(slog.DiscardHandler), Expect: map[string]string{"s.example": "old"}}
+	ckpt, lock := keys.Checkpoint("s.example"), keys.Rebuild("s.example")
+	rdb.HSet(t.Context(), ckpt, "epoch", "old")
+	rdb.Set(t.Context(), lock, "mine", time.Minute)
+	if ok, err := r.lockOrAwait(t.Context(), "s.example", "mine"); !ok || err != nil {
+		t.Errorf("our own lock: %v, %v", ok, err)
+	}
+	rdb.Set(t.Context(), lock, "theirs", time.Minute)
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if ok, err := r.lockOrAwait(short, "s.example", "mine"); err == nil {
+		t.Errorf("theirs, and the site is not fenced yet: %v", ok)
+	}
+	rdb.HSet(t.Context(), ckpt, "epoch", "new")
+	if ok, err := r.lockOrAwait(t.Context(), "s.example", "mine"); ok || err != nil {
+		t.Errorf("they have rebuilt it: %v, %v", ok, err)
+	}
+}
+
+// Nothing is deleted while the archive cannot be read.
+func TestRebuildWaitsForTheArchive(t *testing.T) {
+	s := startReadServer(t)
+	rdb, keys := readClient(t, s.addr()), NewKeys(DefaultPrefix, false)
+	rdb.Set(t.Context(), keys.SitePV("s.example"), 5, 0)
+	away, tries := errors.New("the archive is away"), 0
+	r := &Rebuilder{Redis: rdb, Keys: keys, Logger: slog.New(slog.DiscardHandler),
+		Ready: func(context.Context) error {
+			if v := rdb.Get(t.Context(), keys.SitePV("s.example")).Val(); v != "5" {
+				t.Errorf("before try %d the site has %q views", tries, v)
+			}
+			if tries++; tries < 4 {
+				return away
+			}
+			return nil
+		},
+		Restore: func(context.Context, string) (map[string]int64, error) {
+			return nil, rdb.Set(t.Context(), keys.SitePV("s.example"), 7, 0).Err()
+		}}
+	if _, err := r.Rebuild(t.Context(), []string{"s.example"}); err != nil {
+		t.Fatal(err)
+	}
+	if v := rdb.Get(t.Context(), keys.SitePV("s.example")).Val(); v != "7" || tries != 4 {
+		t.Errorf("%q views after %d tries", v, tries)
+	}
 }

@@ -68,6 +68,8 @@ type Archive interface {
 	// archived, of segments that are not here any more: Redis lost them. Unlike
 	// the above it may take long, and fail.
 	Lacking(ctx context.Context, stands []Stand, here map[string]bool) ([]string, error)
+	// Reachable tells whether it can be read now, and learns what it has.
+	Reachable(ctx context.Context) error
 	// Restore writes back what the archive has of a site, while its epoch
 	// fences off every other writer, and returns the segments that this
 	// covers, with their sizes.

@@ -125,3 +125,5 @@ func TestRebuildWaitsBesideTheLoop(t *testing.T) {
 	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
 	r.stop()
 }
+
+func (*farArchive) Reachable(context.Context) error { return nil }

@@ -207,7 +207,7 @@ func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, 
 	in.behind.Go(func() {
 		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, Expect: judged, tell: in.redisWent}
 		if in.opt.Archive != nil {
-			r.Restore = in.opt.Archive.Restore
+			r.Restore, r.Ready = in.opt.Archive.Restore, in.opt.Archive.Reachable
 		}
 		done, err := r.Rebuild(ctx, names)
 		select {

@@ -2,9 +2,11 @@ package counter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,6 +23,9 @@ type Rebuilder struct {
 	// Restore writes back what the archive has of a site and returns the
 	// segments that it covers, with their sizes; nil: there is no archive.
 	Restore func(ctx context.Context, site string) (map[string]int64, error)
+	// Ready tells whether the archive can be read: nothing is deleted before that.
+	// It is waited for. nil: there is none, or it is known to answer.
+	Ready func(ctx context.Context) error
 	// Expect are the epochs at which sites were judged to need a rebuild: one
 	// that has another epoch by now was rebuilt, or begun, by another daemon and
 	// is left alone. Sites that are not in it are rebuilt whatever they have.
@@ -44,10 +49,16 @@ const lockTTL = 15 * time.Second
 // the archive. A site that another daemon is rebuilding is waited for.
 func (r *Rebuilder) Rebuild(ctx context.Context, sites []string) ([]map[string]int64, error) {
 	done := make([]map[string]int64, len(sites))
+	if r.Ready != nil {
+		if err := r.patience().retry(ctx, "read the archive before anything is deleted", func() error { return r.Ready(ctx) }); err != nil {
+			return nil, err
+		}
+	}
 	var mine []string
 	var at []int
+	life := newEpoch() // names our locks, and the epochs while they are held
 	for i, name := range sites {
-		ok, err := r.lockOrAwait(ctx, name)
+		ok, err := r.lockOrAwait(ctx, name, life)
 		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", name, err)
 		}
@@ -55,13 +66,17 @@ func (r *Rebuilder) Rebuild(ctx context.Context, sites []string) ([]map[string]i
 			mine, at = append(mine, name), append(at, i)
 		}
 	}
-	ctx, stop := r.keepLocks(ctx, mine)
+	held := &locks{rebuilder: r, life: life, names: map[string]bool{}}
+	for _, name := range mine {
+		held.names[name] = true
+	}
+	ctx, stop := held.keep(ctx)
 	defer stop()
-	mine, at, err := r.fence(ctx, mine, at)
+	mine, at, err := r.fence(ctx, mine, at, held)
 	if len(mine) == 0 || err != nil {
 		return done, err
 	}
-	restored, err := r.remake(ctx, mine)
+	restored, err := r.remake(ctx, mine, held)
 	for j := range restored {
 		done[at[j]] = restored[j]
 	}
@@ -70,20 +85,16 @@ func (r *Rebuilder) Rebuild(ctx context.Context, sites []string) ([]map[string]i
 
 // lockOrAwait takes a site's lock, or waits until another daemon has finished
 // with it; false: there is nothing left to do.
-func (r *Rebuilder) lockOrAwait(ctx context.Context, name string) (bool, error) {
+func (r *Rebuilder) lockOrAwait(ctx context.Context, name, life string) (bool, error) {
+	before, looked := "", false
 	for {
 		var got bool
 		err := r.patience().retry(ctx, "lock rebuild", func() (err error) {
-			got, err = r.Redis.SetNX(ctx, r.Keys.Rebuild(name), "1", lockTTL).Result()
+			got, err = r.lock(ctx, name, life)
 			return err
 		})
 		if err != nil || got {
 			return got, err
-		}
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(lockTTL / 30):
 		}
 		var epoch string
 		err = r.patience().retry(ctx, "read epoch", func() (err error) {
@@ -93,15 +104,63 @@ func (r *Rebuilder) lockOrAwait(ctx context.Context, name string) (bool, error) 
 			}
 			return err
 		})
-		if err != nil || (epoch != "" && !strings.HasPrefix(epoch, rebuilding)) {
+		if err != nil {
 			return false, err
+		}
+		if !looked {
+			before, looked = epoch, true
+			if expect, ok := r.Expect[name]; ok {
+				before = expect
+			}
+		}
+		// Who has the lock may not have fenced the site yet: its old epoch says nothing.
+		if epoch != before && epoch != "" && !strings.HasPrefix(epoch, rebuilding) {
+			return false, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(lockTTL / 30):
 		}
 	}
 }
 
-// keepLocks renews the locks until stop is called.
-func (r *Rebuilder) keepLocks(ctx context.Context, names []string) (held context.Context, stop func()) {
-	held, cancel := context.WithCancel(ctx)
+// lock takes a lock, or finds that an earlier try took it whose answer was lost.
+func (r *Rebuilder) lock(ctx context.Context, name, life string) (bool, error) {
+	got, err := r.Redis.SetNX(ctx, r.Keys.Rebuild(name), life, lockTTL).Result()
+	if err != nil || got {
+		return got, err
+	}
+	holder, err := r.Redis.Get(ctx, r.Keys.Rebuild(name)).Result()
+	if isNil(err) {
+		err = nil // it has just ended: the next try gets it
+	}
+	return holder == life, err
+}
+
+// errLockLost says that a rebuild stood still for so long that another daemon may
+// have begun the same.
+var errLockLost = errors.New("the lock of the rebuild was lost")
+
+// locks are those that a rebuild holds.
+type locks struct {
+	rebuilder *Rebuilder
+	life      string // their value
+
+	mu    sync.Mutex
+	names map[string]bool // sites
+}
+
+// drop lets a lock go that is deleted by now.
+func (l *locks) drop(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.names, name)
+}
+
+// keep renews the locks until stop is called. Where one is lost, held ends.
+func (l *locks) keep(ctx context.Context) (held context.Context, stop func()) {
+	held, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -112,21 +171,43 @@ func (r *Rebuilder) keepLocks(ctx context.Context, names []string) (held context
 			case <-held.Done():
 				return
 			case <-t.C:
-				r.renew(held, names)
+				if !l.renew(held) {
+					cancel(errLockLost)
+				}
 			}
 		}
 	}()
-	return held, func() { cancel(); <-done }
+	return held, func() { cancel(nil); <-done }
 }
 
-func (r *Rebuilder) renew(ctx context.Context, names []string) {
-	pipe := r.Redis.Pipeline()
-	for _, n := range names {
-		pipe.Expire(ctx, r.Keys.Rebuild(n), lockTTL)
+// renewLock lets a lock live on, or takes it again if nobody else has. KEYS[1] ->
+// lock; ARGV: its value, seconds. Returns 1 if it is ours.
+const renewLock = `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1`
+
+// renew is false when a lock is another's by now. A Redis that does not answer
+// says nothing: it is asked again.
+func (l *locks) renew(ctx context.Context) bool {
+	l.mu.Lock() // none is dropped, and taken by another, meanwhile
+	defer l.mu.Unlock()
+	r := l.rebuilder
+	for n := range l.names {
+		ok, err := r.Redis.Eval(ctx, renewLock, []string{r.Keys.Rebuild(n)}, l.life, seconds(lockTTL)).Int()
+		if err != nil {
+			if ctx.Err() == nil {
+				r.Logger.Warn("lock of a rebuild is not renewed", "site", n, "err", err)
+			}
+			return true
+		}
+		if ok == 0 {
+			r.Logger.Error("the lock of a rebuild is another daemon's by now; this one ends", "site", n)
+			return false
+		}
 	}
-	if _, err := pipe.Exec(ctx); err != nil && ctx.Err() == nil {
-		r.Logger.Warn("lock of a rebuild is not renewed", "err", err)
-	}
+	return true
 }
 
 // fenceSite gives a site an epoch that no daemon commits to, if it still has
@@ -145,10 +226,10 @@ return 1`
 
 // fence fences off every writer of sites whose locks are held, and returns
 // those that are still to be rebuilt, with their places.
-func (r *Rebuilder) fence(ctx context.Context, names []string, at []int) (mine []string, places []int, err error) {
+func (r *Rebuilder) fence(ctx context.Context, names []string, at []int, held *locks) (mine []string, places []int, err error) {
 	for i, name := range names {
 		expect, expected := r.Expect[name]
-		epoch := rebuilding + newEpoch()
+		epoch := rebuilding + held.life
 		var ok int
 		err := r.patience().retry(ctx, "fence site", func() (err error) {
 			ok, err = r.Redis.Eval(ctx, fenceSite, []string{r.Keys.Checkpoint(name)}, epoch, flag(expected), expect).Int()
@@ -161,7 +242,9 @@ func (r *Rebuilder) fence(ctx context.Context, names []string, at []int) (mine [
 			mine, places = append(mine, name), append(places, at[i])
 			continue
 		}
-		if err := r.Redis.Del(ctx, r.Keys.Rebuild(name)).Err(); err != nil {
+		held.drop(name)
+		err = r.patience().retry(ctx, "unlock rebuild", func() error { return r.Redis.Del(ctx, r.Keys.Rebuild(name)).Err() })
+		if err != nil {
 			return nil, nil, fmt.Errorf("unlock %s: %w", name, err)
 		}
 	}
@@ -169,7 +252,7 @@ func (r *Rebuilder) fence(ctx context.Context, names []string, at []int) (mine [
 }
 
 // remake rebuilds sites whose locks are held.
-func (r *Rebuilder) remake(ctx context.Context, names []string) ([]map[string]int64, error) {
+func (r *Rebuilder) remake(ctx context.Context, names []string, held *locks) ([]map[string]int64, error) {
 	if err := r.patience().retry(ctx, "purge sites", func() error { return r.purge(ctx, names) }); err != nil {
 		return nil, err
 	}
@@ -184,29 +267,48 @@ func (r *Rebuilder) remake(ctx context.Context, names []string) ([]map[string]in
 				return nil, fmt.Errorf("restore %s: %w", name, err)
 			}
 		}
-		if err := r.release(ctx, name, done[i]); err != nil {
+		if err := r.release(ctx, name, held, done[i]); err != nil {
 			return nil, err
 		}
 	}
 	return done, nil
 }
 
+// openSite opens a rebuilt site, once: a try whose answer was lost has opened it,
+// and somebody may have counted since. KEYS: checkpoint, lock. ARGV: the epoch that
+// fences it, the new one, then the checkpoint's other fields. Returns 1, or 0 when
+// another rebuild has fenced it meanwhile.
+const openSite = `
+local epoch = redis.pcall('HGET', KEYS[1], 'epoch')
+if epoch == ARGV[2] then return 1 end
+if epoch ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[2])
+for i = 3, #ARGV, 1000 do
+  redis.call('HSET', KEYS[1], unpack(ARGV, i, math.min(i + 999, #ARGV)))
+end
+redis.call('DEL', KEYS[2])
+return 1`
+
 // release opens a rebuilt site for counting.
-func (r *Rebuilder) release(ctx context.Context, name string, done map[string]int64) error {
-	fields := []any{fieldEpoch, newEpoch()}
+func (r *Rebuilder) release(ctx context.Context, name string, held *locks, done map[string]int64) error {
+	held.drop(name) // it is deleted as the site opens
+	args := []any{rebuilding + held.life, newEpoch()}
 	for id, size := range done {
-		fields = append(fields, id, size)
+		args = append(args, id, size)
 	}
-	return r.patience().retry(ctx, "open site", func() error {
-		_, err := r.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-			p.Del(ctx, r.Keys.Checkpoint(name))
-			p.HSet(ctx, r.Keys.Checkpoint(name), fields...)
-			p.Del(ctx, r.Keys.Rebuild(name))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	var ok int
+	err := r.patience().retry(ctx, "open site", func() (err error) {
+		ok, err = r.Redis.Eval(ctx, openSite, []string{r.Keys.Checkpoint(name), r.Keys.Rebuild(name)}, args...).Int()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if ok == 0 {
+		return fmt.Errorf("open %s: %w", name, errLockLost)
+	}
+	return r.patience().retry(ctx, "tell of the rebuild", func() error {
 		if err := r.Redis.SAdd(ctx, r.Keys.Sites(), name).Err(); err != nil {
 			return err
 		}
