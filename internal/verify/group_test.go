@@ -51,7 +51,7 @@ func TestGroups(t *testing.T) {
 	keys := counter.NewKeys("ddkk", false)
 	for i := range 3 { // and one that Redis does not know
 		site := fmt.Sprintf("s%d.example", i)
-		server.HSet(keys.Checkpoint(site), "epoch", "1", "one", fmt.Sprint(all.Len()-len("torn")), "lost", "7")
+		server.HSet(keys.Checkpoint(site), "epoch", "1", "one", fmt.Sprint(all.Len()-len("torn")), "gone", "7")
 		if _, err := server.SetAdd(keys.Sites(), site); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestGroups(t *testing.T) {
 	whole := run(0)
 	for _, want := range []string{
 		"402 lines = 300 human + 0 bot + 0 deduplicated + 0 skipped + 1 malformed (version 1) + 1 torn + 100 not counted yet\n",
-		"cannot be verified: segment lost was counted up to 7", "s0.example: 57 numbers", "3 sites, 156 differences, 3 problems",
+		"cannot be verified: segment gone was counted up to 7", "s0.example: 57 numbers", "3 sites, 156 differences, 3 problems",
 	} {
 		if !strings.Contains(whole, want) {
 			t.Errorf("the report has no %q:\n%s", want, whole)
