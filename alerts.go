@@ -100,9 +100,13 @@ func when(wrong bool, format string, args ...any) string {
 
 func grown(now, was int64, format string) string { return when(now > was, format, now-was) }
 
+// malformed are the lines that the format does not explain. Bytes of a scanner's
+// where a request should be are none: they say nothing about the format.
 func malformed(s *counter.IngestStats) (n int64) {
 	for r := range parser.NumReasons {
-		n += s.Books.Malformed[r]
+		if r != parser.BadRequest {
+			n += s.Books.Malformed[r]
+		}
 	}
 	return n
 }

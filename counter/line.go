@@ -284,7 +284,7 @@ func (in *Ingester) isDuplicate(ctx context.Context) (bool, error) {
 			return dup, err
 		}
 	}
-	if s.window != nil && h.Kind == parser.Pageview {
+	if s.window != nil && h.Kind == parser.Pageview && h.Addr.IsValid() {
 		view = parser.PairHash(parser.Visitor(h.Addr.As16()), h.Page)
 		if dup, err := s.window.within(view, h.Time, load); dup || err != nil {
 			return dup, err
