@@ -57,16 +57,20 @@ func (in *Ingester) take(ctx context.Context, f fetched) error {
 	if b.Live {
 		in.loop.liveAt = in.opt.Now()
 	}
+	reached := seg.pos
+	if b.Kind == Closed {
+		reached = max(reached, seg.torn) // an unfinished last line is passed over by now
+	}
 	switch {
-	case b.Start > seg.pos && seg.gone:
+	case b.Start > reached && seg.gone:
 		seg.pos, seg.floor, seg.gone = b.Start, b.Start, false
-	case b.Start > seg.pos && seg.awaited > 0:
+	case b.Start > reached && seg.awaited > 0:
 		seg.awaited--
 		return nil
-	case b.Start > seg.pos:
+	case b.Start > reached:
 		return in.rewind(seg, seg.pos)
 	case b.Kind == Closed:
-		seg.closed = b.End == max(seg.pos, seg.torn)
+		seg.closed = b.End == reached
 		in.progressed(seg)
 		return nil
 	case b.End <= seg.pos:
