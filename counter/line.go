@@ -212,8 +212,7 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 		dup, err = in.isDuplicate(ctx)
 	}
 	if err != nil {
-		books.counts(h.Bot) // it will, once the site is rebuilt
-		return in.damage(ctx, c.site, err)
+		return in.uncounted(ctx, seg, end, err, func() { books.counts(h.Bot) })
 	}
 	c.offsets.open = end
 	switch {
@@ -232,6 +231,23 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 		books.counts(false)
 		in.countHuman()
 	}
+	return nil
+}
+
+// uncounted deals with a line that could not be counted since its site's keys could
+// not be read. While the site is being rebuilt the line is booked as one that counts,
+// as it will; where the site goes on at once the line is read again.
+func (in *Ingester) uncounted(ctx context.Context, seg *segment, end int64, cause error, book func()) error {
+	rewinds := seg.rewinds
+	if err := in.damage(ctx, in.cur.site, cause); err != nil || seg.rewinds != rewinds {
+		return err
+	}
+	s := in.sites[in.hit.Site]
+	if !s.health.aside() {
+		return in.rewind(seg, seg.pos)
+	}
+	book()
+	s.assume(seg.id, end)
 	return nil
 }
 

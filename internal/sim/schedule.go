@@ -15,6 +15,7 @@ type schedule struct {
 	Clock int    // the second of the day at which it begins
 	Batch int    // writes of a script at most
 	Sync  bool   `json:",omitempty"` // lines are made durable first
+	Again bool   `json:",omitempty"` // everything is asked for once more at the end
 	Steps []step
 }
 
@@ -86,6 +87,7 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 	if rng.IntN(4) == 0 {
 		s.Clock = 86400 - rng.IntN(20) // over midnight
 	}
+	s.Again = rng.IntN(3) == 0
 	total := 0
 	for _, w := range weights {
 		total += w.n
@@ -207,7 +209,7 @@ func (s *schedule) tell() string {
 	if zone == "" {
 		zone = "UTC"
 	}
-	fmt.Fprintf(&b, "at second %d of the day, days in %s, scripts of %d writes at most, log made durable first: %v\n", s.Clock, zone, s.Batch, s.Sync)
+	fmt.Fprintf(&b, "at second %d of the day, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v\n", s.Clock, zone, s.Batch, s.Sync, s.Again)
 	for i := range s.Steps {
 		fmt.Fprintf(&b, "%3d. %s\n", i+1, s.Steps[i].words())
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"log/slog"
 	"os"
 	"strconv"
@@ -19,7 +20,7 @@ func TestSmoke(t *testing.T) {
 	}
 	without := map[string]bool{}
 	for _, k := range strings.Split(os.Getenv("WITHOUT"), ",") {
-		without[k] = true
+		without[k] = k != ""
 	}
 	m, err := newMini()
 	if err != nil {
@@ -34,6 +35,15 @@ func TestSmoke(t *testing.T) {
 	began, bad := time.Now(), 0
 	for i := range n {
 		s := newSchedule(seed+uint64(i), without)
+		if os.Getenv("AGAIN") != "" {
+			s.Again = true
+		}
+		if v := os.Getenv("PLAY"); v != "" {
+			s = &schedule{}
+			if err := json.Unmarshal([]byte(v), s); err != nil {
+				t.Fatal(err)
+			}
+		}
 		at := time.Now()
 		out := play(t, m, s, log)
 		if d := time.Since(at); d > 500*time.Millisecond {
@@ -44,7 +54,21 @@ func TestSmoke(t *testing.T) {
 		}
 		if out.failure != "" {
 			if bad++; bad < 6 {
-				t.Errorf("seed %d: %s\n%s", s.Seed, out.failure, s.tell())
+				last := out.failure
+				s = shrink(s, func(c *schedule) bool {
+					if os.Getenv("AGAIN") != "" {
+						c.Again = true
+					}
+					o := play(t, m, c, slog.New(slog.DiscardHandler))
+					if o.failure != "" {
+						last = o.failure
+					}
+					return o.failure != ""
+				})
+				js, _ := json.Marshal(s)
+				t.Errorf("seed %d: %s\n%s%s", s.Seed, last, s.tell(), js)
+			} else {
+				t.Logf("seed %d: %.200s", s.Seed, out.failure)
 			}
 		}
 	}
