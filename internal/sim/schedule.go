@@ -183,9 +183,9 @@ func (s *step) words() string {
 	case doLoseAll:
 		b.WriteString("Redis loses all keys")
 	case doLoseKey:
-		fmt.Fprintf(&b, "Redis loses a key (the %dth)", s.N)
+		fmt.Fprintf(&b, "Redis loses a key (%q, number %d)", prefix+s.Kind, s.Seed)
 	case doRetype:
-		fmt.Fprintf(&b, "a key gets another type (the %dth)", s.N)
+		fmt.Fprintf(&b, "a key gets another type (%q, number %d)", prefix+s.Kind, s.Seed)
 	case doReplay:
 		b.WriteString("Redis starts again and applies the beginning of the last transaction once more")
 	case doKill:

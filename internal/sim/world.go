@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -155,6 +156,10 @@ func (w *world) watch() {
 			if err := errors.Join(os.Remove(d.progress()), d.start()); err != nil {
 				w.fail("start with no progress file: %v", err)
 			}
+		case err != nil && startEnds && p.ingester() == nil:
+			if err := d.start(); err != nil {
+				w.fail("start again: %v", err)
+			}
 		case err != nil:
 			w.fail("daemon %d ended by itself: %v", d.id, err)
 		default:
@@ -254,7 +259,7 @@ func (w *world) write(s *step, l *logFile, rng *rand.Rand) error {
 func (w *world) harm(s *step) {
 	var keys []string
 	for _, k := range w.store.keys() {
-		if k != prefix+"secret" {
+		if k != prefix+"secret" && strings.HasPrefix(k, prefix+s.Kind) {
 			keys = append(keys, k)
 		}
 	}
