@@ -377,6 +377,9 @@ func (in *Ingester) noteOnline() {
 		c.part.online = map[parser.Visitor]int64{}
 	}
 	at := h.Time / 1000
+	if h.Time > in.loop.now+60_000 {
+		at = in.loop.now / 1000 // a clock that was ahead keeps nobody online
+	}
 	if old, ok := c.part.online[h.Visitor]; !ok || at > old {
 		c.part.online[h.Visitor] = at
 		if !ok {
