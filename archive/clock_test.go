@@ -56,7 +56,9 @@ func (r *clockRig) nights(n int) {
 	}
 }
 
-func (r *clockRig) rawDays() string { return query(r.t, r.a, "SELECT COUNT(DISTINCT date) FROM access_logs") }
+func (r *clockRig) rawDays() string {
+	return query(r.t, r.a, "SELECT COUNT(DISTINCT date) FROM access_logs")
+}
 
 // TestClockAhead has the clock be years ahead for one cycle, and then right:
 // nothing is deleted by it, somebody hears of it, and all goes on.
