@@ -93,7 +93,7 @@ func (s *series) pageDays(ctx context.Context, q *queryapi.DaysQuery) ([]queryap
 		}
 		days = append(days, day)
 	}
-	return days, live.Stale, nil
+	return days, live.Stale || live.Behind, nil
 }
 
 func (s *series) points(ctx context.Context, q *queryapi.DaysQuery, from, to parser.Day) ([]archive.Point, error) {

@@ -110,10 +110,11 @@ func (f *facts) Pages(ctx context.Context, q *queryapi.PagesQuery) (queryapi.Pag
 	if err != nil {
 		return list, live.Stale, err
 	}
+	stale := live.Stale || live.Behind
 	for i, p := range all {
 		list.Pages = append(list.Pages, queryapi.NewPageFacts(p.Name, p.PV, uv[i]))
 	}
-	return list, live.Stale, nil
+	return list, stale, nil
 }
 
 // visitors tells the visitors of pages on the days first..last, nil where they

@@ -100,6 +100,7 @@ func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
 		if o.stored != none && (!ok || have < o.stored) {
 			in.log.Warn("Redis went back in time; what it lost is counted again from the log",
 				"site", s.name, "segment", id, "stored", have, "committed", o.stored)
+			in.recount(s.name)
 			return in.reload(ctx, s, c)
 		}
 	}

@@ -53,6 +53,9 @@ func (d *doubts) drop(names ...string) {
 	}
 }
 
+// wentBack tells whether a site is in doubt since it went back.
+func (d *doubts) wentBack(name string) bool { return d.sites[name] || d.asked[name] }
+
 // askArchive asks about the sites in doubt once the sources know their segments.
 func (in *Ingester) askArchive(ctx context.Context, now time.Time) {
 	d := &in.doubts
@@ -116,7 +119,8 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 	d.wait = minDoubtWait
 	for name, back := range asked {
 		s := in.sites[name]
-		if back && s != nil && s.health < healing {
+		_, behind := in.recounts[name]
+		if back && s != nil && s.health < healing && !behind {
 			in.opt.Stale(name, false)
 		}
 	}

@@ -36,6 +36,8 @@ type Ingester struct {
 	serial       uint64              // of the last dayState
 	eventKeys    []byte              // buffer
 	cares        map[string]*care    // sites that are not well, or were not until lately
+	recounts     map[string]struct{} // sites whose lines are being counted again
+	recountTo    map[string]int64    // segment -> size that has to be counted for that; nil: not known yet
 	cut          map[string]bool     // segments that were said to be cut
 	refused      map[string]struct{} // sites over the limit
 	pendingSites map[*site]struct{}  // sites with pending page changes
@@ -101,7 +103,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
 		scripts: newScripts(!opt.Embedded),
 		sites:   map[string]*site{}, segs: map[string]*segment{},
-		open: newBatch(1, len(inputs)), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, cares: map[string]*care{}, pendingSites: map[*site]struct{}{},
+		open: newBatch(1, len(inputs)), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, cares: map[string]*care{}, recounts: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
 		known:   known,
 		budget:  newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
 		resume:  resumePoints{at: map[string]int64{}},

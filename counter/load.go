@@ -30,6 +30,9 @@ const (
 	fieldBegun = "begun"
 	fieldDone  = "done"
 	fieldLost  = "lost"
+	// fieldBehind is there from the end of a rebuild until a daemon has counted
+	// what its log has beyond the archive: meanwhile the numbers are too small.
+	fieldBehind = "behind"
 )
 
 // rebuilding starts the epoch of a site while it is being rebuilt.
@@ -41,14 +44,15 @@ type checkpoint struct {
 	offsets map[string]int64
 	part    bool  // a script was applied in part (see prelude.lua)
 	lost    int64 // keys that scripts found gone
+	behind  bool  // the log is not counted again since a rebuild
 }
 
 func parseCheckpoint(fields map[string]string) (checkpoint, error) {
 	c := checkpoint{epoch: fields[fieldEpoch], offsets: map[string]int64{},
-		part: fields[fieldBegun] != fields[fieldDone]}
+		part: fields[fieldBegun] != fields[fieldDone], behind: fields[fieldBehind] != ""}
 	for f, v := range fields {
 		switch f {
-		case fieldEpoch, fieldFold, fieldBegun, fieldDone, fieldLost:
+		case fieldEpoch, fieldFold, fieldBegun, fieldDone, fieldLost, fieldBehind:
 			continue
 		}
 		n, err := strconv.ParseInt(v, 10, 64)
@@ -169,6 +173,9 @@ func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoin
 	for i, name := range names {
 		s := in.newSite(name, cs[i])
 		in.sites[s.name] = s
+		if cs[i].behind {
+			in.recount(s.name)
+		}
 		cause := in.lostCause(s, cs[i])
 		if strings.HasPrefix(s.epoch, rebuilding) {
 			cause = "a rebuild was not finished"

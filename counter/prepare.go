@@ -135,7 +135,9 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 		return err
 	}
 	in.askArchive(ctx, now)
-	in.healed()
+	if err := in.healed(ctx, now); err != nil {
+		return err
+	}
 	if in.saveDue(now) {
 		in.trim()
 		in.missing()

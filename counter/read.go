@@ -79,7 +79,8 @@ type SiteStats struct {
 	PagePV, PageUV           int64 // totals
 	SiteOnline               int64 // visitors of the last OnlineWindow
 	// Stale says that Redis could not be asked (or the site is being rebuilt)
-	// and these are the last known values, or zeros.
+	// and these are the last known values, or zeros; or that what was asked for
+	// lacks lines that the totals have, or that are still to be counted again.
 	Stale bool
 }
 

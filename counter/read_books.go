@@ -32,8 +32,8 @@ type BookSeries struct {
 func (r *Reader) Books(ctx context.Context, site string, from, to parser.Day) BookSeries {
 	s := BookSeries{Since: r.since(DayKeysTTL)}
 	days := r.span(from, to, s.Since)
-	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context) (err error) {
-		s.Days, err = r.readBooks(ctx, site, days)
+	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) (err error) {
+		s.Days, err = r.readBooks(ctx, pipe, site, days)
 		return err
 	})
 	if s.Stale {
@@ -42,8 +42,7 @@ func (r *Reader) Books(ctx context.Context, site string, from, to parser.Day) Bo
 	return s
 }
 
-func (r *Reader) readBooks(ctx context.Context, site string, days []parser.Day) ([]DayBook, error) {
-	pipe := r.rdb.Pipeline()
+func (r *Reader) readBooks(ctx context.Context, pipe redis.Pipeliner, site string, days []parser.Day) ([]DayBook, error) {
 	keys := make([]string, 0, 2*len(days))
 	for _, d := range days {
 		keys = append(keys, r.keys.SitePVDay(site, d), r.keys.SiteUVDay(site, d))
@@ -122,12 +121,12 @@ func (r *Reader) Overview(ctx context.Context, sites []string) ([]SiteStats, err
 		trip := sites[:min(len(sites), sitesPerTrip)]
 		sites = sites[len(trip):]
 		answers := make([]Answer, len(trip))
-		ok := r.trip(ctx, "", false, func(ctx context.Context) error {
-			return r.fetchSites(ctx, trip, fields, answers, now.Unix(), parser.DayOf(now))
+		ok := r.trip(ctx, "", false, func(ctx context.Context, pipe redis.Pipeliner) error {
+			return r.fetchSites(ctx, pipe, trip, fields, answers, now.Unix(), parser.DayOf(now))
 		})
 		for i, site := range trip {
 			q, a := &Query{Site: site, Fields: fields}, &answers[i]
-			if ok && !r.markedStale(site) {
+			if ok && !a.Stale && !r.markedStale(site) {
 				r.remember(q, a, now, 0)
 			} else {
 				a.reset()
@@ -140,11 +139,13 @@ func (r *Reader) Overview(ctx context.Context, sites []string) ([]SiteStats, err
 	return all, ctx.Err()
 }
 
-// fetchSites reads the same fields of some sites.
-func (r *Reader) fetchSites(ctx context.Context, sites []string, fields Fields, answers []Answer, now int64, day parser.Day) error {
-	pipe := r.rdb.Pipeline()
+// fetchSites reads the same fields of some sites, and marks those whose numbers
+// are not whole.
+func (r *Reader) fetchSites(ctx context.Context, pipe redis.Pipeliner, sites []string, fields Fields, answers []Answer, now int64, day parser.Day) error {
 	mgets, online := make([]*redis.SliceCmd, len(sites)), make([]*redis.IntCmd, len(sites))
+	states := make([]*stateAsked, len(sites))
 	for i, site := range sites {
+		states[i] = r.askState(ctx, pipe, site)
 		mgets[i] = pipe.MGet(ctx, r.scalars(&Query{Site: site, Fields: fields}, day)...)
 		online[i] = pipe.ZCount(ctx, r.keys.Online(site), "("+strconv.FormatInt(now-seconds(OnlineWindow), 10), strconv.FormatInt(now+seconds(OnlineWindow), 10))
 	}
@@ -156,6 +157,7 @@ func (r *Reader) fetchSites(ctx context.Context, sites []string, fields Fields, 
 			return err
 		}
 		answers[i].SiteOnline = online[i].Val()
+		answers[i].Stale = !states[i].whole()
 	}
 	return nil
 }

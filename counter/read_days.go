@@ -20,28 +20,29 @@ type DayCount struct {
 // Series is what Redis has of a span of days. Since is the first day that it
 // knows all about: a day from there on that is not in Days has no views.
 // Earlier days are the archive's. When Stale is set, Redis could not be asked
-// (or the site is being rebuilt) and Days is empty.
+// (or the site is being rebuilt or counted again) and Days is empty. Behind says
+// that page changes wait to be spread over the pages' keys: Days lacks them.
 type Series struct {
-	Days  []DayCount // in order, without the days that have nothing
-	Since parser.Day
-	Stale bool
+	Days   []DayCount // in order, without the days that have nothing
+	Since  parser.Day
+	Stale  bool
+	Behind bool // of pages only
 }
 
 // Days reads the views and visitors of a site on the days from..to.
 func (r *Reader) Days(ctx context.Context, site string, from, to parser.Day) Series {
 	s := Series{Since: r.since(DayKeysTTL)}
 	days := r.span(from, to, s.Since)
-	var values []any
-	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context) (err error) {
+	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) error {
 		keys := make([]string, 0, 2*len(days))
 		for _, d := range days {
 			keys = append(keys, r.keys.SitePVDay(site, d), r.keys.SiteUVDay(site, d))
 		}
-		values, err = r.rdb.MGet(ctx, keys...).Result()
-		if err != nil {
-			return err
+		values := pipe.MGet(ctx, keys...)
+		_, err := pipe.Exec(ctx)
+		if err == nil {
+			s.Days, err = dayCounts(days, values.Val())
 		}
-		s.Days, err = dayCounts(days, values)
 		return err
 	})
 	if s.Stale {
@@ -75,9 +76,8 @@ func dayCounts(days []parser.Day, values []any) ([]DayCount, error) {
 func (r *Reader) PageDays(ctx context.Context, site, page string, from, to parser.Day) Series {
 	s := Series{Since: r.since(HotDayTTL)}
 	days := r.span(from, to, s.Since)
-	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context) error {
+	lag, ok := r.lagTrip(ctx, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) error {
 		s.Days = nil
-		pipe := r.rdb.Pipeline()
 		scores := make([]*redis.FloatCmd, len(days))
 		for i, d := range days {
 			scores[i] = pipe.ZScore(ctx, r.keys.HotDay(site, d), page)
@@ -96,30 +96,49 @@ func (r *Reader) PageDays(ctx context.Context, site, page string, from, to parse
 		}
 		return nil
 	})
-	if s.Stale {
+	if s.Stale, s.Behind = !ok, lag&lagPages != 0; s.Stale {
 		s.Days = nil
 	}
 	return s
 }
 
-// trip asks Redis once for something of a site, unless it failed a moment ago
-// or the site is being rebuilt. nothing says that there is nothing to ask.
-func (r *Reader) trip(ctx context.Context, site string, nothing bool, ask func(context.Context) error) bool {
+// trip asks Redis for something of a site, unless it failed a moment ago or the
+// site's numbers are not whole. nothing says that there is nothing to ask. How the
+// site is waits in the pipeline that ask gets, which is for its first questions.
+func (r *Reader) trip(ctx context.Context, site string, nothing bool, ask tripAsk) bool {
+	_, ok := r.lagTrip(ctx, site, nothing, ask)
+	return ok
+}
+
+type tripAsk func(ctx context.Context, pipe redis.Pipeliner) error
+
+// lagTrip is trip, and tells what lags. A site "" is none in particular.
+func (r *Reader) lagTrip(ctx context.Context, site string, nothing bool, ask tripAsk) (lag uint64, ok bool) {
 	if nothing {
-		return true
+		return 0, true
 	}
 	if r.markedStale(site) {
-		return false
+		return 0, false
 	}
 	b := r.breaker(site)
 	if !b.enter(r.opt.Now().UnixNano()) {
-		return false
+		return 0, false
 	}
 	rctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
 	defer cancel()
-	err := ask(rctx)
+	pipe, state := r.rdb.Pipeline(), (*stateAsked)(nil)
+	if site != "" {
+		state = r.askState(rctx, pipe, site)
+	}
+	err := ask(rctx, pipe)
+	if err == nil && pipe.Len() > 0 { // it had questions of another kind only
+		_, err = pipe.Exec(rctx)
+	}
 	b.leave(r.opt.Now(), r.opt.RetryAfter, err, ctx.Err() != nil)
-	return err == nil
+	if err != nil || state == nil {
+		return 0, err == nil
+	}
+	return state.lag(), state.whole()
 }
 
 // since is the first day whose keys, which die ttl after its end, will be there

@@ -70,7 +70,7 @@ func (r *Reader) Events(ctx context.Context, q *EventsQuery) EventSeries {
 			scans[i] = &eventScan{day: d, key: r.keys.Events(q.Site, d), fields: map[string]int64{}}
 		}
 		for open := scans; len(open) > 0; open = slices.DeleteFunc(slices.Clone(open), (*eventScan).ended) {
-			if !r.trip(ctx, q.Site, false, func(ctx context.Context) error { return r.readEvents(ctx, q, open) }) {
+			if !r.trip(ctx, q.Site, false, func(ctx context.Context, pipe redis.Pipeliner) error { return r.readEvents(ctx, pipe, q, open) }) {
 				return EventSeries{Since: s.Since, Stale: true}
 			}
 		}
@@ -96,8 +96,7 @@ type eventScan struct {
 func (e *eventScan) ended() bool { return e.begun && e.cursor == 0 }
 
 // readEvents reads the next piece of each scan, and first the levels above.
-func (r *Reader) readEvents(ctx context.Context, q *EventsQuery, open []*eventScan) error {
-	pipe := r.rdb.Pipeline()
+func (r *Reader) readEvents(ctx context.Context, pipe redis.Pipeliner, q *EventsQuery, open []*eventScan) error {
 	pieces := make([]*redis.ScanCmd, len(open))
 	uppers := make([]*redis.SliceCmd, len(open))
 	var upper []string

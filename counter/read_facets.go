@@ -36,8 +36,7 @@ func (r *Reader) Minutes(ctx context.Context, site string, n int) (all []MinuteC
 		fields[d] = append(fields[d], MinuteField(minute, false), MinuteField(minute, true))
 		place[d] = append(place[d], i)
 	}
-	ok := r.trip(ctx, site, false, func(ctx context.Context) error {
-		pipe := r.rdb.Pipeline()
+	ok := r.trip(ctx, site, false, func(ctx context.Context, pipe redis.Pipeliner) error {
 		replies := map[parser.Day]*redis.SliceCmd{}
 		for d, f := range fields {
 			replies[d] = pipe.HMGet(ctx, r.keys.Minutes(site, d), f...)
@@ -73,8 +72,7 @@ type ReferrerSums struct {
 func (r *Reader) Referrers(ctx context.Context, site string, from, to parser.Day) ReferrerSums {
 	s := ReferrerSums{Since: r.since(DayKeysTTL), PV: map[string]int64{}}
 	days := r.span(from, to, s.Since)
-	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context) error {
-		pipe := r.rdb.Pipeline()
+	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) error {
 		replies := make([]*redis.MapStringStringCmd, len(days))
 		for i, d := range days {
 			replies[i] = pipe.HGetAll(ctx, r.keys.Referrers(site, d))

@@ -68,20 +68,18 @@ func (r *Reader) hotKey(site string, p Period, day parser.Day) string {
 	}
 }
 
-// queue adds what x asks for to a pipeline: its site's version first, then one
+// queue adds what x asks for to a pipeline: its site's state first, then one
 // MGET, and sorted sets only if they are asked for. before are those whose
 // commands are in it already.
 func (r *Reader) queue(ctx context.Context, pipe redis.Pipeliner, x *asked, before []*asked) {
 	q := x.q
-	if r.opt.FreshFor > 0 {
-		for i := len(before) - 1; i >= 0 && x.version == nil; i-- {
-			if before[i].q.Site == q.Site {
-				x.version = before[i].version
-			}
+	for i := len(before) - 1; i >= 0 && x.state == nil; i-- {
+		if before[i].q.Site == q.Site {
+			x.state = before[i].state
 		}
-		if x.version == nil {
-			x.version = pipe.HMGet(ctx, r.keys.Checkpoint(q.Site), "epoch", "done")
-		}
+	}
+	if x.state == nil {
+		x.state = r.askState(ctx, pipe, q.Site)
 	}
 	if keys := r.scalars(q, x.day); len(keys) > 0 {
 		x.mget = pipe.MGet(ctx, keys...)

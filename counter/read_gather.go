@@ -41,10 +41,10 @@ type asked struct {
 	led chan bool // true: lead the next trip; false: the answer is there
 	ok  bool      // a holds the answer
 
-	version *redis.SliceCmd // shared with others of the same site
-	mget    *redis.SliceCmd
-	online  *redis.IntCmd
-	hot     [NumPeriods]*redis.ZSliceCmd
+	state  *stateAsked // shared with others of the same site
+	mget   *redis.SliceCmd
+	online *redis.IntCmd
+	hot    [NumPeriods]*redis.ZSliceCmd
 }
 
 // ask reads q from Redis into a, unless Redis failed a moment ago; false means
@@ -137,7 +137,7 @@ func (r *Reader) travel(ctx context.Context, l *lane, together []*asked) {
 	_, err := pipe.Exec(ctx)
 	for _, x := range together {
 		failed := r.take(x)
-		x.ok = failed == nil
+		x.ok = failed == nil && !x.state.remade()
 		if failed != nil && !outage(err) {
 			err = failed // Exec tells the first error; an outage weighs more
 		}
@@ -145,7 +145,9 @@ func (r *Reader) travel(ctx context.Context, l *lane, together []*asked) {
 	l.breaker.leave(r.opt.Now(), r.opt.RetryAfter, err, false)
 	for _, x := range together {
 		if x.ok {
-			r.remember(x.q, x.a, x.now, r.learned(x))
+			gen := r.learned(x)
+			x.a.Stale = gen&x.q.lags() != 0
+			r.remember(x.q, x.a, x.now, gen)
 		}
 	}
 }

@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/redis/go-redis/v9"
+
 	"ddkk-stats/parser"
 )
 
-// PageSums are the views of pages over some days. Since and Stale as in Series.
+// PageSums are the views of pages over some days. Since, Stale and Behind as in
+// Series.
 type PageSums struct {
-	PV    map[string]int64
-	Since parser.Day
-	Stale bool
+	PV            map[string]int64
+	Since         parser.Day
+	Stale, Behind bool
 }
 
 // PageSums adds up the ranked lists of the days from..to that Redis still has:
@@ -23,8 +26,12 @@ func (r *Reader) PageSums(ctx context.Context, site string, from, to parser.Day)
 	for _, d := range r.span(from, to, s.Since) {
 		pages := map[string]int64{} // a scan may show a page twice
 		for cursor, begun := uint64(0), false; !begun || cursor != 0; begun = true {
-			ok := r.trip(ctx, site, false, func(ctx context.Context) error {
-				piece, next, err := r.rdb.ZScan(ctx, r.keys.HotDay(site, d), cursor, "", pieceMembers).Result()
+			lag, ok := r.lagTrip(ctx, site, false, func(ctx context.Context, pipe redis.Pipeliner) error {
+				scan := pipe.ZScan(ctx, r.keys.HotDay(site, d), cursor, "", pieceMembers)
+				if _, err := pipe.Exec(ctx); err != nil {
+					return err
+				}
+				piece, next := scan.Val()
 				for i := 0; i+1 < len(piece); i += 2 {
 					score, err := strconv.ParseFloat(piece[i+1], 64)
 					if err != nil {
@@ -33,11 +40,12 @@ func (r *Reader) PageSums(ctx context.Context, site string, from, to parser.Day)
 					pages[piece[i]] = int64(score)
 				}
 				cursor = next
-				return err
+				return nil
 			})
 			if !ok {
 				return PageSums{Since: s.Since, Stale: true}
 			}
+			s.Behind = s.Behind || lag&lagPages != 0
 		}
 		for page, pv := range pages {
 			s.PV[page] += pv
@@ -60,7 +68,7 @@ type PageVisitors struct {
 // PageVisitors reads the visitors of pages. Since is the day from, or the first
 // one that Redis knows all about, if that is later. Together with the archive's
 // sums the numbers tell the visitors of pages since a day. ok is false where
-// Redis cannot be asked.
+// Redis cannot be asked, or has page changes that are not spread yet.
 func (r *Reader) PageVisitors(ctx context.Context, site string, from parser.Day, pages []string) (v PageVisitors, ok bool) {
 	v.Since = max(from, r.since(DayKeysTTL))
 	days := r.span(v.Since, 99991231, v.Since)
@@ -72,13 +80,14 @@ func (r *Reader) PageVisitors(ctx context.Context, site string, from parser.Day,
 	for _, p := range pages {
 		keys = append(keys, r.keys.PageUV(site, p))
 	}
-	ok = r.trip(ctx, site, false, func(ctx context.Context) error {
-		values, err := r.rdb.MGet(ctx, keys...).Result()
+	lag, ok := r.lagTrip(ctx, site, false, func(ctx context.Context, pipe redis.Pipeliner) error {
+		values := pipe.MGet(ctx, keys...)
+		_, err := pipe.Exec(ctx)
 		if err != nil {
 			return err
 		}
-		numbers := make([]int64, len(values))
-		for i, x := range values {
+		numbers := make([]int64, len(keys))
+		for i, x := range values.Val() {
 			if numbers[i], err = replyCount(x); err != nil {
 				return fmt.Errorf("read visitors of pages of %s: %w", site, err)
 			}
@@ -89,7 +98,7 @@ func (r *Reader) PageVisitors(ctx context.Context, site string, from parser.Day,
 		}
 		return nil
 	})
-	return v, ok
+	return v, ok && lag&lagPages == 0
 }
 
 // Today is the day in the reader's zone.

@@ -1,8 +1,12 @@
 package counter
 
 import (
+	"context"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // keepFor is how long a value may be answered while its site's version stays
@@ -19,17 +23,78 @@ const keepFor = 250 * time.Millisecond
 // The version is read before the values, in one pipeline: values may be newer
 // than the version they are kept under, never older.
 
+// The lowest bits of a generation tell what lags at it, and are there also where
+// there is no generation.
+const (
+	// lagPages: page changes wait to be spread over the pages' keys. The site's
+	// totals have them, its pages and ranked lists do not.
+	lagPages = 1 << iota
+	// lagAll: the site was made anew, and the log is not counted again yet.
+	lagAll
+	nextGeneration
+)
+
+// lags are the bits that make what q asks for stale.
+func (q *Query) lags() uint64 {
+	if len(q.Pages) > 0 || q.Fields&^(ScalarFields&^PageFields) != 0 {
+		return lagPages | lagAll
+	}
+	return lagAll
+}
+
+// stateAsked is the question how a site's numbers are.
+type stateAsked struct {
+	checkpoint *redis.SliceCmd
+	pending    *redis.IntCmd
+}
+
+// askState adds it to a pipeline, before the values.
+func (r *Reader) askState(ctx context.Context, pipe redis.Pipeliner, site string) *stateAsked {
+	return &stateAsked{
+		checkpoint: pipe.HMGet(ctx, r.keys.Checkpoint(site), fieldEpoch, fieldDone, fieldBehind),
+		pending:    pipe.LLen(ctx, r.keys.Pending(site)),
+	}
+}
+
+// field is one of the checkpoint, "" where it has none.
+func (s *stateAsked) field(i int) string {
+	if values := s.checkpoint.Val(); i < len(values) {
+		text, _ := values[i].(string)
+		return text
+	}
+	return ""
+}
+
+// remade tells that the site is being made anew: its keys are of no use.
+func (s *stateAsked) remade() bool { return strings.HasPrefix(s.field(0), rebuilding) }
+
+// whole tells whether the site's numbers can be used.
+func (s *stateAsked) whole() bool { return !s.remade() && s.lag()&lagAll == 0 }
+
+// lag are the bits of what lags.
+func (s *stateAsked) lag() (bits uint64) {
+	if s.pending.Val() > 0 {
+		bits |= lagPages
+	}
+	if s.field(2) != "" {
+		bits |= lagAll
+	}
+	return bits
+}
+
 // vintage tells how old the values of an answer are.
 type vintage struct {
 	oldest int64  // when the first of them was read, in Unix nanoseconds; 0: one never was
 	gen    uint64 // the generation at which all were read; 0: not all at one
+	lag    uint64 // what lagged when they were
 	some   bool
 }
 
 // note adds a value that was read at a moment and a generation.
 func (v *vintage) note(at int64, gen uint64) {
+	v.lag |= gen & (nextGeneration - 1)
 	if !v.some {
-		*v = vintage{oldest: at, gen: gen, some: true}
+		v.oldest, v.gen, v.some = at, gen, true
 		return
 	}
 	v.oldest = min(v.oldest, at)
@@ -38,29 +103,22 @@ func (v *vintage) note(at int64, gen uint64) {
 	}
 }
 
-// versionText makes a version of epoch and number of scripts; "" means that
-// nothing can be said: no checkpoint, or a site that is being rebuilt.
-func versionText(reply []any) string {
-	if len(reply) < 2 {
+// version is the site's, with what lags; "" means that nothing can be said: no
+// checkpoint, or a site that is being rebuilt.
+func (s *stateAsked) version() string {
+	epoch := s.field(0)
+	if epoch == "" || s.remade() || s.pending.Err() != nil {
 		return ""
 	}
-	epoch, _ := reply[0].(string)
-	if epoch == "" || strings.HasPrefix(epoch, rebuilding) {
-		return ""
-	}
-	done, _ := reply[1].(string)
-	return epoch + " " + done
+	return epoch + " " + s.field(1) + " " + strconv.FormatUint(s.lag(), 10)
 }
 
 // learned notes the version that a read has found its site at, and returns its
-// generation, 0 for none.
+// generation; where there is none, what lags alone.
 func (r *Reader) learned(x *asked) uint64 {
-	if x.version == nil || x.version.Err() != nil {
-		return 0
-	}
-	version := versionText(x.version.Val())
-	if version == "" {
-		return 0
+	version, lag := x.state.version(), x.state.lag()
+	if version == "" || r.opt.FreshFor <= 0 {
+		return lag
 	}
 	e, at := r.entry(lastKey{kind: lastSite, site: x.q.Site}), x.now.UnixNano()
 	e.mu.Lock()
@@ -69,9 +127,9 @@ func (r *Reader) learned(x *asked) uint64 {
 	case e.version == version:
 		e.checked = max(e.checked, at)
 	case at < e.checked:
-		return 0 // this read was overtaken by one that saw another version
+		return lag // this read was overtaken by one that saw another version
 	default:
-		e.version, e.gen, e.checked = version, r.generations.Add(1), at
+		e.version, e.gen, e.checked = version, nextGeneration*r.generations.Add(1)+lag, at
 	}
 	return e.gen
 }
@@ -94,6 +152,7 @@ func (r *Reader) fromMemory(q *Query, a *Answer, now time.Time) (ok bool, done f
 	if !v.some {
 		return true, nil // nothing was asked for
 	}
+	a.Stale = v.lag&q.lags() != 0
 	age, claim := at-v.oldest, q.mainEntry()
 	if age <= fresh {
 		return true, nil

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"ddkk-stats/parser"
 )
 
@@ -98,6 +100,17 @@ func (in *Ingester) lacking(c checkpoint) []string {
 		}
 	}
 	return gone
+}
+
+// sizes are those of all segments now.
+func (in *Ingester) sizes() map[string]int64 {
+	all := map[string]int64{}
+	for _, i := range in.inputs {
+		for _, s := range i.Source.Segments() {
+			all[s.ID] = s.Size
+		}
+	}
+	return all
 }
 
 // onDisk are the segments that can be read again.
@@ -263,6 +276,7 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 	in.doubts.drop(names...)
 	for i, name := range names {
 		in.sites[name].assumed, in.sites[name].known = old[i].assumed, old[i].known
+		in.recount(name)
 	}
 	in.resume.restart()
 	for _, input := range in.inputs {
@@ -294,38 +308,73 @@ func (in *Ingester) attempted(name string) {
 	c.rebuilds, c.ended, c.well = c.rebuilds+1, in.opt.Now(), time.Time{}
 }
 
-// healed ends the replay of rebuilt sites once reading has caught up.
-func (in *Ingester) healed() {
-	if in.flight != nil || !in.open.empty() || !in.anyHealing() {
-		return
+// recount notes that a site's numbers lack what is being read again: its readers
+// are told so until that is counted.
+func (in *Ingester) recount(name string) {
+	in.opt.Stale(name, true)
+	in.recounts[name], in.recountTo = struct{}{}, nil
+}
+
+// healed ends the recount of sites once all is counted that the log had when it
+// began: under load there is always something in hand, and always more to come.
+func (in *Ingester) healed(ctx context.Context, now time.Time) error {
+	if len(in.recounts) == 0 || now.Before(in.loop.scanned) {
+		return nil
+	}
+	if in.recountTo == nil {
+		in.recountTo = in.sizes()
 	}
 	for _, input := range in.inputs {
 		for _, info := range input.Source.Segments() {
+			to, was := in.recountTo[info.ID]
 			s := in.segs[info.ID]
-			if s == nil && info.Read >= info.Size {
-				continue // nothing of it is to be read
-			}
-			if s == nil || s.awaited > 0 || s.floor < info.Read || info.Size-info.Read > parser.MaxLine {
-				return
+			switch {
+			case !was: // it came later
+			case s == nil && info.Read >= info.Size: // nothing of it is to be read
+			case s == nil || s.awaited > 0:
+				return nil
+			case s.floor < to && (s.floor < info.Read || info.Size-info.Read > parser.MaxLine):
+				return nil
 			}
 		}
 	}
-	for name, c := range in.cares {
-		if c.health != healing {
-			continue
-		}
-		in.turn(in.sites[name], whole)
-		c.well = in.opt.Now()
-		in.opt.Stale(name, false)
-		in.log.Info("counted again what the log has; the numbers are complete", "site", name)
-	}
+	return in.tellHealed(ctx)
 }
 
-func (in *Ingester) anyHealing() bool {
-	for _, c := range in.cares {
-		if c.health == healing {
-			return true
+// caughtUp takes the mark off a site that a rebuild left, if it is still of the
+// life that was counted. KEYS[1] -> checkpoint; ARGV: the epoch.
+const caughtUp = `
+if redis.call('HGET', KEYS[1], 'epoch') == ARGV[1] then redis.call('HDEL', KEYS[1], 'behind') end
+return 1`
+
+// tellHealed lets the numbers of the sites that were counted again be read as
+// current, here and elsewhere. Those that are aside by now, or of which it is not
+// known whether the archive has more, go on to be stale.
+func (in *Ingester) tellHealed(ctx context.Context) error {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(in.recounts)), func(name string) bool {
+		s := in.sites[name]
+		return s == nil || s.health.aside()
+	})
+	for trip := range slices.Chunk(names, adoptedPerTrip) {
+		err := in.askMany(ctx, "note that sites are complete", func(pipe redis.Pipeliner) {
+			for _, name := range trip {
+				pipe.Eval(ctx, caughtUp, []string{in.keys.Checkpoint(name)}, in.sites[name].epoch)
+			}
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return false
+	clear(in.recounts)
+	for _, name := range names {
+		if s := in.sites[name]; s.health == healing {
+			in.turn(s, whole)
+			in.careOf(name).well = in.opt.Now()
+		}
+		if !in.doubts.wentBack(name) {
+			in.opt.Stale(name, false)
+		}
+		in.log.Info("counted again what the log has; the numbers are complete", "site", name)
+	}
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // All of a day's API calls can be some ten thousand fields, most of which say how
@@ -82,7 +84,7 @@ func (k *keptCalls) weigh(key string, endpoints int) {
 }
 
 // wholeReport reads all of a period, from memory as far as that is right.
-func (r *Reader) wholeReport(ctx context.Context, site, period string) (CallReport, error) {
+func (r *Reader) wholeReport(ctx context.Context, pipe redis.Pipeliner, site, period string) (CallReport, error) {
 	key, now := r.keys.Calls(site, period), r.opt.Now()
 	e := r.reports.entry(key, now)
 	select {
@@ -91,7 +93,6 @@ func (r *Reader) wholeReport(ctx context.Context, site, period string) (CallRepo
 		return CallReport{}, ctx.Err()
 	}
 	defer func() { <-e.turn }()
-	pipe := r.rdb.Pipeline()
 	epoch, total := pipe.HGet(ctx, r.keys.Checkpoint(site), fieldEpoch), pipe.HGet(ctx, key, CallTotal)
 	if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
 		return CallReport{}, err

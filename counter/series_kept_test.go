@@ -123,7 +123,11 @@ func TestReportsAreKept(t *testing.T) {
 	r.same("a recount")
 	r.epoch(rebuilding + "e3")
 	r.call("GET /more", 7, 1)
-	r.same("while it is rebuilt")
+	if _, stale := r.kept.Calls(r.t.Context(), readSite, keptDay, 0); !stale {
+		t.Error("what is being rebuilt is not said to be stale")
+	}
+	r.epoch("e4")
+	r.same("when it is rebuilt")
 	m.Del(r.keys.Checkpoint(readSite))
 	r.call("GET /more", 7, 1)
 	r.same("without an epoch")

@@ -91,9 +91,9 @@ func CallHour(t time.Time) string { return t.Format(callHourLayout) }
 // same. stale: Redis could not be asked, and the report is empty. The report is
 // shared and must not be changed.
 func (r *Reader) Calls(ctx context.Context, site, period string, top int) (c CallReport, stale bool) {
-	ok := r.trip(ctx, site, false, func(ctx context.Context) (err error) {
+	ok := r.trip(ctx, site, false, func(ctx context.Context, pipe redis.Pipeliner) (err error) {
 		if top == 0 {
-			c, err = r.wholeReport(ctx, site, period)
+			c, err = r.wholeReport(ctx, pipe, site, period)
 			return err
 		}
 		c = CallReport{}
@@ -290,8 +290,7 @@ func (u CallUnit) points(now time.Time) []CallPoint {
 // has zeros where nothing was called, and everywhere if stale.
 func (r *Reader) CallTrend(ctx context.Context, site string, unit CallUnit) (points []CallPoint, stale bool) {
 	points = unit.points(r.opt.Now().In(r.opt.Location))
-	ok := r.trip(ctx, site, false, func(ctx context.Context) error {
-		pipe := r.rdb.Pipeline()
+	ok := r.trip(ctx, site, false, func(ctx context.Context, pipe redis.Pipeliner) error {
 		replies := make([]*redis.SliceCmd, len(points))
 		for i := range points {
 			if i > 0 && points[i].Period == points[i-1].Period {

@@ -100,7 +100,9 @@ func (in *Ingester) settlePart(ctx context.Context, p *part, a answer) (drop boo
 		cause = goneKeys(f.gone)
 	case gap:
 		in.meter.update(func(st *IngestStats) { st.Gaps++ })
-		in.conflict(p, a.text)
+		if !in.conflict(p, a.text) {
+			in.recount(s.name)
+		}
 	case noEpoch:
 		cause = "its checkpoint is gone"
 	case lost:
@@ -170,24 +172,25 @@ const standby = time.Second
 
 // conflict says what a refused checkpoint means: ahead of us is another daemon
 // on the same log, behind us is a Redis that went back in time.
-func (in *Ingester) conflict(p *part, stored string) {
+func (in *Ingester) conflict(p *part, stored string) (ahead bool) {
 	now := in.opt.Now()
 	offset, err := strconv.ParseInt(stored, 10, 64) // "" when there is none: not ahead
-	ahead := err == nil && offset > p.from
+	ahead = err == nil && offset > p.from
 	if ahead {
 		in.loop.standby = now.Add(standby)
 	}
 	if now.Sub(in.loop.warned) < time.Minute {
-		return
+		return ahead
 	}
 	in.loop.warned = now
 	if ahead {
 		in.log.Error("another daemon counts the same log: nothing is counted twice, but stop one of them",
 			"site", p.site.name, "segment", p.segment, "ours", p.from, "theirs", offset)
-		return
+		return ahead
 	}
 	in.log.Warn("Redis went back in time; what it lost is counted again from the log",
 		"site", p.site.name, "segment", p.segment, "committed", p.from, "stored", stored)
+	return ahead
 }
 
 // refresh drops what we remember of a site and learns it again from Redis.
@@ -208,6 +211,9 @@ func (in *Ingester) reload(ctx context.Context, s *site, c checkpoint) error {
 	in.forget(s)
 	if care := in.cares[s.name]; care != nil && c.epoch != s.epoch && care.health == wounded {
 		care.health, care.lost = whole, 0 // somebody made good what it had lost
+	}
+	if s.epoch != "" && c.epoch != s.epoch {
+		in.recount(s.name)
 	}
 	fresh, err := in.adopt(ctx, s.name, c)
 	if err != nil || fresh.health.aside() {
