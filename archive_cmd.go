@@ -51,7 +51,10 @@ somebody has looked at the clocks and runs this with --confirm.`,
 				if err != nil {
 					return err
 				}
-				return printSummary(cmd.OutOrStdout(), sum)
+				if err := printSummary(cmd.OutOrStdout(), sum); err != nil {
+					return err
+				}
+				return v.printNotArchived(cmd.Context(), cmd.OutOrStdout())
 			})
 		},
 	}
@@ -68,6 +71,18 @@ func printSummary(w io.Writer, s archive.Summary) error {
 	_, err := fmt.Fprintf(w, "%d segments, %d lines, %d rows, %d days summed up in %.2f s (%.0f lines/s)\n",
 		s.Segments, s.Lines, s.Rows, s.Days, s.Took.Seconds(), s.LinesPerSecond())
 	return err
+}
+
+// printNotArchived says what an archive run left, and when that will be archived.
+func (v *vault) printNotArchived(ctx context.Context, w io.Writer) error {
+	left, err := v.remaining(ctx, time.Now())
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "not archived yet: %d lines in %d segments\n", linesOf(left), len(left)); err != nil {
+		return err
+	}
+	return printRemaining(w, left, v.cfg())
 }
 
 // withVault runs a command that needs the archive and the visitors' secret.

@@ -59,7 +59,7 @@ func TestArchiveCommand(t *testing.T) {
 	t.Setenv("DATA_DIR", dir)
 	t.Setenv("SECRET", "secret")
 	t.Setenv("TIMEZONE", "UTC")
-	f := func(want string) {
+	f := func(want string, also ...string) {
 		t.Helper()
 		var out, errs strings.Builder
 		if code := run([]string{"archive"}, &out, &errs); code != 0 {
@@ -68,9 +68,16 @@ func TestArchiveCommand(t *testing.T) {
 		if !strings.HasPrefix(out.String(), want) {
 			t.Errorf("printed %q, want %q; said %q", &out, want, &errs)
 		}
+		for _, part := range also {
+			if !strings.Contains(out.String(), part) {
+				t.Errorf("printed %q, without %q", &out, part)
+			}
+		}
 	}
-	f("2 segments, 110 lines, 110 rows, 1 days")
-	f("0 segments, 0 lines")
+	toCome := []string{"not archived yet: 1001 lines in 2 segments\n", log + ": 1 lines (", " bytes), live; archived after its rotation\n",
+		log + ".2: 1000 lines (", " bytes), written to a moment ago; archived from ", ", by the daemon at "}
+	f("2 segments, 110 lines, 110 rows, 1 days", toCome...)
+	f("0 segments, 0 lines", toCome...)
 	// A compressed segment is known again; one that is broken keeps none away.
 	if err := os.Remove(log + ".1"); err != nil {
 		t.Fatal(err)

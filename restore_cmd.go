@@ -70,7 +70,7 @@ func restoreSites(cmd *cobra.Command, cfg *Config, opt restoreOptions) error {
 				return fmt.Errorf("restore %s: %w", site, err)
 			}
 		}
-		return nil
+		return v.printToCount(ctx, cmd.OutOrStdout())
 	})
 }
 
@@ -113,9 +113,30 @@ func (v *vault) restoreOne(ctx context.Context, out, progress io.Writer, site st
 	if opt.days > 0 {
 		days = min(days, int64(opt.days))
 	}
-	_, err = fmt.Fprintf(out, "%s: site PV %d, site UV %d, %d pages, %d in hot lists, %d days, %d archived segments, in %.2f s\nthe daemons now count the rest of the log\n",
+	if done.SitePV == 0 && days == 0 {
+		_, err = fmt.Fprintf(out, "%s: the archive has no view of it yet; all of it comes from the log, in %.2f s\n", site, done.Took.Seconds())
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: site PV %d, site UV %d, %d pages, %d in hot lists, %d days, %d archived segments, in %.2f s\n",
 		site, done.SitePV, done.SiteUV, done.Pages, done.HotPages, days, done.Segments, done.Took.Seconds())
 	return err
+}
+
+// printToCount says what the archive does not have: the numbers lack it until a
+// daemon has counted it.
+func (v *vault) printToCount(ctx context.Context, out io.Writer) error {
+	left, err := v.remaining(ctx, time.Now())
+	if err != nil {
+		return fmt.Errorf("restored, but what the log still has cannot be told: %w", err)
+	}
+	if len(left) == 0 {
+		_, err = fmt.Fprintln(out, "the log here has no line that is not archived; reads are stale until a daemon has looked")
+		return err
+	}
+	if _, err := fmt.Fprintf(out, "still to come: %d lines of the log, of all sites, in %d segments. A daemon counts them now, or when it is started; until then the numbers lack them and reads say stale\n", linesOf(left), len(left)); err != nil {
+		return err
+	}
+	return printRemaining(out, left, v.cfg())
 }
 
 // complete makes sure that a restore of a site would lose nothing: every

@@ -27,7 +27,7 @@ func TestArchiveRestoreEmpty(t *testing.T) {
 		r.daemon.Terminate()
 		r.forget()
 		out := r.command("restore-from-mysql")
-		if !strings.Contains(out, "ddkk.com: site PV") {
+		if !strings.Contains(out, "ddkk.com: site PV") || !strings.Contains(out, "still to come: 300 lines of the log") {
 			r.t.Errorf("restore said:\n%s", out)
 		}
 		r.daemon.Start()
