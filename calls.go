@@ -109,8 +109,16 @@ type calls struct {
 	kept    *keptCallDays
 }
 
-// Site implements queryapi.Calls.
-func (c *calls) Site() string { return c.site }
+// Site implements queryapi.Calls: the one that is set, or the only one there is.
+func (c *calls) Site(ctx context.Context) string {
+	if c.site != "" {
+		return c.site
+	}
+	if all, _, err := c.reader.Sites(ctx); err == nil && len(all) == 1 {
+		return all[0]
+	}
+	return ""
+}
 
 // Period implements queryapi.Calls.
 func (c *calls) Period(ctx context.Context, site, period string, top int) (counter.CallReport, bool) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
 	"ddkk-stats/parser"
@@ -94,4 +96,33 @@ func TestArchivedCallsAreKept(t *testing.T) {
 	r := &recounting{v: v, opt: recountOptions{days: 7}, secret: []byte("secret"), from: parser.DayOf(day), to: parser.DayOf(day), out: t.Output(), progress: t.Output()}
 	must(r.run(t.Context()))
 	want(v, 3, "GET /users/*")
+}
+
+// TestCallsOfTheOnlySite: where one site alone is counted it need not be named.
+func TestCallsOfTheOnlySite(t *testing.T) {
+	m := miniredis.RunT(t)
+	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{m.Addr()}})
+	defer func() {
+		if err := rdb.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	reader, err := counter.NewReader(rdb, counter.NewKeys("ddkk", false), counter.ReaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(set, want string) {
+		t.Helper()
+		if got := (&calls{reader: reader, site: set}).Site(t.Context()); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	f("", "")
+	for i, want := range []string{"a.example", ""} {
+		if _, err := m.SAdd("ddkk:sites", fmt.Sprintf("%c.example", 'a'+i)); err != nil {
+			t.Fatal(err)
+		}
+		f("", want)
+		f("set.example", "set.example")
+	}
 }

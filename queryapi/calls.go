@@ -18,7 +18,7 @@ import (
 // be asked, and what is answered are zeros or what the archive has.
 type Calls interface {
 	// Site is the one that is meant where none is named; "": there is none.
-	Site() string
+	Site(ctx context.Context) string
 	// Period is a day or an hour, see counter.Reader.Calls.
 	Period(ctx context.Context, site, period string, top int) (r counter.CallReport, stale bool)
 	Trend(ctx context.Context, site string, unit counter.CallUnit) (points []counter.CallPoint, stale bool)
@@ -26,8 +26,11 @@ type Calls interface {
 	Day(ctx context.Context, site string, date time.Time) (r counter.CallReport, stale bool, err error)
 }
 
-// topEndpoints is how many the overview has.
-const topEndpoints = 10
+// topEndpoints is how many the overview has, hotAPIs how many of them in short.
+const (
+	topEndpoints = 10
+	hotAPIs      = 5
+)
 
 func (s *Server) callRoutes() []route {
 	return []route{
@@ -46,8 +49,10 @@ func (s *Server) callSite(ctx *fasthttp.RequestCtx, args ...string) (string, err
 	if err := knownArgs(q, append(args, "site")...); err != nil {
 		return "", err
 	}
-	if !q.Has("site") && s.cfg.Calls.Site() != "" {
-		return s.cfg.Calls.Site(), nil
+	if !q.Has("site") {
+		if site := s.cfg.Calls.Site(s.base); site != "" {
+			return site, nil
+		}
 	}
 	return s.site(q.Peek("site"))
 }
@@ -62,10 +67,15 @@ func (s *Server) callOverview(ctx *fasthttp.RequestCtx) error {
 	now := s.cfg.Now().In(s.cfg.Location)
 	today, stale := s.cfg.Calls.Period(s.base, site, counter.CallDay(now), topEndpoints)
 	hour, staleHour := s.cfg.Calls.Period(s.base, site, counter.CallHour(now), 1)
+	began := now.Truncate(time.Minute).Add(-time.Duration(now.Minute()) * time.Minute)
 	out := appendString([]byte(`{"site":`), site)
 	out = appendSums(append(out, `,"today":{`...), &today.CallSums)
+	out = appendDate(append(out, `,"date":`...), now)
 	out = appendSums(append(out, `},"hour":{`...), &hour.CallSums)
-	out = appendEndpoints(append(out, `},"endpoints":`...), today.Endpoints[:min(topEndpoints, len(today.Endpoints))])
+	out = strconv.AppendInt(append(out, `},"current_hour":{"calls":`...), hour.Calls, 10)
+	out = began.AppendFormat(append(out, `,"hour":"`...), time.RFC3339)
+	out = appendEndpoints(append(out, `"},"endpoints":`...), today.Endpoints[:min(topEndpoints, len(today.Endpoints))])
+	out = appendAPIs(append(out, `,"hot_apis":`...), today.Endpoints[:min(hotAPIs, len(today.Endpoints))])
 	writeJSON(ctx, appendEnd(out, stale || staleHour))
 	return nil
 }
@@ -96,6 +106,14 @@ func (s *Server) callTrend(ctx *fasthttp.RequestCtx) error {
 		out = strconv.AppendInt(append(out, `","calls":`...), p.Calls, 10)
 		out = strconv.AppendInt(append(out, `,"failed":`...), p.Failed, 10)
 		out = append(out, '}')
+	}
+	out = append(out, `],"data":[`...)
+	for i := range points {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = points[i].Time.AppendFormat(append(out, `{"time":"`...), time.RFC3339)
+		out = append(strconv.AppendInt(append(out, `","count":`...), points[i].Calls, 10), '}')
 	}
 	writeJSON(ctx, appendEnd(append(out, ']'), stale))
 	return nil
@@ -133,8 +151,10 @@ func (s *Server) callReport(ctx *fasthttp.RequestCtx) error {
 	out := appendString([]byte(`{"site":`), site)
 	out = appendDate(append(out, `,"date":`...), day)
 	out = appendSums(append(out, `,"total":{`...), &report.CallSums)
-	out = strconv.AppendFloat(append(out, `},"success_rate":`...), successRate(&report.CallSums), 'f', -1, 64)
+	out = strconv.AppendInt(append(out, `},"total_calls":`...), report.Calls, 10)
+	out = strconv.AppendFloat(append(out, `,"success_rate":`...), successRate(&report.CallSums), 'f', -1, 64)
 	out = appendEndpoints(append(out, `,"endpoints":`...), report.Endpoints)
+	out = appendAPIs(append(out, `,"api_breakdown":`...), report.Endpoints)
 	out = appendNames(append(out, `,"statuses":`...), "status", report.Statuses)
 	out = appendNames(append(out, `,"users":`...), "user", report.Users)
 	writeJSON(ctx, appendEnd(out, stale))
@@ -190,6 +210,19 @@ func appendEndpoints(dst []byte, all []counter.EndpointCalls) []byte {
 		}
 		dst = appendString(append(dst, `{"endpoint":`...), all[i].Endpoint)
 		dst = append(appendSums(append(dst, ','), &all[i].CallSums), '}')
+	}
+	return append(dst, ']')
+}
+
+// appendAPIs appends endpoints as [{"api":"GET /a","calls":1},...].
+func appendAPIs(dst []byte, all []counter.EndpointCalls) []byte {
+	dst = append(dst, '[')
+	for i := range all {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(append(dst, `{"api":`...), all[i].Endpoint)
+		dst = append(strconv.AppendInt(append(dst, `,"calls":`...), all[i].Calls, 10), '}')
 	}
 	return append(dst, ']')
 }

@@ -3,6 +3,7 @@ package queryapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ type callFigures struct {
 	site   string
 }
 
-func (c *callFigures) Site() string { return c.site }
+func (c *callFigures) Site(context.Context) string { return c.site }
 
 func (c *callFigures) Period(_ context.Context, site, period string, _ int) (counter.CallReport, bool) {
 	c.asked = append(c.asked, site+" "+period)
@@ -63,10 +64,11 @@ func someCalls() counter.CallReport {
 func TestCallOverview(t *testing.T) {
 	f := &callFigures{report: someCalls()}
 	ctx := asAdmin(t, callServer(t, f), "GET", "/api/admin/stats/overview?site=ddkk.com", "")
-	const want = `{"site":"ddkk.com","today":{"calls":1000,"failed":2,"p50_ms":12,"p95_ms":12,"p99_ms":12},` +
-		`"hour":{"calls":1000,"failed":2,"p50_ms":12,"p95_ms":12,"p99_ms":12},` +
+	const want = `{"site":"ddkk.com","today":{"calls":1000,"failed":2,"p50_ms":12,"p95_ms":12,"p99_ms":12,"date":"2026-11-22"},` +
+		`"hour":{"calls":1000,"failed":2,"p50_ms":12,"p95_ms":12,"p99_ms":12},"current_hour":{"calls":1000,"hour":"2026-11-22T01:00:00+08:00"},` +
 		`"endpoints":[{"endpoint":"GET /users/:id","calls":1000,"failed":2,"p50_ms":12,"p95_ms":12,"p99_ms":12},` +
-		`{"endpoint":"GET /\u003Ca\u003E\"%FF","calls":1,"failed":0,"p50_ms":null,"p95_ms":null,"p99_ms":null}]}`
+		`{"endpoint":"GET /\u003Ca\u003E\"%FF","calls":1,"failed":0,"p50_ms":null,"p95_ms":null,"p99_ms":null}],` +
+		`"hot_apis":[{"api":"GET /users/:id","calls":1000},{"api":"GET /\u003Ca\u003E\"%FF","calls":1}]}`
 	if got := string(ctx.Response.Body()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -76,11 +78,30 @@ func TestCallOverview(t *testing.T) {
 	}
 }
 
+// TestHotAPIs: the short list has five.
+func TestHotAPIs(t *testing.T) {
+	f := &callFigures{site: "ddkk.com"}
+	for i := range 12 {
+		f.report.Endpoints = append(f.report.Endpoints, counter.EndpointCalls{Endpoint: fmt.Sprint("GET /", i), CallSums: counter.CallSums{Calls: int64(12 - i)}})
+	}
+	var got struct {
+		Endpoints []any
+		HotAPIs   []struct{ API string } `json:"hot_apis"`
+	}
+	if err := json.Unmarshal(asAdmin(t, callServer(t, f), "GET", "/api/admin/stats/overview", "").Response.Body(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Endpoints) != 10 || len(got.HotAPIs) != 5 || got.HotAPIs[4].API != "GET /4" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestCallTrend(t *testing.T) {
 	s := callServer(t, &callFigures{stale: true, site: "ddkk.com"})
 	ctx := asAdmin(t, s, "GET", "/api/admin/stats/trend?range=hour", "")
 	const want = `{"site":"ddkk.com","range":"hour","points":[{"time":"2026-11-22T01:00:00+08:00","calls":3,"failed":1},` +
-		`{"time":"2026-11-22T02:00:00+08:00","calls":0,"failed":0}],"stale":true}`
+		`{"time":"2026-11-22T02:00:00+08:00","calls":0,"failed":0}],` +
+		`"data":[{"time":"2026-11-22T01:00:00+08:00","count":3},{"time":"2026-11-22T02:00:00+08:00","count":0}],"stale":true}`
 	if got := string(ctx.Response.Body()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -91,9 +112,14 @@ func TestCallReport(t *testing.T) {
 	s := callServer(t, f)
 	ctx := asAdmin(t, s, "GET", "/api/admin/reports/daily?site=ddkk.com&date=2026-11-20", "")
 	var got struct {
-		Date     string
-		Rate     float64 `json:"success_rate"`
-		Total    struct{ Calls, Failed int64 }
+		Date  string
+		Rate  float64 `json:"success_rate"`
+		Total struct{ Calls, Failed int64 }
+		Calls int64 `json:"total_calls"`
+		APIs  []struct {
+			API   string
+			Calls int64
+		} `json:"api_breakdown"`
 		Statuses []struct {
 			Status string
 			Calls  int64
@@ -106,7 +132,7 @@ func TestCallReport(t *testing.T) {
 	if err := json.Unmarshal(ctx.Response.Body(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Date != "2026-11-20" || got.Rate != 0.998 || got.Total.Failed != 2 || len(got.Statuses) != 2 || got.Users[0].User != "=HYPERLINK(1)" {
+	if got.Date != "2026-11-20" || got.Rate != 0.998 || got.Total.Failed != 2 || got.Calls != 1000 || len(got.APIs) != 2 || got.APIs[0].API != "GET /users/:id" || got.APIs[0].Calls != 1000 || len(got.Statuses) != 2 || got.Users[0].User != "=HYPERLINK(1)" {
 		t.Errorf("%+v", got)
 	}
 	ctx = ask(s, testPeer, "GET", "/api/admin/reports/daily?site=ddkk.com&format=csv", "", "Authorization: Bearer t")
@@ -123,7 +149,7 @@ func TestCallReport(t *testing.T) {
 		t.Errorf("headers: %s", ctx.Response.Header.String())
 	}
 	empty := asAdmin(t, callServer(t, &callFigures{}), "GET", "/api/admin/reports/daily?site=ddkk.com", "")
-	if !strings.Contains(string(empty.Response.Body()), `"success_rate":1,"endpoints":[],"statuses":[],"users":[]`) {
+	if !strings.Contains(string(empty.Response.Body()), `"total_calls":0,"success_rate":1,"endpoints":[],"api_breakdown":[],"statuses":[],"users":[]`) {
 		t.Errorf("a day without calls: %s", empty.Response.Body())
 	}
 }
