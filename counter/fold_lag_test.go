@@ -14,7 +14,7 @@ func TestBacklogIsSaidToLag(t *testing.T) {
 	r := newRig(t, readClient(t, s.addr()))
 	r.opt.BatchSize = 300 // the pages of any batch are more than that
 	const pages, site = 300, "s0.example"
-	hits := randomHits(rand.New(rand.NewPCG(41, 42)), 20_000, pages)
+	hits := randomHits(rand.New(rand.NewPCG(41, 42)), 5_000, pages)
 	var names []string
 	for i := range pages {
 		names = append(names, fmt.Sprintf("/p%d", i))
@@ -26,12 +26,12 @@ func TestBacklogIsSaidToLag(t *testing.T) {
 	r.opt.Stale = reader.MarkStale
 	want := tallyUp(hits)["site:pv:"+site]
 	for at := range 10 {
-		r.log.write(fmt.Sprint("segment", at), lines(hits[2000*at:2000*(at+1)])...)
+		r.log.write(fmt.Sprint("segment", at), lines(hits[500*at:500*(at+1)])...)
 	}
 	r.start()
 	lagged := 0
 	eventually(t, func() bool {
-		for range 50 {
+		for range 10 {
 			var a Answer
 			q := Query{Site: site, Fields: FieldSitePV, Pages: names}
 			if err := reader.Read(t.Context(), &q, &a); err != nil {

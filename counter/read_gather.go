@@ -134,6 +134,11 @@ func (r *Reader) travel(ctx context.Context, l *lane, together []*asked) {
 	for i, x := range together {
 		r.queue(ctx, pipe, x, together[:i])
 	}
+	for _, x := range together {
+		if x.q.lags()&lagPages != 0 && x.state.after == nil {
+			x.state.after = pipe.LLen(ctx, r.keys.Pending(x.q.Site))
+		}
+	}
 	_, err := pipe.Exec(ctx)
 	for _, x := range together {
 		failed := r.take(x)

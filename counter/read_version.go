@@ -42,10 +42,12 @@ func (q *Query) lags() uint64 {
 	return lagAll
 }
 
-// stateAsked is the question how a site's numbers are.
+// stateAsked is the question how a site's numbers are. Whether page changes are
+// pending is asked again after the values of pages: a commit that came in between
+// may be in the totals alone.
 type stateAsked struct {
-	checkpoint *redis.SliceCmd
-	pending    *redis.IntCmd
+	checkpoint     *redis.SliceCmd
+	pending, after *redis.IntCmd // after is nil where no pages are asked for
 }
 
 // askState adds it to a pipeline, before the values.
@@ -73,7 +75,7 @@ func (s *stateAsked) whole() bool { return !s.remade() && s.lag()&lagAll == 0 }
 
 // lag are the bits of what lags.
 func (s *stateAsked) lag() (bits uint64) {
-	if s.pending.Val() > 0 {
+	if s.pending.Val() > 0 || s.after != nil && s.after.Val() > 0 {
 		bits |= lagPages
 	}
 	if s.field(2) != "" {
