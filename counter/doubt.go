@@ -111,7 +111,7 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 		for name, back := range asked {
 			d.add(back, name)
 			if back {
-				in.opt.Stale(name, true)
+				in.stale(name, true)
 			}
 		}
 		return nil
@@ -121,7 +121,7 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 		s := in.sites[name]
 		_, behind := in.recounts[name]
 		if back && s != nil && s.health < healing && !behind {
-			in.opt.Stale(name, false)
+			in.stale(name, false)
 		}
 	}
 	for _, name := range a.lacking {

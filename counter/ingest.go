@@ -36,6 +36,7 @@ type Ingester struct {
 	serial       uint64              // of the last dayState
 	eventKeys    []byte              // buffer
 	cares        map[string]*care    // sites that are not well, or were not until lately
+	stales       map[string]struct{} // sites whose readers were told that they are stale
 	recounts     map[string]struct{} // sites whose lines are being counted again
 	recountTo    map[string]int64    // segment -> size that has to be counted for that; nil: not known yet
 	cut          map[string]bool     // segments that were said to be cut
@@ -103,7 +104,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
 		scripts: newScripts(!opt.Embedded),
 		sites:   map[string]*site{}, segs: map[string]*segment{},
-		open: newBatch(1, len(inputs)), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, cares: map[string]*care{}, recounts: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
+		open: newBatch(1, len(inputs)), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, cares: map[string]*care{}, recounts: map[string]struct{}{}, stales: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
 		known:   known,
 		budget:  newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
 		resume:  resumePoints{at: map[string]int64{}},

@@ -60,7 +60,7 @@ func (in *Ingester) postpone(s *site, cause string, until time.Time) {
 	in.turn(s, postponed)
 	c := in.careOf(s.name)
 	c.cause, c.until = cause, until
-	in.opt.Stale(s.name, true)
+	in.stale(s.name, true)
 	if c.rebuilds > 0 {
 		in.meter.update(func(st *IngestStats) { st.Unhelped++ })
 		in.log.Error("the last rebuild of a site did not help; its lines wait in the log and its numbers are stale until the next one. Look for who changes its keys",
@@ -154,7 +154,7 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 		return in.catchUpWith(s, at)
 	}
 	in.turn(fresh, parked)
-	in.opt.Stale(s.name, true)
+	in.stale(s.name, true)
 	in.meter.update(func(st *IngestStats) { st.Parked++ })
 	return nil
 }
@@ -207,7 +207,7 @@ func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, 
 	}
 	names := slices.Sorted(maps.Keys(judged))
 	for _, name := range names {
-		in.opt.Stale(name, true)
+		in.stale(name, true)
 		in.careOf(name).health = remaking
 		s := in.newSite(name, checkpoint{})
 		if old := in.sites[name]; old != nil {
@@ -308,10 +308,23 @@ func (in *Ingester) attempted(name string) {
 	c.rebuilds, c.ended, c.well = c.rebuilds+1, in.opt.Now(), time.Time{}
 }
 
+// stale tells the readers of a site whether its numbers are stale, if that is news.
+func (in *Ingester) stale(name string, on bool) {
+	if _, was := in.stales[name]; was == on {
+		return
+	}
+	if on {
+		in.stales[name] = struct{}{}
+	} else {
+		delete(in.stales, name)
+	}
+	in.opt.Stale(name, on)
+}
+
 // recount notes that a site's numbers lack what is being read again: its readers
 // are told so until that is counted.
 func (in *Ingester) recount(name string) {
-	in.opt.Stale(name, true)
+	in.stale(name, true)
 	in.recounts[name], in.recountTo = struct{}{}, nil
 }
 
@@ -372,7 +385,7 @@ func (in *Ingester) tellHealed(ctx context.Context) error {
 			in.careOf(name).well = in.opt.Now()
 		}
 		if !in.doubts.wentBack(name) {
-			in.opt.Stale(name, false)
+			in.stale(name, false)
 		}
 		in.log.Info("counted again what the log has; the numbers are complete", "site", name)
 	}
