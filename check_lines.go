@@ -132,6 +132,8 @@ func (c *checkup) judge(l checkedLog, s *sample) finding {
 		return bad(l.name, "not one of the last %d lines can be read (%s), such as %q; write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, s.outcomes(), s.worst(s.broken[:]))
 	case s.counted+s.bots > 0 && broken*20 > s.lines:
 		return poor(l.name, "of the last %d lines: %s; such as %q", s.lines, s.outcomes(), s.worst(s.broken[:]))
+	case s.counted+s.bots > 0 && s.skipped[parser.SkipReferer]*20 > s.lines:
+		return poor(l.name, "of the last %d lines: %s; such as %q, whose Referer is of another host than the site: name it in SITE_ALIASES if it is yours (a page with data-site)", s.lines, s.outcomes(), s.example[parser.SkipReferer])
 	case s.counted+s.bots > 0:
 		return fine(l.name, "of the last %d lines: %s", s.lines, s.outcomes())
 	}

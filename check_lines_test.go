@@ -49,6 +49,7 @@ func TestCheckLines(t *testing.T) {
 	f(map[string]string{"SITES": "other.com"}, view, levelFail, "skipped by site", "SITES", "/event.png?site=ddkk.com")
 	evil := v1Line(checkNow, "/event.png?site=ddkk.com&page=%2F", "https://evil.com/?ddkk.com", browser)
 	f(nil, evil, levelFail, "skipped by referer", "REFERER_CHECK", "evil.com")
+	f(nil, view+evil, levelWarn, "1 skipped by referer", "SITE_ALIASES", "evil.com")
 	f(map[string]string{"REFERER_CHECK": "off"}, evil, levelOK, "1 counted")
 	f(nil, v1Line(checkNow, "/index.html", "-", browser), levelFail, "skipped by path", "log of its own")
 	f(map[string]string{"BLOCK_IPS": "203.0.113.0/24"}, view, levelFail, "skipped by blocked", "BLOCK_IPS")

@@ -202,7 +202,9 @@ func (s *server) apiConfig() queryapi.Config {
 	return queryapi.Config{
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
 		NormalizePage: func(raw []byte) string { return string(s.cfg().Page.Normalize(nil, raw)) },
-		NormalizeSite: func(raw string) (string, bool) { return s.cfg().SiteOf(raw) }, EventKey: parser.EventKey, Location: s.cfg().Timezone,
+		NormalizeSite: func(raw string) (string, bool) { return s.cfg().SiteOf(raw) },
+		RefererCheck:  func() bool { return s.cfg().RefererCheck },
+		EventKey:      parser.EventKey, Location: s.cfg().Timezone,
 		Series: past, Ranking: s.ranking, Restorer: s.restores, Calls: s.calls(),
 		Facts: &facts{series: past, reader: s.reader, cache: newPageCache(time.Now)}, Views: s.lastViews(), Report: s.report,
 		Baselines: &baselines{v: s.vault}, Verifier: s.verifier,

@@ -45,11 +45,13 @@ func browser(t *testing.T) context.Context {
 
 // rig is a counter, a blog that uses it, and a tab.
 type rig struct {
-	b     *backend
-	ctx   context.Context // the tab
-	count string          // origin of the counter
-	blog  string          // origin of the blog: site blog.test
-	csp   string          // of the blog's pages
+	b       *backend
+	ctx     context.Context   // the tab
+	count   string            // origin of the counter
+	blog    string            // origin of the blog: site blog.test
+	csp     string            // of the blog's pages
+	pages   map[string]string // more pages of the blog, by path
+	handler http.Handler      // answers in place of all pages, if set
 }
 
 // watch collects what must not happen on a page: layout shifts, violations of
@@ -108,6 +110,15 @@ func serve(t *testing.T, s *testServer) (port string) {
 
 // page answers /NAME and everything under it with the page of that name.
 func (r *rig) page(w http.ResponseWriter, q *http.Request) {
+	if r.handler != nil {
+		r.handler.ServeHTTP(w, q)
+		return
+	}
+	if text, ok := r.pages[q.URL.Path]; ok {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, strings.ReplaceAll(text, "COUNT", r.count))
+		return
+	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(q.URL.Path, "/"), "/")
 	file := filepath.Base(name)
 	if filepath.Ext(file) == "" {

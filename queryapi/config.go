@@ -74,6 +74,9 @@ type Config struct {
 	// sites outside SITES. They must not keep raw.
 	NormalizePage func(raw []byte) string
 	NormalizeSite func(raw string) (site string, ok bool)
+	// RefererCheck says whether the parser skips views whose Referer is of
+	// another site than theirs; nil: never.
+	RefererCheck func() bool
 
 	// Series answers past days and EventKey makes the key of an event's levels,
 	// as the parser does; Restorer rebuilds sites. Without them their routes
@@ -147,6 +150,9 @@ func (c *Config) withDefaults() (Config, error) {
 	}
 	if d.Ready == nil {
 		d.Ready = well
+	}
+	if d.RefererCheck == nil {
+		d.RefererCheck = func() bool { return false }
 	}
 	if d.Observe == nil {
 		d.Observe = func(string, int, time.Duration) {}

@@ -19,7 +19,7 @@ func TestPixel(t *testing.T) {
 	b := newBackend()
 	s := newTestServer(t, b, nil)
 	ctx := ask(s, testPeer, "GET", "/event.png?site=ddkk.com&page=%2Fa&id=1", "", "Referer: https://ddkk.com/a", "User-Agent: UA")
-	if ctx.Response.StatusCode() != 200 || len(ctx.Response.Body()) != 43 || header(ctx, "Content-Type") != "image/gif" {
+	if ctx.Response.StatusCode() != 200 || len(ctx.Response.Body()) != 43 || header(ctx, "Access-Control-Allow-Origin") != "*" || header(ctx, "Content-Type") != "image/gif" {
 		t.Errorf("%s %q", ctx.Response.Header.String(), ctx.Response.Body())
 	}
 	for name, want := range map[string]string{"Cache-Control": "no-store, max-age=0", "Cross-Origin-Resource-Policy": "cross-origin", "X-Robots-Tag": "noindex", "X-Content-Type-Options": "nosniff"} {

@@ -122,6 +122,14 @@ func appendPages(dst []byte, names [][]byte, pv []int64) []byte {
 	return append(dst, '}')
 }
 
+// appendMessage appends ,"message":"...", if there is one.
+func appendMessage(dst []byte, message string) []byte {
+	if message == "" {
+		return dst
+	}
+	return appendString(append(dst, `,"message":`...), message)
+}
+
 // appendEnd closes an answer, which is marked if its numbers are not current.
 func appendEnd(dst []byte, stale bool) []byte {
 	if stale {

@@ -1,7 +1,9 @@
 package queryapi
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -48,9 +50,32 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) error {
 	if w.req.hasNames {
 		w.out = appendPages(w.out, w.req.names, w.answer.Pages)
 	}
+	if len(w.req.view) > 0 {
+		w.out = appendMessage(w.out, s.elsewhere(ctx.Referer(), site))
+	}
 	w.out = appendEnd(w.out, w.answer.Stale || !waited)
 	writeJSON(ctx, w.out)
 	return nil
+}
+
+// elsewhere says why views of the page that asks do not count, if it is of
+// another site than the one it counts for: its own visitors would never know.
+func (s *Server) elsewhere(referer []byte, site string) string {
+	if len(referer) == 0 || !s.cfg.RefererCheck() {
+		return "" // the beacon has none either, and counts
+	}
+	_, rest, ok := bytes.Cut(referer, []byte("://"))
+	if !ok {
+		return ""
+	}
+	if end := bytes.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	if from, ok := s.cfg.NormalizeSite(string(rest)); ok && from == site {
+		return ""
+	}
+	host, _, _ := bytes.Cut(rest, []byte(":"))
+	return fmt.Sprintf("not counted: %.253s is no host of site %s; the counter needs SITE_ALIASES=%.253s=%s", host, site, host, site)
 }
 
 // statsQuery turns the request into a query. Without "fields" all scalars are

@@ -1,26 +1,22 @@
 // When a view is counted: once for each page that the reader sees, whatever
 // way it came there.
 
-import { configure, option, site } from './options.js';
-import { enter, current, excluded, isNew, leave, toggle } from './page.js';
-import { beacon, token } from './beacon.js';
-import { awaitView, callbacks, refresh } from './read.js';
-import { fill, marks } from './numbers.js';
+import { configure, data, say, site } from './options.js';
+import { current, enter, isNew, leave, tidied, waits } from './page.js';
+import { bszs, callbacks, hold, landed, look, refresh, watch } from './read.js';
+import { beacon } from './beacon.js';
+import { excluded, toggle } from './excluded.js';
 
-let timer, manual;
+let timer, waiting, manual;
 // Where the reader came from, as a host; from the second view on that is the
 // site itself.
-let from = document.referrer.split('/')[2];
+let from;
 
 // count counts a view now, of the given page or the one that is shown.
 function count(options) {
-  const page = enter(options && options.page), id = token();
+  const page = enter(options?.page);
   if (excluded()) return refresh();
-  awaitView(id);
-  beacon({ page, id, ref: from }, (arrived) => {
-    if (!arrived) awaitView();
-    refresh();
-  });
+  hold(beacon({ page, ref: from }, landed));
   from = site;
 }
 
@@ -28,13 +24,19 @@ function event(category, action, label, value) {
   if (!excluded()) beacon({ page: current(), category, action, label, value });
 }
 
-// view counts the view if it is a new one, once somebody sees the page, and
-// otherwise fills what the navigation brought.
-function view() {
-  const wait = document.prerendering ? 'prerenderingchange' : document.hidden ? 'visibilitychange' : '';
-  if (wait) document.addEventListener(wait, sign, { once: true });
-  else if (!manual && isNew()) count();
-  else refresh();
+// view counts the view if it is a new one, once somebody sees the page (which
+// may be prerendered), and otherwise fills what the navigation brought.
+function view(late) {
+  timer = waiting = 0;
+  if (document.hidden) {
+    if (FULL && isNew()) say('not counted: hidden');
+  } else if (FULL && document.prerendering || !document.body || !late && waits()) { // what the view needs is still to come
+    timer = waiting = setTimeout(view, 40);
+  } else {
+    toggle();
+    if (!manual && isNew()) count();
+    else look();
+  }
 }
 
 // sign is a sign of a navigation. One navigation raises several; they count as
@@ -44,60 +46,64 @@ function sign() {
   timer = setTimeout(view, 20);
 }
 
-const moved = () => { if (isNew()) sign(); };
-
-function watch() {
+function follow() {
   ['pushState', 'replaceState'].forEach((name) => {
-    const original = history[name];
-    history[name] = function () {
-      const result = original.apply(this, arguments);
-      moved();
-      return result;
+    // What replaces an address is no navigation: pages tidy it, or have it
+    // follow the scroll position.
+    const original = history[name], go = name[0] == 'p' || data.replace != null;
+    history[name] = (...args) => {
+      const old = !isNew();
+      if (FULL && waiting && go) view(1);
+      original.apply(history, args);
+      if (go) sign();
+      else if (old) tidied();
     };
   });
-  addEventListener('popstate', moved);
-  addEventListener('hashchange', moved);
+  // It may be what the page calls so.
+  if (FULL) self.navigation?.addEventListener?.('currententrychange', (e) => { if (data.replace != null || e.navigationType != 'replace') sign(); });
+  addEventListener('popstate', sign);
+  addEventListener('hashchange', sign);
   addEventListener('pageshow', (e) => {
     if (!e.persisted) return;
     leave(); // back from the cache: the reader sees the page once more
     sign();
   });
-  // pjax, Turbo, swup and Astro say when the new content is there.
-  'pjax:complete pjax:success turbo:load turbolinks:load swup:page:view swup:pageView astro:page-load'.split(' ')
-    .forEach((name) => document.addEventListener(name, sign));
 }
 
 // click sends the event that data-ddkk-event names: its levels with dots
 // between them; %2E is a dot inside a level.
 function click(e) {
-  const target = e.target.closest && e.target.closest('[data-ddkk-event]');
+  const target = e.button < 2 && e.target.closest('[data-ddkk-event]');
   if (!target) return;
-  const [category, action, label, ...value] = target.getAttribute('data-ddkk-event').split('.').map((s) => s.replace(/%2e/gi, '.'));
-  event(category, action, label, value.join('.') || null);
+  const levels = target.dataset.ddkkEvent.split('.').map((s) => s.replace(/%2e/gi, '.'));
+  event(...levels.splice(0, 3), levels.join('.'));
 }
 
-// What scripts of themes call when they know busuanzi 2.3 or its module.
+// What scripts of themes call when they know busuanzi 2.3. The elements are
+// filled by themselves; the address names the old server.
 function speakDialects() {
-  const boxes = (display) => marks().forEach(([element, , box]) => { if (box) element.style.display = display; });
-  window.bszTag = { bszs: ['site_pv', 'page_pv', 'site_uv'], texts: fill, shows: () => boxes('inline'), hides: () => boxes('none') };
-  // The address names the old server and is ignored.
-  window.bszCaller = { fetch: (address, use) => { if (use) callbacks.push(use); sign(); } };
-  window.busuanzi = { fetch: sign };
+  const show = () => look(1);
+  self.bszTag = { bszs, texts: show, shows: show, hides: show };
+  self.bszCaller = { fetch: (address, use) => { if (use) callbacks.push(use); sign(); } };
 }
 
 // start runs the widget, or tells the one that runs of a navigation: pjax and
 // its like run the script again.
-export function start(element, url) {
-  if (window.__ddkk) return window.__ddkk();
-  configure(element, url);
-  manual = option('auto') == 'false';
-  toggle();
-  window.__ddkk = sign;
-  window.ddkk = { count, refresh, event };
-  if (!manual) watch();
+export function start(url) {
+  if (self.__ddkk) return self.__ddkk();
+  configure(url);
+  manual = data.auto == 'false';
+  from = document.referrer.split('/')[2];
+  self.__ddkk = sign;
+  self.ddkk = { fetch: sign, count, refresh, event };
+  watch(() => !timer);
+  addEventListener('visibilitychange', sign);
+  if (!manual) follow();
   if (FULL) {
-    speakDialects();
-    document.addEventListener('click', click, true);
+    if (!MODULE) speakDialects();
+    self.busuanzi = self.ddkk;
+    addEventListener('click', click, true);
+    addEventListener('auxclick', click, true);
   }
   sign();
 }

@@ -1,60 +1,58 @@
 // Which elements show numbers, and how. What a page shows comes from strangers
 // (a page's path is anybody's text), so everything goes in as textContent.
 
-import { option } from './options.js';
+import { add, data } from './options.js';
 
-// marks finds the elements by id and class, such as ddkk_value_site_pv:
-// [element, field, whether it is the container around a number].
-export function marks() {
-  const found = [];
-  const name = RegExp('^(' + (option('prefix') || 'ddkk') + (FULL ? '|busuanzi|vercount|eo_count|finicount' : '') +
-    ')_(value_' + (FULL ? '|container_' : '') + ')?(' + (FULL ? 'today_[pu]v|views|hot_pages_(today|week|month|all)|' : '') +
-    'site_[pu]v(_today)?|page_[pu]v|site_online)$');
-  document.querySelectorAll('[id*=_],[class*=_]').forEach((element) => {
-    (element.id + ' ' + element.getAttribute('class')).split(/\s+/).forEach((word) => {
-      const is = name.exec(word);
-      if (is) found.push([element, FULL ? is[3].replace(/^today_(.v)/, 'site_$1_today').replace('views', 'page_pv') : is[3], FULL && is[2] == 'container_']);
-    });
+// marks finds the elements by data-page-id, and by id and class, such as
+// ddkk_value_site_pv. It calls use with each: the element, the name of its
+// number, and its kind: "page", or "container_" for one around a number.
+export function marks(use) {
+  const name = RegExp('(^|\\s)(' + (data.prefix || 'ddkk') + (FULL ? '|busuanzi|vercount|eo_count|finicount' : '') + ')_(value_' + (FULL ? '|container_' : '') + ')?(' +
+    (FULL ? 'today_[pu]v|views|hot_pages_(today|week|month|all)|' : '') + 'site_([pu]v(_today)?|online)|page_[pu]v)(?!\\S)', 'g');
+  document.querySelectorAll('[id*=_],[class*=_],[data-page-id]').forEach((element) => {
+    const page = element.getAttribute('data-page-id');
+    // No page's name is so long, or has half a pair of surrogates.
+    if (page && (!FULL || /^[^\ud800-\udfff]{1,999}$/u.test(page))) use(element, page, 'page');
+    (element.id + ' ' + element.classList).replace(name, (all, space, prefix, kind, is) =>
+      use(element, FULL ? is.replace(/^today_(.v)/, 'site_$1_today').replace('views', 'page_pv') : is, kind));
   });
-  return found;
 }
 
 // show writes a number: plain, 1,234 or 1.2K.
-export function show(element, n) {
-  const style = option('style'), full = n.toLocaleString('en');
-  if (style == 'short') element.title = full;
-  element.textContent = style == 'comma' ? full :
-    style == 'short' ? n.toLocaleString('en', { notation: 'compact', maximumFractionDigits: 1 }) : n;
+function show(element, n) {
+  const style = data.style, text = (options) => n.toLocaleString('en', options);
+  element.textContent = style == 'comma' ? text() : style == 'short' ? text({ notation: 'compact' }) : n;
+  if (style == 'short') element.title = text();
 }
 
 // limit is how many pages a hot list shows.
-export const limit = (element) => Math.max(1, Math.min(100, element.getAttribute('data-limit') | 0 || 10));
+export const limit = (element) => Math.max(1, Math.min(100, element.dataset.limit | 0 || 10));
+
+// address is where the page is. Its name was decoded once: a "?" or "#" in it
+// begins a query or a fragment only if those belong to pages. What was no UTF-8
+// is still encoded.
+const address = (page) => page.replace(RegExp('[^' + (data.query == null ? '' : '?') + (data.hash == null ? '' : '#') + ']*'), (path) =>
+  encodeURI(path).replace(/%25(?=[89A-F][\dA-F])/g, '%').replace(/[?#]/g, encodeURIComponent));
 
 // list writes a hot list.
 function list(element, pages) {
-  const items = document.createDocumentFragment();
-  const target = /^[OU]L$/.test(element.tagName) ? items : items.appendChild(document.createElement('ol'));
-  pages.slice(0, limit(element)).forEach((hot) => {
-    const item = target.appendChild(document.createElement('li'));
-    // Only a path of this host is a link: "//x" and "/\x" are other hosts.
-    const safe = /^\/([^\/\\\s]|$)/.test(hot.page);
-    const name = item.appendChild(document.createElement(safe ? 'a' : 'span'));
-    name.textContent = hot.page;
-    if (safe) name.href = encodeURI(hot.page).replace(/#/g, '%23');
-    item.append(' ');
-    show(item.appendChild(document.createElement('span')), hot.pv);
-  });
   element.textContent = '';
-  element.appendChild(items);
+  const target = /L$/.test(element.tagName) ? element : add(element, 'ol');
+  pages.slice(0, limit(element)).forEach(({ page, pv }) => {
+    const item = add(target, 'li');
+    // Only a path of this host is a link: "//x" and "/\x" are other hosts.
+    add(item, /^\/([^\/\\\s]|$)/.test(page) ? 'a' : 'span', page).href = address(page);
+    item.append(' ');
+    show(add(item, 'span'), pv);
+  });
 }
 
-// fill shows what an answer holds and leaves the rest as it is. A container
-// that the theme hides until there are numbers is shown, others are not touched.
-export function fill(answer) {
-  marks().forEach(([element, field, box]) => {
-    const value = answer[field];
-    if (value == null) return;
-    if (!FULL || !box) (FULL && value.map ? list : show)(element, value);
-    else if (getComputedStyle(element).display == 'none') element.style.display = 'inline';
-  });
+// fill shows a number that is news, or new to the element, or that a framework
+// has wiped; what the page has made of the number stays. A container that the
+// theme hides until there are numbers is shown, others are not touched.
+export function fill(element, name, value, news, kind) {
+  if (!news && element.ddkk == name && (FULL && kind == 'container_' || /[1-9]/.test(element.textContent))) return;
+  element.ddkk = name;
+  if (!FULL || kind != 'container_') (FULL && value.map ? list : show)(element, value.pv ?? value);
+  else if (getComputedStyle(element).display == 'none') element.style.display = 'inline';
 }

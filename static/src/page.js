@@ -1,57 +1,69 @@
-// Which page the reader is on, and whose views are not wanted.
+// Which page the reader is on.
 
-import { option } from './options.js';
+import { data } from './options.js';
 
-let counted;   // address of the view that was counted last
-let canonical; // canonical link at that time
+let counted;   // address of the view that was counted last, as its page has it now
 let shown;     // page of that view
+let canonical; // canonical link of that page
+let patience;  // how often to look whether that is still the old one
 
-const link = () => (document.querySelector('link[rel=canonical]') || {}).href;
-const bare = (host) => host.replace(/^www\./, '');
-const path = (url) => url.pathname + (option('query') == null ? '' : url.search) + (option('hash') == null ? '' : url.hash);
+// query is what of "?..." belongs to the page: with data-query="id,p" those
+// parameters, with data-query all that are not of a campaign. Their order and
+// empty ones do not matter.
+function query(text) {
+  const keep = data.query;
+  if (!FULL) return keep == null ? '' : text;
+  text = text.match(/[^?&]+/g)?.filter((pair) => keep ? keep.split(',').includes(pair.split('=')[0]) :
+    keep == '' && !/^(utm_|\w*clk?id=)/.test(pair)).sort().join('&');
+  return text ? '?' + text : '';
+}
+
+// path is the page of an address. A router in the fragment ("#/guide?id=use")
+// has a query of its own.
+const path = (url) => url.pathname + query(url.search) + (data.hash == null ? '' : (url.hash || location.hash).replace(/\?.*/, query));
+
+const bare = (url) => url.hostname.replace(/^www\./, '');
+
+// link is the page of the canonical link, if that is on this host.
+function link() {
+  const url = document.createElement('a'); // unlike URL it takes any text
+  url.href = document.querySelector('[rel=canonical]')?.href || '//';
+  return bare(url) == bare(location) && path(url);
+}
 
 // isNew says that the address is not the one of the last view.
 export const isNew = () => counted != path(location);
 
+// fresh is the page of the canonical link, unless that may be what a navigation
+// has left behind.
+const fresh = () => (counted == null || link() != canonical) && link();
+
+// waits says that the canonical link of a new page may still come.
+export const waits = () => isNew() && link() && !fresh() && patience-- > 0;
+
+const page = () => fresh() || path(location);
+
 // current is the page that is shown: as it was counted, if it was.
 export const current = () => isNew() ? page() : shown;
 
-// page is that of the canonical link, if it is on this host and not what a
-// navigation inside the document left behind.
-function page() {
-  if (link() && (counted == null || link() != canonical)) {
-    const url = new URL(link());
-    if (bare(url.hostname) == bare(location.hostname)) return path(url);
-  }
-  return path(location);
+// settle takes the canonical link for that of the page that is shown: routers
+// set it after the view was counted, and those that never do are not waited for
+// again.
+export function settle() {
+  if (canonical != link()) patience = 25;
+  canonical = link();
 }
+
+// tidied says that the page has another address now and is the same.
+export function tidied() { counted = path(location); }
 
 // enter notes that the page is counted now, and returns it.
 export function enter(as) {
   shown = as || page();
-  canonical = link();
-  counted = path(location);
+  settle();
+  tidied();
   return shown;
 }
 
 // leave makes the same address a new view.
 export function leave() { counted = null; }
-
-// excluded says that views are not wanted: local ones, and the owner's own.
-export function excluded() {
-  let own;
-  try { own = localStorage.ddkkIgnore; } catch (e) { /* storage is forbidden: then nobody was excluded */ }
-  return own || option('allow-local') == null && (location.protocol == 'file:' ||
-    /^(localhost|.+\.local(host)?|(127|10|0)(\.\d+){3}|192\.168(\.\d+){2}|172\.(1[6-9]|2\d|3[01])(\.\d+){2}|\[::1?\])$/.test(location.hostname));
-}
-
-// toggle lets the owner exclude this browser by opening PAGE#ddkk-ignore, and
-// include it again the same way.
-export function toggle() {
-  if (location.hash != '#ddkk-ignore') return;
-  try {
-    localStorage.ddkkIgnore = localStorage.ddkkIgnore ? '' : 1;
-    console.info('ddkk: own views ' + (localStorage.ddkkIgnore ? 'ignored' : 'counted'));
-  } catch (e) { /* as above */ }
-  history.replaceState(history.state, '', location.pathname + location.search);
-}

@@ -2,5 +2,7 @@
 
 import { start } from './navigation.js';
 
-const script = document.currentScript || document.querySelector('script[src*="ddkk-stats"],meta[name=ddkk-stats]') || {};
-start(script.getAttribute && script, script.src || '');
+// Without document.currentScript (a module, import(), some loaders) the stack
+// of an error knows the file.
+const script = FULL && document.currentScript;
+start(!FULL ? '' : script ? script.src : /https?:[^\s)]*?(?=:\d+:\d)/.exec(Error().stack)?.[0] || '');
