@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,9 +87,10 @@ func TestChaosEverything(t *testing.T) {
 		{"FLUSHALL", func() { must(t, r.client.FlushAll(t.Context()).Err()) }},
 		{"delete a key", c.deleteKey}, {"DEBUG SLEEP", c.sleep},
 	}
+	rounds := chaosRounds(t)
 	began := time.Now()
 	n := 0
-	for ; time.Since(began) < everythingTakes; n++ {
+	for ; n < rounds || rounds == 0 && time.Since(began) < everythingTakes; n++ {
 		stop := r.feed()
 		var done []string
 		for range 1 + r.rand.IntN(5) {
@@ -106,8 +109,23 @@ func TestChaosEverything(t *testing.T) {
 	t.Logf("%d rounds, %d lines, %d rotations", n, r.ledger.Count(), r.rotations)
 }
 
-// everythingTakes is how long faults strike at random.
+// everythingTakes is how long faults strike at random, unless CHAOS_ROUNDS says how
+// often.
 const everythingTakes = 10 * time.Minute
+
+// chaosRounds is CHAOS_ROUNDS, 0 for none: the round that failed on a slower machine
+// may come after everythingTakes on this one.
+func chaosRounds(t *testing.T) int {
+	text := os.Getenv("CHAOS_ROUNDS")
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("CHAOS_ROUNDS=%q is no number of rounds", text)
+	}
+	return n
+}
 
 // chaos are the strikes.
 type chaos struct {
