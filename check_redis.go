@@ -119,7 +119,7 @@ func readInfo(ctx context.Context, rdb redis.UniversalClient) (map[string]string
 
 // node judges one Redis.
 func (c *checkup) node(ctx context.Context, addr string, rdb redis.UniversalClient, info map[string]string) []finding {
-	all := []finding{redisVersion(addr, info), c.redisMode(addr, info), c.eviction(ctx, addr, rdb)}
+	all := []finding{redisVersion(addr, info), c.redisMode(addr, info), redisScripts(ctx, addr, rdb), c.eviction(ctx, addr, rdb)}
 	all = append(all, redisMemory(addr, info), redisDurability(addr, info))
 	if info["role"] == "slave" {
 		all = append(all, bad("Redis", "%s is a replica and takes no writes; name the primary in REDIS_ADDR", addr))
@@ -142,6 +142,17 @@ func redisVersion(addr string, info map[string]string) finding {
 		return bad("Redis", "%s has version %s; at least %.1f is needed: upgrade it", addr, version, minRedis)
 	}
 	return fine("Redis", "%s answers, version %s", addr, version)
+}
+
+// redisScripts has it run a script that may write, as all that counts does: it is
+// refused by a Redis that is full, cannot save, or takes no writes.
+func redisScripts(ctx context.Context, addr string, rdb redis.UniversalClient) finding {
+	err := counter.CheckScripts(ctx, rdb, false)
+	if err == nil {
+		return fine("Redis scripts", "%s runs them", addr)
+	}
+	name := counter.TroubleOf(err)
+	return bad("Redis scripts", "%s does not run them now (%s): %v; %s", addr, name, err, name.Advice())
 }
 
 // redisMode compares what it is with what we take it for: keys of a cluster

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -13,10 +15,11 @@ import (
 // answers for the first time, and requests are served before that.
 type counting struct {
 	in    atomic.Pointer[counter.Ingester]
-	begun chan struct{} // closed when in is set
-	waits chan struct{} // closed when counting cannot begin yet
-	once  sync.Once     // closes waits
-	ended chan struct{} // closed when counting is over
+	begun chan struct{}             // closed when in is set
+	waits chan struct{}             // closed when counting cannot begin yet
+	once  sync.Once                 // closes waits
+	needs atomic.Pointer[waitError] // what it waits for; nil: nothing that we know
+	ended chan struct{}             // closed when counting is over
 }
 
 func newCounting() *counting {
@@ -29,7 +32,10 @@ func (c *counting) begin(in *counter.Ingester) {
 }
 
 // hold notes that counting waits for Redis or the archive: known not to be a standstill.
-func (c *counting) hold() { c.once.Do(func() { close(c.waits) }) }
+func (c *counting) hold(w *waitError) {
+	c.needs.Store(w)
+	c.once.Do(func() { close(c.waits) })
+}
 
 func (c *counting) end() { close(c.ended) }
 
@@ -89,21 +95,34 @@ func (c *counting) WaitView(ctx context.Context, id string) error {
 }
 
 var (
-	errNotBegun = errors.New("counting has not begun: Redis does not answer yet")
-	errNoRedis  = errors.New("no answer from Redis; views wait in the log")
+	errNotBegun = errors.New("starting: counting has not begun")
 	errEnded    = errors.New("counting has ended")
 )
 
-// ready tells whether the numbers are current.
-func (c *counting) ready(context.Context) error {
-	in := c.in.Load()
-	switch {
-	case in == nil:
-		return errNotBegun
-	case !in.Stats().Redis:
-		return errNoRedis
+// ready tells whether the numbers are current, and by name why not. Anybody may ask,
+// so that it says no address.
+func (c *counting) ready(ctx context.Context) error {
+	if name := c.trouble(); name != "" {
+		return fmt.Errorf("%s: counting waits, and views wait in the log; %s", name, adviceOn(name))
 	}
-	return c.healthy(context.Background())
+	if c.in.Load() == nil {
+		return errNotBegun
+	}
+	return c.healthy(ctx)
+}
+
+// trouble is the name of what counting waits for, "" for nothing.
+func (c *counting) trouble() counter.Trouble {
+	if in := c.in.Load(); in != nil {
+		if !in.Stats().Redis {
+			return cmp.Or(in.Trouble(), counter.RedisDown)
+		}
+		return ""
+	}
+	if w := c.needs.Load(); w != nil {
+		return w.trouble()
+	}
+	return ""
 }
 
 // healthy tells whether the daemon does its work or waits for what it needs.

@@ -13,14 +13,18 @@ import (
 	"strings"
 )
 
-// secretKeeper is a place that shares the secret: it returns what it has, or
-// keeps mine and returns that.
-type secretKeeper func(ctx context.Context, mine string) (string, error)
+// secretKeeper is a place that shares the secret.
+type secretKeeper struct {
+	name string
+	// share returns what it has, or keeps mine and returns that. "" only asks.
+	share func(ctx context.Context, mine string) (string, error)
+}
 
 // visitorSecret is the secret of the visitor hash. SECRET overrides; else it
 // is made once and kept in DATA_DIR and by all keepers (Redis, where all its
 // daemons find it, and the archive), so that no loss of one changes a hash. The
-// first keeper's word counts.
+// first keeper's word counts, then that of DATA_DIR. A keeper that cannot be asked
+// may have another one than would be made: then there is a *waitError.
 func visitorSecret(ctx context.Context, cfg *Config, log *slog.Logger, keepers ...secretKeeper) ([]byte, error) {
 	if cfg.Secret != "" {
 		return []byte(cfg.Secret), nil
@@ -31,20 +35,20 @@ func visitorSecret(ctx context.Context, cfg *Config, log *slog.Logger, keepers .
 		return nil, fmt.Errorf("read secret: %w", err)
 	}
 	kept := strings.TrimSpace(string(b))
-	secret := kept
-	if secret == "" {
-		if secret, err = findSecret(ctx, keepers); err != nil {
-			return nil, err
-		}
+	secret, err := findSecret(ctx, kept, keepers)
+	if err != nil {
+		return nil, err
 	}
-	for i, share := range keepers {
-		theirs, err := share(ctx, secret)
-		if err != nil {
-			return nil, err
-		}
-		if i == 0 {
+	for i, k := range keepers {
+		theirs, err := k.share(ctx, secret)
+		switch {
+		case err != nil && i == 0:
+			return nil, &waitError{k.name, err}
+		case err != nil:
+			log.Warn("the visitors' secret is not kept everywhere yet; the next start tries again", "where", k.name, "err", err)
+		case i == 0:
 			secret = theirs
-		} else if theirs != secret {
+		case theirs != secret:
 			log.Warn("the archive has another secret of the visitor hash than Redis; the one in Redis is used")
 		}
 	}
@@ -56,16 +60,28 @@ func visitorSecret(ctx context.Context, cfg *Config, log *slog.Logger, keepers .
 	return []byte(secret), nil
 }
 
-// findSecret is what the last keeper has: the archive, which survives the loss
-// of Redis. Where nobody has one, it is made.
-func findSecret(ctx context.Context, keepers []secretKeeper) (string, error) {
+// findSecret is what the first keeper has, or DATA_DIR, or another keeper. It is made
+// only where all of them say that they have none.
+func findSecret(ctx context.Context, kept string, keepers []secretKeeper) (string, error) {
+	var failed error
+	for i, k := range keepers {
+		theirs, err := k.share(ctx, "")
+		if err != nil && failed == nil {
+			failed = &waitError{k.name, err}
+		}
+		if theirs != "" {
+			return theirs, nil
+		}
+		if i == 0 && kept != "" {
+			return kept, failed // failed: the first one's word counts
+		}
+	}
+	if kept != "" || failed != nil {
+		return kept, failed
+	}
 	var r [32]byte
 	rand.Read(r[:]) // never fails, by its documentation
-	fresh := hex.EncodeToString(r[:])
-	if len(keepers) < 2 {
-		return fresh, nil
-	}
-	return keepers[len(keepers)-1](ctx, fresh)
+	return hex.EncodeToString(r[:]), nil
 }
 
 // replaceFile writes a file that only we may read; a crash leaves the old one

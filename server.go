@@ -292,17 +292,12 @@ func (s *server) count(ctx context.Context) error {
 // keeps what it is given, and the secret of the visitor hash. It returns the
 // configuration whose rules the ingester has as well.
 func (s *server) newIngester(ctx context.Context) (*counter.Ingester, *Config, error) {
-	if err := s.awaitRedis(ctx); err != nil {
-		return nil, nil, err
+	for _, try := range []func(context.Context) error{s.startRedis, s.startArchive, s.startSecret} {
+		if err := s.awaitStart(ctx, try); err != nil {
+			return nil, nil, err
+		}
 	}
-	if err := s.awaitArchive(ctx); err != nil {
-		return nil, nil, err
-	}
-	secret, err := s.vault.visitorSecret(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	s.secret = secret
+	s.reader.Wait(false)
 	cfg := s.cfg()
 	parsers, err := s.parsers(cfg)
 	if err != nil {
@@ -339,71 +334,8 @@ func (s *server) countingOptions(cfg *Config) counter.Options {
 		UVSetTTL: cfg.UVSetTTL, DedupeWindow: cfg.Dedupe.For,
 		Progress: filepath.Join(cfg.DataDir, "progress.json"),
 		Sync:     cfg.LogSync, Grace: countingGrace,
-		Stale: s.reader.MarkStale, Reading: s.reader.Busy, Archive: s.vault,
+		Stale: s.reader.MarkStale, Waits: s.reader.Wait, Reading: s.reader.Busy, Archive: s.vault,
 	}
-}
-
-// awaitRedis waits until Redis answers and refuses one that evicts.
-func (s *server) awaitRedis(ctx context.Context) error {
-	wait := time.NewTicker(time.Second)
-	defer wait.Stop()
-	for tries := 0; ; tries++ {
-		err := s.checkRedis(ctx)
-		if err == nil || counter.Evicts(err) {
-			return err
-		}
-		s.counting.hold()
-		if tries%30 == 0 {
-			s.log.Error("Redis does not answer; views wait in the log until it does. Is REDIS_ADDR right?",
-				"addr", s.cfg().RedisAddrs, "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wait.C:
-		}
-	}
-}
-
-// awaitArchive makes sure that sites are not counted anew that the archive has:
-// where Redis knows no site, counting waits for the archive. Else MySQL may
-// come later.
-func (s *server) awaitArchive(ctx context.Context) error {
-	wait := time.NewTicker(time.Second)
-	defer wait.Stop()
-	for tries := 0; ; tries++ {
-		err := s.vault.learn(ctx)
-		if err == nil {
-			return nil
-		}
-		known, rerr := s.ingestDB.SCard(ctx, s.keys.Sites()).Result()
-		if rerr == nil && known > 0 {
-			return nil
-		}
-		s.counting.hold()
-		if tries%30 == 0 {
-			s.log.Error("Redis is empty and the archive does not answer: waiting for it, so that nothing is counted without what it has. Is MYSQL_DSN right?", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wait.C:
-		}
-	}
-}
-
-func (s *server) checkRedis(ctx context.Context) error {
-	if err := s.ingestDB.Ping(ctx).Err(); err != nil {
-		return err
-	}
-	if s.embedded != nil || s.cfg().AllowEviction {
-		return nil
-	}
-	unknown, err := counter.CheckEviction(ctx, s.ingestDB)
-	if unknown != "" {
-		s.log.Warn("cannot tell whether Redis evicts keys; make sure that its maxmemory-policy is noeviction", "reason", unknown)
-	}
-	return err
 }
 
 // close gives back what newServer opened.

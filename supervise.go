@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -96,8 +97,9 @@ func (s *server) supervise(ctx context.Context) {
 
 // status is a line for people.
 func (s *server) status() string {
+	trouble := s.counting.trouble()
 	if s.counting.in.Load() == nil {
-		return "waiting for Redis or the archive; views wait in the log"
+		return fmt.Sprintf("waiting (%s); views wait in the log", cmp.Or(trouble, "starting"))
 	}
 	st := s.counting.stats()
 	var behind int64
@@ -105,9 +107,9 @@ func (s *server) status() string {
 		bytes, _ := lagOf(in.tail.Segments())
 		behind += bytes
 	}
-	redis := ""
-	if !st.Redis {
-		redis = "; Redis does not answer"
+	waits := ""
+	if trouble != "" {
+		waits = "; waiting: " + string(trouble)
 	}
-	return fmt.Sprintf("%d lines counted, %d bytes behind%s", st.Books.Read, behind, redis)
+	return fmt.Sprintf("%d lines counted, %d bytes behind%s", st.Books.Read, behind, waits)
 }

@@ -85,20 +85,21 @@ func (v *vault) clocks() []archive.Clock {
 const clockTimeout = 5 * time.Second
 
 // visitorSecret is the secret as Redis, where there is one, and the archive
-// keep it. An archive that is away is left out: Redis has it then.
+// keep it.
 func (v *vault) visitorSecret(ctx context.Context) ([]byte, error) {
 	var keepers []secretKeeper
 	if v.rdb != nil {
-		keepers = append(keepers, func(ctx context.Context, mine string) (string, error) {
+		keepers = append(keepers, secretKeeper{whereRedis, func(ctx context.Context, mine string) (string, error) {
 			return counter.ShareSecret(ctx, v.rdb, v.keys, mine)
-		})
+		}})
 	}
-	a, err := v.open(ctx)
-	if err != nil {
-		v.log.Warn("the archive does not answer; the visitors' secret is kept there later", "err", err)
-	} else {
-		keepers = append(keepers, a.ShareSecret)
-	}
+	keepers = append(keepers, secretKeeper{whereArchive, func(ctx context.Context, mine string) (string, error) {
+		a, err := v.open(ctx)
+		if err != nil {
+			return "", err
+		}
+		return a.ShareSecret(ctx, mine)
+	}})
 	return visitorSecret(ctx, v.cfg(), v.log, keepers...)
 }
 

@@ -54,10 +54,10 @@ var errEvicts = errors.New("counters may be evicted by Redis")
 func CheckEviction(ctx context.Context, rdb redis.UniversalClient) (unknown string, err error) {
 	v, err := rdb.ConfigGet(ctx, "maxmemory-policy").Result()
 	if err != nil {
-		if passing(err) && !redis.HasErrorPrefix(err, "NOPERM") {
-			return "", fmt.Errorf("read maxmemory-policy: %w", err)
+		if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "ERR") {
+			return err.Error(), nil // it has no such command, or not for us
 		}
-		return err.Error(), nil
+		return "", fmt.Errorf("read maxmemory-policy: %w", err)
 	}
 	policy := v["maxmemory-policy"]
 	if policy == "" {
@@ -72,15 +72,35 @@ func CheckEviction(ctx context.Context, rdb redis.UniversalClient) (unknown stri
 // Evicts tells whether err says that Redis may evict counters.
 func Evicts(err error) bool { return errors.Is(err, errEvicts) }
 
+// CheckScripts tells whether Redis runs scripts such as ours are. It writes nothing,
+// but a Redis that takes no writes refuses it as it refuses them.
+func CheckScripts(ctx context.Context, rdb redis.UniversalClient, embedded bool) error {
+	head := "#!lua\n"
+	if embedded {
+		head = ""
+	}
+	if _, err := (&call{}).run(ctx, rdb, redis.NewScript(head+"return {'ok'}")); err != nil {
+		return fmt.Errorf("run a script: %w", err)
+	}
+	return nil
+}
+
 // ShareSecret makes all daemons on one Redis use one secret: what Redis has
-// wins, else mine is put there. The returned one is to be used and kept.
+// wins, else mine is put there, unless it is "". The returned one is to be used and
+// kept; "": there is none.
 func ShareSecret(ctx context.Context, rdb redis.UniversalClient, k Keys, mine string) (string, error) {
-	if _, err := rdb.SetNX(ctx, k.Secret(), mine, 0).Result(); err != nil {
+	get := func() (string, error) {
+		s, err := rdb.Get(ctx, k.Secret()).Result()
+		if err != nil && !isNil(err) {
+			return "", fmt.Errorf("read secret: %w", err)
+		}
+		return s, nil
+	}
+	if s, err := get(); s != "" || err != nil || mine == "" {
+		return s, err
+	}
+	if err := rdb.SetNX(ctx, k.Secret(), mine, 0).Err(); err != nil {
 		return "", fmt.Errorf("share secret: %w", err)
 	}
-	s, err := rdb.Get(ctx, k.Secret()).Result()
-	if err != nil {
-		return "", fmt.Errorf("read secret: %w", err)
-	}
-	return s, nil
+	return get()
 }

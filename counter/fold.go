@@ -316,28 +316,26 @@ func (in *Ingester) encodeFoldBots(c *call, name string, all []pendingPage) {
 
 // encodeFoldPages adds the sections of a step with views of people.
 func (in *Ingester) encodeFoldPages(c *call, name string, all []pendingPage) {
-	var counters, ranks []any
-	var keys []string
-	n := 0
+	var counters, ranks, visitors []any
+	var keys, uvKeys []string
 	for i := range all {
 		p := &all[i]
 		keys = append(keys, in.keys.PagePV(name, p.name))
 		counters = append(counters, p.pv, "0", 0)
-		n++
 		if p.uv > 0 {
-			keys = append(keys, in.keys.PageUV(name, p.name))
-			counters = append(counters, p.uv, "0", 0)
-			n++
+			uvKeys = append(uvKeys, in.keys.PageUV(name, p.name))
+			visitors = append(visitors, p.uv, "0", 0)
 		}
 		ranks = append(ranks, p.name, p.pv)
 	}
+	keys, counters = append(keys, uvKeys...), append(counters, visitors...)
 	rankKeys, ends := in.rankKeys(name, all[0].day)
 	c.arg(len(rankKeys))
 	c.key(rankKeys...)
 	for range rankKeys {
 		c.arg("zset")
 	}
-	c.arg(n)
+	c.arg(len(keys))
 	c.key(keys...)
 	c.arg(counters...)
 	c.arg(0) // no hashes
@@ -367,6 +365,9 @@ func (in *Ingester) foldAll(ctx context.Context, s *site) error {
 		if done.left <= 0 {
 			s.pending = 0
 			delete(in.pendingSites, s)
+			if in.flight == nil || in.flight.batch == nil {
+				s.foldedAll()
+			}
 			return nil
 		}
 	}

@@ -60,6 +60,7 @@ type Ingester struct {
 	doubts     doubts
 	resume     resumePoints
 	meter      meter
+	waiting    waiting
 	wait       waiters
 }
 
@@ -115,23 +116,27 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		serial:  rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 	}
 	in.patience = patience{log: opt.Logger, tell: in.asked}
-	in.commits = patience{log: opt.Logger, tell: func(ok bool) { in.committing.beat(in.opt.Now()); in.redisWent(ok) }}
+	in.commits = patience{log: opt.Logger, tell: func(try int, err error) { in.committing.beat(in.opt.Now()); in.redisWent(byCommitter, try, err) }}
 	in.committing.rest.Store(true)
 	return in, nil
 }
 
 // redisWent notes how an exchange with Redis went.
-func (in *Ingester) redisWent(ok bool) {
-	in.meter.update(func(s *IngestStats) {
-		s.Redis = ok
-		if !ok {
-			s.Retries++
-		}
-	})
+func (in *Ingester) redisWent(who asker, try int, err error) {
+	if changed, long := in.waiting.note(who, try, err); changed {
+		in.opt.Waits(long)
+	}
+	if err != nil {
+		in.meter.update(func(s *IngestStats) { s.Retries++ })
+	}
 }
 
 // Stats tells what was done since the start. Any goroutine.
-func (in *Ingester) Stats() IngestStats { return in.meter.snapshot() }
+func (in *Ingester) Stats() IngestStats {
+	s := in.meter.snapshot()
+	s.Redis = in.waiting.well()
+	return s
+}
 
 // fetched is a block on its way from a source to the loop.
 type fetched struct {

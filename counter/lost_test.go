@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -368,4 +369,58 @@ func TestRebuildWaitsForTheArchive(t *testing.T) {
 	if v := rdb.Get(t.Context(), keys.SitePV("s.example")).Val(); v != "7" || tries != 4 {
 		t.Errorf("%q views after %d tries", v, tries)
 	}
+}
+
+// A fold writes a page's key anew that was lost, whoever knew of it: its total is
+// then less than the page's score in the list of all pages.
+func TestFoldFindsLostKeys(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	in, err := New(r.opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.rdb.HSet(t.Context(), "ddkk:ckpt:s.example", fieldEpoch, "life")
+	fold := func(want int64) {
+		t.Helper()
+		r.rdb.RPush(t.Context(), "ddkk:pending:s.example", pendingOf("/a"), pendingOf("/b"))
+		done, err := in.foldOnce(t.Context(), "s.example", "life")
+		if err != nil || done.left != 0 || done.lost != want {
+			t.Fatalf("%+v, %v; want %d lost", done, err, want)
+		}
+	}
+	fold(0)
+	fold(0)
+	r.rdb.Del(t.Context(), "ddkk:page:pv:s.example:/b")
+	fold(1)
+	fold(2) // it is still wrong
+}
+
+// Pages of a backlog are put off; once their changes are folded their keys must be
+// there, and one that is gone is found by the page's next view.
+func TestPutOffPagesAreKnown(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	r.opt.Audit, r.opt.BatchSize = time.Hour, 300
+	hits := randomHits(rand.New(rand.NewPCG(37, 38)), 5000, 400)
+	r.log.write("a", lines(hits)...)
+	r.start()
+	r.await()
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+	if r.in.Stats().Folds == 0 {
+		t.Fatal("nothing was put off")
+	}
+	var h testHit
+	for _, x := range hits {
+		if x.at.Day() == time.Now().UTC().Day() && x.category == "" && x.id == "" && !strings.Contains(x.agent, "bot") {
+			h = testHit{at: x.at, site: x.site, page: x.page, agent: "Mozilla/5.0 (X11; Linux x86_64; rv:1.0) Firefox/140.0"}
+		}
+	}
+	if n := r.rdb.Del(t.Context(), "ddkk:page:pv:"+h.site+":"+h.page).Val(); n != 1 {
+		t.Fatalf("%s of %s has no views", h.page, h.site)
+	}
+	hits = append(hits, h)
+	r.log.write("a", h.line())
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+	r.stop()
 }

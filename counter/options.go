@@ -43,6 +43,9 @@ type Options struct {
 	// Stale is told when a site's numbers in Redis cannot be trusted and when
 	// they can again. May be nil.
 	Stale func(site string, stale bool)
+	// Waits is told when counting begins to wait for Redis and when it goes on: the
+	// numbers are old meanwhile, though Redis may answer reads. May be nil.
+	Waits func(bool)
 	// Reading tells that somebody reads the numbers, and is not to wait for
 	// long scripts; nil: nobody does.
 	Reading func() bool
@@ -113,6 +116,9 @@ func (o *Options) defaults() {
 	}
 	if o.Stale == nil {
 		o.Stale = func(string, bool) {}
+	}
+	if o.Waits == nil {
+		o.Waits = func(bool) {}
 	}
 	if o.Reading == nil {
 		o.Reading = func() bool { return false }

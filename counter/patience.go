@@ -17,7 +17,7 @@ const (
 // wait, as the log keeps what is not counted.
 type patience struct {
 	log  *slog.Logger
-	tell func(ok bool) // is told how each try went
+	tell func(try int, err error) // is told how each try went; try counts the failures before it
 }
 
 // retry repeats f until it succeeds, fails for good, or ctx ends, and says
@@ -30,16 +30,16 @@ func (p *patience) retry(ctx context.Context, what string, f func() error) error
 			if n > 3 {
 				p.log.Info("goes on", "with", what, "tries", n)
 			}
-			p.tell(true)
+			p.tell(n, nil)
 			return err
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		if n == 3 {
-			p.log.Warn("waiting; the log keeps what is not counted yet", "for", what, "err", err)
+			p.log.Warn("waiting; the log keeps what is not counted yet", "for", what, "trouble", TroubleOf(err), "err", err)
 		}
-		p.tell(false)
+		p.tell(n, err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):

@@ -178,11 +178,11 @@ func (in *Ingester) keepProgress(now time.Time, save func() error) {
 
 // asked is told how each exchange of the loop with Redis went. Waiting may take
 // hours; what the loop owes meanwhile is done here.
-func (in *Ingester) asked(ok bool) {
+func (in *Ingester) asked(try int, err error) {
 	now := in.opt.Now()
 	in.looping.beat(now)
-	in.redisWent(ok)
-	if !ok && in.saveDue(now) {
+	in.redisWent(byLoop, try, err)
+	if err != nil && in.saveDue(now) {
 		in.keepProgress(now, in.saveSizes)
 	}
 }

@@ -117,6 +117,8 @@ type Reader struct {
 	seed        maphash.Seed
 	reports     keptCalls
 
+	waits atomic.Bool // counting waits for Redis
+
 	mu    sync.Mutex // serialises changes of stale
 	stale atomic.Pointer[map[string]struct{}]
 }
@@ -185,12 +187,22 @@ func (r *Reader) markedStale(site string) bool {
 	return ok
 }
 
+// Wait declares that counting waits for Redis (on), or goes on: what Redis has is old
+// meanwhile, though it may answer, so all answers are stale.
+func (r *Reader) Wait(on bool) { r.waits.Store(on) }
+
 // Stale tells whether MarkStale is on for a site.
 func (r *Reader) Stale(site string) bool { return r.markedStale(site) }
 
 // Read answers q into a, with at most one round trip. An error means that q
 // is wrong and wraps ErrBadQuery; trouble with Redis is told by a.Stale.
 func (r *Reader) Read(ctx context.Context, q *Query, a *Answer) error {
+	err := r.read(ctx, q, a)
+	a.Stale = a.Stale || r.waits.Load()
+	return err
+}
+
+func (r *Reader) read(ctx context.Context, q *Query, a *Answer) error {
 	if err := q.check(); err != nil {
 		return err
 	}

@@ -218,7 +218,8 @@ func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, 
 	}
 	start := in.opt.Now()
 	in.behind.Go(func() {
-		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, Expect: judged, tell: in.redisWent}
+		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, Expect: judged,
+			tell: func(try int, err error) { in.redisWent(byRebuild, try, err) }}
 		if in.opt.Archive != nil {
 			r.Restore, r.Ready = in.opt.Archive.Restore, in.opt.Archive.Reachable
 		}

@@ -31,15 +31,19 @@ type Rebuilder struct {
 	// is left alone. Sites that are not in it are rebuilt whatever they have.
 	Expect map[string]string
 
-	tell func(ok bool)
+	tell func(try int, err error)
 }
 
 func (r *Rebuilder) patience() *patience {
-	p := &patience{log: r.Logger, tell: r.tell}
-	if p.tell == nil {
-		p.tell = func(bool) {}
+	if r.tell == nil {
+		return r.untold()
 	}
-	return p
+	return &patience{log: r.Logger, tell: r.tell}
+}
+
+// untold is for what waits for the archive, which says nothing of Redis.
+func (r *Rebuilder) untold() *patience {
+	return &patience{log: r.Logger, tell: func(int, error) {}}
 }
 
 // Locks of a rebuild live this long without being renewed.
@@ -50,7 +54,7 @@ const lockTTL = 15 * time.Second
 func (r *Rebuilder) Rebuild(ctx context.Context, sites []string) ([]map[string]int64, error) {
 	done := make([]map[string]int64, len(sites))
 	if r.Ready != nil {
-		if err := r.patience().retry(ctx, "read the archive before anything is deleted", func() error { return r.Ready(ctx) }); err != nil {
+		if err := r.untold().retry(ctx, "read the archive before anything is deleted", func() error { return r.Ready(ctx) }); err != nil {
 			return nil, err
 		}
 	}
@@ -259,7 +263,7 @@ func (r *Rebuilder) remake(ctx context.Context, names []string, held *locks) ([]
 	done := make([]map[string]int64, len(names))
 	for i, name := range names {
 		if r.Restore != nil {
-			err := r.patience().retry(ctx, "restore from the archive", func() (err error) {
+			err := r.untold().retry(ctx, "restore from the archive", func() (err error) {
 				done[i], err = r.Restore(ctx, name)
 				return err
 			})

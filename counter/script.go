@@ -5,8 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -117,34 +115,3 @@ func parseAnswer(cmd *redis.Cmd) (answer, error) {
 	}
 	return a, nil
 }
-
-// passing tells the errors that go away by themselves, or by an operator's
-// hand, from those that mean a bug: the same batch is sent again after these,
-// and reading waits meanwhile. Any network error is one as well: whether the
-// script ran is told by the checkpoint.
-func passing(err error) bool {
-	var de *damagedError
-	var ne *strconv.NumError // a counter that holds no number
-	if err == nil || errors.As(err, &de) || errors.As(err, &ne) || errors.Is(err, errPending) || errors.Is(err, errOpened) {
-		return false
-	}
-	var re redis.Error
-	if !errors.As(err, &re) {
-		return true
-	}
-	for _, p := range []string{"LOADING", "BUSY", "EXECABORT", "MISCONF", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN",
-		"MASTERDOWN", "NOREPLICAS", "MOVED", "ASK", "NOSCRIPT", "UNKILLABLE", "NOAUTH", "WRONGPASS", "NOPERM"} {
-		if redis.HasErrorPrefix(err, p) {
-			return true
-		}
-	}
-	return strings.Contains(err.Error(), "max number of clients")
-}
-
-// isNil tells "there is no such key" from an error.
-func isNil(err error) bool { return errors.Is(err, redis.Nil) }
-
-// damagedError says that a key of a site is not what it must be.
-type damagedError struct{ site, what string }
-
-func (e *damagedError) Error() string { return "keys of " + e.site + " are damaged: " + e.what }

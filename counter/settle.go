@@ -61,6 +61,7 @@ func (in *Ingester) settleFold(ctx context.Context, f *flight) error {
 	s.pending, s.pendingSize = f.left, 0
 	if f.left <= 0 {
 		delete(in.pendingSites, s)
+		s.foldedAll()
 	}
 	if gone := f.lost - in.knownLost(s.name); gone > 0 && in.sites[s.name] == s {
 		return in.rebuild(ctx, s, goneKeys(gone))
@@ -138,12 +139,8 @@ func (in *Ingester) applied(p *part, a answer) {
 	p.callsApplied()
 	for i, d := range p.days {
 		s.bots = s.bots || len(d.bots) > 0 && !p.deferred
-		if !p.deferred {
-			for j := range d.pages {
-				ch := &d.pages[j]
-				ch.page.seenPV = true
-				ch.page.seenUV = ch.page.seenUV || ch.uv > 0
-			}
+		for j := range d.pages {
+			d.state.sawPage(&d.pages[j], p.deferred)
 		}
 		d.state.applied(d, p.deferred, a.cards[min(len(a.cards), siteChecks+dayChecks*i):])
 	}

@@ -117,6 +117,8 @@ type page struct {
 	index  int32
 	seenPV bool // committed before: the key must exist
 	seenUV bool
+	later  bool // committed as a pending change: seen once that is folded
+	lateUV bool
 }
 
 // dayState is what is remembered of one site's day.
@@ -133,7 +135,8 @@ type dayState struct {
 	minutes  bool // views are counted by minute: the day is young enough
 	least    dayLeast
 	seen     daySeen
-	used     uint64 // number of the last batch that changes it
+	later    []*page // those that are
+	used     uint64  // number of the last batch that changes it
 	touched  time.Time
 }
 
@@ -203,6 +206,37 @@ func (d *dayState) eventKey(key []byte, limit int) string {
 	}
 	d.events[k] = struct{}{}
 	return k
+}
+
+// sawPage remembers that a page's counters are in Redis, or will be when pending
+// changes are folded.
+func (d *dayState) sawPage(ch *pageChange, deferred bool) {
+	p, uv := ch.page, ch.uv > 0
+	if !deferred {
+		p.seenPV, p.seenUV = true, p.seenUV || uv
+		return
+	}
+	if p.seenPV && (p.seenUV || !uv) {
+		return
+	}
+	if !p.later {
+		p.later = true
+		d.later = append(d.later, p)
+	}
+	p.lateUV = p.lateUV || uv
+}
+
+// foldedAll remembers that nothing of the site is pending: pages that were put off
+// have their counters.
+func (s *site) foldedAll() {
+	for _, d := range s.days {
+		for _, p := range d.later {
+			p.seenPV, p.seenUV = true, p.seenUV || p.lateUV
+			p.later, p.lateUV = false, false
+		}
+		d.seen.ranks = d.seen.ranks || len(d.later) > 0
+		d.later = nil
+	}
 }
 
 // applied remembers what Redis holds of the day after a commit: the keys that

@@ -169,16 +169,16 @@ func TestFaultSlowRedis(t *testing.T) {
 	r.exact()
 }
 
-// refused runs a fault that makes Redis refuse writes, shows that it did, and
-// lets it pass.
-func (r *rig) refused(on, off func()) {
+// refused runs a fault that makes Redis refuse writes, shows that it did and that
+// /readyz has one of its names, and lets it pass.
+func (r *rig) refused(names string, on, off func()) {
 	r.t.Helper()
 	r.more(200)
 	before := checkBooks(r.t, r.daemon).sum("ddkk_redis_retries_total")
 	on()
 	r.more(400)
 	r.wantMetric(before+1, "ddkk_redis_retries_total")
-	r.wantNotReady()
+	r.wantNotReady(strings.Fields(names)...)
 	off()
 	r.more(200)
 	r.daemon.WaitReady(30 * time.Second)
@@ -190,7 +190,7 @@ func TestFaultFullRedis(t *testing.T) {
 	r := startRig(t, rigOptions{})
 	stop := r.feed()
 	for range 3 {
-		r.refused(
+		r.refused("redis-full",
 			func() { must(t, r.client.ConfigSet(t.Context(), "maxmemory", "1mb").Err()) },
 			func() { must(t, r.client.ConfigSet(t.Context(), "maxmemory", "0").Err()) })
 	}
@@ -230,7 +230,7 @@ func TestFaultRefusals(t *testing.T) {
 	t.Log("BUSY: somebody's endless script")
 	loop := r.redis.Client(t)
 	ended := make(chan error, 1)
-	r.refused(
+	r.refused("redis-busy",
 		func() { go func() { ended <- loop.Eval(context.WithoutCancel(ctx), "while true do end", nil).Err() }() },
 		func() {
 			must(t, r.client.ScriptKill(ctx).Err())
@@ -240,23 +240,23 @@ func TestFaultRefusals(t *testing.T) {
 		})
 
 	t.Log("NOREPLICAS")
-	r.refused(set("min-replicas-to-write", "1"), set("min-replicas-to-write", "0"))
+	r.refused("redis-read-only", set("min-replicas-to-write", "1"), set("min-replicas-to-write", "0"))
 
 	t.Log("READONLY: demoted to a replica of a dead host")
 	host, port, err := net.SplitHostPort(freeAddr(t))
 	must(t, err)
-	r.refused(
+	r.refused("redis-read-only",
 		func() { must(t, r.client.ReplicaOf(ctx, host, port).Err()) },
 		func() { must(t, r.client.ReplicaOf(ctx, "NO", "ONE").Err()) })
 	t.Log("MASTERDOWN: the same, and it answers no reads either")
 	set("replica-serve-stale-data", "no")()
-	r.refused(
+	r.refused("redis-read-only",
 		func() { must(t, r.client.ReplicaOf(ctx, host, port).Err()) },
 		func() { must(t, r.client.ReplicaOf(ctx, "NO", "ONE").Err()) })
 
 	t.Log("MISCONF: it cannot save")
 	must(t, os.Mkdir(filepath.Join(r.redis.Dir, "taken"), 0o755))
-	r.refused(
+	r.refused("redis-cannot-save",
 		func() {
 			set("dbfilename", "taken")()
 			set("stop-writes-on-bgsave-error", "yes")()
@@ -270,12 +270,12 @@ func TestFaultRefusals(t *testing.T) {
 		})
 
 	t.Log("NOAUTH: a password that nobody told us")
-	r.refused( // only new connections are asked for it
+	r.refused("redis-refuses", // only new connections are asked for it
 		func() { set("requirepass", "secret")(); r.proxy.Drop() },
 		set("requirepass", ""))
 
 	t.Log("max number of clients")
-	r.refused(
+	r.refused("redis-refuses redis-down", // its last word may get lost
 		func() { set("maxclients", "1")(); r.proxy.Drop() },
 		set("maxclients", "1000"))
 

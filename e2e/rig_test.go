@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -179,12 +180,14 @@ func (r *rig) wantLogged(text string) {
 	})
 }
 
-// wantNotReady waits until /readyz answers 503.
-func (r *rig) wantNotReady() {
+// wantNotReady waits until /readyz answers 503 with one of the names of what is
+// wrong, any if there are none.
+func (r *rig) wantNotReady(names ...string) {
 	r.t.Helper()
-	Eventually(r.t, 30*time.Second, "/readyz answers 503", func() error {
+	Eventually(r.t, 30*time.Second, fmt.Sprint("/readyz answers 503 ", names), func() error {
 		_, err := r.daemon.Get("/readyz")
-		if err == nil || !strings.Contains(err.Error(), "status 503") {
+		named := func(name string) bool { return strings.Contains(err.Error(), name+":") }
+		if err == nil || !strings.Contains(err.Error(), "status 503") || len(names) > 0 && !slices.ContainsFunc(names, named) {
 			return fmt.Errorf("it answers %v", err)
 		}
 		return nil

@@ -5,7 +5,8 @@
 -- KEYS[1] -> checkpoint hash, KEYS[2..4] -> those of mirrored() in prelude.lua,
 -- KEYS[5] -> pending list, then the sections'.
 -- ARGV: epoch expected, fold version expected ('' = none), elements to take,
---       m blobs to put back (in order), sections counters, hashes and ranks.
+--       m blobs to put back (in order), sections counters (of views, in the order of
+--       the ranks' members, then of visitors), hashes and ranks (one group at most).
 --
 -- Returns {'ok', lost}, {'epoch', epoch}, {'moved', lost} (somebody else folded),
 --         {'damaged', text}: nothing was written.
@@ -28,6 +29,7 @@ for _ = 1, num() do
   if not typed(name, want) then return {'damaged', name .. ': not a ' .. want} end
 end
 
+totals = {}
 local begun, err = hincr(KEYS[1], 'begun', 1)
 if not begun then return {'damaged', KEYS[1] .. ': ' .. err} end
 err = counters() or hashes()

@@ -79,12 +79,18 @@ local function noted()
   for i = 1, #changed, 1000 do call('SADD', due, unpack(changed, i, math.min(i + 999, #changed))) end
 end
 
+-- totals, where a script sets it, gets the first counters' values: of the members of
+-- the ranks, in their order. What a page's counter has is its score in the last
+-- list; where they differ one of the two was lost.
+local totals
+
 -- counters: n, then per counter a key and (delta, known 0/1, expire-at or 0).
 local function counters()
-  for _ = 1, num() do
+  for i = 1, num() do
     local name, delta, known, at = key(), arg(), arg(), arg()
     local v, err = incr(name, delta)
     if not v then return name .. ': ' .. err end
+    if totals then totals[i] = v end
     if v == tonumber(delta) then
       if known == '1' then lost = lost + 1 end
       if at ~= '0' then call('EXPIREAT', name, at) end
@@ -128,9 +134,11 @@ local function ranks()
         end
       end
     end
-    for _ = 1, num() do
+    for j = 1, num() do
       local member, delta = arg(), arg()
-      for i = 1, z do call('ZINCRBY', sets[i], delta, member) end
+      local score
+      for i = 1, z do score = call('ZINCRBY', sets[i], delta, member) end
+      if totals and totals[j] ~= tonumber(score) then lost = lost + 1 end
       if changed then changed[#changed + 1] = member end
     end
     for i = 1, z do
