@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -20,8 +19,6 @@ type ConnectOptions struct {
 	DB       int           // not in a cluster
 	Timeout  time.Duration // of one read or write; 4 s
 	PoolSize int           // connections at most; 16
-	// Dial connects; nil: over the network.
-	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Connect makes a client; it dials when it is first used. The library's own
@@ -36,7 +33,7 @@ func Connect(o ConnectOptions) redis.UniversalClient {
 	}
 	return redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: o.Addrs, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, DB: o.DB,
-		Dialer: o.Dial, DialTimeout: min(o.Timeout, 2*time.Second), ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
+		DialTimeout: min(o.Timeout, 2*time.Second), ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
 		ContextTimeoutEnabled: true,
 		MaxRetries:            -1, PoolSize: o.PoolSize, PoolTimeout: o.Timeout,
 		PipelinePoolSize: -1, // pipelines share the pool
