@@ -18,6 +18,10 @@ CHAOS_SEED := $(or $(CHAOS_SEED),$(shell date +%s%N))
 # The end-to-end tests that every change has to pass.
 QUICK = Harness|Pipeline|Embedded|Fault|Archive|Import|Counts|History|Calls|DeployNginx|DeployMetrics|DeployInstall|DeployRedisConf|DeployLogrotate|DeployBackupRetention|DeployCompose|Attack|MirrorFollows|Reload|Upgrade|ServiceManager|SocketActivation
 
+# What make sim plays; the same seed makes the same schedules.
+SCHEDULES ?= 3000
+SEED      ?= 1
+
 .DEFAULT_GOAL := help
 # Where make install puts things; DESTDIR is put before all of it.
 PREFIX   ?= /usr/local
@@ -25,7 +29,7 @@ SYSCONF  ?= /etc
 # What make release builds, as GOOS/GOARCH.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build test check test-unit test-race bench bench-go fuzz lint fmt e2e e2e-quick chaos test-cluster deps deps-full generate man install uninstall release release-check vuln clean
+.PHONY: help build test check test-unit test-race sim bench bench-go fuzz lint fmt e2e e2e-quick chaos test-cluster deps deps-full generate man install uninstall release release-check vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,7 +37,7 @@ help: ## show this list
 build: ## build ./ddkk-stats
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o ddkk-stats .
 
-test: deps check build test-race fuzz e2e-quick ## what every change has to pass
+test: deps check build test-race sim fuzz e2e-quick ## what every change has to pass
 
 check: ## formatting and go vet
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "run make fmt for:" $$files; exit 1; }
@@ -44,6 +48,9 @@ test-unit: ## unit tests, quickly
 
 test-race: ## unit tests with the race detector
 	go test $(RACE) -p 3 -timeout 20m $(UNITS)
+
+sim: ## schedules of faults in virtual time (SCHEDULES=3000 SEED=1); see docs/DESIGN.md, Simulation
+	SIM_SCHEDULES=$(SCHEDULES) SIM_SEED=$(SEED) go test -count 1 -timeout 0 -run 'TestCorpus|TestSimulation' -v ./internal/sim
 
 bench: ## against other counters, with real servers: bench/RESULTS.md (BENCH="-quick -only ingest")
 	go run ./bench $(BENCH)

@@ -77,6 +77,9 @@ var alertRules = []alertRule{
 	{"DdkkArchiveMissed", alert.Warning, 10 * time.Minute, "26 hours without a cycle that went well", func(v, _ *vitals) string {
 		return when(v.archives && v.sinceArchive > archiveLimit, "nothing was archived for %v; the log keeps everything until then", v.sinceArchive.Round(time.Hour))
 	}},
+	{"DdkkClock", alert.Critical, 0, "any", func(v, _ *vitals) string {
+		return when(v.clock != "", "the clock is in doubt: %s", v.clock)
+	}},
 	{"DdkkDifference", alert.Critical, 0, "any", func(v, _ *vitals) string {
 		return when(v.differences > 0, "the last verification found %d wrong numbers; `ddkk-stats verify --repair` mends them", v.differences)
 	}},
@@ -100,9 +103,13 @@ func when(wrong bool, format string, args ...any) string {
 
 func grown(now, was int64, format string) string { return when(now > was, format, now-was) }
 
+// malformed are the lines that the format does not explain. Bytes of a scanner's
+// where a request should be are none: they say nothing about the format.
 func malformed(s *counter.IngestStats) (n int64) {
 	for r := range parser.NumReasons {
-		n += s.Books.Malformed[r]
+		if r != parser.BadRequest {
+			n += s.Books.Malformed[r]
+		}
 	}
 	return n
 }
@@ -121,6 +128,7 @@ type vitals struct {
 	alarms          int
 	archives        bool // ARCHIVE_CRON is on
 	sinceArchive    time.Duration
+	clock           string // what is wrong with it
 	differences     int64
 	problems        int64
 	restoreFailures int64
@@ -204,6 +212,7 @@ func (s *server) vitals(ctx context.Context, now time.Time) *vitals {
 	v := &vitals{at: now, stats: s.counting.stats(),
 		differences: s.verifier.differences.Load(), problems: s.verifier.problems.Load(),
 		restoreFailures: s.restores.failures.Load(), archives: s.cfg().ArchiveCron.On()}
+	v.clock = s.vault.clockTrouble()
 	v.restoreFailures += v.stats.Unrebuilt
 	v.redis = s.counting.in.Load() != nil && v.stats.Redis
 	v.sinceArchive = now.Sub(s.started)

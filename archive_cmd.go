@@ -18,12 +18,19 @@ import (
 )
 
 func archiveCommand(load func() (*Config, error)) *cobra.Command {
-	return &cobra.Command{
+	var confirm bool
+	cmd := &cobra.Command{
 		Use:   "archive",
 		Short: "Archive rotated logs now: raw rows and daily sums in SQL",
 		Long: `Loads every rotated segment that is not archived yet into MySQL (MYSQL_DSN) or
 SQLite, once, and sums up the days that it touched. The daemon does the same by
-ARCHIVE_CRON. A second run, or two at once, change nothing.`,
+ARCHIVE_CRON. A second run, or two at once, change nothing.
+
+Raw rows (RAW_RETENTION_DAYS) and files (LOG_RETENTION) that are too old are
+deleted by a clock that is believed: the earliest of this host's, the database's
+and Redis', if it agrees with the days on which something was counted. Where it
+does not, as after a clock that was years ahead, nothing is deleted until
+somebody has looked at the clocks and runs this with --confirm.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load()
@@ -31,6 +38,15 @@ ARCHIVE_CRON. A second run, or two at once, change nothing.`,
 				return err
 			}
 			return withVault(cmd, cfg, func(v *vault, secret []byte) error {
+				if confirm {
+					a, err := v.open(cmd.Context())
+					if err != nil {
+						return err
+					}
+					if err := a.Confirm(cmd.Context()); err != nil {
+						return err
+					}
+				}
 				sum, err := v.archiveLogs(cmd.Context(), secret)
 				if err != nil {
 					return err
@@ -42,9 +58,16 @@ ARCHIVE_CRON. A second run, or two at once, change nothing.`,
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&confirm, "confirm", false, "the clocks are right: delete what is too old by them")
+	return cmd
 }
 
 func printSummary(w io.Writer, s archive.Summary) error {
+	if s.Clock != "" {
+		if _, err := fmt.Fprintln(w, "the clock is in doubt: "+s.Clock); err != nil {
+			return err
+		}
+	}
 	_, err := fmt.Fprintf(w, "%d segments, %d lines, %d rows, %d days summed up in %.2f s (%.0f lines/s)\n",
 		s.Segments, s.Lines, s.Rows, s.Days, s.Took.Seconds(), s.LinesPerSecond())
 	return err
@@ -99,6 +122,7 @@ func (v *vault) archiveLogs(ctx context.Context, secret []byte) (archive.Summary
 	}
 	cfg := v.cfg() // one set of rules for the whole cycle
 	a.KeepRaw(cfg.RawRetentionDays)
+	a.Every(cfg.ArchiveCron.days(time.Now()))
 	a.Judge(cfg.archiveRules())
 	var sources []archive.Source
 	for _, in := range cfg.logs() {
@@ -119,11 +143,20 @@ func (v *vault) archiveLogs(ctx context.Context, secret []byte) (archive.Summary
 	if err := v.learn(ctx); err != nil {
 		return sum, err
 	}
-	return sum, v.deleteOld(ctx)
+	return sum, v.deleteOld(ctx, sum.Now)
 }
 
 // quiet is how long a rotated segment must not have changed to be archived.
 const quiet = time.Minute
+
+// isQuiet tells whether a file that was last written at a time is quiet. One of
+// the future was written by a clock that was ahead, so not since it is right.
+func isQuiet(now, written time.Time) bool {
+	age := now.Sub(written)
+	return age >= quiet || fromFuture(now, written)
+}
+
+func fromFuture(now, at time.Time) bool { return at.Sub(now) > quiet }
 
 // rotated lists the segments of a log that are closed.
 func (v *vault) rotated(ctx context.Context, in logInput) ([]archive.Segment, error) {
@@ -133,7 +166,7 @@ func (v *vault) rotated(ctx context.Context, in logInput) ([]archive.Segment, er
 	}
 	var out []archive.Segment
 	for _, f := range files {
-		if f.Live || time.Since(f.LastWrite) < quiet {
+		if f.Live || !isQuiet(time.Now(), f.LastWrite) {
 			continue
 		}
 		size, err := f.Size(ctx)
@@ -169,8 +202,9 @@ func (s closedSegment) Open(ctx context.Context, from int64) (io.ReadCloser, err
 }
 
 // deleteOld deletes the files of segments that are archived whole and older
-// than LOG_RETENTION. A file that grew after it was archived stays.
-func (v *vault) deleteOld(ctx context.Context) error {
+// than LOG_RETENTION by the time that is believed. A file that grew after it was
+// archived stays.
+func (v *vault) deleteOld(ctx context.Context, now time.Time) error {
 	if v.cfg().LogRetention <= 0 {
 		return nil
 	}
@@ -189,7 +223,11 @@ func (v *vault) deleteOld(ctx context.Context) error {
 		}
 		for _, f := range files {
 			whole, ok := archived[f.ID]
-			if f.Live || !ok || time.Since(f.LastWrite) < v.cfg().LogRetention {
+			written := f.LastWrite
+			if ok && fromFuture(now, written) {
+				written = whole.At
+			}
+			if f.Live || !ok || now.Sub(written) < v.cfg().LogRetention {
 				continue
 			}
 			if size, err := f.Size(ctx); err != nil || size != whole.Size {

@@ -93,3 +93,33 @@ func TestArchiveCommand(t *testing.T) {
 	}
 	f("1 segments, 1000 lines, 1000 rows, 1 days")
 }
+
+// TestArchiveOfTheFuture: a segment that was written while the clock was years
+// ahead is archived, and its file is as old as its entry in the archive.
+func TestArchiveOfTheFuture(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "log", "event.log.1")
+	if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	ahead := time.Now().AddDate(7, 0, 0)
+	line := fmt.Sprintf("v1\t%d.000\t%032x\t203.0.113.1\tstats.example\tGET\t200\t/event.png?site=a.example&page=/\t-\tMozilla/5.0 Firefox/140.0\t-\t-\t-\t0.000\t43\tend\n", ahead.Unix(), 1)
+	if err := os.WriteFile(name, []byte(line), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(name, ahead, ahead); err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range map[string]string{"DATA_DIR": dir, "SECRET": "secret", "TIMEZONE": "UTC", "LOG_RETENTION": "1ms"} {
+		t.Setenv(k, v)
+	}
+	for i, want := range []string{"1 segments, 1 lines, 1 rows", "0 segments"} {
+		var out, errs strings.Builder
+		if code := run([]string{"archive"}, &out, &errs); code != 0 || !strings.HasPrefix(out.String(), want) {
+			t.Fatalf("run %d: exit %d, %q, %s", i, code, &out, &errs)
+		}
+	}
+	if _, err := os.Stat(name); !os.IsNotExist(err) {
+		t.Errorf("its file is still there: %v", err)
+	}
+}

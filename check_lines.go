@@ -43,6 +43,7 @@ func (c *checkup) logLines(context.Context) []finding {
 			continue
 		}
 		all = append(all, c.judge(l, s), c.clock(l, s))
+		all = append(all, c.odd(l, s)...)
 	}
 	return all
 }
@@ -84,6 +85,9 @@ type sample struct {
 	looks   parser.Format // of the last line
 	example [parser.NumReasons]string
 	newest  int64 // Unix milliseconds, 0: none
+
+	nameless int // lines that tell no client's address
+	zoneless int // lines whose time tells no zone
 }
 
 func (c *checkup) sample(l checkedLog, lines [][]byte) (*sample, error) {
@@ -96,6 +100,12 @@ func (c *checkup) sample(l checkedLog, lines [][]byte) (*sample, error) {
 	for _, line := range lines {
 		p.Parse(line, &h)
 		s.newest = max(s.newest, h.Time)
+		if h.Kind != parser.Malformed && !h.Addr.IsValid() {
+			s.nameless++
+		}
+		if p.Zoneless() {
+			s.zoneless++
+		}
 		switch {
 		case h.Kind == parser.Malformed:
 			s.broken[h.Reason]++
@@ -114,7 +124,7 @@ func (c *checkup) sample(l checkedLog, lines [][]byte) (*sample, error) {
 
 // judge says whether the log is one that can be counted.
 func (c *checkup) judge(l checkedLog, s *sample) finding {
-	broken := sum(s.broken[:])
+	broken := sum(s.broken[:]) - s.broken[parser.BadRequest] // what a scanner sent says nothing about the format
 	switch {
 	case broken == s.lines && s.looks != l.format:
 		return bad(l.name, "not one of the last %d lines is of format %s; they look like %s: set %s=%s, or write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, l.format, s.looks, l.formatSetting(), s.looks)
@@ -127,11 +137,25 @@ func (c *checkup) judge(l checkedLog, s *sample) finding {
 	case s.counted+s.bots > 0:
 		return fine(l.name, "of the last %d lines: %s", s.lines, s.outcomes())
 	}
+	if s.broken[parser.BadRequest] == s.lines {
+		return poor(l.name, "not one of the last %d lines is a request, such as %q: scanners send these; open a page, and run check again", s.lines, s.example[parser.BadRequest])
+	}
 	why, hint := mostly(s.skipped[:])
 	if l.calls && why == parser.SkipPath {
-		hint = "these are beacons, or no requests; name the site's own access log (`ddkk-stats nginx-conf --site-log`)"
+		hint = "these are beacons; name the site's own access log (`ddkk-stats nginx-conf --site-log`)"
 	}
 	return bad(l.name, "none of the last %d lines counts (%s), mostly by %s, such as %q: %s", s.lines, s.outcomes(), why, s.example[why], hint)
+}
+
+// odd tells what lines lack that they count without.
+func (c *checkup) odd(l checkedLog, s *sample) (all []finding) {
+	if s.nameless > 0 {
+		all = append(all, poor(l.name, "%d of the last %d lines tell no client's address (a socket, a host name, a masked address, or nothing): their views count, but have no visitor; have $remote_addr logged, behind a proxy by set_real_ip_from", s.nameless, s.lines))
+	}
+	if s.zoneless > 0 {
+		all = append(all, fine(l.name, "the times of %d lines tell no zone and are taken to be of %s (LOG_TIMEZONE)", s.zoneless, c.cfg.logZone()))
+	}
+	return all
 }
 
 // mostly is the reason for which most lines were skipped, and what mends it.

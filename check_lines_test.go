@@ -54,7 +54,32 @@ func TestCheckLines(t *testing.T) {
 	f(nil, v1Line(checkNow, "/index.html", "-", browser), levelFail, "skipped by path", "log of its own")
 	f(map[string]string{"BLOCK_IPS": "203.0.113.0/24"}, view, levelFail, "skipped by blocked", "BLOCK_IPS")
 	f(nil, strings.Replace(view, "\t200\t", "\t404\t", 1), levelFail, "skipped by status", "error log")
+	scan := `203.0.113.7 - - [22/Nov/2026:11:00:00 +0000] "\x16\x03\x01" 400 0 "-" "-"` + "\n"
+	f(map[string]string{"LOG_FORMAT": "combined"}, combined+scan+scan, levelOK, "2 malformed by request")
+	f(map[string]string{"LOG_FORMAT": "combined"}, scan, levelWarn, "not one of the last 1 lines is a request")
 	f(nil, strings.Replace(view, "\tGET\t", "\tHEAD\t", 1), levelFail, "skipped by method", "in a browser")
+}
+
+// TestCheckOddLines: what lines lack, and count without, is told.
+func TestCheckOddLines(t *testing.T) {
+	c := newCheckup(t, map[string]string{"LOG_FORMAT": "json", "LOG_TIMEZONE": "Asia/Shanghai"})
+	l := checkedLog{name: "ACCESS_LOG", format: parser.FormatJSON}
+	s, err := c.sample(l, [][]byte{
+		[]byte(`{"time":"2026-11-22 11:00:00","remote_addr":"203.0.113.7","request":"GET /event.png?page=/ HTTP/1.1","status":200}`),
+		[]byte(`{"time":"2026-11-22T11:00:00Z","remote_addr":"unix:","request":"GET /event.png?page=/ HTTP/1.1","status":200}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := c.odd(l, s)
+	if len(all) != 2 {
+		t.Fatalf("found %v", all)
+	}
+	wantFinding(t, all[:1], levelWarn, "ACCESS_LOG", "1 of the last 2 lines tell no client's address", "no visitor")
+	wantFinding(t, all[1:], levelOK, "ACCESS_LOG", "of 1 lines tell no zone", "Asia/Shanghai (LOG_TIMEZONE)")
+	if s.newest != 1795345200000 {
+		t.Errorf("the newest line is of %d", s.newest) // the second: the first is of 03:00 UTC
+	}
 }
 
 func TestCheckLinesOfTheBuiltInBeacon(t *testing.T) {

@@ -51,6 +51,7 @@ type Config struct {
 	APIUserArg    string
 	APIFailedFrom int               // the lowest status of a failed call
 	JSONFields    map[string]string // field (parser.JSONFieldNames) -> its key in a JSON log
+	LogTimezone   *time.Location    // of times in foreign logs that tell none; nil: Timezone
 	NginxPID      string
 	LogSync       bool
 
@@ -172,7 +173,7 @@ func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
 		Sites: c.Sites, Aliases: c.SiteAliases, RefererCheck: c.RefererCheck,
 		GPC: c.PrivacyGPC, Page: c.Page,
 		Blocked: c.BlockIPs, BlockedPaths: c.BlockPaths, Self: c.SelfIPs, BotAgents: c.BotAgents,
-		JSONFields: c.JSONFields,
+		JSONFields: c.JSONFields, LogLocation: c.LogTimezone, Proxies: c.TrustedProxies,
 	}
 }
 

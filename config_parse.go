@@ -338,17 +338,36 @@ func parseToken(c *Config, s string) error {
 	return nil
 }
 
-func parseTimezone(c *Config, s string) error {
+func parseTimezone(c *Config, s string) (err error) {
+	c.Timezone, err = zoneOf(s)
+	return err
+}
+
+func parseLogTimezone(c *Config, s string) (err error) {
+	c.LogTimezone = nil
+	if s != "" {
+		c.LogTimezone, err = zoneOf(s)
+	}
+	return err
+}
+
+func zoneOf(s string) (*time.Location, error) {
 	if strings.EqualFold(s, "local") {
-		c.Timezone = time.Local
-		return nil
+		return time.Local, nil
 	}
 	zone, err := time.LoadLocation(s)
 	if err != nil {
-		return errors.New("unknown zone")
+		return nil, errors.New("unknown zone")
 	}
-	c.Timezone = zone
-	return nil
+	return zone, nil
+}
+
+// logZone is the zone of times in a log that tell none.
+func (c *Config) logZone() *time.Location {
+	if c.LogTimezone != nil {
+		return c.LogTimezone
+	}
+	return c.Timezone
 }
 
 func parseLevel(c *Config, s string) error {

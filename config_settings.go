@@ -78,6 +78,9 @@ var settings = []setting{
 	{Name: "JSON_FIELDS", Allowed: "pairs such as time=ts,addr=client_ip; on the left: " + strings.Join(parser.JSONFieldNames(), ", "), Pairs: true,
 		Doc: "Keys under which a JSON log has the fields, where they are not the usual ones.", Reload: true,
 		set: parseJSONFields},
+	{Name: "LOG_TIMEZONE", Allowed: "a zone such as Asia/Shanghai or UTC",
+		Doc: "Zone of the times in a JSON or combined log that tell none, such as `2026-11-20 10:00:00`. Empty: `TIMEZONE`.", Reload: true,
+		set: parseLogTimezone},
 	{Name: "NGINX_PID", Allowed: allowedPath + " of nginx's pid file",
 		Doc: "Whom to tell (USR1) that the log was renamed. Empty: the daemon does not rotate `ACCESS_LOG` and `SITE_LOG`.",
 		set: text(func(c *Config) *string { return &c.NginxPID })},
@@ -182,7 +185,7 @@ var settings = []setting{
 		Doc: "Sites with a page (`/public/SITE`) and a badge (`/badge/SITE.svg`) that anybody may see. Empty: none.",
 		set: parsePublicSites},
 	{Name: "TRUSTED_PROXIES", Default: "127.0.0.0/8,::1", Allowed: allowedNets + ", or none",
-		Doc: "Peers whose X-Real-IP and X-Forwarded-For are believed.", Reload: true,
+		Doc: "Peers whose X-Real-IP and X-Forwarded-For are believed. Where a log has a list of addresses in place of one, the client is the last that is not of these.", Reload: true,
 		set: parseNets(func(c *Config) *nets { return &c.TrustedProxies })},
 
 	{Name: "API_RATE", Default: "100", Allowed: "0 to 1000000; 0: no limit",

@@ -61,6 +61,21 @@ func (c *timetable) apply(cfg *Config) {
 	}
 }
 
+// days are how many days lie between two of the next times, at most; 1 where
+// there are none.
+func (s Schedule) days(now time.Time) int {
+	most := 24 * time.Hour
+	if s.On() {
+		at := s.Times.Next(now)
+		for range 10 {
+			next := s.Times.Next(at)
+			most = max(most, next.Sub(at))
+			at = next
+		}
+	}
+	return int((most + 23*time.Hour) / (24 * time.Hour))
+}
+
 // rotators rotate the logs that are ours to rotate: the built-in beacon's, and
 // nginx's, the site's own too, where NGINX_PID says whom to tell.
 func (s *server) rotators() []*nginx.Rotator {

@@ -72,6 +72,7 @@ var (
 	descCut        = desc("segments_cut", "Segments that are shorter than what was counted of them.")
 	descRedisUp    = desc("redis_up", "1 if the last exchange of the counter with Redis went well.")
 	descArchived   = desc("archive_last_success_timestamp_seconds", "When the last archive cycle of this daemon went well; 0: not since its start.")
+	descClock      = desc("clock_doubtful", "1 if the last archive cycle found the clock wrong or jumped: what is too old by it is not deleted.")
 	descSize       = desc("segment_size_bytes", "Size of a segment's content.", "log", "segment")
 	descOffset     = desc("segment_offset_bytes", "How far a segment is handed out.", "log", "segment")
 	descCounted    = desc("segment_counted_bytes", "Up to where a segment is counted for every site: the checkpoint.", "log", "segment")
@@ -131,6 +132,9 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 		archived = float64(at.Unix())
 	}
 	gauge(ch, descArchived, archived)
+	if p.s.vault != nil {
+		gauge(ch, descClock, one(p.s.vault.clockTrouble() != ""))
+	}
 	up := 0.0
 	if s.Redis {
 		up = 1

@@ -136,6 +136,8 @@ func (s *server) alerts(r *queryapi.Report, stats *counter.IngestStats, evicted 
 	say(stats.Missing > 0, "gap", "%d segments were gone before they were read, with %d bytes at least", stats.Missing, stats.MissingBytes)
 	say(stats.Cut > 0, "cut", "%d segments are shorter than what was counted of them: rotate the log now", stats.Cut)
 	say(r.Archive.LastError != nil, "archive", "the last archive cycle failed; it is tried again at its next time")
+	clock := s.vault.clockTrouble()
+	say(clock != "", "clock", "the clock is in doubt: %s", clock)
 	if n := s.verifier.differences.Load(); n > 0 {
 		say(true, "verify", "the last verification found %d wrong numbers; verify --repair mends them", n)
 	}

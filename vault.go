@@ -32,6 +32,7 @@ type vault struct {
 	archive  *archive.Archive // nil until it could be opened
 	sites    map[string]bool
 	segments map[string]bool
+	clock    string // what the last cycle found wrong with the clock
 }
 
 func newVault(live *liveConfig, rdb redis.UniversalClient, keys counter.Keys, log *slog.Logger) *vault {
@@ -56,16 +57,32 @@ func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
 	a, err := archive.Open(ctx, string(v.cfg().MySQLDSN), filepath.Join(v.cfg().DataDir, "archive.db"), archive.Options{
 		Location: v.cfg().Timezone, Logger: v.log, RawRetentionDays: v.cfg().RawRetentionDays, IPMode: mode,
 		MaxEndpoints: v.cfg().APIMaxEndpoints, MaxUsers: v.cfg().APIMaxUsers,
-		MaxPages: v.cfg().MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg().Dedupe.For,
+		Clocks: v.clocks(), MaxPages: v.cfg().MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg().Dedupe.For,
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.Every(v.cfg().ArchiveCron.days(time.Now()))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.archive = a
 	return a, nil
 }
+
+// clocks are those that the archive compares its own with.
+func (v *vault) clocks() []archive.Clock {
+	if v.rdb == nil || len(v.cfg().RedisAddrs) == 0 { // the embedded store has this host's
+		return nil
+	}
+	return []archive.Clock{{Name: "Redis", Now: func(ctx context.Context) (time.Time, error) {
+		ctx, cancel := context.WithTimeout(ctx, clockTimeout)
+		defer cancel()
+		return v.rdb.Time(ctx).Result()
+	}}}
+}
+
+// clockTimeout bounds the question to Redis.
+const clockTimeout = 5 * time.Second
 
 // visitorSecret is the secret as Redis, where there is one, and the archive
 // keep it.
@@ -115,6 +132,10 @@ func (v *vault) learn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read archived segments: %w", err)
 	}
+	clock, err := a.ClockTrouble(ctx)
+	if err != nil {
+		return err
+	}
 	sites, segments := map[string]bool{}, map[string]bool{}
 	for _, n := range slices.Concat(names, based) {
 		sites[n] = true
@@ -124,7 +145,7 @@ func (v *vault) learn(ctx context.Context) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.sites, v.segments = sites, segments
+	v.sites, v.segments, v.clock = sites, segments, clock
 	return nil
 }
 
@@ -162,6 +183,14 @@ func (v *vault) Knows(site string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.sites[site]
+}
+
+// clockTrouble is what the last archive cycle of any host found wrong with the
+// clock, as it was learnt last; empty: nothing.
+func (v *vault) clockTrouble() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.clock
 }
 
 // Covers implements counter.Archive.

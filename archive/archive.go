@@ -56,6 +56,7 @@ type Options struct {
 	Location *time.Location // where days begin; nil: UTC. Must be the parser's
 	Logger   *slog.Logger   // nil discards
 	Now      func() time.Time
+	Clocks   []Clock // of others, that must agree before something is deleted
 
 	RawRetentionDays int // days that raw rows are kept, today not counted; 0: for ever
 	IPMode           IPMode
@@ -111,6 +112,7 @@ type Archive struct {
 	foldRows int64 // see rowsPerPass
 	maxFresh int   // see there
 	rawDays  *atomic.Int64
+	usual    *atomic.Int64            // days from one cycle to the next
 	judged   *atomic.Pointer[Options] // opt, with what Judge changed
 }
 
@@ -136,12 +138,16 @@ func (a *Archive) options() *Options { return a.judged.Load() }
 // Options.RawRetentionDays; 0: for ever.
 func (a *Archive) KeepRaw(days int) { a.rawDays.Store(int64(days)) }
 
+// Every sets how many days usually lie between two cycles; 1. What a cycle that
+// comes much later would delete waits for Confirm.
+func (a *Archive) Every(days int) { a.usual.Store(int64(days)) }
+
 // Open connects to MySQL or MariaDB, or where dsn is empty to an SQLite file
 // that is made if it does not exist, and brings the tables up to date. It
 // starts nothing.
 func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, error) {
 	opt.setDefaults()
-	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, maxFresh: maxFresh, rawDays: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}}
+	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, maxFresh: maxFresh, rawDays: &atomic.Int64{}, usual: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}}
 	a.judged.Store(&a.opt)
 	a.KeepRaw(opt.RawRetentionDays)
 	if err := a.connect(ctx, dsn, sqlitePath); err != nil {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -19,8 +20,10 @@ type Summary struct {
 	Rows     int64 // raw rows
 	Days     int   // days of a site that were rolled up
 	Late     []LateDay
-	Shrunk   []string // names of segments that are shorter than what was archived of them
-	Dropped  int      // days of a site whose raw rows were deleted
+	Shrunk   []string  // names of segments that are shorter than what was archived of them
+	Dropped  int       // days of a site whose raw rows were deleted
+	Now      time.Time // the time as far as something may be deleted by it
+	Clock    string    // what is wrong with the clock; empty: nothing
 	Took     time.Duration
 }
 
@@ -62,6 +65,9 @@ func (a *Archive) Run(ctx context.Context, sources ...Source) (sum Summary, err 
 }
 
 func (a *Archive) run(ctx context.Context, sources []Source, sum *Summary) error {
+	if err := a.firstCycle(ctx); err != nil {
+		return err
+	}
 	var errs []error
 	known := a.newFresh()
 	for _, src := range sources {
@@ -74,8 +80,25 @@ func (a *Archive) run(ctx context.Context, sources []Source, sum *Summary) error
 	if err != nil {
 		return errors.Join(append(errs, err)...)
 	}
-	sum.Dropped, err = a.Retain(ctx)
-	errs = append(errs, a.retainCalls(ctx))
+	m, err := a.believed(ctx)
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	sum.Now, sum.Clock = m.now, m.trouble
+	if m.trouble == "" {
+		// What was archived by a clock that was ahead was archived now.
+		if err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			at := timeText(m.now.UnixMilli())
+			_, err := execTx(ctx, tx, "set times right", "UPDATE segments SET archived_at = ? WHERE archived_at > ?", at, at)
+			return err
+		}); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+	} else {
+		a.log.Error("the clock is in doubt", "why", m.trouble)
+	}
+	sum.Dropped, err = a.retain(ctx, m.day)
+	errs = append(errs, a.retainCalls(ctx, m.day))
 	return errors.Join(append(errs, err)...)
 }
 

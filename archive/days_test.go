@@ -98,6 +98,7 @@ func TestRetention(t *testing.T) {
 func TestRetentionWaitsForDirtyDays(t *testing.T) {
 	eachPlace(t, func(t *testing.T, at place) {
 		a := open(t, at, func(o *Options) { o.RawRetentionDays = 10 })
+		run(t, a)
 		var sum Summary
 		check(t, a.loadSource(t.Context(), source(t, segmentOf("one", view{at: now.Add(-20 * 24 * time.Hour)}, view{at: now.Add(-30 * 24 * time.Hour)})), nil, &sum))
 		n, err := a.Retain(t.Context())

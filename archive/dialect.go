@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"text/template"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -40,6 +41,9 @@ type dialect interface {
 	// lock takes a lock that one host at a time holds, waiting for it or not.
 	// ok tells whether it was had.
 	lock(ctx context.Context, name string, wait bool) (unlock func() error, ok bool, err error)
+
+	// now is the time by the database's own clock; false: it has none.
+	now(ctx context.Context) (time.Time, bool, error)
 
 	// prepare makes room for raw rows from first on, and for the days ahead.
 	prepare(ctx context.Context, first, today parser.Day) error

@@ -136,7 +136,7 @@ type chunk struct {
 // chunk archives the next chunk of the segment. It is run again when the
 // outcome of its transaction is not known; c tells then what it did before.
 func (l *loader) chunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
-	floor, err := l.enter(ctx, tx)
+	gone, err := l.enter(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (l *loader) chunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
 	}
 	l.at = s.pos
 	*c = chunk{lines: s.tally.Lines, rows: s.rows, end: s.pos, touched: s.days, done: s.done}
-	if err := l.mark(ctx, tx, s, row, floor, c); err != nil {
+	if err := l.mark(ctx, tx, s, row, gone, c); err != nil {
 		return err
 	}
 	if err := l.a.loadCalls(ctx, tx, &s.calls, l.seg.ID()); err != nil {
@@ -178,8 +178,8 @@ func (l *loader) chunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
 // enter makes loads wait for each other, so that each sees the rows of the ones
 // before it: the gate is a row that each of them changes. On a cluster that
 // locks nothing across nodes the change makes one of two fail at COMMIT. It
-// returns the day before which raw rows are deleted.
-func (l *loader) enter(ctx context.Context, tx *sql.Tx) (floor string, err error) {
+// returns the day before which raw rows of a day may be deleted.
+func (l *loader) enter(ctx context.Context, tx *sql.Tx) (gone string, err error) {
 	var gate string
 	q := "SELECT value FROM meta WHERE name = 'gate'" + l.a.dialect.forUpdate()
 	if err := tx.QueryRowContext(ctx, q).Scan(&gate); err != nil {
@@ -193,10 +193,10 @@ func (l *loader) enter(ctx context.Context, tx *sql.Tx) (floor string, err error
 	if _, err := execTx(ctx, tx, "pass the gate", "UPDATE meta SET value = ? WHERE name = 'gate'", l.a.dialect.bytes([]byte(l.gate))); err != nil {
 		return "", err
 	}
-	if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'raw_floor'").Scan(&floor); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'raw_gone'").Scan(&gone); err != nil {
 		return "", fmt.Errorf("read the oldest day: %w", err)
 	}
-	return floor, nil
+	return gone, nil
 }
 
 // find returns the segment's row, which is made if there is none.
@@ -259,7 +259,7 @@ func (l *loader) closeReader() {
 
 // mark makes the days that the chunk touched dirty, or adds to the sums of
 // those whose raw rows are deleted already.
-func (l *loader) mark(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow, floor string, c *chunk) error {
+func (l *loader) mark(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow, gone string, c *chunk) error {
 	d := l.a.dialect
 	keys := slices.SortedFunc(maps.Keys(s.days), func(x, y siteDay) int {
 		return cmp.Or(cmp.Compare(x.site, y.site), cmp.Compare(x.day, y.day))
@@ -268,7 +268,7 @@ func (l *loader) mark(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow, fl
 		t := s.days[k]
 		site, date := d.bytes([]byte(k.site)), dateText(k.day)
 		dirty := 1
-		late, err := l.late(ctx, tx, k, floor)
+		late, err := l.a.gone(ctx, tx, rawRowsKept, k, gone)
 		if err != nil {
 			return err
 		}
@@ -296,25 +296,6 @@ func (l *loader) mark(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow, fl
 		}
 	}
 	return nil
-}
-
-// late tells whether raw rows of a day were deleted, so that its sums cannot be
-// computed anew. A day before the floor that never had any, as an import
-// brings them, is rolled up like all others before its rows are deleted.
-func (l *loader) late(ctx context.Context, tx *sql.Tx, k siteDay, floor string) (bool, error) {
-	d, date := l.a.dialect, dateText(k.day)
-	if date >= floor {
-		return false, nil
-	}
-	var raw int
-	err := tx.QueryRowContext(ctx, "SELECT raw FROM days WHERE site = ? AND date = ?", d.bytes([]byte(k.site)), date).Scan(&raw)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look for the day's rows: %w", err)
-	}
-	return raw == 0, nil
 }
 
 // advance writes how far the segment is archived.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"sync/atomic"
 	"text/template"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/pressly/goose/v3"
@@ -174,6 +175,14 @@ func (d *mysqlDialect) lock(ctx context.Context, name string, wait bool) (func()
 		}
 		return err
 	}, true, nil
+}
+
+func (d *mysqlDialect) now(ctx context.Context) (time.Time, bool, error) {
+	var seconds int64
+	if err := d.db.QueryRowContext(ctx, "SELECT UNIX_TIMESTAMP()").Scan(&seconds); err != nil {
+		return time.Time{}, false, err
+	}
+	return time.Unix(seconds, 0), true, nil
 }
 
 // lockName is short enough for MySQL, which allows 64 characters.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"ddkk-stats/parser"
 )
@@ -101,6 +102,7 @@ func (s *Snapshot) clean(ctx context.Context, site string) (bool, error) {
 type ArchivedSegment struct {
 	Size int64 // bytes that need not be kept: End, and an unfinished last line
 	End  int64 // offset after the last archived line, where a replay goes on
+	At   time.Time
 }
 
 // ArchivedSegments returns what is archived of each segment, by identity. It is
@@ -111,8 +113,14 @@ func (r *Reader) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegme
 		id string
 		ArchivedSegment
 	}, err error) {
-		return v, s.Scan(&v.id, &v.Size, &v.End)
-	}, "SELECT id, size, read_to FROM segments") {
+		var at string
+		if err := s.Scan(&v.id, &v.Size, &v.End, &at); err != nil {
+			return v, err
+		}
+		ms, err := parseTime(at)
+		v.At = time.UnixMilli(ms)
+		return v, err
+	}, "SELECT id, size, read_to, archived_at FROM segments") {
 		if err != nil {
 			return nil, err
 		}

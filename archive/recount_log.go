@@ -187,7 +187,10 @@ func (r *recounter) piece(ctx context.Context, tx *sql.Tx, at int64, sum book) (
 
 // enter passes the gate, and leaves alone what lost its raw rows meanwhile.
 func (r *recounter) enter(ctx context.Context, tx *sql.Tx) error {
-	floor, err := r.l.enter(ctx, tx)
+	if _, err := r.l.enter(ctx, tx); err != nil {
+		return err
+	}
+	floor, err := r.a.meta(ctx, tx, "raw_floor")
 	if err != nil || floor == "" {
 		return err
 	}

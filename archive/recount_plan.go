@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -41,16 +42,16 @@ func (r *recounter) plan(ctx context.Context) ([]*oldSegment, error) {
 
 // refuse looks for days whose raw rows are deleted.
 func (r *recounter) refuse(ctx context.Context) error {
-	var floor string
-	if err := r.a.reads.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'raw_floor'").Scan(&floor); err != nil {
-		return fmt.Errorf("read the oldest day: %w", err)
+	var last sql.NullString
+	if err := r.a.reads.QueryRowContext(ctx, "SELECT MAX(date) FROM days WHERE raw <> 1 AND rolled_at IS NOT NULL").Scan(&last); err != nil {
+		return fmt.Errorf("find days without raw rows: %w", err)
 	}
-	if floor != "" {
-		day, err := parseDate(floor)
+	if last.Valid {
+		day, err := parseDate(last.String)
 		if err != nil {
 			return err
 		}
-		r.from = max(r.from, day)
+		r.from = max(r.from, addDays(day, 1))
 	}
 	for k, t := range r.was {
 		if r.wants(k.site) && k.day < r.from && t.PV+t.Bot+t.Events+t.BotEvents > 0 {

@@ -26,6 +26,7 @@ var migrationFiles = [...]string{
 	"migrations/0005_api_calls.sql",
 	"migrations/0006_base_slot.sql",
 	"migrations/0007_segment_sites.sql",
+	"migrations/0008_retention.sql",
 }
 
 // versionTable is where goose notes what was applied.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"ddkk-stats/parser"
 )
 
 // loadCalls adds the calls of a chunk to the sums, in its transaction, which
@@ -15,16 +17,19 @@ func (a *Archive) loadCalls(ctx context.Context, tx *sql.Tx, c *callSums, segmen
 	if c.lines == 0 {
 		return nil
 	}
-	var floor string
-	if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'api_floor'").Scan(&floor); err != nil {
-		return fmt.Errorf("read the oldest day of calls: %w", err)
+	since, err := a.meta(ctx, tx, "api_gone")
+	if err != nil {
+		return err
 	}
 	for _, k := range c.sortedDays() {
 		rows := c.days[k].rows(k)
 		site, date := a.dialect.bytes([]byte(k.site)), dateText(k.day)
 		dirty := 1
-		var err error
-		if date < floor {
+		gone, err := a.gone(ctx, tx, callsKept, k, since)
+		if err != nil {
+			return err
+		}
+		if gone {
 			// The day's periods are deleted: what came late is added to its sums.
 			dirty = 0
 			err = a.addCalls(ctx, tx, "api_daily", "date", site, daily(rows), func(CallRow) any { return date })
@@ -39,7 +44,7 @@ func (a *Archive) loadCalls(ctx context.Context, tx *sql.Tx, c *callSums, segmen
 		}
 	}
 	id := a.dialect.bytes([]byte(segment))
-	_, err := execTx(ctx, tx, "book calls", "INSERT INTO api_segments (segment, calls) VALUES (?, ?)"+a.dialect.onConflict("segment")+
+	_, err = execTx(ctx, tx, "book calls", "INSERT INTO api_segments (segment, calls) VALUES (?, ?)"+a.dialect.onConflict("segment")+
 		"calls = api_segments.calls + "+a.dialect.added("calls"), id, c.lines)
 	return err
 }
@@ -145,12 +150,11 @@ const (
 
 // retainCalls deletes periods that are old and rolled up, and of sums that are
 // older than a year how long calls took; the other sums stay for good.
-func (a *Archive) retainCalls(ctx context.Context) error {
-	floor := dateText(addDays(a.today(), -callPeriodDays))
-	if err := a.raiseCallFloor(ctx, &floor); err != nil {
+func (a *Archive) retainCalls(ctx context.Context, today parser.Day) error {
+	if _, err := a.moveFloor(ctx, callsKept, addDays(today, -callPeriodDays)); err != nil {
 		return err
 	}
-	days, err := a.callDays(ctx, "raw = 1 AND dirty = 0 AND date < ?", floor)
+	days, err := a.callDays(ctx, "raw = 2")
 	if err != nil {
 		return err
 	}
@@ -161,7 +165,7 @@ func (a *Archive) retainCalls(ctx context.Context) error {
 			if _, err := execTx(ctx, tx, "delete periods", "DELETE FROM api_periods WHERE site = ? AND period >= ? AND period < ?", site, from, to); err != nil {
 				return err
 			}
-			_, err := execTx(ctx, tx, "mark day as without periods", "UPDATE api_days SET raw = 0 WHERE site = ? AND date = ?", site, dateText(k.day))
+			_, err := execTx(ctx, tx, "mark day as without periods", "UPDATE api_days SET raw = 0 WHERE site = ? AND date = ? AND raw = 2", site, dateText(k.day))
 			return err
 		})
 		if err != nil {
@@ -170,37 +174,7 @@ func (a *Archive) retainCalls(ctx context.Context) error {
 	}
 	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := execTx(ctx, tx, "delete old latencies", "DELETE FROM api_daily WHERE dimension = 'latency' AND date < ?",
-			dateText(addDays(a.today(), -callLatencyDays)))
-		return err
-	})
-}
-
-// raiseCallFloor moves the day before which no periods are kept, as raiseFloor
-// does for raw rows: behind the gate, never back, and not beyond a day that is
-// not rolled up.
-func (a *Archive) raiseCallFloor(ctx context.Context, floor *string) error {
-	wanted := *floor
-	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var gate, was string
-		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'gate'"+a.dialect.forUpdate()).Scan(&gate); err != nil {
-			return fmt.Errorf("lock the gate: %w", err)
-		}
-		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'api_floor'"+a.dialect.forUpdate()).Scan(&was); err != nil {
-			return fmt.Errorf("read the oldest day of calls: %w", err)
-		}
-		var dirty sql.NullString
-		if err := tx.QueryRowContext(ctx, "SELECT MIN(date) FROM api_days WHERE dirty <> 0").Scan(&dirty); err != nil {
-			return fmt.Errorf("find dirty days: %w", err)
-		}
-		*floor = wanted
-		if dirty.Valid && dirty.String < *floor {
-			*floor = dirty.String
-		}
-		if was >= *floor {
-			*floor = was
-			return nil
-		}
-		_, err := execTx(ctx, tx, "move the oldest day of calls", "UPDATE meta SET value = ? WHERE name = 'api_floor'", a.dialect.bytes([]byte(*floor)))
+			dateText(addDays(today, -callLatencyDays)))
 		return err
 	})
 }

@@ -125,6 +125,9 @@ func (d *sqliteDialect) lock(ctx context.Context, name string, wait bool) (func(
 	return f.Close, true, nil
 }
 
+// now is this host's.
+func (*sqliteDialect) now(context.Context) (time.Time, bool, error) { return time.Time{}, false, nil }
+
 // prepare has nothing to do: there are no partitions.
 func (*sqliteDialect) prepare(context.Context, parser.Day, parser.Day) error { return nil }
 func (*sqliteDialect) drop(context.Context, parser.Day) error                { return nil }

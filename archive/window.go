@@ -95,7 +95,7 @@ func (w *windows) duplicate(ctx context.Context, r *row) (bool, error) {
 	if r.hasView = len(h.ViewID) > 0; r.hasView {
 		r.viewKey = parser.PairHash(h.Visitor, h.ViewID)
 	}
-	if r.hasWindow = h.Kind == parser.Pageview && w.of(h.Site).page != nil; r.hasWindow {
+	if r.hasWindow = h.Kind == parser.Pageview && h.Addr.IsValid() && w.of(h.Site).page != nil; r.hasWindow {
 		r.windowKey = parser.PairHash(parser.Visitor(h.Addr.As16()), h.Page)
 	}
 	return w.check(ctx, h.Site, h.Time, r.keys)

@@ -507,7 +507,8 @@ func (in *Ingester) encodeOnline(c *call, p *part) {
 	}
 	window := seconds(OnlineWindow)
 	c.key(in.keys.Online(p.site.name))
-	c.arg(1, in.opt.Now().Unix()-window, window, len(p.online))
+	now := in.opt.Now().Unix()
+	c.arg(1, now-window, now+window, window, len(p.online))
 	for v, at := range p.online {
 		c.arg(at, append([]byte(nil), v[:]...))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ type ConnectOptions struct {
 	DB       int           // not in a cluster
 	Timeout  time.Duration // of one read or write; 4 s
 	PoolSize int           // connections at most; 16
+	// Dial connects; nil: over the network.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Connect makes a client; it dials when it is first used. The library's own
@@ -33,7 +36,7 @@ func Connect(o ConnectOptions) redis.UniversalClient {
 	}
 	return redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: o.Addrs, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, DB: o.DB,
-		DialTimeout: min(o.Timeout, 2*time.Second), ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
+		Dialer: o.Dial, DialTimeout: min(o.Timeout, 2*time.Second), ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
 		ContextTimeoutEnabled: true,
 		MaxRetries:            -1, PoolSize: o.PoolSize, PoolTimeout: o.Timeout,
 		PipelinePoolSize: -1, // pipelines share the pool

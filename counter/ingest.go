@@ -87,6 +87,7 @@ type schedule struct {
 	// onlineFrom is the oldest line time, in Unix milliseconds, that still
 	// marks its visitor as online.
 	onlineFrom int64
+	now        int64 // of the last upkeep, in Unix milliseconds
 	viewsFrom  int64 // the same for view ids that somebody may wait for
 }
 

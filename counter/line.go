@@ -57,16 +57,20 @@ func (in *Ingester) take(ctx context.Context, f fetched) error {
 	if b.Live {
 		in.loop.liveAt = in.opt.Now()
 	}
+	reached := seg.pos
+	if b.Kind == Closed {
+		reached = max(reached, seg.torn) // an unfinished last line is passed over by now
+	}
 	switch {
-	case b.Start > seg.pos && seg.gone:
+	case b.Start > reached && seg.gone:
 		seg.pos, seg.floor, seg.gone = b.Start, b.Start, false
-	case b.Start > seg.pos && seg.awaited > 0:
+	case b.Start > reached && seg.awaited > 0:
 		seg.awaited--
 		return nil
-	case b.Start > seg.pos:
+	case b.Start > reached:
 		return in.rewind(seg, seg.pos)
 	case b.Kind == Closed:
-		seg.closed = b.End == max(seg.pos, seg.torn)
+		seg.closed = b.End == reached
 		in.progressed(seg)
 		return nil
 	case b.End <= seg.pos:
@@ -208,8 +212,7 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 		dup, err = in.isDuplicate(ctx)
 	}
 	if err != nil {
-		books.counts(h.Bot) // it will, once the site is rebuilt
-		return in.damage(ctx, c.site, err)
+		return in.uncounted(ctx, seg, end, err, func() { books.counts(h.Bot) })
 	}
 	c.offsets.open = end
 	switch {
@@ -228,6 +231,23 @@ func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
 		books.counts(false)
 		in.countHuman()
 	}
+	return nil
+}
+
+// uncounted deals with a line that could not be counted since its site's keys could
+// not be read. While the site is being rebuilt the line is booked as one that counts,
+// as it will; where the site goes on at once the line is read again.
+func (in *Ingester) uncounted(ctx context.Context, seg *segment, end int64, cause error, book func()) error {
+	rewinds := seg.rewinds
+	if err := in.damage(ctx, in.cur.site, cause); err != nil || seg.rewinds != rewinds {
+		return err
+	}
+	s := in.sites[in.hit.Site]
+	if !s.health.aside() {
+		return in.rewind(seg, seg.pos)
+	}
+	book()
+	s.assume(seg.id, end)
 	return nil
 }
 
@@ -284,7 +304,7 @@ func (in *Ingester) isDuplicate(ctx context.Context) (bool, error) {
 			return dup, err
 		}
 	}
-	if s.window != nil && h.Kind == parser.Pageview {
+	if s.window != nil && h.Kind == parser.Pageview && h.Addr.IsValid() {
 		view = parser.PairHash(parser.Visitor(h.Addr.As16()), h.Page)
 		if dup, err := s.window.within(view, h.Time, load); dup || err != nil {
 			return dup, err
@@ -357,6 +377,9 @@ func (in *Ingester) noteOnline() {
 		c.part.online = map[parser.Visitor]int64{}
 	}
 	at := h.Time / 1000
+	if h.Time > in.loop.now+60_000 {
+		at = in.loop.now / 1000 // a clock that was ahead keeps nobody online
+	}
 	if old, ok := c.part.online[h.Visitor]; !ok || at > old {
 		c.part.online[h.Visitor] = at
 		if !ok {

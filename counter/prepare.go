@@ -205,6 +205,7 @@ func (in *Ingester) adoptArchived(ctx context.Context) error {
 
 // lookBack sets from when on a line is recent.
 func (in *Ingester) lookBack(now time.Time) {
+	in.loop.now = now.UnixMilli()
 	in.loop.onlineFrom = now.Add(-OnlineWindow).UnixMilli()
 	in.loop.viewsFrom = now.Add(-viewMemory).UnixMilli()
 }

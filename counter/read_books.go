@@ -147,7 +147,7 @@ func (r *Reader) fetchSites(ctx context.Context, pipe redis.Pipeliner, sites []s
 	for i, site := range sites {
 		states[i] = r.askState(ctx, pipe, site)
 		mgets[i] = pipe.MGet(ctx, r.scalars(&Query{Site: site, Fields: fields}, day)...)
-		online[i] = pipe.ZCount(ctx, r.keys.Online(site), "("+strconv.FormatInt(now-seconds(OnlineWindow), 10), "+inf")
+		online[i] = pipe.ZCount(ctx, r.keys.Online(site), "("+strconv.FormatInt(now-seconds(OnlineWindow), 10), strconv.FormatInt(now+seconds(OnlineWindow), 10))
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("read sites: %w", err)

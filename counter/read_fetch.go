@@ -87,7 +87,8 @@ func (r *Reader) queue(ctx context.Context, pipe redis.Pipeliner, x *asked, befo
 	if q.Fields&FieldSiteOnline != 0 {
 		// An exclusive bound: seen exactly a window ago is no longer online.
 		from := "(" + strconv.FormatInt(x.now.Add(-OnlineWindow).Unix(), 10)
-		x.online = pipe.ZCount(ctx, r.keys.Online(q.Site), from, "+inf")
+		to := strconv.FormatInt(x.now.Add(OnlineWindow).Unix(), 10) // beyond are those of a clock that was ahead
+		x.online = pipe.ZCount(ctx, r.keys.Online(q.Site), from, to)
 	}
 	for p := range NumPeriods {
 		if q.Fields&p.Field() != 0 {

@@ -129,11 +129,17 @@ func newRig(t *testing.T, rdb redis.UniversalClient) *ingestRig {
 
 func (r *ingestRig) start() {
 	r.t.Helper()
+	r.startOn(r.log)
+}
+
+// startOn starts counting a source that stands in for the rig's log.
+func (r *ingestRig) startOn(source Source) {
+	r.t.Helper()
 	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, Calls: r.rules})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	in, err := New(r.opt, Input{Source: r.log, Parser: p})
+	in, err := New(r.opt, Input{Source: source, Parser: p})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -107,9 +107,9 @@ func (l *Latencies) merge(o Latencies) {
 
 // call counts in.hit, an API call that ends at end.
 func (in *Ingester) call(ctx context.Context, seg *segment, end int64, books *Tally) error {
-	books.Calls++ // at once, or when the site is rebuilt
 	c := &in.cur
 	if c.site.health.aside() {
+		books.Calls++ // when the site is rebuilt
 		c.site.assume(seg.id, end)
 		return nil
 	}
@@ -118,8 +118,9 @@ func (in *Ingester) call(ctx context.Context, seg *segment, end int64, books *Ta
 	}
 	m, err := in.callMinute(ctx, c.part)
 	if err != nil {
-		return in.damage(ctx, c.site, err)
+		return in.uncounted(ctx, seg, end, err, func() { books.Calls++ })
 	}
+	books.Calls++
 	c.offsets.open = end
 	in.countCall(c.part, m)
 	return nil

@@ -297,7 +297,7 @@ func (in *Ingester) rewind(seg *segment, offset int64) error {
 	}
 	seg.pos = min(seg.pos, offset)
 	seg.floor = min(seg.floor, offset)
-	seg.closed, in.loop.live = false, false
+	seg.closed, seg.torn, in.loop.live = false, 0, false
 	seg.rewinds++
 	seg.awaited = maxAwaited
 	if err := in.inputs[seg.input].Source.Rewind(seg.id, seg.pos); err != nil {

@@ -23,6 +23,8 @@ type params struct {
 func (p *Parser) beaconHit(h *Hit) Reason {
 	query, ok := p.beaconQuery(h.URI)
 	switch {
+	case (!ok || string(h.Method) != "GET") && !isRequest(h.Method, h.URI):
+		return BadRequest
 	case !ok:
 		return SkipPath
 	case string(h.Method) != "GET":

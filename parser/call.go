@@ -80,8 +80,8 @@ const otherMethod = "OTHER"
 
 // callHit makes the request a call of the site's API.
 func (p *Parser) callHit(h *Hit) Reason {
-	if len(h.Method) == 0 || len(h.URI) == 0 {
-		return SkipPath // not HTTP, such as TLS on a plain port
+	if !isRequest(h.Method, h.URI) {
+		return BadRequest
 	}
 	if _, beacon := p.beaconQuery(h.URI); beacon {
 		return SkipPath // counted from the beacon's own log
@@ -89,13 +89,16 @@ func (p *Parser) callHit(h *Hit) Reason {
 	s := p.calls.site
 	if len(p.extra.host) > 0 {
 		s = p.siteOf(p.extra.host)
+		if own := p.calls.site.name; p.extra.asked && own != "" && s.name != own {
+			return SkipSite // who asks for another host's URL takes us for a proxy
+		}
 	}
 	if !s.counts {
 		return SkipSite
 	}
 	path, query := splitURI(h.URI)
 	h.Kind, h.Site = APICall, s.name
-	h.Failed = h.Status >= p.calls.failed
+	h.Failed = h.Status >= p.calls.failed || h.Status < 100 // none: it ended before an answer
 	p.endpoint(h, path)
 	h.User = p.callUser(h, query)
 	return ReasonNone
@@ -130,7 +133,9 @@ func (p *Parser) endpoint(h *Hit, path []byte) {
 		}
 	}
 	b := append(append(p.pageBuf[:0], name...), ' ')
-	if pattern := p.calls.routes.find(path); pattern != "" {
+	if len(path) == 1 && path[0] == '*' {
+		b = append(b, '*') // of OPTIONS: the server as a whole
+	} else if pattern := p.calls.routes.find(path); pattern != "" {
 		h.Routed = true
 		b = append(b, pattern...)
 	} else {

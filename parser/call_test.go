@@ -8,7 +8,7 @@ import (
 
 // callLine is a v1 line of a site's own log.
 func callLine(method, host, uri, user, took string, status int) []byte {
-	return fmt.Appendf(nil, "v1\t1763769600.123\t%032x\t203.0.113.7\t%s\t%s\t%d\t%s\t-\tcurl/8\t-\t-\t%s\t%s\t43\tend",
+	return fmt.Appendf(nil, "v1\t1763769600.123\t%032x\t203.0.113.7\t%s\t%s\t%03d\t%s\t-\tcurl/8\t-\t-\t%s\t%s\t43\tend",
 		7, host, method, status, uri, user, took)
 }
 
@@ -47,7 +47,7 @@ func TestEndpoint(t *testing.T) {
 		{"GET", "/files/1/raw/b/c", "GET /files/:a/raw/*", true},
 		{"GET", "/", "GET /", true},
 		{"GET", "http://ddkk.com/users/9", "GET /users/:id", true},
-		{"OPTIONS", "*", "OPTIONS /*", false},
+		{"OPTIONS", "*", "OPTIONS *", false},
 		{"PROPFIND", "/users/1", "OTHER /users/:id", true},
 		{"get", "/x", "OTHER /x", false},
 		{"GET", "/orders/1017", "GET /orders/:id", false},
@@ -82,7 +82,8 @@ func TestCallHit(t *testing.T) {
 		{callLine("GET", "ddkk.com", "/a?key=&mykey=3", "-", "-", 499), APICall, 0, "", false, -1},
 		{callLine("GET", "ddkk.com", "/event.png?page=%2F", "-", "0.000", 200), Skipped, SkipPath, "", false, 0},
 		{callLine("GET", "other.com", "/a", "-", "0.000", 200), Skipped, SkipSite, "", false, 0},
-		{callLine("-", "ddkk.com", "-", "-", "0.000", 400), Skipped, SkipPath, "", false, 0},
+		{callLine("-", "ddkk.com", "-", "-", "0.000", 400), Malformed, BadRequest, "", false, 0},
+		{callLine("GET", "ddkk.com", "/a", "-", "0.000", 0), APICall, 0, "", true, 0},
 		{[]byte("v1\tx"), Malformed, BadEnd, "", false, 0},
 	} {
 		var h Hit
@@ -116,7 +117,7 @@ func TestCallsOfForeignFormats(t *testing.T) {
 		t.Error("the combined format has a request time")
 	}
 	p.Parse([]byte(`203.0.113.7 - - [22/Nov/2025:00:00:00 +0000] "\x16\x03\x01" 400 5 "-" "-"`), &h)
-	if h.Kind != Skipped || h.Reason != SkipPath {
+	if h.Kind != Malformed || h.Reason != BadRequest {
 		t.Errorf("TLS: %v %v", h.Kind, h.Reason)
 	}
 	p = callParser(t, Config{Format: FormatJSON}, rules)

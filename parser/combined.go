@@ -2,15 +2,18 @@ package parser
 
 import (
 	"bytes"
-	"time"
+	"strings"
 )
 
 // readCombined reads the combined format of nginx and Apache:
 //
 //	203.0.113.7 - bob [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "https://ddkk.com/" "Mozilla/5.0"
 //
-// Further fields behind (as in nginx's "main") are read over. Inside quotes
-// both ways of escaping are understood: nginx's \xXX and Apache's \" and \n.
+// Fields are apart by one blank or several. Whatever follows the user agent is
+// read over, be it lists, quoted texts or brackets, unless it is another line.
+// Inside quotes both ways of escaping are understood: nginx's \xXX and Apache's
+// \" and \n. The name of the virtual host may stand before the client, as in
+// Apache's vhost_combined.
 func (p *Parser) readCombined(line []byte, h *Hit) Reason {
 	for _, c := range line {
 		if c < ' ' && c != '\t' || c == 0x7F {
@@ -18,11 +21,10 @@ func (p *Parser) readCombined(line []byte, h *Hit) Reason {
 		}
 	}
 	s := combined{p: p, rest: line}
-	reason := s.read(h)
-	if reason == ReasonNone && !s.tail() {
-		return BadFields
+	if reason := s.who(h); reason != ReasonNone {
+		return reason
 	}
-	return reason
+	return s.request(h)
 }
 
 // combined walks over the fields of one line.
@@ -31,71 +33,163 @@ type combined struct {
 	rest []byte
 }
 
-func (s *combined) read(h *Hit) Reason {
-	addr, ok := s.word()
-	if !ok {
-		return BadSyntax
+// who reads client, user and time. A user may hold blanks and brackets, but no
+// quote, and no bracket that a digit follows.
+func (s *combined) who(h *Hit) Reason {
+	first, reason := s.client()
+	if reason != ReasonNone {
+		return reason
 	}
-	if h.Addr, ok = parseAddr(addr); !ok {
+	addr, ok := s.p.client(first)
+	if !ok {
 		return BadAddr
 	}
-	if _, ok = s.word(); !ok { // identd's user, always "-"
-		return BadEnd
+	people, reason := s.time(h)
+	if reason == BadEnd && !addr.IsValid() {
+		return BadSyntax // neither a client nor a time
 	}
-	open := bytes.Index(s.rest, []byte(" [")) // a user may hold spaces
-	if open < 0 {
-		return BadEnd
+	if reason != ReasonNone {
+		return reason
 	}
-	h.RemoteUser = dashless(s.rest[:open])
-	s.rest = s.rest[open+2:]
-	stamp, rest, ok := bytes.Cut(s.rest, []byte("] "))
-	if !ok {
-		return BadEnd
+	ident, user := cutWord(people) // identd's user is always "-"
+	if host := dashless(first); !addr.IsValid() {
+		// Nobody is called as an address is: the host stands before the client.
+		if after, ok := s.p.client(ident); ok && after.IsValid() {
+			s.p.extra.host, addr = host, after
+			_, user = cutWord(user)
+		}
 	}
-	s.rest = rest
-	if h.Time, ok = parseCombinedTime(stamp); !ok || h.Time < minTime || h.Time >= maxTime {
-		return BadTime
+	h.Addr, h.RemoteUser = addr, dashless(user)
+	return ReasonNone
+}
+
+// client takes the first field: a word, or words with commas between them, or a
+// quoted text.
+func (s *combined) client() ([]byte, Reason) {
+	if len(s.rest) > 0 && s.rest[0] == '"' {
+		return s.quoted("")
 	}
-	return s.request(h)
+	from, to := s.rest, 0
+	for {
+		word, rest := cutWord(from[to:])
+		if len(rest) == 0 {
+			return nil, BadSyntax
+		}
+		end := len(from) - len(rest)
+		list := bytes.TrimRight(from[:end], " \t")
+		to = end
+		if len(word) == 0 || list[len(list)-1] != ',' && rest[0] != ',' {
+			s.rest = rest
+			return list, ReasonNone
+		}
+	}
+}
+
+// time finds the time in its brackets and returns what stands before it.
+func (s *combined) time(h *Hit) (before []byte, _ Reason) {
+	within := s.rest
+	if i := bytes.IndexByte(within, '"'); i >= 0 {
+		within = within[:i]
+	}
+	reason := BadEnd
+	for from := 0; ; {
+		open := bytes.IndexByte(within[from:], '[')
+		if open < 0 {
+			return nil, reason
+		}
+		open += from
+		from = open + 1
+		stamp, rest, closed := bytes.Cut(s.rest[from:], []byte("]"))
+		if !closed || open > 0 && !isBlank(s.rest[open-1]) {
+			continue
+		}
+		reason = BadTime
+		var ok bool
+		if h.Time, ok = s.p.parseTime(stamp); ok {
+			before, s.rest = bytes.Trim(s.rest[:open], " \t"), bytes.TrimLeft(rest, " \t")
+			return before, ReasonNone
+		}
+		if len(stamp) > 0 && stamp[0] >= '0' && stamp[0] <= '9' {
+			return nil, BadTime // a part of a time, with another line glued on
+		}
+	}
 }
 
 func (s *combined) request(h *Hit) Reason {
-	request, reason := s.quoted()
+	request, reason := s.quoted("")
 	if reason != ReasonNone {
 		return reason
 	}
 	h.Method, h.URI = splitRequest(request)
-	status, ok := s.word()
-	if !ok {
+	if host := targetHost(h.URI); len(host) > 0 {
+		s.p.extra.host, s.p.extra.asked = host, true
+	}
+	var status, size []byte
+	if status, s.rest = cutWord(s.rest); len(s.rest) == 0 {
 		return BadEnd
 	}
-	if h.Status, ok = parseStatus(status); !ok {
+	if size, s.rest = cutWord(s.rest); len(s.rest) == 0 {
+		return BadEnd
+	}
+	var ok bool
+	if h.Status, ok = parseStatus(status); !ok && !isNoStatus(status) {
 		return BadFields
-	}
-	size, ok := s.word()
-	if !ok {
-		return BadEnd
 	}
 	if h.BytesSent, ok = parseSize(size); !ok {
 		return BadFields
 	}
-	if h.Referer, reason = s.quoted(); reason != ReasonNone {
+	if h.Referer, reason = s.quoted(""); reason != ReasonNone {
 		return reason
 	}
-	h.UserAgent, reason = s.quoted()
+	if h.UserAgent, reason = s.quoted("|,;"); reason != ReasonNone {
+		return reason
+	}
 	h.Referer, h.UserAgent = dashless(h.Referer), dashless(h.UserAgent)
-	return reason
+	if s.p.holdsLine(s.rest) {
+		return BadFields
+	}
+	return ReasonNone
 }
 
-// word takes what stands before the next space.
-func (s *combined) word() ([]byte, bool) {
-	word, rest, ok := bytes.Cut(s.rest, []byte(" "))
-	s.rest = rest
-	return word, ok && len(word) > 0
+// isNoStatus says whether a status says that nothing was answered.
+func isNoStatus(b []byte) bool { return string(b) == "-" || string(b) == "0" || string(b) == "-1" }
+
+// holdsLine says whether another line is glued on behind the fields of a line:
+// there is a time in brackets before a quote, as nothing but a line has it.
+func (p *Parser) holdsLine(rest []byte) bool {
+	for {
+		open := bytes.IndexByte(rest, '[')
+		if open < 0 {
+			return false
+		}
+		rest = rest[open+1:]
+		stamp, behind, closed := bytes.Cut(rest, []byte("]"))
+		if !closed {
+			return false
+		}
+		noted := p.extra.zoneless
+		_, ok := p.parseTime(stamp)
+		p.extra.zoneless = noted
+		if behind = bytes.TrimLeft(behind, " \t"); ok && len(behind) > 0 && behind[0] == '"' {
+			return true
+		}
+	}
 }
 
-// quoted takes a quoted field and the space behind it.
-func (s *combined) quoted() ([]byte, Reason) {
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+// cutWord takes what stands before the next blank, and the blanks.
+func cutWord(b []byte) (word, rest []byte) {
+	i := bytes.IndexAny(b, " \t")
+	if i < 0 {
+		return b, nil
+	}
+	return b[:i], bytes.TrimLeft(b[i:], " \t")
+}
+
+// quoted takes a quoted field and the blanks behind it. Another byte may follow
+// at once if it is one of those in apart.
+func (s *combined) quoted(apart string) ([]byte, Reason) {
 	if len(s.rest) == 0 {
 		return nil, BadEnd
 	}
@@ -110,12 +204,10 @@ func (s *combined) quoted() ([]byte, Reason) {
 			i++
 		case '"':
 			s.rest = body[i+1:]
-			if len(s.rest) > 0 {
-				if s.rest[0] != ' ' {
-					return nil, BadFields // another line is glued on
-				}
-				s.rest = s.rest[1:]
+			if len(s.rest) > 0 && !isBlank(s.rest[0]) && strings.IndexByte(apart, s.rest[0]) < 0 {
+				return nil, BadFields // another line is glued on
 			}
+			s.rest = bytes.TrimLeft(s.rest, " \t")
 			if !escaped {
 				return body[:i], ReasonNone
 			}
@@ -123,24 +215,6 @@ func (s *combined) quoted() ([]byte, Reason) {
 		}
 	}
 	return nil, BadEnd
-}
-
-// tail says that only well-formed fields follow.
-func (s *combined) tail() bool {
-	for len(s.rest) > 0 {
-		if s.rest[0] == '"' {
-			if _, reason := s.quoted(); reason != ReasonNone {
-				return false
-			}
-			continue
-		}
-		word, rest, _ := bytes.Cut(s.rest, []byte(" "))
-		if len(word) == 0 || bytes.IndexByte(word, '"') >= 0 && !bytes.Contains(word, []byte(`="`)) {
-			return false
-		}
-		s.rest = rest
-	}
-	return true
 }
 
 // unescapeQuoted undoes nginx's and Apache's escaping inside of quotes.
@@ -196,58 +270,4 @@ func dashless(b []byte) []byte {
 		return nil
 	}
 	return b
-}
-
-// splitRequest takes "GET /a b HTTP/1.1" apart. What is no request line (TLS
-// on a plain port) has neither method nor URI.
-func splitRequest(line []byte) (method, uri []byte) {
-	method, uri, ok := bytes.Cut(line, []byte(" "))
-	if !ok {
-		return nil, nil
-	}
-	if i := bytes.LastIndex(uri, []byte(" HTTP/")); i >= 0 {
-		uri = uri[:i]
-	}
-	return method, uri
-}
-
-var months = [...]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
-
-// parseCombinedTime reads "17/May/2015:10:05:03 +0000" as Unix milliseconds.
-func parseCombinedTime(b []byte) (int64, bool) {
-	if len(b) != len("17/May/2015:10:05:03 +0000") ||
-		b[2] != '/' || b[6] != '/' || b[11] != ':' || b[14] != ':' || b[17] != ':' || b[20] != ' ' {
-		return 0, false
-	}
-	month := 0
-	for i, name := range months {
-		if string(b[3:6]) == name {
-			month = i + 1
-		}
-	}
-	var n [7]int
-	for i, at := range [...][2]int{{0, 2}, {7, 11}, {12, 14}, {15, 17}, {18, 20}, {22, 24}, {24, 26}} {
-		v, ok := parseDigits(b[at[0]:at[1]])
-		if !ok {
-			return 0, false
-		}
-		n[i] = int(v)
-	}
-	day, year, hour, minute, sec, zoneHour, zoneMinute := n[0], n[1], n[2], n[3], n[4], n[5], n[6]
-	if month == 0 || hour > 23 || minute > 59 || sec > 60 || zoneHour > 23 || zoneMinute > 59 {
-		return 0, false
-	}
-	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if date.Day() != day {
-		return 0, false
-	}
-	offset := int64(zoneHour*3600 + zoneMinute*60)
-	switch b[21] {
-	case '-':
-		offset = -offset
-	case '+':
-	default:
-		return 0, false
-	}
-	return (date.Unix() + int64(hour*3600+minute*60+sec) - offset) * 1000, true
 }

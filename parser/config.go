@@ -42,6 +42,12 @@ func ParseGPCMode(s string) (GPCMode, error) {
 type Config struct {
 	Format   Format
 	Location *time.Location // where days begin; nil: UTC
+	// LogLocation is the zone of times in foreign formats that tell none; nil:
+	// Location.
+	LogLocation *time.Location
+	// Proxies are ours: of a list of addresses the client is the last that is not
+	// in them.
+	Proxies []netip.Prefix
 
 	// Secret keys the visitor hash. Without one, hashes can be reversed by
 	// trying all addresses.
@@ -89,6 +95,8 @@ type Parser struct {
 	aliases    map[string]string // normalised on both sides
 	blocked    prefixSet
 	self       prefixSet
+	proxies    prefixSet
+	zone       *time.Location // of times that tell none
 	pages      pageList
 	picky      bool // there is something in blocked, self or pages
 	jsonFields map[string]jsonKey
@@ -116,6 +124,8 @@ type Parser struct {
 // extra is what a line holds beside the Hit.
 type extra struct {
 	host, purpose, gpc []byte
+	asked              bool // host is that of a request for a whole URL
+	zoneless           bool // the time told no zone
 	span               *daySpan
 }
 
@@ -130,7 +140,8 @@ const (
 func New(c Config) (*Parser, error) {
 	p := &Parser{
 		format: c.Format, beacon: c.BeaconPath, page: c.Page, gpc: c.GPC, refCheck: c.RefererCheck,
-		blocked: newPrefixSet(c.Blocked), self: newPrefixSet(c.Self), pages: newPageList(c.BlockedPaths),
+		blocked: newPrefixSet(c.Blocked), self: newPrefixSet(c.Self),
+		proxies: newPrefixSet(c.Proxies), zone: c.LogLocation, pages: newPageList(c.BlockedPaths),
 		agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)},
 		sites:  newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
 		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
@@ -140,6 +151,9 @@ func New(c Config) (*Parser, error) {
 	p.picky = len(c.Blocked)+len(c.Self)+len(c.BlockedPaths) > 0
 	if p.days.loc == nil {
 		p.days.loc = time.UTC
+	}
+	if p.zone == nil {
+		p.zone = p.days.loc
 	}
 	for _, text := range c.BotAgents {
 		if text != "" {

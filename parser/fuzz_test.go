@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // slowLine is a v1 line as the plainest possible reader sees it.
@@ -22,6 +25,7 @@ func slowV1(line string) slowLine {
 	}
 	line = strings.TrimSuffix(line, "\r")
 	fields := strings.Split(line, "\t")
+	raw := slices.Clone(fields)
 	bad := func(r Reason) slowLine { return slowLine{reason: r} }
 	switch {
 	case line == "":
@@ -42,11 +46,11 @@ func slowV1(line string) slowLine {
 	if err != nil || !dot || len(ms) != 3 || sec == "" || n < minTime || n >= maxTime {
 		return bad(BadTime)
 	}
-	addr, err := netip.ParseAddr(fields[3])
-	if err != nil || addr.Zone() != "" || strings.Contains(fields[3], "%") {
+	addr, ok := slowClient(fields[3])
+	if !ok {
 		return bad(BadAddr)
 	}
-	fields[3] = addr.Unmap().String()
+	fields[3] = addr.String()
 	if !isDigits(fields[6]) || len(fields[6]) != 3 || !isSeconds(fields[13]) || fields[14] != "-" && !isDigits(fields[14]) {
 		return bad(BadFields)
 	}
@@ -59,7 +63,45 @@ func slowV1(line string) slowLine {
 			fields[i] = ""
 		}
 	}
+	if !slowMethod.MatchString(fields[5]) || raw[5] == "-" || raw[7] == "-" || !slowTarget.MatchString(fields[7]) && (fields[5] != "OPTIONS" || fields[7] != "*") {
+		return bad(BadRequest)
+	}
 	return slowLine{fields: fields}
+}
+
+var (
+	slowMethod = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	slowTarget = regexp.MustCompile(`^(/|[A-Za-z][A-Za-z0-9+.-]*://)`)
+	slowPort   = regexp.MustCompile(`^([0-9.]+):[0-9]{1,5}$`)
+	slowQuoted = regexp.MustCompile(`^\[([^\]]*)\](:[0-9]{1,5})?$`)
+	slowName   = regexp.MustCompile(`^([-?]?|unix:.*|[A-Za-z0-9._:*-]*[A-Za-z*][A-Za-z0-9._:*-]*)$`)
+)
+
+// slowClient is the last address of a list, as the standard library reads it.
+func slowClient(s string) (netip.Addr, bool) {
+	elements := strings.Split(s, ",")
+	for _, e := range slices.Backward(elements) {
+		e = strings.Trim(e, " \t\"'")
+		isName := slowName.MatchString(e) && (strings.HasPrefix(e, "unix:") || strings.Count(e, ":") < 2 || strings.ContainsAny(e, "xX*"))
+		m := slowQuoted.FindStringSubmatch(e)
+		if m != nil {
+			e = m[1]
+		}
+		if before, _, ok := strings.Cut(e, "%"); ok && strings.Contains(before, ":") {
+			e = before
+		}
+		addr, err := netip.ParseAddr(e)
+		if port := slowPort.FindStringSubmatch(e); err != nil && m == nil && port != nil {
+			addr, err = netip.ParseAddr(port[1])
+		}
+		if err == nil {
+			return addr.Unmap(), true
+		}
+		if !isName {
+			return netip.Addr{}, false
+		}
+	}
+	return netip.Addr{}, true
 }
 
 func isDigits(s string) bool {
@@ -158,7 +200,12 @@ func checkHit(t *testing.T, h *Hit) {
 
 // FuzzParseForeign reads any bytes as the foreign formats.
 func FuzzParseForeign(f *testing.F) {
-	parsers := map[Format]*Parser{}
+	parsers, calls := map[Format]*Parser{}, map[Format]*Parser{}
+	for _, name := range foreignCases {
+		for _, line := range caseLines(f, name) {
+			f.Add([]byte(line))
+		}
+	}
 	for _, format := range []Format{FormatCombined, FormatJSON} {
 		for _, s := range goldenLines(f, format) {
 			f.Add(unquoteLine(f, s))
@@ -168,6 +215,11 @@ func FuzzParseForeign(f *testing.F) {
 			f.Fatal(err)
 		}
 		parsers[format] = p
+		config := goldenConfig(format)
+		config.Proxies, config.Calls = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, &CallRules{Site: "ddkk.com"}
+		if calls[format], err = New(config); err != nil {
+			f.Fatal(err)
+		}
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		for format, p := range parsers {
@@ -181,10 +233,63 @@ func FuzzParseForeign(f *testing.F) {
 			if n := outcomes(&h); n != 1 {
 				t.Fatalf("%v, imported: %d outcomes: %s", format, n, describe(&h))
 			}
+			if !h.Addr.IsValid() && !h.Visitor.IsZero() {
+				t.Fatalf("%v: a visitor without an address: %s", format, describe(&h))
+			}
+			c := calls[format]
+			if c.Parse(line, &h); h.Kind == Pageview || h.Kind == Event || h.Kind == APICall && (h.Site == "" || len(h.Endpoint) < 3 || !isRequest(h.Method, h.URI)) {
+				t.Fatalf("%v, as a call: %s %q %s", format, h.Site, h.Endpoint, describe(&h))
+			}
 		}
 		Detect(line)
 		if id := SegmentID(line); len(id) != 32 {
 			t.Fatalf("identity %q", id)
+		}
+	})
+}
+
+// FuzzClient compares the reader of clients with the plain way.
+func FuzzClient(f *testing.F) {
+	for _, s := range []string{"203.0.113.7", "198.51.100.4, 203.0.113.7", "[2001:db8::7]:60162", "fe80::1%eth0", "1.2.3.4:5", "unix:", "a.b", "-", "", ",", "1.2.3.x", "[1.2.3.4]", "1.2.3.4%x", "::%x,[::%]"} {
+		f.Add(s)
+	}
+	p, err := New(Config{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := p.client([]byte(s))
+		if want, fine := slowClient(s); ok != fine || got != want {
+			t.Fatalf("%q is %v, %t, want %v, %t", s, got, ok, want, fine)
+		}
+	})
+}
+
+// FuzzTime compares the reader of times with the standard library's, where both
+// accept the text.
+func FuzzTime(f *testing.F) {
+	for _, line := range caseLines(f, "c06_json_times.json") {
+		f.Add(strings.Trim(strings.Split(strings.TrimPrefix(line, `{"time":`), `,"remote`)[0], `"`))
+	}
+	f.Add("1.7e9")
+	f.Add("0000000.000001795168800e15")
+	p, err := New(Config{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := p.parseTime([]byte(s))
+		if ok && (got < minTime || got >= maxTime) {
+			t.Fatalf("%q is %d", s, got)
+		}
+		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "02/Jan/2006:15:04:05 -0700"} {
+			at, err := time.Parse(layout, s)
+			if err != nil {
+				continue
+			}
+			if ok && got != at.UnixMilli() {
+				t.Fatalf("%q is %d, want %d", s, got, at.UnixMilli())
+			}
 		}
 	})
 }

@@ -135,6 +135,9 @@ func outcomes(h *Hit) int {
 	if (h.Kind == Pageview || h.Kind == Event) && h.Reason == ReasonNone && h.Site != "" && len(h.Page) > 0 {
 		n++
 	}
+	if h.Kind == APICall && h.Reason == ReasonNone && h.Site != "" && len(h.Endpoint) > 0 {
+		n++
+	}
 	if h.Kind == Skipped && h.Reason > ReasonNone && h.Reason < BadVersion && h.Site == "" {
 		n++
 	}

@@ -27,7 +27,7 @@ const (
 
 	SkipMethod   // not GET
 	SkipStatus   // not 200, 204 or 304
-	SkipPath     // a beacon log's line that is not the beacon; a site log's that is, or is no request
+	SkipPath     // a beacon log's line that is not the beacon; a site log's that is
 	SkipPrefetch // Sec-Purpose: prefetch or prerender
 	SkipSite     // not in SITES, or no site could be told
 	SkipReferer  // the Referer's host is not the site's
@@ -38,12 +38,13 @@ const (
 	BadEnd     // torn: the end mark is missing
 	BadFields  // too few or too many fields (two lines glued together)
 	BadTime    // no time, or out of range
-	BadAddr    // no client address
+	BadAddr    // what stands for the client is neither an address nor a name: parts of two
 	BadEscape  // an escape sequence that the writer cannot have written
 	BadBytes   // bytes that the writer cannot have written (NUL, binary)
 	BadLength  // longer than the limit of a line (64 KiB)
 	BadSyntax  // foreign formats: not this format at all
 	BadEmpty   // nothing between two newlines
+	BadRequest // bytes of something else than HTTP, or nothing, where the request is
 
 	NumReasons
 )
@@ -60,7 +61,8 @@ const (
 type Day int32
 
 // Visitor is the 128-bit keyed hash of (day's salt, address, user agent,
-// site). The zero value means "not to be told" (GPC), which counts no UV.
+// site). The zero value means "not to be told" (GPC, or a line without the
+// client's address), which counts no UV.
 type Visitor [16]byte
 
 // Hit is one parsed line. Byte slices point into the parser's buffers or into
@@ -105,16 +107,16 @@ type Hit struct {
 	Failed   bool
 	User     []byte
 
-	Addr      netip.Addr // client address, v4-in-v6 unmapped, full length
+	Addr      netip.Addr // client address, v4-in-v6 unmapped, full length; not valid where the line names none
 	UserAgent []byte     // decoded
 	Referer   []byte     // decoded
 	RequestID []byte     // empty in foreign formats
 
 	// The request itself, for API-call series and import rules.
 	Method      []byte
-	URI         []byte // decoded from the log's escaping, not from percent-encoding
-	RemoteUser  []byte // empty when "-"
-	Status      int
+	URI         []byte  // decoded from the log's escaping, not from percent-encoding
+	RemoteUser  []byte  // empty when "-"
+	Status      int     // 0 where there was no answer
 	RequestTime float64 // seconds; negative when the format has none
-	BytesSent   int64
+	BytesSent   int64   // 0 where it is not known
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Fields of a JSON line, in no order.
@@ -94,8 +93,9 @@ func jsonKeys(config map[string]string) (map[string]jsonKey, error) {
 //
 // It is more lenient than JSON where nginx is: bytes over 0x7F need not be
 // UTF-8 (they are kept, not replaced), "\xXX" is a byte, and a number may be
-// missing ("status":,). Keys are compared exactly; of equal ones the first
-// counts.
+// missing ("status":,), as a comma may stand behind the last one. Keys are compared
+// exactly; of equal ones the first counts. Only the time and the request must be
+// there: another field that is missing or odd is not known.
 func (p *Parser) readJSON(line []byte, h *Hit) Reason {
 	for _, c := range line {
 		if c < ' ' && c != '\t' {
@@ -110,32 +110,22 @@ func (p *Parser) readJSON(line []byte, h *Hit) Reason {
 	if reason := p.scanObject(line, &fields); reason != ReasonNone {
 		return reason
 	}
-	for i := range fields {
-		fields[i] = dashless(fields[i])
-	}
 	return p.fillJSON(&fields, h)
 }
 
 func (p *Parser) fillJSON(f *[numJSONFields][]byte, h *Hit) Reason {
 	var ok bool
-	if h.Time, ok = parseAnyTime(f[jsonTime]); !ok || h.Time < minTime || h.Time >= maxTime {
+	if h.Time, ok = p.parseTime(f[jsonTime]); !ok {
 		return BadTime
 	}
-	if h.Addr, ok = parseAddr(f[jsonAddr]); !ok {
-		return BadAddr
-	}
-	if h.Status, ok = parseStatus(f[jsonStatus]); !ok {
-		return BadFields
-	}
+	// The object is whole, so a field that is odd is one that is not known.
+	h.Addr, _ = p.client(f[jsonAddr])
+	h.Status = looseStatus(f[jsonStatus])
 	if len(f[jsonTook]) > 0 {
-		if h.RequestTime, ok = parseSeconds(f[jsonTook]); !ok {
-			return BadFields
-		}
+		h.RequestTime = looseSeconds(f[jsonTook])
 	}
 	if len(f[jsonSent]) > 0 {
-		if h.BytesSent, ok = parseSize(f[jsonSent]); !ok {
-			return BadFields
-		}
+		h.BytesSent = looseSize(f[jsonSent])
 	}
 	h.Method, h.URI = splitRequest(f[jsonRequest])
 	if len(f[jsonMethod]) > 0 {
@@ -147,6 +137,9 @@ func (p *Parser) fillJSON(f *[numJSONFields][]byte, h *Hit) Reason {
 	h.Referer, h.UserAgent = f[jsonReferer], f[jsonAgent]
 	h.RemoteUser, h.RequestID = f[jsonUser], f[jsonID]
 	p.extra.host, p.extra.purpose, p.extra.gpc = f[jsonHost], f[jsonPurpose], f[jsonGPC]
+	if host := targetHost(h.URI); len(host) > 0 {
+		p.extra.host, p.extra.asked = host, true
+	}
 	return ReasonNone
 }
 
@@ -160,22 +153,4 @@ func (p *Parser) withArgs(uri, args []byte) []byte {
 	p.buf = append(p.buf, '?')
 	p.buf = append(p.buf, args...)
 	return p.buf[from:len(p.buf):len(p.buf)]
-}
-
-// parseAnyTime reads seconds or milliseconds since the epoch, RFC 3339, or the
-// time of the combined format.
-func parseAnyTime(b []byte) (int64, bool) {
-	whole, frac, dotted := bytes.Cut(b, []byte("."))
-	if n, ok := parseDigits(whole); ok {
-		if !dotted && n >= minTime {
-			return n, true
-		}
-		frac = append(append(make([]byte, 0, 3), frac[:min(3, len(frac))]...), "000"[min(3, len(frac)):]...)
-		ms, ok := parseDigits(frac)
-		return n*1000 + ms, ok && n < minTime
-	}
-	if t, err := time.Parse(time.RFC3339, string(b)); err == nil {
-		return t.UnixMilli(), true
-	}
-	return parseCombinedTime(b)
 }

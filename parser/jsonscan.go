@@ -14,9 +14,9 @@ func (p *Parser) scanObject(line []byte, fields *[numJSONFields][]byte) Reason {
 	}
 	s.i = 1
 	var ranks [numJSONFields]int
-	for first := true; ; first = false {
+	for {
 		s.space()
-		if first && s.at('}') {
+		if s.at('}') { // of an empty object, or behind a comma as templates leave it
 			break
 		}
 		key, reason := s.text(p)
@@ -30,7 +30,7 @@ func (p *Parser) scanObject(line []byte, fields *[numJSONFields][]byte) Reason {
 		if reason != ReasonNone {
 			return reason
 		}
-		if k, ok := p.jsonFields[string(key)]; ok && value != nil {
+		if k, ok := p.jsonFields[string(key)]; ok && len(dashless(value)) > 0 {
 			if fields[k.field] == nil || k.rank < ranks[k.field] {
 				fields[k.field], ranks[k.field] = value, k.rank
 			}
@@ -100,16 +100,23 @@ func (s *jsonScanner) value(p *Parser) ([]byte, Reason) {
 		return nil, BadEnd
 	case len(word) == 0 && s.b[s.i] != ',' && s.b[s.i] != '}':
 		return nil, BadSyntax
-	case len(word) == 0 || string(word) == "null":
-		return nil, ReasonNone
-	case word[0] != '-' && (word[0] < '0' || word[0] > '9') && string(word) != "true" && string(word) != "false":
-		return nil, BadSyntax
+	case len(word) == 0 || !isNumeric(word):
+		return nil, ReasonNone // null, true, and what Python and Lua make of no number: NaN, Infinity, -inf
 	}
 	return word, ReasonNone
 }
 
 func isJSONWord(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '+' || c == 'E'
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '+'
+}
+
+// isNumeric says whether a bare word begins as a number does.
+func isNumeric(word []byte) bool {
+	c := word[0]
+	if len(word) > 1 && (c == '-' || c == '.') {
+		c = word[1]
+	}
+	return c >= '0' && c <= '9' || c == '.'
 }
 
 // nested reads over an object or array of any depth without recursion.

@@ -1,6 +1,10 @@
 package parser
 
-import "net/netip"
+import (
+	"bytes"
+	"math"
+	"strconv"
+)
 
 // parseDigits reads an unsigned decimal number of 1 to 18 digits.
 func parseDigits(b []byte) (int64, bool) {
@@ -67,100 +71,70 @@ func parseSize(b []byte) (int64, bool) {
 	return parseDigits(b)
 }
 
-// parseAddr reads an IP address without allocating. Zones, ports, lists of
-// addresses, leading zeros and "unix:" are none.
-func parseAddr(b []byte) (netip.Addr, bool) {
-	if len(b) < 2 || len(b) > len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255") {
-		return netip.Addr{}, false
+// units are what a duration may end in, longest first.
+var units = [...]struct {
+	name    string
+	seconds float64
+}{{"ms", 1e-3}, {"us", 1e-6}, {"µs", 1e-6}, {"ns", 1e-9}, {"s", 1}}
+
+// maxTook is the longest request that is believed, in seconds.
+const maxTook = 1e9
+
+// looseSeconds reads a request's time as programs write it: "9.3e-05", ".5",
+// "5.", "12ms". What is none (a list, a text, a negative number) is -1, "not
+// known": no line is lost for it.
+func looseSeconds(b []byte) float64 {
+	if n, ok := parseSeconds(b); ok {
+		return n
 	}
-	for _, c := range b[:min(len(b), 5)] {
-		if c == ':' {
-			return parseAddr6(b)
+	scale := 1.0
+	for _, u := range units {
+		if rest, ok := bytes.CutSuffix(b, []byte(u.name)); ok {
+			b, scale = bytes.TrimRight(rest, " "), u.seconds
+			break
 		}
 	}
-	var ip [4]byte
-	ok := parseAddr4(b, &ip)
-	return netip.AddrFrom4(ip), ok
+	if n, ok := parseFloat(b); ok && n >= 0 && n*scale <= maxTook {
+		return n * scale
+	}
+	return -1
 }
 
-func parseAddr4(b []byte, ip *[4]byte) bool {
-	part, digits, n := 0, 0, 0
+// looseSize reads a number of bytes as programs write it: "512.0", "1e3". What
+// is none is 0.
+func looseSize(b []byte) int64 {
+	if n, ok := parseSize(b); ok {
+		return n
+	}
+	if n, ok := parseFloat(b); ok && n >= 0 && n < 1<<53 {
+		return int64(n)
+	}
+	return 0
+}
+
+// parseFloat reads a decimal number of any form, without "inf", "nan" and
+// hexadecimal ones.
+func parseFloat(b []byte) (float64, bool) {
 	for _, c := range b {
-		if d := c - '0'; d <= 9 {
-			if digits > 0 && n == 0 {
-				return false // octal or padded: read differently by others
-			}
-			n = n*10 + int(d)
-			digits++
-			if n > 255 {
-				return false
-			}
-			continue
+		if (c < '0' || c > '9') && c != '.' && c != 'e' && c != 'E' && c != '+' && c != '-' {
+			return 0, false
 		}
-		if c != '.' || digits == 0 || part == 3 {
-			return false
-		}
-		ip[part] = byte(n)
-		part, digits, n = part+1, 0, 0
 	}
-	ip[3] = byte(n)
-	return part == 3 && digits > 0
+	n, err := strconv.ParseFloat(string(b), 64)
+	return n, err == nil && !math.IsInf(n, 0)
 }
 
-// parseAddr6 reads the text form of RFC 4291 section 2.2; a v4-mapped address
-// comes out as the IPv4 address that it means.
-func parseAddr6(b []byte) (netip.Addr, bool) {
-	var ip [16]byte
-	n, gap := 0, -1 // bytes written; where "::" stands
-	if b[0] == ':' {
-		if b[1] != ':' {
-			return netip.Addr{}, false
-		}
-		gap, b = 0, b[2:]
+// looseStatus reads a status as programs write it: "200", "200.0", "200 OK", and
+// of the list that a proxy makes of several tries ("502, 200") the last. What is
+// none ("-", "000", "null") is 0: nothing was answered.
+func looseStatus(b []byte) int {
+	b = bytes.TrimSpace(b[bytes.LastIndexByte(b, ',')+1:])
+	if len(b) > 3 && (b[3] == ' ' || b[3] == '.') {
+		b = b[:3]
 	}
-	for len(b) > 0 {
-		if n == 16 {
-			return netip.Addr{}, false
-		}
-		group, used := 0, 0
-		for used < len(b) && used < 5 && unhex(b[used]) >= 0 {
-			group = group<<4 | unhex(b[used])
-			used++
-		}
-		if used == 0 || used > 4 {
-			return netip.Addr{}, false
-		}
-		if used < len(b) && b[used] == '.' {
-			var v4 [4]byte
-			if n > 12 || !parseAddr4(b, &v4) {
-				return netip.Addr{}, false
-			}
-			n += copy(ip[n:], v4[:])
-			break
-		}
-		ip[n], ip[n+1] = byte(group>>8), byte(group)
-		n += 2
-		b = b[used:]
-		if len(b) == 0 {
-			break
-		}
-		if b[0] != ':' || len(b) == 1 {
-			return netip.Addr{}, false
-		}
-		b = b[1:]
-		if b[0] == ':' {
-			if gap >= 0 {
-				return netip.Addr{}, false
-			}
-			gap, b = n, b[1:]
-		}
+	n, ok := parseStatus(b)
+	if !ok || n < 100 {
+		return 0
 	}
-	if gap < 0 && n < 16 || gap >= 0 && n == 16 {
-		return netip.Addr{}, false
-	}
-	if gap >= 0 {
-		moved := copy(ip[16-(n-gap):], ip[gap:n])
-		clear(ip[gap : 16-moved])
-	}
-	return netip.AddrFrom16(ip).Unmap(), true
+	return n
 }

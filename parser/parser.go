@@ -10,9 +10,9 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 	*h = Hit{}
 	h.RequestTime = -1
 	x := &p.extra
-	p.buf, x.host, x.purpose, x.gpc = p.buf[:0], nil, nil, nil
+	p.buf, x.host, x.purpose, x.gpc, x.asked, x.zoneless = p.buf[:0], nil, nil, nil, false, false
 	if reason := p.read(line, h); reason != ReasonNone {
-		*h = Hit{Kind: Malformed, Reason: reason, RequestTime: -1}
+		malformed(h, reason)
 		return
 	}
 	x.span = p.days.of(h.Time)
@@ -23,10 +23,15 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 	} else {
 		reason = p.beaconHit(h)
 	}
-	if reason != ReasonNone {
+	switch {
+	case reason.Malformed():
+		malformed(h, reason)
+	case reason != ReasonNone:
 		p.skip(h, reason)
 	}
 }
+
+func malformed(h *Hit, reason Reason) { *h = Hit{Kind: Malformed, Reason: reason, RequestTime: -1} }
 
 // skip marks h and takes back what must not be counted.
 func (p *Parser) skip(h *Hit, reason Reason) {
@@ -57,9 +62,14 @@ func (p *Parser) read(line []byte, h *Hit) Reason {
 	return p.readV1(line, h)
 }
 
-// Host is the host that the last parsed line was asked of ($host), as sent;
+// Host is the host that the last parsed line was asked of ($host, or that of a
+// whole URL that was asked for), as sent;
 // empty where the format has none. It is valid until the next call of Parse.
 func (p *Parser) Host() []byte { return p.extra.host }
+
+// Zoneless tells whether the last parsed line's time told no zone, so that it was
+// taken to be of Config.LogLocation.
+func (p *Parser) Zoneless() bool { return p.extra.zoneless }
 
 // PageOf completes h, the last hit that Parse filled, into a view of path on
 // site, whatever its own request was: for import from a site's own access log,
@@ -132,6 +142,9 @@ func (p *Parser) complete(h *Hit) Reason {
 			return SkipBlocked
 		}
 		return ReasonNone
+	}
+	if !h.Addr.IsValid() {
+		return ReasonNone // all of them would be one visitor
 	}
 	h.Visitor = p.extra.span.visitors.hash(h.Addr, &a.digest, h.Site)
 	return ReasonNone

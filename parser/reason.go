@@ -9,7 +9,7 @@ var reasonNames = [NumReasons]string{
 	SkipSite: "site", SkipReferer: "referer", SkipBlocked: "blocked", SkipSelf: "self",
 
 	BadVersion: "version", BadEnd: "end", BadFields: "fields", BadTime: "time", BadAddr: "addr",
-	BadEscape: "escape", BadBytes: "bytes", BadLength: "length", BadSyntax: "syntax", BadEmpty: "empty",
+	BadEscape: "escape", BadBytes: "bytes", BadLength: "length", BadSyntax: "syntax", BadEmpty: "empty", BadRequest: "request",
 }
 
 // String is the reason as the value of a metric's label: one lower-case word.
@@ -49,8 +49,8 @@ func (d Device) String() string {
 	return "pc"
 }
 
-// IsZero says that the visitor is not to be told from others (GPC): it counts
-// no UV.
+// IsZero says that the visitor is not to be told from others (GPC, no address):
+// it counts no UV.
 func (v Visitor) IsZero() bool { return v == Visitor{} }
 
 // String is the hash in 32 hex digits, as SQL stores it.

@@ -120,7 +120,7 @@ func (p *Parser) readV1(line []byte, h *Hit) Reason {
 	if h.Time, ok = parseMsec(l.field(fieldTime)); !ok || h.Time < minTime || h.Time >= maxTime {
 		return BadTime
 	}
-	if h.Addr, ok = parseAddr(l.field(fieldAddr)); !ok {
+	if h.Addr, ok = p.client(l.field(fieldAddr)); !ok {
 		return BadAddr
 	}
 	if h.Status, ok = parseStatus(l.field(fieldStatus)); !ok {

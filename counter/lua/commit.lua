@@ -12,7 +12,7 @@
 --   counters, hashes, ranks: see prelude.lua
 --   visitors  n, per day: set, total, day total; (ttl, expire-at, m, members)
 --   appends   n, per key: (ttl, whether each write renews it 0/1, data)
---   online    n, 0 or 1: (trim below, ttl, m, (score, member)...)
+--   online    n, 0 or 1: (trim below, trim above, ttl, m, (score, member)...)
 --   pending   m blobs appended to a list; key only when m > 0
 --
 -- Returns {'ok', lost, cardinality after each check (0 for a STRLEN)...}
@@ -96,8 +96,9 @@ for _ = 1, num() do
 end
 
 for _ = 1, num() do
-  local name, below, ttl, m = key(), arg(), arg(), num()
+  local name, below, above, ttl, m = key(), arg(), arg(), arg(), num()
   call('ZREMRANGEBYSCORE', name, '-inf', below)
+  call('ZREMRANGEBYSCORE', name, above, '+inf')
   for _ = 1, m do
     local score, member = arg(), arg()
     call('ZADD', name, 'GT', score, member)

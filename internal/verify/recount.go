@@ -117,7 +117,7 @@ func (r *recount) day(n parser.Day) (*day, error) {
 // refuses is remembered by neither.
 func (r *recount) seen(h *parser.Hit) bool {
 	id, again := uint64(0), uint64(0)
-	hasID, hasPage := len(h.ViewID) > 0, r.again != nil && h.Kind == parser.Pageview
+	hasID, hasPage := len(h.ViewID) > 0, r.again != nil && h.Kind == parser.Pageview && h.Addr.IsValid() // without one, nobody is the same
 	if hasID {
 		id = parser.PairHash(h.Visitor, h.ViewID)
 		if r.ids.has(id, h.Time) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -24,7 +25,8 @@ func newRecount(maxPages int, window int64) *recount {
 
 // hit is a page view by a visitor (0: not to be told) at a time in seconds.
 func hit(at int64, visitor byte, page, id string) *parser.Hit {
-	return &parser.Hit{Time: at * 1000, Day: 20260101, Site: "a.example", Page: []byte(page), Visitor: parser.Visitor{visitor}, ViewID: []byte(id)}
+	return &parser.Hit{Addr: netip.MustParseAddr("203.0.113.9"), Time: at * 1000, Day: 20260101, Site: "a.example", Page: []byte(page),
+		Visitor: parser.Visitor{visitor}, ViewID: []byte(id)}
 }
 
 func TestRecountViews(t *testing.T) {
@@ -88,7 +90,12 @@ func TestRecountDuplicates(t *testing.T) {
 	add(duplicate, hit(1059, 3, "/a", "y")) // the same page and address, within a minute
 	add(human, hit(1060, 3, "/a", "y"))     // and y was not remembered
 	add(duplicate, hit(1200, 3, "/z", "y")) // now it is
-	if d := r.days[20260101]; d.dedup != 4 || d.pv != 4 {
+	for range 2 {                           // nobody knows whether they are of the same address
+		nameless := hit(1061, 0, "/a", "")
+		nameless.Addr = netip.Addr{}
+		add(human, nameless)
+	}
+	if d := r.days[20260101]; d.dedup != 4 || d.pv != 6 {
 		t.Errorf("the day has %+v", d)
 	}
 	r.ids.forget(3_600_000)

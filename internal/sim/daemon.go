@@ -1,0 +1,256 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/counter"
+	"ddkk-stats/parser"
+	"ddkk-stats/tailer"
+)
+
+// daemon is one process that counts: the real tailer, parser and counter, wired
+// as the server wires them. A process that is killed is one whose connections and
+// files do nothing any more from that moment on; its goroutines end later.
+type daemon struct {
+	w    *world
+	host *host
+	id   int
+	data string // DATA_DIR, a link that a kill takes away: see kill
+	real string
+
+	older [][]byte // progress files that there were
+	torn  bool     // the progress file was cut
+
+	mu      sync.Mutex
+	running *process
+	runs    int
+}
+
+// process is one life of a daemon.
+type process struct {
+	owner  int
+	cancel context.CancelFunc
+	done   chan struct{} // closed at its end
+	err    error         // why it ended; set before
+	killed bool          // guarded by daemon.mu
+
+	mu sync.Mutex
+	in *counter.Ingester
+}
+
+func (p *process) ingester() *counter.Ingester {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.in
+}
+
+// owners of connections: each life of a daemon has one of its own.
+const livesOf = 1000
+
+func (d *daemon) alive() *process {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.running
+}
+
+// start starts a life.
+func (d *daemon) start() error {
+	if err := os.Remove(d.data); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Symlink(d.real, d.data); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.runs++
+	p := &process{owner: d.id*livesOf + d.runs%livesOf, cancel: cancel, done: make(chan struct{})}
+	d.running = p
+	go func() {
+		defer close(p.done)
+		p.err = d.live(ctx, p)
+	}()
+	return nil
+}
+
+// kill ends the running life at once: what it still does reaches nobody.
+func (d *daemon) kill() {
+	d.mu.Lock()
+	p := d.running
+	if p == nil || p.killed {
+		d.mu.Unlock()
+		return
+	}
+	p.killed = true
+	d.mu.Unlock()
+	s := d.w.store
+	s.mu.Lock()
+	s.dead[p.owner] = true
+	for c := range s.conns {
+		if c.owner == p.owner {
+			c.closed = true
+			delete(s.conns, c)
+		}
+	}
+	s.mu.Unlock()
+	if err := os.Remove(d.data); err != nil {
+		d.w.fail("kill daemon: %v", err)
+	}
+	p.cancel()
+}
+
+// reap waits for the end of a life that was killed, or ends it, and tells how it
+// went.
+func (d *daemon) reap() (*process, error) {
+	p := d.alive()
+	if p == nil {
+		return nil, nil
+	}
+	p.cancel()
+	<-p.done
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.running = nil
+	if p.killed {
+		return p, nil
+	}
+	return p, p.err
+}
+
+// ended tells that a life ended by itself.
+func (d *daemon) ended() bool {
+	p := d.alive()
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// secret is that of the visitor hash.
+const secret = "0123456789abcdef0123456789abcdef"
+
+// Counting looks at files less often than in use: a look that finds nothing costs
+// time and shows nothing.
+const (
+	looks  = 100 * time.Millisecond
+	quiet  = 2 * time.Second
+	rescan = 500 * time.Millisecond
+	audits = 2 * time.Second
+	grace  = time.Second
+)
+
+// live is what the daemon does from its start to its end.
+func (d *daemon) live(ctx context.Context, p *process) error {
+	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32,
+		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.w.store.dial(ctx, p.owner) }})
+	err := d.count(ctx, p, rdb)
+	return errors.Join(err, rdb.Close())
+}
+
+func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClient) (err error) {
+	keys := counter.NewKeys(counter.DefaultPrefix, false)
+	if err := d.await(ctx, rdb, keys); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	var resume func(string) int64
+	var inputs []counter.Input
+	for _, l := range d.host.logs {
+		t, terr := tailer.Open(tailer.Options{Path: l.path, Identify: identify(l.calls), Resume: func(s string) int64 { return resume(s) },
+			Poll: looks, Quiet: quiet, Rescan: rescan, BlockSize: 4096, MaxLine: 2048, Logger: d.w.log})
+		if terr != nil {
+			return fmt.Errorf("open log: %w", terr)
+		}
+		defer func() { err = errors.Join(err, t.Close()) }()
+		ps, perr := parser.New(d.w.rules(l.calls))
+		if perr != nil {
+			return fmt.Errorf("make parser: %w", perr)
+		}
+		inputs = append(inputs, counter.Input{Source: source{t}, Parser: ps})
+	}
+	in, err := counter.New(counter.Options{
+		Redis: rdb, Keys: keys, Location: d.w.ledger.loc, Logger: d.w.log.With("daemon", d.id),
+		BatchSize: d.w.sch.Batch, MaxPages: 1000, Progress: filepath.Join(d.data, "progress.json"),
+		Sync: d.w.sch.Sync, Grace: grace, Audit: audits,
+	}, inputs...)
+	if err != nil {
+		return err
+	}
+	resume = in.Resume
+	p.mu.Lock()
+	p.in = in
+	p.mu.Unlock()
+	if err := in.Run(ctx); err != nil {
+		return fmt.Errorf("count: %w", err)
+	}
+	return nil
+}
+
+// await is what the server waits for before it counts.
+func (d *daemon) await(ctx context.Context, rdb redis.UniversalClient, keys counter.Keys) error {
+	for {
+		err := rdb.Ping(ctx).Err()
+		if err == nil {
+			_, err = counter.CheckEviction(ctx, rdb)
+		}
+		if err == nil || counter.Evicts(err) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+	_, err := counter.ShareSecret(ctx, rdb, keys, secret)
+	return err
+}
+
+func identify(calls bool) func([]byte) string {
+	if calls {
+		return func(line []byte) string { return "api-" + parser.SegmentID(line) }
+	}
+	return parser.SegmentID
+}
+
+// source makes a tailer a source of the counter, as the server does.
+type source struct{ *tailer.Tailer }
+
+var kinds = map[tailer.Kind]counter.BlockKind{
+	tailer.Lines: counter.Lines, tailer.Oversize: counter.Oversize, tailer.Torn: counter.Torn, tailer.Closed: counter.Closed,
+}
+
+func (s source) Next(ctx context.Context) (counter.Block, error) {
+	b, err := s.Tailer.Next(ctx)
+	if err != nil {
+		return counter.Block{}, err
+	}
+	return counter.Block{Segment: b.Segment, Kind: kinds[b.Kind], Start: b.Start, End: b.End, Data: b.Data, Live: b.Live, Release: b.Release}, nil
+}
+
+func (s source) Segments() []counter.SegmentInfo {
+	var out []counter.SegmentInfo
+	for _, x := range s.Tailer.Segments() {
+		if !x.Deleted || x.Offset < x.Size {
+			out = append(out, counter.SegmentInfo{ID: x.ID, Name: x.Name, Size: x.Size, Read: x.Offset, Whole: !x.Compressed})
+		}
+	}
+	return out
+}

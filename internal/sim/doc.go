@@ -1,0 +1,32 @@
+// Package sim looks for wrong numbers by playing schedules of faults, many a second:
+// the real tailer, parser and counter run in one process in a bubble of
+// testing/synctest, where time goes by only while everybody waits. It is run by its
+// tests (make sim) and linked into nothing.
+//
+// # A schedule
+//
+// One seed makes a list of steps (schedule.go): lines come into logs, logs are
+// rotated, Redis answers late, not at all or with a refusal, loses what it had,
+// daemons are killed and started. A step is plain data, so that a schedule is still
+// one when steps are left out; that is how a failing one is made short (shrink.go).
+// What happened to fail once lies in testdata/corpus and is played first.
+//
+// # The world
+//
+//	logs.go    the writers of logs: real files, in a folder in memory
+//	daemon.go  a daemon, wired as the server wires it; a second host's, and a second one on one log
+//	store.go   Redis: miniredis, asked without a socket
+//	conn.go    a connection to it, and what befalls an exchange
+//	ledger.go  the oracle: told each whole line, it works out what every key must hold
+//	world.go   does the steps, ends all faults, and compares
+//
+// After the last step all faults end, the daemons of all hosts run, and within a
+// minute and a half every key must be what the oracle says, stay so, and the books
+// of each daemon must close.
+//
+// # Chance
+//
+// All choices are the seed's but one: which of several goroutines that are ready at
+// the same moment runs first. Each process plays schedules with one processor, where
+// that hardly varies, and a schedule is tried three times before it counts as good.
+package sim

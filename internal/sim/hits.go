@@ -1,0 +1,125 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// hit is one request as whoever sent it knows it: what the counters must make of
+// it, not how a log spells it.
+type hit struct {
+	at      time.Time
+	site    string
+	page    string
+	ip, ua  string
+	bot     bool
+	mobile  bool
+	ref     string   // host that led to it; the site itself: within the site; empty: not known
+	id      string   // of the view
+	event   []string // category and action; none: a page view
+	call    *callOf  // of a site's own log
+	skipped bool     // a request that counts nowhere
+}
+
+// callOf is what a call of a site's API has.
+type callOf struct {
+	method, pattern, path string
+	status                int
+	user                  string
+	ms                    int64
+}
+
+func (h *hit) visitor() string { return h.ip + "\x00" + h.ua }
+
+const (
+	people  = "Mozilla/5.0 (X11; Linux x86_64; rv:%d.0) Gecko/20100101 Firefox/140.0"
+	phones  = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_%d like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1"
+	crawler = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+)
+
+var sites = []string{"a.example", "b.example", "c.example"}
+
+// randomHit makes a request of about now. Duplicates by id are the same request
+// again: which of two that differ counts depends on which is read first.
+func randomHit(rng *rand.Rand, now time.Time, pages int) hit {
+	h := hit{at: now.Add(-time.Duration(rng.IntN(1500)) * time.Millisecond).Truncate(time.Millisecond),
+		site: sites[min(rng.IntN(8), 3)%3], page: "/p" + strconv.Itoa(rng.IntN(pages)),
+		ip: fmt.Sprintf("192.0.2.%d", 1+rng.IntN(4))}
+	if rng.IntN(12) == 0 {
+		h.at = h.at.Add(-24 * time.Hour) // came late
+	}
+	switch n := rng.IntN(16); {
+	case n < 2:
+		h.ua, h.bot = crawler, true
+	case n < 5:
+		h.ua, h.mobile = fmt.Sprintf(phones, rng.IntN(2)), true
+	default:
+		h.ua = fmt.Sprintf(people, 1+rng.IntN(3))
+	}
+	switch n := rng.IntN(10); {
+	case n < 2:
+		h.event = []string{"video", "play" + strconv.Itoa(rng.IntN(3))}[:1+rng.IntN(2)]
+	case n < 5:
+		h.ref = fmt.Sprintf("r%d.example", rng.IntN(3))
+	case n == 5:
+		h.ref = h.site
+	case n == 6:
+		h.skipped = true
+	}
+	if rng.IntN(5) == 0 {
+		h.id = fmt.Sprintf("v%d", rng.IntN(1<<30))
+	}
+	return h
+}
+
+// randomCall makes a call of a site's API.
+func randomCall(rng *rand.Rand, now time.Time) hit {
+	h := hit{at: now.Add(-time.Duration(rng.IntN(1500)) * time.Millisecond).Truncate(time.Millisecond),
+		site: sites[rng.IntN(2)], ip: fmt.Sprintf("192.0.2.%d", 1+rng.IntN(4)), ua: fmt.Sprintf(people, 1)}
+	c := &callOf{method: []string{"GET", "POST"}[rng.IntN(2)], status: []int{200, 200, 404, 500}[rng.IntN(4)], ms: int64(rng.IntN(19))}
+	switch rng.IntN(3) {
+	case 0:
+		c.pattern, c.path = "/users/:id", "/users/"+strconv.Itoa(rng.IntN(50))
+	case 1:
+		c.pattern, c.path = "/orders", "/orders"
+	default:
+		c.pattern, c.path = "/files/:id/raw", "/files/"+strconv.Itoa(100+rng.IntN(5))+"/raw"
+	}
+	if rng.IntN(3) > 0 {
+		c.user = "u" + strconv.Itoa(rng.IntN(3))
+	}
+	h.call = c
+	return h
+}
+
+// line is the request in format v1.
+func (h *hit) line(number int) string {
+	at := fmt.Sprintf("%d.%03d", h.at.Unix(), h.at.UnixMilli()%1000)
+	id := fmt.Sprintf("%032x", number)
+	if c := h.call; c != nil {
+		user := "-"
+		if c.user != "" {
+			user = c.user
+		}
+		return strings.Join([]string{"v1", at, id, h.ip, h.site, c.method, strconv.Itoa(c.status), c.path + "?q=1", "-", h.ua, "-", "-",
+			user, fmt.Sprintf("0.%03d", c.ms), "43", "end"}, "\t")
+	}
+	uri := "/event.png?site=" + h.site + "&page=" + h.page
+	if h.id != "" {
+		uri += "&id=" + h.id
+	}
+	for i, level := range h.event {
+		uri += "&" + []string{"category", "action"}[i] + "=" + level
+	}
+	if h.ref != "" {
+		uri += "&ref=" + h.ref
+	}
+	status := "200"
+	if h.skipped {
+		status = "404"
+	}
+	return strings.Join([]string{"v1", at, id, h.ip, "stats.example", "GET", status, uri, "-", h.ua, "-", "-", "-", "0.000", "43", "end"}, "\t")
+}

@@ -1,0 +1,193 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+)
+
+// ledger is the oracle: it is told each request whose line is whole in a log, and
+// works out the plain way what every key must hold. It shares no counting with
+// the program, and no names of keys.
+type ledger struct {
+	loc  *time.Location
+	hits []hit
+}
+
+func (l *ledger) add(h hit) { l.hits = append(l.hits, h) }
+
+// numbers are values by the name of a key, and of a field or member behind a space.
+type numbers map[string]int64
+
+// names are the sites that were counted.
+func (l *ledger) names() map[string]bool {
+	all := map[string]bool{}
+	for i := range l.hits {
+		if !l.hits[i].skipped {
+			all[l.hits[i].site] = true
+		}
+	}
+	return all
+}
+
+// expect is what Redis must hold of all that was told.
+func (l *ledger) expect() numbers {
+	t := tallies{n: numbers{}, seen: map[string]bool{}, loc: l.loc}
+	for i := range l.hits {
+		if h := &l.hits[i]; !h.skipped {
+			t.count(h)
+		}
+	}
+	return t.n
+}
+
+type tallies struct {
+	n    numbers
+	seen map[string]bool
+	loc  *time.Location
+}
+
+// first tells whether something comes for the first time.
+func (t *tallies) first(parts ...string) bool {
+	k := ""
+	for _, p := range parts {
+		k += p + "\x00"
+	}
+	was := t.seen[k]
+	t.seen[k] = true
+	return !was
+}
+
+func (t *tallies) count(h *hit) {
+	local := h.at.In(t.loc)
+	d := local.Format("20060102")
+	if h.call != nil {
+		t.call(h, local)
+		return
+	}
+	books := "site:books:" + h.site + ":" + d + " "
+	if h.id != "" && !t.first("id", h.site, h.visitor(), h.id) {
+		t.n[books+"dedup"]++
+		return
+	}
+	if h.id != "" {
+		t.n["seen:id:"+h.site]++
+	}
+	switch {
+	case h.bot && h.event != nil:
+		t.n[books+"bot_events"]++
+	case h.bot:
+		t.n[books+"bot"]++
+		t.n[books+"b"+local.Format("15")]++
+		t.n["site:minutes:"+h.site+":"+d+" b"+local.Format("1504")]++
+		t.n["page:bot:"+h.site+" "+h.page]++
+		t.n["page:bot:"+h.site+":"+d+" "+h.page]++
+	case h.event != nil:
+		t.event(h, d, books)
+	default:
+		t.view(h, local, d, books)
+	}
+}
+
+func (t *tallies) event(h *hit, d, books string) {
+	t.n[books+"events"]++
+	key := ""
+	for i, level := range h.event {
+		if i > 0 {
+			key += "."
+		}
+		key += level
+		t.n["event:"+h.site+":"+d+" "+key]++
+		if t.first("event", h.site, d, h.visitor(), key) {
+			t.n["event:"+h.site+":"+d+" "+key+"|uv"]++
+			t.n["page:uv:set:"+h.site+":"+d]++
+		}
+	}
+}
+
+func (t *tallies) view(h *hit, local time.Time, d, books string) {
+	device := "pc"
+	if h.mobile {
+		device = "mobile"
+	}
+	t.n[books+device]++
+	t.n[books+"h"+local.Format("15")]++
+	t.n["site:minutes:"+h.site+":"+d+" "+local.Format("1504")]++
+	if h.ref != h.site {
+		t.n["referrer:"+h.site+":"+d+" "+h.ref]++
+	}
+	t.n["site:pv:"+h.site]++
+	t.n["site:pv:"+h.site+":"+d]++
+	t.n["page:pv:"+h.site+":"+h.page]++
+	y, w := local.ISOWeek()
+	for _, list := range []string{"all", "day:" + d, fmt.Sprintf("week:%dW%02d", y, w), "month:" + d[:6]} {
+		t.n["hot:"+h.site+":"+list+" "+h.page]++
+	}
+	if t.first("site", h.site, d, h.visitor()) {
+		t.n["site:uv:"+h.site]++
+		t.n["site:uv:"+h.site+":"+d]++
+		t.n["site:uv:set:"+h.site+":"+d]++
+	}
+	if t.first("page", h.site, d, h.visitor(), h.page) {
+		t.n["page:uv:"+h.site+":"+h.page]++
+		t.n["page:uv:set:"+h.site+":"+d]++
+	}
+}
+
+func (t *tallies) call(h *hit, local time.Time) {
+	c := h.call
+	endpoint := c.method + " " + c.pattern
+	for kind, layout := range map[string]string{"minute": "200601021504", "hour": "2006010215", "day": "20060102"} {
+		key := "api:" + h.site + ":" + kind + ":" + local.Format(layout)
+		add := func(field string, n int64) {
+			if n > 0 {
+				t.n[key+" "+field] += n
+			}
+		}
+		failed := int64(0)
+		if c.status >= 500 {
+			failed = 1
+		}
+		if kind != "minute" {
+			t.n[key+":latency "+strconv.FormatInt(c.ms, 10)]++
+		}
+		if kind == "day" {
+			t.n[key+":latency "+strconv.FormatInt(c.ms, 10)+":"+endpoint]++
+		}
+		add("total", 1)
+		add("failed", failed)
+		add("ms", c.ms)
+		if kind == "minute" {
+			continue
+		}
+		add("endpoint:"+endpoint, 1)
+		add("failed:"+endpoint, failed)
+		add("ms:"+endpoint, c.ms)
+		add("status:"+strconv.Itoa(c.status), 1)
+		if c.user != "" {
+			add("user:"+c.user, 1)
+		}
+	}
+}
+
+// differences lists what is not as it must be, at most some of it.
+func differences(want, got numbers, most int) []string {
+	var all []string
+	keys := map[string]bool{}
+	for k := range maps.Keys(want) {
+		keys[k] = true
+	}
+	for k := range maps.Keys(got) {
+		keys[k] = true
+	}
+	for _, k := range sorted(keys) {
+		if want[k] != got[k] {
+			if len(all) == most {
+				return append(all, "...")
+			}
+			all = append(all, fmt.Sprintf("%s is %d, want %d", k, got[k], want[k]))
+		}
+	}
+	return all
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package sim
+
+// raceEnabled: all is ten times slower.
+const raceEnabled = true

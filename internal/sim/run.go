@@ -1,0 +1,62 @@
+package sim
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+// outcome is what came of a schedule.
+type outcome struct {
+	failure string // empty: all is as it must be
+	strikes map[string]int
+	asked   int // exchanges with Redis
+}
+
+// epoch is the day on which schedules begin.
+var epoch = time.Date(2026, time.November, 29, 0, 0, 0, 0, time.UTC)
+
+// play runs a schedule in a bubble: time stands still while anything is done, and
+// jumps to the next moment at which something happens.
+func play(t *testing.T, m *miniredis.Miniredis, s *schedule, log *slog.Logger) (out outcome) {
+	t.Helper()
+	dir, err := os.MkdirTemp(tempDir(), "sim")
+	if err != nil {
+		return outcome{failure: err.Error()}
+	}
+	defer os.RemoveAll(dir)
+	synctest.Test(t, func(*testing.T) {
+		loc, err := time.LoadLocation(s.Zone)
+		if err != nil {
+			out.failure = err.Error()
+			return
+		}
+		time.Sleep(time.Until(epoch.Add(time.Duration(s.Clock) * time.Second)))
+		w := &world{sch: s, dir: dir, log: log, ledger: &ledger{loc: loc}, strikes: map[string]int{}}
+		w.store = newStore(m, w.strike)
+		if err := w.setup(); err != nil {
+			out.failure = err.Error()
+			return
+		}
+		err = w.run()
+		out = outcome{failure: w.failed(), strikes: maps.Clone(w.strikes), asked: w.store.asked}
+		if err != nil && out.failure == "" {
+			out.failure = fmt.Sprintf("simulation: %v", err)
+		}
+	})
+	return out
+}
+
+// tempDir is in memory where there is such a folder.
+func tempDir() string {
+	if fi, err := os.Stat("/dev/shm"); err == nil && fi.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}

@@ -1,0 +1,217 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// schedule is all that happens in one run, made of one seed. It is plain data: a
+// step of it can be left out, and what is left is still a schedule.
+type schedule struct {
+	Seed  uint64
+	Zone  string `json:",omitempty"` // of the days; empty: UTC
+	Clock int    // the second of the day at which it begins
+	Batch int    // writes of a script at most
+	Sync  bool   `json:",omitempty"` // lines are made durable first
+	Again bool   `json:",omitempty"` // everything is asked for once more at the end
+	Steps []step
+}
+
+// step is one thing that happens, and the time after it.
+type step struct {
+	Do     action
+	Daemon int    `json:",omitempty"`
+	Log    int    `json:",omitempty"`
+	Kind   string `json:",omitempty"`
+	N      int    `json:",omitempty"`
+	Skip   int    `json:",omitempty"` // exchanges that go well first
+	Script bool   `json:",omitempty"` // only exchanges with a script
+	Seed   uint64 `json:",omitempty"`
+	Wait   int    // milliseconds
+}
+
+type action string
+
+const (
+	doLines    action = "lines"
+	doPages    action = "pages" // lines of many pages: they are put off and folded later
+	doHalf     action = "half"
+	doGlue     action = "glue"
+	doLate     action = "late"
+	doRotate   action = "rotate"
+	doCompress action = "compress"
+	doExchange action = "exchange"
+	doOutage   action = "outage"
+	doSnapshot action = "snapshot"
+	doGoBack   action = "goback"
+	doPromote  action = "promote"
+	doLoseAll  action = "loseall"
+	doLoseKey  action = "losekey"
+	doRetype   action = "retype"
+	doReplay   action = "replay"
+	doKill     action = "kill"
+	doStop     action = "stop"
+	doStart    action = "start"
+)
+
+// Kinds of a start: what became of the progress file.
+const (
+	progressOld  = "old"
+	progressTorn = "torn"
+	progressGone = "gone"
+)
+
+// exchangeKinds are what befalls one exchange, outageKinds all of them for a while.
+var (
+	exchangeKinds = []string{slow, hang, hangAfter, cutBefore, cutAfter, cutHalf, busy, loading, full, readOnly, misconf, noScript, part, killFirst, killAfter}
+	outageKinds   = []string{down, hang, loading, full, readOnly, misconf, busy}
+)
+
+// weights say how often a step happens.
+var weights = []struct {
+	do action
+	n  int
+}{
+	{doLines, 30}, {doPages, 6}, {doHalf, 4}, {doGlue, 2}, {doLate, 4}, {doRotate, 7}, {doCompress, 3},
+	{doExchange, 26}, {doOutage, 5}, {doSnapshot, 5}, {doGoBack, 4}, {doPromote, 2}, {doLoseAll, 1}, {doLoseKey, 4},
+	{doRetype, 3}, {doReplay, 2}, {doKill, 4}, {doStop, 2}, {doStart, 8},
+}
+
+// newSchedule makes the schedule of a seed.
+func newSchedule(seed uint64, without map[string]bool) *schedule {
+	rng := rand.New(rand.NewPCG(seed, 0x5eed))
+	s := &schedule{Seed: seed, Clock: rng.IntN(86400), Batch: []int{60, 100, 3000}[rng.IntN(3)], Sync: rng.IntN(4) == 0,
+		Zone: []string{"", "", "Asia/Shanghai", "America/New_York"}[rng.IntN(4)]}
+	if rng.IntN(4) == 0 {
+		s.Clock = 86400 - rng.IntN(20) // over midnight
+	}
+	s.Again = rng.IntN(3) == 0
+	total := 0
+	for _, w := range weights {
+		total += w.n
+	}
+	hosts := 1 + rng.IntN(4)/3
+	second := rng.IntN(6) == 0 // daemon on the first host's log
+	add := func(st step) {
+		if without[string(st.Do)] || without[st.Kind] {
+			return
+		}
+		if st.Wait == 0 {
+			st.Wait = []int{1, 20, 60, 150, 400, 1200, 3000}[rng.IntN(7)]
+		}
+		s.Steps = append(s.Steps, st)
+	}
+	add(step{Do: doStart, Wait: 1 + rng.IntN(400)})
+	if hosts == 2 {
+		add(step{Do: doStart, Daemon: 1, Wait: 1 + rng.IntN(400)})
+	}
+	for range 4 + rng.IntN(14) {
+		n := rng.IntN(total)
+		var do action
+		for _, w := range weights {
+			if n -= w.n; n < 0 {
+				do = w.do
+				break
+			}
+		}
+		st := step{Do: do, Seed: rng.Uint64N(1 << 32), N: rng.IntN(40), Daemon: rng.IntN(hosts), Log: rng.IntN(5) / 4}
+		switch do {
+		case doLines, doGlue, doLate:
+			st.N = 1 + rng.IntN(9)
+		case doPages:
+			st.N, st.Log = 16+rng.IntN(20), 0
+		case doExchange:
+			st.Kind = exchangeKinds[rng.IntN(len(exchangeKinds))]
+			st.Skip, st.Script = rng.IntN(5), rng.IntN(3) > 0
+		case doOutage:
+			st.Kind = outageKinds[rng.IntN(len(outageKinds))]
+			st.N = 50 << rng.IntN(8)
+		case doStart:
+			st.Kind = []string{"", "", progressOld, progressTorn, progressGone}[rng.IntN(5)]
+			if second && rng.IntN(2) == 0 {
+				st.Daemon = 2
+			}
+		case doKill, doStop:
+			if second && rng.IntN(2) == 0 {
+				st.Daemon = 2
+			}
+		}
+		add(st)
+	}
+	return s
+}
+
+// words tell what a step does.
+func (s *step) words() string {
+	logName := []string{"the log", "the site log"}[s.Log%2] + fmt.Sprintf(" of host %d", s.Daemon%2)
+	who := []string{"daemon 0", "daemon 1", "the second daemon on the log of host 0"}[s.Daemon%3]
+	var b strings.Builder
+	switch s.Do {
+	case doLines:
+		fmt.Fprintf(&b, "%d requests come into %s", s.N, logName)
+	case doPages:
+		fmt.Fprintf(&b, "requests for %d different pages come into %s", s.N, logName)
+	case doHalf:
+		fmt.Fprintf(&b, "half a line comes into %s", logName)
+	case doGlue:
+		fmt.Fprintf(&b, "%d requests come into %s, the first right behind what was begun", s.N, logName)
+	case doLate:
+		fmt.Fprintf(&b, "%d requests come late into a rotated file of %s", s.N, logName)
+	case doRotate:
+		fmt.Fprintf(&b, "%s is rotated", logName)
+	case doCompress:
+		fmt.Fprintf(&b, "a rotated file of %s is compressed", logName)
+	case doExchange:
+		what := "exchange"
+		if s.Script {
+			what = "script"
+		}
+		fmt.Fprintf(&b, "after %d more of them, an %s with Redis: %s", s.Skip, what, s.Kind)
+		if s.Kind == part || s.Kind == cutHalf {
+			fmt.Fprintf(&b, " (%d)", s.N)
+		}
+	case doOutage:
+		fmt.Fprintf(&b, "for %s all exchanges with Redis: %s", time.Duration(s.N)*time.Millisecond, s.Kind)
+	case doSnapshot:
+		b.WriteString("Redis writes its file; a replica stops following")
+	case doGoBack:
+		b.WriteString("Redis starts again with the file that it wrote")
+	case doPromote:
+		b.WriteString("the replica that lags is promoted")
+	case doLoseAll:
+		b.WriteString("Redis loses all keys")
+	case doLoseKey:
+		fmt.Fprintf(&b, "Redis loses a key (%q, number %d)", prefix+s.Kind, s.Seed)
+	case doRetype:
+		fmt.Fprintf(&b, "a key gets another type (%q, number %d)", prefix+s.Kind, s.Seed)
+	case doReplay:
+		b.WriteString("Redis starts again and applies the beginning of the last transaction once more")
+	case doKill:
+		fmt.Fprintf(&b, "%s is killed", who)
+	case doStop:
+		fmt.Fprintf(&b, "%s is stopped", who)
+	case doStart:
+		fmt.Fprintf(&b, "%s is started", who)
+		if s.Kind != "" {
+			fmt.Fprintf(&b, ", its progress file is %s", s.Kind)
+		}
+	}
+	fmt.Fprintf(&b, "; %d ms go by", s.Wait)
+	return b.String()
+}
+
+// tell prints a schedule in words.
+func (s *schedule) tell() string {
+	var b strings.Builder
+	zone := s.Zone
+	if zone == "" {
+		zone = "UTC"
+	}
+	fmt.Fprintf(&b, "at second %d of the day, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v\n", s.Clock, zone, s.Batch, s.Sync, s.Again)
+	for i := range s.Steps {
+		fmt.Fprintf(&b, "%3d. %s\n", i+1, s.Steps[i].words())
+	}
+	return b.String()
+}

@@ -1,0 +1,227 @@
+package sim
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
+)
+
+// store is the simulated Redis: miniredis, asked without a socket, and what can
+// happen to a Redis. Its connections (conn.go) run a command on the goroutine of
+// the client that waits for the answer, so nothing here needs one of its own.
+type store struct {
+	mini  *miniredis.Miniredis
+	admin *link // the simulation's own, which no fault meets
+
+	mu      sync.Mutex // never held while something sleeps or runs
+	scripts map[string]string
+	conns   map[*conn]bool
+	dead    map[int]bool // processes that were killed: no connection of theirs works
+	armed   []*fault
+	outage  string // what befalls every exchange until then
+	until   time.Time
+	asked   int // exchanges so far
+	struck  func(kind string)
+	kill    func(owner int) // ends a process at once
+	script  scriptRun
+}
+
+// scriptRun is the script that runs right now: miniredis sends what it calls
+// through the hook, as it does with a client's commands.
+type scriptRun struct {
+	running bool
+	writes  [][]string // it has made
+	limit   int        // writes after it are not applied; < 0: all are
+	journal [][]string // writes of the last one that wrote, for a later restart
+}
+
+// link is one client of miniredis: what it is answered is gathered in out.
+type link struct {
+	peer *server.Peer
+	w    *bufio.Writer
+	out  bytes.Buffer
+}
+
+func newLink() *link {
+	l := &link{}
+	l.w = bufio.NewWriter(&l.out)
+	l.peer = server.NewPeer(l.w)
+	return l
+}
+
+// newMini makes a miniredis that store may use, one after the other: it is made
+// outside of a bubble and has nothing that waits.
+func newMini() (*miniredis.Miniredis, error) {
+	m := miniredis.NewMiniRedis()
+	if err := m.StartAddr("127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("start miniredis: %w", err)
+	}
+	return m, nil
+}
+
+func newStore(m *miniredis.Miniredis, struck func(string)) *store {
+	s := &store{mini: m, admin: newLink(), scripts: map[string]string{}, conns: map[*conn]bool{}, dead: map[int]bool{}, struck: struck}
+	s.script.limit = -1
+	m.FlushAll()
+	m.ClockTTL(true)
+	m.Server().SetPreHook(s.hook)
+	return s
+}
+
+// do runs a command for the simulation itself and returns the raw answer.
+func (s *store) do(args ...string) string { return s.run(s.admin, args) }
+
+// run executes one command and returns its answer as it goes over the wire.
+func (s *store) run(l *link, args []string) string {
+	switch strings.ToUpper(args[0]) {
+	case "CONFIG":
+		return "*2\r\n$16\r\nmaxmemory-policy\r\n$10\r\nnoeviction\r\n"
+	case "EVAL":
+		s.mu.Lock()
+		s.scripts[shaOf(args[1])] = args[1]
+		s.mu.Unlock()
+		return s.eval(l, args)
+	case "EVALSHA":
+		s.mu.Lock()
+		text, ok := s.scripts[args[1]]
+		s.mu.Unlock()
+		if !ok {
+			return "-NOSCRIPT No matching script. Please use EVAL.\r\n"
+		}
+		args = slices.Clone(args)
+		args[0], args[1] = "EVAL", text
+		return s.eval(l, args)
+	}
+	return s.dispatch(l, args)
+}
+
+func (s *store) dispatch(l *link, args []string) string {
+	l.out.Reset()
+	s.mini.Server().Dispatch(l.peer, args)
+	l.peer.Flush()
+	return l.out.String()
+}
+
+// eval runs a script. miniredis knows no "#!lua" line; what it means, that a
+// full Redis refuses the script before it starts, conn.go does.
+func (s *store) eval(l *link, args []string) string {
+	if strings.HasPrefix(args[1], "#!") {
+		args = slices.Clone(args)
+		_, args[1], _ = strings.Cut(args[1], "\n")
+	}
+	s.mu.Lock()
+	s.script.running, s.script.writes = true, nil
+	s.mu.Unlock()
+	answer := s.dispatch(l, args)
+	s.mu.Lock()
+	s.script.running = false
+	if len(s.script.writes) > 0 {
+		s.script.journal = s.script.writes
+	}
+	s.mu.Unlock()
+	return answer
+}
+
+func shaOf(text string) string {
+	sum := sha1.Sum([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// writeCommands are those that scripts and clients of ours change Redis with, and
+// what a script is answered that is not to have its way.
+var writeCommands = map[string]func(*server.Peer){
+	"INCRBY": one, "HINCRBY": one, "SADD": one, "APPEND": one, "ZADD": one, "ZINCRBY": func(p *server.Peer) { p.WriteBulk("1") },
+	"HSET": one, "DEL": one, "UNLINK": one, "EXPIRE": one, "EXPIREAT": one, "RPUSH": one, "LPUSH": one, "LTRIM": fine,
+	"SPOP": func(p *server.Peer) { p.WriteLen(0) }, "ZREMRANGEBYSCORE": one, "HDEL": one, "SREM": one, "SET": fine, "SETNX": one,
+	"PERSIST": one, "FLUSHALL": fine,
+}
+
+func one(p *server.Peer)  { p.WriteInt(1) }
+func fine(p *server.Peer) { p.WriteOK() }
+
+// hook sees each command that miniredis is about to run, those of a script too.
+func (s *store) hook(p *server.Peer, cmd string, args ...string) bool {
+	answer, writes := writeCommands[cmd]
+	if !writes {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.script
+	if !r.running {
+		return false
+	}
+	if r.limit >= 0 && len(r.writes) >= r.limit {
+		answer(p)
+		return true
+	}
+	r.writes = append(r.writes, append([]string{cmd}, args...))
+	return false
+}
+
+// cutAll ends every connection, as a restart does.
+func (s *store) cutAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.closed = true
+	}
+	clear(s.conns)
+}
+
+// restart is what a Redis forgets when it starts again: connections and scripts.
+func (s *store) restart() {
+	s.cutAll()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.scripts)
+}
+
+// replay is a restart with an append-only file that had been cut within a
+// transaction: its first writes come again on top of what came since.
+func (s *store) replay(n int) bool {
+	s.mu.Lock()
+	writes := s.script.journal
+	s.mu.Unlock()
+	if len(writes) < 2 {
+		return false
+	}
+	for _, w := range writes[:1+n%(len(writes)-1)] {
+		s.do(w...)
+	}
+	s.restart()
+	return true
+}
+
+// heal ends whatever befell the store and what still was to.
+func (s *store) heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed, s.outage = nil, ""
+}
+
+// befall has something befall every exchange for a while.
+func (s *store) befall(kind string, d time.Duration) {
+	s.mu.Lock()
+	s.outage, s.until = kind, time.Now().Add(d)
+	s.mu.Unlock()
+	if kind == down {
+		s.cutAll()
+	}
+}
+
+// keys are the names of all keys but those that only locks have, in order.
+func (s *store) keys() []string {
+	all := s.mini.Keys()
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,495 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"ddkk-stats/counter"
+	"ddkk-stats/parser"
+)
+
+// world is one run: hosts with their logs, daemons, the store, and the oracle.
+type world struct {
+	sch     *schedule
+	dir     string
+	log     *slog.Logger
+	store   *store
+	hosts   [2]*host
+	daemons [3]*daemon // of host 0, of host 1, a second one on host 0's logs
+	ledger  *ledger
+	known   []hit // with a view's id
+	lines   int
+	file    snapshot // nil: none was taken
+
+	mu      sync.Mutex
+	strikes map[string]int
+	failure string
+}
+
+// host is a machine: the logs that lie on it.
+type host struct{ logs []*logFile }
+
+func (w *world) number() int {
+	w.lines++
+	return w.lines
+}
+
+// strike counts that a fault took place.
+func (w *world) strike(kind string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.strikes[kind]++
+}
+
+// fail notes the first thing that went wrong.
+func (w *world) fail(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failure == "" {
+		w.failure = fmt.Sprintf(format, args...)
+	}
+}
+
+func (w *world) failed() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failure
+}
+
+func (w *world) rules(calls bool) parser.Config {
+	c := parser.Config{Secret: []byte(secret), Location: w.ledger.loc}
+	if calls {
+		c.Calls = &parser.CallRules{}
+	}
+	return c
+}
+
+// setup makes hosts and daemons.
+func (w *world) setup() error {
+	for i := range w.hosts {
+		h := &host{}
+		w.hosts[i] = h
+		for j, name := range []string{"event.log", "site.log"} {
+			dir := filepath.Join(w.dir, fmt.Sprintf("host%d-%d", i, j))
+			if err := os.Mkdir(dir, 0o750); err != nil {
+				return err
+			}
+			l := &logFile{w: w, path: filepath.Join(dir, name), calls: j == 1}
+			h.logs = append(h.logs, l)
+			if err := l.open(); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range w.daemons {
+		d := &daemon{w: w, host: w.hosts[i%2], id: i, data: filepath.Join(w.dir, fmt.Sprintf("data%d", i)), real: filepath.Join(w.dir, fmt.Sprintf("data%d.real", i))}
+		if err := os.Mkdir(d.real, 0o750); err != nil {
+			return err
+		}
+		w.daemons[i] = d
+	}
+	w.store.kill = func(owner int) {
+		d := w.daemons[owner/livesOf]
+		if p := d.alive(); p != nil && p.owner == owner {
+			d.kill()
+		}
+	}
+	return nil
+}
+
+// run does all steps and looks at the end what came of them.
+func (w *world) run() error {
+	for i := range w.sch.Steps {
+		if err := w.do(&w.sch.Steps[i]); err != nil {
+			return fmt.Errorf("step %d: %w", i+1, err)
+		}
+		time.Sleep(time.Duration(w.sch.Steps[i].Wait) * time.Millisecond)
+		w.watch()
+		if w.failed() != "" {
+			break
+		}
+	}
+	if w.failed() == "" {
+		if err := w.end(); err != nil {
+			return err
+		}
+	}
+	return w.close()
+}
+
+// mostAsked is how many exchanges a schedule may need: more are a loop that never
+// ends.
+const mostAsked = 20_000
+
+// watch notices a daemon that ended by itself, and keeps older progress files.
+func (w *world) watch() {
+	w.store.mu.Lock()
+	asked := w.store.asked
+	w.store.mu.Unlock()
+	if asked > mostAsked {
+		w.fail("Redis was asked %d times: something goes round in circles", asked)
+	}
+	for _, d := range w.daemons {
+		b, err := os.ReadFile(d.progress())
+		if n := len(d.older); err == nil && (n == 0 || !bytes.Equal(d.older[n-1], b)) {
+			d.older = append(d.older, b)
+		}
+		if !d.ended() {
+			continue
+		}
+		p, err := d.reap()
+		switch {
+		case p.killed:
+		case d.torn && err != nil:
+			d.torn = false // an operator does what the message says
+			if err := errors.Join(os.Remove(d.progress()), d.start()); err != nil {
+				w.fail("start with no progress file: %v", err)
+			}
+		case err != nil && startEnds && p.ingester() == nil:
+			if err := d.start(); err != nil {
+				w.fail("start again: %v", err)
+			}
+		case err != nil:
+			w.fail("daemon %d ended by itself: %v", d.id, err)
+		default:
+			w.fail("daemon %d ended by itself", d.id)
+		}
+	}
+}
+
+func (d *daemon) progress() string { return filepath.Join(d.real, "progress.json") }
+
+// do does a step.
+func (w *world) do(s *step) error {
+	rng := rand.New(rand.NewPCG(s.Seed, 7))
+	l := w.hosts[s.Daemon%2].logs[s.Log%2]
+	d := w.daemons[s.Daemon%3]
+	switch s.Do {
+	case doLines, doGlue, doPages, doHalf:
+		return w.write(s, l, rng)
+	case doLate:
+		if o := l.late(int(s.Seed)); o != nil {
+			w.strike("line late on an old descriptor")
+			return l.write(o, l.random(rng, s.N, 5), false)
+		}
+	case doRotate:
+		done, err := l.rotate()
+		if done {
+			w.strike("rotated")
+		}
+		if s.Seed%2 == 0 { // else when the next line comes
+			err = errors.Join(err, l.open())
+		}
+		return err
+	case doCompress:
+		done, err := l.compress(s.N)
+		if done {
+			w.strike("compressed")
+		}
+		return err
+	case doExchange:
+		w.store.arm(fault{kind: s.Kind, owner: -1, skip: s.Skip, scripts: s.Script, n: s.N})
+	case doOutage:
+		w.store.befall(s.Kind, time.Duration(s.N)*time.Millisecond)
+	case doSnapshot:
+		w.file = w.store.snap()
+	case doGoBack, doPromote:
+		if w.file != nil {
+			w.strike(map[action]string{doGoBack: "Redis went back", doPromote: "lagging replica promoted"}[s.Do])
+			w.store.goBack(w.file)
+		}
+	case doLoseAll:
+		w.strike("all keys lost")
+		w.store.goBack(snapshot{})
+	case doLoseKey, doRetype:
+		w.harm(s)
+	case doReplay:
+		if w.store.replay(s.N) {
+			w.strike("beginning of a transaction applied again")
+		}
+	case doKill:
+		if d.alive() != nil {
+			w.strike("daemon killed")
+			d.kill()
+		}
+	case doStop:
+		if p := d.alive(); p != nil && !p.killed {
+			w.strike("daemon stopped")
+			if _, err := d.reap(); err != nil {
+				w.fail("stop daemon %d: %v", d.id, err)
+			}
+		}
+	case doStart:
+		return w.startDaemon(d, s)
+	}
+	return nil
+}
+
+func (w *world) write(s *step, l *logFile, rng *rand.Rand) error {
+	if err := l.open(); err != nil {
+		return err
+	}
+	switch s.Do {
+	case doHalf:
+		w.strike("line cut")
+		return l.begin(l.live, l.random(rng, 1, 5)[0], s.N)
+	case doPages:
+		return l.write(l.live, l.random(rng, 2*s.N, s.N), false)
+	case doGlue:
+		if l.live.half != nil {
+			w.strike("lines glued")
+		}
+		return l.write(l.live, l.random(rng, s.N, 5), true)
+	}
+	return l.write(l.live, l.random(rng, s.N, 5), false)
+}
+
+// harm loses a key or gives it another type.
+func (w *world) harm(s *step) {
+	var keys []string
+	for _, k := range w.store.keys() {
+		if k != prefix+"secret" && strings.HasPrefix(k, prefix+s.Kind) {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	key := keys[int(s.Seed)%len(keys)]
+	kind := w.store.mini.Type(key)
+	w.store.do("DEL", key)
+	if s.Do == doLoseKey {
+		w.strike("one key lost")
+		return
+	}
+	w.strike("key of another type")
+	if kind == "string" {
+		w.store.do("HSET", key, "x", "y")
+	} else {
+		w.store.do("SET", key, "x")
+	}
+}
+
+func (w *world) startDaemon(d *daemon, s *step) error {
+	if p := d.alive(); p != nil {
+		if !p.killed {
+			return nil
+		}
+		if _, err := d.reap(); err != nil {
+			return err
+		}
+	}
+	if d.id == 2 {
+		w.strike("second daemon on a log")
+	}
+	if err := w.spoil(d, s); err != nil {
+		return err
+	}
+	return d.start()
+}
+
+// spoil does to the progress file what a crash or a restored backup does.
+func (w *world) spoil(d *daemon, s *step) error {
+	b, err := os.ReadFile(d.progress())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch s.Kind {
+	case progressOld:
+		w.strike("progress file old")
+		return os.WriteFile(d.progress(), d.older[int(s.Seed)%len(d.older)], 0o600)
+	case progressTorn:
+		w.strike("progress file torn")
+		d.torn = true
+		return os.WriteFile(d.progress(), b[:int(s.Seed)%len(b)], 0o600)
+	case progressGone:
+		w.strike("progress file missing")
+		return os.Remove(d.progress())
+	}
+	return nil
+}
+
+const (
+	lookAgain = 250 * time.Millisecond
+	patience  = 90 * time.Second
+)
+
+// end ends all faults, has everything counted and compares.
+func (w *world) end() error {
+	w.store.heal()
+	for _, d := range w.daemons[:2] {
+		if d.id == 1 && d.runs == 0 && w.hosts[1].quiet() {
+			continue
+		}
+		if p := d.alive(); p == nil || p.killed {
+			if err := w.startDaemon(d, &step{}); err != nil {
+				return err
+			}
+		}
+	}
+	if w.sch.Again {
+		if err := w.again(); err != nil {
+			return err
+		}
+	}
+	want := w.ledger.expect()
+	wrong, err := w.await(want)
+	if len(wrong) > 0 && err == nil && w.operated() {
+		w.strike("site rebuilt by an operator")
+		if err = w.operate(); err == nil {
+			wrong, err = w.await(want)
+		}
+	}
+	if err != nil || w.failed() != "" {
+		return err
+	}
+	if len(wrong) > 0 {
+		w.fail("Redis differs from the logs:\n    %s", lines(wrong))
+		return nil
+	}
+	time.Sleep(audits + rescan) // it stays so
+	w.watch()
+	for _, d := range w.daemons {
+		p, err := d.reap()
+		if err != nil {
+			w.fail("stop daemon %d: %v", d.id, err)
+		}
+		if p == nil || p.killed || p.ingester() == nil {
+			continue
+		}
+		if b := p.ingester().Stats().Books; b.Read != b.Outcomes() {
+			w.fail("the books of daemon %d do not close: %d lines read, %d booked: %+v", d.id, b.Read, b.Outcomes(), b)
+		}
+	}
+	if wrong := differences(want, w.store.read(), 12); len(wrong) > 0 {
+		w.fail("Redis was right, and differs from the logs after a while:\n    %s", lines(wrong))
+	}
+	return nil
+}
+
+// again has everything that was asked for asked for once more, by somebody else:
+// what is only noticed at a key's next change is noticed.
+func (w *world) again() error {
+	time.Sleep(audits)
+	done := map[string]bool{}
+	var views, calls []hit
+	for _, h := range w.ledger.hits {
+		h.ip, h.id = "198.51.100.9", ""
+		k := fmt.Sprint(h.site, h.page, h.event, h.bot, h.ref, h.mobile, h.skipped, h.at.In(w.ledger.loc).Format("20060102"))
+		if h.call != nil {
+			calls = append(calls, h)
+		} else if !done[k] {
+			done[k] = true
+			views = append(views, h)
+		}
+	}
+	for i, all := range [][]hit{views, calls} {
+		l := w.hosts[0].logs[i]
+		if err := l.open(); err != nil {
+			return err
+		}
+		if err := l.write(l.live, all, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await waits until the store has what it must, and tells what it has not.
+func (w *world) await(want numbers) (wrong []string, err error) {
+	for began := time.Now(); time.Since(began) < patience; {
+		time.Sleep(lookAgain)
+		w.watch()
+		if w.failed() != "" {
+			return nil, nil
+		}
+		if wrong = differences(want, w.store.read(), 12); len(wrong) == 0 {
+			break
+		}
+	}
+	return wrong, nil
+}
+
+// damages are what no daemon mends alone where a site is counted by two hosts: the
+// other one's log is not on this disk. It says so, and an operator has the site
+// rebuilt.
+var damages = []string{part, "beginning of a transaction applied again", "one key lost", "key of another type"}
+
+func (w *world) operated() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, kind := range damages {
+		if w.strikes[kind] > 0 && w.daemons[1].runs > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// operate is what "verify --repair" and "restore-from-mysql" do to each site.
+func (w *world) operate() error {
+	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32,
+		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return w.store.dial(ctx, operator) }})
+	r := counter.Rebuilder{Redis: rdb, Keys: counter.NewKeys(counter.DefaultPrefix, false), Logger: w.log}
+	_, err := r.Rebuild(context.Background(), sorted(w.ledger.names()))
+	return errors.Join(err, rdb.Close())
+}
+
+// operator owns the connections of commands.
+const operator = 9 * livesOf
+
+func lines(all []string) string {
+	var b bytes.Buffer
+	for i, s := range all {
+		if i > 0 {
+			b.WriteString("\n    ")
+		}
+		b.WriteString(s)
+	}
+	return b.String()
+}
+
+func (h *host) quiet() bool {
+	for _, l := range h.logs {
+		if len(l.rotated) > 0 {
+			return false
+		}
+		if l.live != nil {
+			if fi, err := l.live.f.Stat(); err != nil || fi.Size() > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (w *world) close() error {
+	var errs []error
+	for _, d := range w.daemons {
+		d.kill()
+		_, err := d.reap()
+		errs = append(errs, err)
+	}
+	for _, h := range w.hosts {
+		for _, l := range h.logs {
+			errs = append(errs, l.close())
+		}
+	}
+	w.store.cutAll()
+	time.Sleep(2 * looks) // nxadm/tail's pollers end by themselves
+	return errors.Join(errs...)
+}
