@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 )
 
@@ -30,4 +33,23 @@ func (s *server) announce(w io.Writer) {
   counts      %s
   into        %s
 `, buildVersion(), base, base, logs, store)
+	s.announcePassed(w)
+}
+
+// announcePassed lists the files beside the logs that are left alone, so that
+// nobody takes them for counted, or fears for them.
+func (s *server) announcePassed(w io.Writer) {
+	passed, err := s.cfg().passedOver(context.Background())
+	if err != nil {
+		s.log.Warn("the files beside the logs are not all known", "err", err)
+	}
+	for _, path := range slices.Sorted(maps.Keys(passed)) {
+		for i, p := range passed[path] {
+			if i == maxPassed {
+				fmt.Fprintf(w, "  left alone  and %d more files beside %s\n", len(passed[path])-i, path)
+				break
+			}
+			fmt.Fprintf(w, "  left alone  %s: %s\n", p.Name, p.Why)
+		}
+	}
 }

@@ -181,7 +181,11 @@ func (v *vault) rotated(ctx context.Context, in logInput) ([]archive.Segment, er
 
 // files lists the segments of a log, the live one too.
 func (v *vault) files(in logInput) ([]tailer.File, error) {
-	files, err := tailer.List(tailer.Options{Path: in.path, Identify: in.identify, Logger: v.log})
+	opt, err := v.cfg().segmentOptions(in, v.log)
+	if err != nil {
+		return nil, err
+	}
+	files, err := tailer.List(opt)
 	if err != nil {
 		return nil, fmt.Errorf("list segments: %w", err)
 	}
@@ -199,46 +203,4 @@ func (s closedSegment) Name() string { return s.file.Name }
 func (s closedSegment) Size() int64  { return s.size }
 func (s closedSegment) Open(ctx context.Context, from int64) (io.ReadCloser, error) {
 	return s.file.Open(ctx, from)
-}
-
-// deleteOld deletes the files of segments that are archived whole and older
-// than LOG_RETENTION by the time that is believed. A file that grew after it was
-// archived stays.
-func (v *vault) deleteOld(ctx context.Context, now time.Time) error {
-	if v.cfg().LogRetention <= 0 {
-		return nil
-	}
-	a, err := v.open(ctx)
-	if err != nil {
-		return err
-	}
-	archived, err := a.ArchivedSegments(ctx)
-	if err != nil {
-		return err
-	}
-	for _, in := range v.cfg().logs() {
-		files, err := v.files(in)
-		if err != nil {
-			return err
-		}
-		for _, f := range files {
-			whole, ok := archived[f.ID]
-			written := f.LastWrite
-			if ok && fromFuture(now, written) {
-				written = whole.At
-			}
-			if f.Live || !ok || now.Sub(written) < v.cfg().LogRetention {
-				continue
-			}
-			if size, err := f.Size(ctx); err != nil || size != whole.Size {
-				continue // it grew, or cannot be read: keep it
-			}
-			if err := os.Remove(f.Name); err != nil {
-				v.log.Warn("a segment that is archived and old cannot be deleted; give the daemon write access to the log's folder, or set LOG_RETENTION=0 and leave it to logrotate", "err", err)
-				continue
-			}
-			v.log.Info("deleted a segment that is archived and old", "file", f.Name, "bytes", whole.Size)
-		}
-	}
-	return nil
 }

@@ -66,6 +66,16 @@ func (c *Config) checkSiteLog(problems *problemList) {
 	}
 }
 
+// checkCompressed refuses logs that nginx compresses as it writes them.
+func (c *Config) checkCompressed(problems *problemList) {
+	for _, l := range [...]struct{ name, path string }{{"ACCESS_LOG", c.AccessLog}, {"SITE_LOG", c.SiteLog}} {
+		if strings.HasSuffix(l.path, ".gz") {
+			problems.add(&SettingError{Name: l.name, Value: l.path,
+				Allowed: "a plain log: one that nginx compresses (gzip= in access_log) cannot be read as it grows. Leave out gzip=, and have logrotate compress what is rotated"})
+		}
+	}
+}
+
 func parseAPISite(c *Config, s string) (err error) {
 	c.APISite = ""
 	if s != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -92,8 +93,15 @@ func TestCheckSegments(t *testing.T) {
 	if all := c.segments(context.Background()); len(all) != 0 {
 		t.Errorf("without any: %v", all)
 	}
-	for _, name := range []string{log, log + ".1", log + ".2.gz", log + ".3.xz", log + "-20261101", filepath.Dir(log) + "/other.log"} {
-		writeTestFile(t, name, "x\n", 0o640)
+	for i, name := range []string{log, log + ".1", log + ".2.gz", log + ".3.xz", log + "-20261101", log + "-blog.example.com", log + ".4", filepath.Dir(log) + "/other.log"} {
+		text := fmt.Sprintf("v1\t1795315000.500\t%032x\t203.0.113.7\tc\tGET\t200\t/event.png?page=/\t-\tua\t-\t-\t-\t0.000\t43\tend\n", i)
+		switch name {
+		case log + ".3.xz":
+			text = "\xfd7zXZ\x00" + text
+		case log + ".4":
+			text = "Dear lawyer,\n"
+		}
+		writeTestFile(t, name, text, 0o640)
 		if err := os.Chtimes(name, checkNow, checkNow.Add(-time.Hour)); err != nil {
 			t.Fatal(err)
 		}
@@ -101,6 +109,8 @@ func TestCheckSegments(t *testing.T) {
 	all := c.segments(context.Background())
 	wantFinding(t, all, levelOK, "ACCESS_LOG", "3 rotated segments", "1h0m0s old")
 	wantFinding(t, all, levelWarn, "ACCESS_LOG", "event.log.3.xz", "gzip")
+	wantFinding(t, all, levelWarn, "ACCESS_LOG", "event.log-blog.example.com", "neither read nor deleted", "LOG_SEGMENTS")
+	wantFinding(t, all, levelWarn, "ACCESS_LOG", "event.log.4", "neither read nor deleted", "format")
 }
 
 func TestCheckNginxPID(t *testing.T) {

@@ -2,47 +2,49 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
+
+	"ddkk-stats/tailer"
 )
 
-// unreadable are endings of compressed segments that the tailer cannot read.
-var unreadable = []string{".bz2", ".xz", ".zst", ".lz4", ".zip", ".7z", ".br", ".Z"}
-
-// segments are the rotated files beside a log.
-func (c *checkup) segments(context.Context) []finding {
+// segments are the files beside a log: those that are its rotated segments, and
+// those that are passed over.
+func (c *checkup) segments(ctx context.Context) []finding {
+	passed, err := c.cfg.passedOver(ctx)
 	var all []finding
 	for _, l := range c.logs() {
 		all = append(all, c.siblings(l)...)
+		all = append(all, passedBy(l.name, passed[l.path])...)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tailer.ErrNotLog) {
+		all = append(all, bad("segments", "%v", err))
 	}
 	return all
 }
 
+// siblings are the segments that are read.
 func (c *checkup) siblings(l checkedLog) []finding {
-	entries, err := os.ReadDir(filepath.Dir(l.path))
+	in := logInput{path: l.path, format: l.format, calls: l.calls}
+	opt, err := c.cfg.segmentOptions(in, nil)
 	if err != nil {
-		return nil // told by logFiles
+		return []finding{bad(l.name, "%v", err)}
+	}
+	files, err := tailer.List(opt)
+	if err != nil {
+		return nil // told by segments and logFiles
 	}
 	var all []finding
 	n, oldest := 0, c.now()
-	for _, e := range entries {
-		rest, ok := strings.CutPrefix(e.Name(), filepath.Base(l.path))
-		if !ok || len(rest) < 2 || rest[0] != '.' && rest[0] != '-' || !e.Type().IsRegular() {
+	for _, f := range files {
+		if f.Live {
 			continue
 		}
-		path := filepath.Join(filepath.Dir(l.path), e.Name())
-		switch f := c.sibling(l, path); {
-		case f != nil:
-			all = append(all, *f)
-		default:
-			n++
-			if fi, err := e.Info(); err == nil && fi.ModTime().Before(oldest) {
-				oldest = fi.ModTime()
-			}
+		if n++; f.LastWrite.Before(oldest) {
+			oldest = f.LastWrite
 		}
 	}
 	if n > 0 {
@@ -51,21 +53,24 @@ func (c *checkup) siblings(l checkedLog) []finding {
 	return all
 }
 
-// sibling is nil for a segment that can be read.
-func (c *checkup) sibling(l checkedLog, path string) *finding {
-	if slices.Contains(unreadable, filepath.Ext(path)) {
-		f := poor(l.name, "%s cannot be read in this compression, so what was not counted before is missing; use gzip with delaycompress", path)
-		return &f
+// maxPassed is how many files that are passed over are named.
+const maxPassed = 20
+
+// passedBy tells of files that are neither read nor deleted.
+func passedBy(what string, passed []tailer.Passed) []finding {
+	var all []finding
+	for i, p := range passed {
+		if p.Err != nil {
+			all = append(all, bad(what, "a rotated segment: %v; let the daemon's user read what logrotate makes (its directive create)", p.Err))
+			continue
+		}
+		if i == maxPassed {
+			all = append(all, poor(what, "and %d more files are neither read nor deleted", len(passed)-i))
+			break
+		}
+		all = append(all, poor(what, "%s is neither read nor deleted: %s", p.Name, p.Why))
 	}
-	file, err := os.Open(path)
-	if err == nil {
-		err = file.Close()
-	}
-	if err != nil {
-		f := bad(l.name, "a rotated segment: %v; let the daemon's user read what logrotate makes (its directive create)", err)
-		return &f
-	}
-	return nil
+	return all
 }
 
 // rotation is about who rotates nginx's logs, and how. The daemon rotates the

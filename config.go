@@ -46,6 +46,7 @@ type Config struct {
 	LogFormat     parser.Format // of AccessLog
 	SiteLog       string        // empty: no API series
 	SiteLogFormat parser.Format
+	LogSegments   segmentPatterns
 	APISite       string   // of the calls in SiteLog whose lines have no host
 	APIRoutes     []string // patterns of endpoints
 	APIUserArg    string
@@ -240,6 +241,8 @@ func (c *Config) checkTogether(problems *problemList) {
 		})
 	}
 	c.checkSiteLog(problems)
+	c.checkSegments(problems)
+	c.checkCompressed(problems)
 	if c.AccessLog != "" && samePath(c.AccessLog, c.BeaconLog()) {
 		problems.add(&SettingError{
 			Name: "ACCESS_LOG", Value: c.AccessLog, Where: "together with DATA_DIR",

@@ -52,10 +52,12 @@ type logInput struct {
 // resume tells where a segment goes on.
 func (s *server) openLogs(resume func(string) int64) error {
 	for _, in := range s.cfg().logs() {
-		t, err := tailer.Open(tailer.Options{
-			Path: in.path, Identify: in.identify, Resume: resume,
-			MaxLine: parser.MaxLine, Logger: s.log.With("log", in.path),
-		})
+		opt, err := s.cfg().segmentOptions(in, s.log.With("log", in.path))
+		if err != nil {
+			return err
+		}
+		opt.Resume = resume
+		t, err := tailer.Open(opt)
 		if err != nil {
 			return fmt.Errorf("open log: %w", err)
 		}

@@ -25,6 +25,7 @@ type loader struct {
 
 	open   io.ReadCloser // content of seg from at on, nil when none is open
 	seg    Segment
+	sum    *contentSum // of seg
 	at     int64
 	buf    *bufio.Reader
 	parted parser.Day // prepare was called for days from here on; 0: not yet
@@ -58,7 +59,7 @@ func (l *loader) segment(ctx context.Context, seg Segment, sum *Summary) error {
 	if err := l.prepare(ctx, seg); err != nil {
 		return err
 	}
-	l.seg = seg
+	l.seg, l.sum = seg, newContentSum()
 	var worked bool
 	for done := false; !done; {
 		var c chunk
@@ -231,12 +232,15 @@ func (l *loader) find(ctx context.Context, tx *sql.Tx) (segmentRow, error) {
 func (l *loader) scan(ctx context.Context, from int64) (*scan, error) {
 	if l.open == nil || l.at != from {
 		l.closeReader()
+		if err := l.sum.reach(ctx, l.seg, from); err != nil {
+			return nil, err
+		}
 		r, err := l.seg.Open(ctx, from)
 		if err != nil {
 			return nil, &segmentError{fmt.Errorf("open segment: %w", err)}
 		}
 		l.open, l.at = r, from
-		l.buf.Reset(io.LimitReader(r, l.seg.Size()-from))
+		l.buf.Reset(l.sum.through(io.LimitReader(r, l.seg.Size()-from), from))
 	}
 	return &scan{
 		ctx: ctx, r: l.buf, source: &l.src, windows: &l.windows, fresh: l.fresh, limit: l.a.opt.ChunkRows,
@@ -326,6 +330,9 @@ func (l *loader) advance(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow)
 		d.bytes([]byte(reasons)), r.first, r.last, timeText(l.a.opt.Now().UnixMilli()), r.num, r.readTo)
 	if err == nil && n != 1 {
 		err = errors.New("move the segment's place: BUG: it moved although it was locked")
+	}
+	if err == nil && s.done {
+		err = l.sum.keep(ctx, tx, d, l.seg)
 	}
 	return err
 }

@@ -103,6 +103,10 @@ type ArchivedSegment struct {
 	Size int64 // bytes that need not be kept: End, and an unfinished last line
 	End  int64 // offset after the last archived line, where a replay goes on
 	At   time.Time
+	// Lines is how many there are, and Sum the SHA-256 of Size bytes of content
+	// in hex; "" where it was archived before that was kept.
+	Lines int64
+	Sum   string
 }
 
 // ArchivedSegments returns what is archived of each segment, by identity. It is
@@ -114,13 +118,14 @@ func (r *Reader) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegme
 		ArchivedSegment
 	}, err error) {
 		var at string
-		if err := s.Scan(&v.id, &v.Size, &v.End, &at); err != nil {
+		if err := s.Scan(&v.id, &v.Size, &v.End, &at, &v.Lines, &v.Sum); err != nil {
 			return v, err
 		}
 		ms, err := parseTime(at)
 		v.At = time.UnixMilli(ms)
 		return v, err
-	}, "SELECT id, size, read_to, archived_at FROM segments") {
+	}, "SELECT id, segments.size, read_to, archived_at, lines_read, COALESCE(content_sum, '') FROM segments "+
+		"LEFT JOIN segment_sums ON segment = id AND segment_sums.size = segments.size") {
 		if err != nil {
 			return nil, err
 		}

@@ -27,6 +27,7 @@ var migrationFiles = [...]string{
 	"migrations/0006_base_slot.sql",
 	"migrations/0007_segment_sites.sql",
 	"migrations/0008_retention.sql",
+	"migrations/0009_segment_sums.sql",
 }
 
 // versionTable is where goose notes what was applied.

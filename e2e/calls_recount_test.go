@@ -51,9 +51,9 @@ var callRules = map[string]string{"API_ROUTES": "/users/*", "API_FAILED_FROM": "
 func TestCallsRecount(t *testing.T) {
 	r := newCallRig(t)
 	kept := map[string]int64{}
-	r.past(".c", 5, 30, kept)
-	r.past(".b", 2, 30, r.calls)
-	r.past(".a", 1, 20, r.calls)
+	r.past(".23", 5, 30, kept)
+	r.past(".22", 2, 30, r.calls)
+	r.past(".21", 1, 20, r.calls)
 	r.daemon.Start()
 	r.call(10)
 	r.rotate(".1")
@@ -64,7 +64,7 @@ func TestCallsRecount(t *testing.T) {
 		return r.differs(merged(r.calls, kept))
 	})
 	r.command("archive")
-	must(t, os.Remove(r.log+".c"))
+	must(t, os.Remove(r.log+".23"))
 	r.call(5)
 	r.daemon.Terminate()
 	for name, value := range callRules {
@@ -72,12 +72,12 @@ func TestCallsRecount(t *testing.T) {
 	}
 	r.daemon.Start()
 
-	if out := r.command("recount", "--days", "7", "--dry-run"); !strings.Contains(out, "nothing was changed") || !strings.Contains(out, ".c is gone") {
+	if out := r.command("recount", "--days", "7", "--dry-run"); !strings.Contains(out, "nothing was changed") || !strings.Contains(out, ".23 is gone") {
 		t.Errorf("dry run:\n%s", out)
 	}
 	out := r.recount()
 	t.Log(out)
-	for _, want := range []string{"API calls:", ".c is gone", "the log that is not archived yet"} {
+	for _, want := range []string{"API calls:", ".23 is gone", "the log that is not archived yet"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("recount does not say %q:\n%s", want, out)
 		}

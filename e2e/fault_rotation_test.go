@@ -238,7 +238,7 @@ func TestFaultWorkerNeverReopens(t *testing.T) {
 			other.Write(0, r.traffic.Next())
 			r.writer.Write(0, r.traffic.Next())
 		}
-		other.Rotate(fmt.Sprintf("%s.later-%d", r.log, n))
+		other.Rotate(fmt.Sprintf("%s.20260102T000000Z-%d", r.log, n))
 		other.Settle()
 		r.exact()
 	}

@@ -36,10 +36,11 @@
 //
 // # What is a segment's file
 //
-// Regular files named PATH, PATH.something or PATH-something (as rotation makes
-// them), except names that end like editors', locks' and other programs' files
-// (.pid, .lock, .tmp, .swp, ~ and so on; see scan.go). Names ending in .gz are
-// decompressed. Of several files with the same identity one is read: the one
+// PATH, the regular files beside it to which a rotation has given their names (see
+// names.go), and those that Options.Segments names; of them, those that hold a
+// line of the log's format (Options.Time). Whatever else lies there is somebody
+// else's: it is neither read nor removed, and Look lists it. Content tells what is
+// compressed; gzip is read. Of several files with the same identity one is read: the one
 // already being read, else the live one, else a plain one, else the longest.
 //
 // # Alarms

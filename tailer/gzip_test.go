@@ -3,6 +3,7 @@ package tailer
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -137,13 +138,40 @@ func TestGzipShorterThanItsCheckpoint(t *testing.T) {
 	}
 }
 
-func TestNotGzipAfterAll(t *testing.T) {
+// Content tells what is compressed, not the name.
+func TestCompressionIsToldByContent(t *testing.T) {
 	path := logPath(t)
 	write(t, path+".1.gz", lines("a", 0, 10))
-	write(t, path, lines("b", 0, 1))
+	write(t, path+".2", zipped(t, lines("b", 0, 10)))
+	write(t, path+".3.gz-2026112806.backup", zipped(t, lines("c", 0, 10)))
+	write(t, path+".4", "BZh91AY&SY")
+	write(t, path, lines("d", 0, 1))
 	r := read(t, testOptions(path))
+	r.until("all are closed", func() bool { return r.closed["a"] == 1 && r.closed["b"] == 1 && r.closed["c"] == 1 })
+	r.once()
+	for _, id := range []string{"a", "b", "c"} {
+		if !r.has(id, lines(id, 0, 10))() {
+			t.Errorf("%s: %q", id, r.image[id])
+		}
+	}
 	r.during(100 * time.Millisecond)
-	if n := r.log.count("cannot read a log"); n != 1 {
-		t.Errorf("warned %d times", n)
+	if n := r.log.count("compressed by bzip2"); n != 1 {
+		t.Errorf("told %d times of what cannot be read", n)
+	}
+}
+
+// A log that its writer compresses is refused, and told of when it becomes one.
+func TestLiveLogCompressedByItsWriter(t *testing.T) {
+	path := logPath(t)
+	write(t, path, zipped(t, lines("a", 0, 10)))
+	if _, err := Open(Options{Path: path}); !errors.Is(err, ErrCompressed) {
+		t.Errorf("opened: %v", err)
+	}
+	must(t, os.Remove(path))
+	r := read(t, testOptions(path))
+	write(t, path, zipped(t, lines("a", 0, 10)))
+	r.during(100 * time.Millisecond)
+	if n := r.log.count("compressed by its writer"); n != 1 || len(r.image) != 0 {
+		t.Errorf("told %d times, read %v", n, r.image)
 	}
 }

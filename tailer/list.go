@@ -1,6 +1,7 @@
 package tailer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,14 @@ type File struct {
 	Compressed bool
 	LastWrite  time.Time
 	stored     int64 // bytes of the file
+	fi         fs.FileInfo
+}
+
+// Listing is what lies in a log's folders.
+type Listing struct {
+	Files  []File   // the log's segments, oldest first, each content once
+	Names  []string // of all files that belong to the log, copies too
+	Passed []Passed // what was passed over, by name
 }
 
 // List finds the segments of a log, oldest first, each content once. It reads
@@ -31,9 +40,40 @@ func List(opt Options) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := t.files()
+	return files, errors.Join(err, t.Close())
+}
+
+// Look is List that also tells what it passed over.
+func Look(opt Options) (l Listing, err error) {
+	t, err := Open(opt)
+	if err != nil {
+		return l, err
+	}
+	if l.Files, err = t.files(); err == nil {
+		l.Passed, err = t.similar()
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // no folder, no files
+	}
+	for name, h := range t.hints {
+		if h.why != "" {
+			l.Passed = append(l.Passed, Passed{Name: name, Why: h.why})
+		} else {
+			l.Names = append(l.Names, name)
+		}
+	}
+	for name, err := range t.unread {
+		l.Passed = append(l.Passed, Passed{Name: name, Why: err.Error(), Err: err})
+	}
+	slices.SortFunc(l.Passed, func(a, b Passed) int { return cmp.Compare(a.Name, b.Name) })
+	return l, errors.Join(err, t.Close())
+}
+
+func (t *Tailer) files() ([]File, error) {
 	names, err := t.names()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there may be segments that nobody sees
-		return nil, errors.Join(err, t.Close())
+		return nil, err
 	}
 	var files []File
 	at := map[string]int{}
@@ -43,7 +83,7 @@ func List(opt Options) ([]File, error) {
 			continue
 		}
 		file := File{ID: f.id, Name: name, Live: name == t.opt.Path, Compressed: f.gz,
-			LastWrite: f.fi.ModTime(), stored: f.fi.Size()}
+			LastWrite: f.fi.ModTime(), stored: f.fi.Size(), fi: f.fi}
 		if i, twice := at[f.id]; twice {
 			if files[i].Compressed || (!file.Compressed && file.stored > files[i].stored) {
 				files[i] = file // plain before compressed, then the longer one
@@ -54,7 +94,7 @@ func List(opt Options) ([]File, error) {
 		files = append(files, file)
 	}
 	slices.SortStableFunc(files, func(a, b File) int { return a.LastWrite.Compare(b.LastWrite) })
-	return files, t.Close()
+	return files, nil
 }
 
 // Size is the size of the content in bytes. That of a compressed segment is

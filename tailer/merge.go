@@ -195,7 +195,7 @@ func (t *Tailer) rebind(s *segment, f segmentFile) bool {
 		return false
 	}
 	t.letGo(s)
-	t.attach(s, f, newSource(f.name, h), s.rd.off)
+	t.attach(s, f, newSource(f.gz, h), s.rd.off)
 	return true
 }
 
@@ -231,7 +231,7 @@ func (t *Tailer) found(id string, copies []segmentFile) {
 		return
 	}
 	s := &segment{id: id}
-	t.attach(s, f, newSource(f.name, h), off)
+	t.attach(s, f, newSource(f.gz, h), off)
 	s.live = f.name == t.opt.Path
 	t.all = append(t.all, s)
 	t.mu.Lock()

@@ -116,7 +116,7 @@ func TestEndlessLineIsTornAtTheEnd(t *testing.T) {
 func TestEndlessFirstLine(t *testing.T) {
 	path := logPath(t)
 	w := create(t, path)
-	put(t, w, "a "+strings.Repeat("q", identifyWithin-3))
+	put(t, w, "a "+strings.Repeat("q", headWithin-3))
 	r := read(t, testOptions(path))
 	r.during(40 * time.Millisecond)
 	if len(r.Segments()) != 0 {

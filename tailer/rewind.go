@@ -154,9 +154,16 @@ func (t *Tailer) locate(s *segment) (segmentFile, source, error) {
 	t.mu.Lock()
 	last := s.info.Name
 	t.mu.Unlock()
-	if slices.Contains(names, last) && !isGzip(last) {
-		if f, src, err := t.openIf(s.id, last); err == nil {
+	if slices.Contains(names, last) {
+		f, src, err := t.openIf(s.id, last)
+		switch {
+		case err != nil: // others may have it
+		case !f.gz:
 			return f, src, nil
+		default:
+			if err := src.Close(); err != nil {
+				return f, nil, err
+			}
 		}
 	}
 	return t.locateAmong(s.id, names)
@@ -168,14 +175,13 @@ func (t *Tailer) locateAmong(id string, names []string) (segmentFile, source, er
 	var zsrc source
 	var errs []error
 	for _, name := range names {
-		if zsrc != nil && isGzip(name) {
-			continue
-		}
 		f, src, err := t.openIf(id, name)
 		switch {
 		case errors.Is(err, errNotIt), errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			errs = append(errs, err)
+		case f.gz && zsrc != nil:
+			errs = append(errs, src.Close())
 		case f.gz:
 			zipped, zsrc = f, src
 		default:
@@ -201,11 +207,14 @@ func (t *Tailer) openIf(id, name string) (segmentFile, source, error) {
 	if err != nil {
 		return segmentFile{}, nil, err
 	}
-	if !fi.Mode().IsRegular() || hasSuffix(name, notReadable) {
+	if !fi.Mode().IsRegular() {
 		return segmentFile{}, nil, errNotIt
 	}
-	got, err := t.identify(name, fi)
-	if err == nil && got != id {
+	head, err := t.readHead(name, fi)
+	if errors.Is(err, errOtherFormat) {
+		err = nil // it is what the identity says
+	}
+	if err == nil && head.id(head.first()) != id {
 		err = errNotIt
 	}
 	if err != nil {
@@ -215,6 +224,6 @@ func (t *Tailer) openIf(id, name string) (segmentFile, source, error) {
 	if err != nil {
 		return segmentFile{}, nil, err
 	}
-	f := segmentFile{name: name, fi: fi, id: id, gz: isGzip(name)}
-	return f, newSource(name, h), nil
+	f := segmentFile{name: name, fi: fi, id: id, gz: head.form == gzipped}
+	return f, newSource(f.gz, h), nil
 }

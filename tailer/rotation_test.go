@@ -197,14 +197,15 @@ func TestCopiesAndOtherFiles(t *testing.T) {
 	path := logPath(t)
 	content := lines("a", 0, 20)
 	write(t, path, content)
-	write(t, path+".bak", content)
-	must(t, os.Link(path, path+"-link"))
+	write(t, path+".1", content)
+	write(t, path+".bak", lines("junk", 0, 3))
+	must(t, os.Link(path, path+"-20261128"))
 	for _, ending := range []string{".pid", ".lock", ".swp", ".tmp", "~", ".1~"} {
 		write(t, path+ending, lines("junk", 0, 3))
 	}
 	must(t, os.Mkdir(path+".d", 0o755))
 	write(t, path+"x", lines("junk", 0, 3))
-	write(t, path+".1.xz", lines("junk", 0, 3))
+	write(t, path+".1.xz", "\xfd7zXZ\x00"+lines("junk", 0, 3))
 	r := read(t, testOptions(path))
 	r.until("read", r.has("a", content))
 	r.during(100 * time.Millisecond)
@@ -213,7 +214,7 @@ func TestCopiesAndOtherFiles(t *testing.T) {
 	}
 	r.once()
 	// The copy does not take over after a rotation, nor does it hold it up.
-	must(t, os.Rename(path, path+".1"))
+	must(t, os.Rename(path, path+".2"))
 	write(t, path, lines("b", 0, 1))
 	r.until("closed", func() bool { return r.closed["a"] == 1 })
 	r.once()

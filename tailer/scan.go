@@ -8,35 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
-
-// notSegments are endings of files beside a log that are not the log's.
-var notSegments = []string{
-	"~", ".pid", ".lock", ".lck", ".tmp", ".temp", ".part", ".partial", ".swp", ".swo", ".swx", ".swpx",
-	".sock", ".pos", ".offset", ".state", ".idx", ".db", ".json", ".yaml", ".yml", ".conf", ".html",
-	".md5", ".sha1", ".sha256", ".sig", ".asc",
-}
-
-// notReadable are endings of compressed logs that cannot be read here.
-var notReadable = []string{".bz2", ".xz", ".zst", ".lz4", ".lzo", ".Z", ".zip", ".7z", ".br"}
-
-// isCandidate reports whether name may be a segment of the log called base.
-func isCandidate(base, name string) bool {
-	if name == base {
-		return true
-	}
-	rest, ok := strings.CutPrefix(name, base)
-	if !ok || len(rest) < 2 || (rest[0] != '.' && rest[0] != '-') {
-		return false
-	}
-	return !hasSuffix(name, notSegments)
-}
-
-func hasSuffix(name string, endings []string) bool {
-	return slices.ContainsFunc(endings, func(e string) bool { return strings.HasSuffix(name, e) })
-}
 
 // segmentFile is a file that holds a segment.
 type segmentFile struct {
@@ -48,8 +21,10 @@ type segmentFile struct {
 
 // hint saves reading the first line of a file again that did not change.
 type hint struct {
-	fi fs.FileInfo
-	id string
+	fi  fs.FileInfo
+	id  string
+	gz  bool
+	why string // it is none of the log's segments; "" when it may be one
 }
 
 func unchanged(a, b fs.FileInfo) bool {
@@ -116,6 +91,7 @@ const (
 func (t *Tailer) scan() {
 	var files []segmentFile
 	t.live = liveFile{}
+	clear(t.unread)
 	names, err := t.names()
 	whole := err == nil
 	for _, name := range names {
@@ -137,38 +113,19 @@ func (t *Tailer) scan() {
 	t.merge(files, whole)
 }
 
-// list returns the paths of what may be segments, sorted.
-func (t *Tailer) list() ([]string, error) {
-	entries, err := t.disk.Names(t.dir)
-	if err != nil {
-		return nil, fmt.Errorf("list the log's folder: %w", err)
-	}
-	var names []string
-	for _, e := range entries {
-		if isCandidate(t.base, e) {
-			names = append(names, filepath.Join(t.dir, e))
-		}
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
-// names is list with its complaints. With an error only the live log's name is
-// known, since the folder may not be read.
+// names is list with its complaints. The live log's name is known even if its
+// folder may not be read.
 func (t *Tailer) names() ([]string, error) {
 	names, err := t.list()
 	if err != nil {
 		t.complain(t.dir, "only the live log is read, rotated ones are not found", "dir", t.dir, "err", err)
-		return []string{t.opt.Path}, err
+		if at, there := slices.BinarySearch(names, t.opt.Path); !there {
+			names = slices.Insert(names, at, t.opt.Path)
+		}
+		return names, err
 	}
 	t.passed(t.dir, "dir", t.dir)
-	return slices.DeleteFunc(names, func(name string) bool {
-		foreign := hasSuffix(name, notReadable)
-		if foreign {
-			t.complain(name, "a compressed log that cannot be read; use gzip, or decompress it", "file", name)
-		}
-		return foreign
-	}), nil
+	return names, nil
 }
 
 // look finds out what the file called name holds.
@@ -181,29 +138,63 @@ func (t *Tailer) look(name string) (segmentFile, bool) {
 		err = fmt.Errorf("%s: %w", typeName(fi.Mode()), ErrNotLog)
 	}
 	if err != nil {
+		t.unread[name] = err
 		t.complain(name, "cannot read a log; trying again", "file", name, "err", err)
 		return segmentFile{}, false
 	}
-	f := segmentFile{name: name, fi: fi, gz: isGzip(name)}
+	f := segmentFile{name: name, fi: fi}
 	if h, ok := t.hints[name]; ok && unchanged(h.fi, fi) {
-		f.id = h.id
-		return f, true
+		f.id, f.gz = h.id, h.gz
+		return f, h.why == ""
 	}
-	f.id, err = t.identify(name, fi)
+	h, err := t.readHead(name, fi)
 	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
 		t.scanAt = time.Time{} // rotated under our eyes: look again at once
 		return segmentFile{}, false
 	}
+	if why := t.foreign(name, fi, &h, err); why != "" {
+		t.complain(name, why+"; it is neither read nor deleted", "file", name)
+		t.hints[name] = hint{fi: fi, why: why}
+		return f, false
+	}
 	if err != nil {
+		t.unread[name] = err
 		t.complain(name, "cannot read a log; trying again", "file", name, "err", err)
 		// What is already open is known. And a live file is there all the
 		// same: the older segment must not wait for it.
 		f.id = t.heldAs(fi)
 		return f, f.id != "" || name == t.opt.Path
 	}
+	if name == t.opt.Path && h.form != plain {
+		t.compressedLive(h.form)
+		return f, true // there, but nothing to read
+	}
 	t.passed(name, "file", name)
-	t.hints[name] = hint{fi: fi, id: f.id}
+	f.id, f.gz = h.id(h.first()), h.form == gzipped
+	t.hints[name] = hint{fi: fi, id: f.id, gz: f.gz}
 	return f, true
+}
+
+// foreign tells why a file with a segment's name is none; "" when it is one. A
+// file that was read here as the live log is one whatever is in it.
+func (t *Tailer) foreign(name string, fi fs.FileInfo, h *head, err error) string {
+	switch {
+	case name == t.opt.Path:
+		return ""
+	case h.form != plain && h.form != gzipped:
+		return fmt.Sprintf("a rotated log that is compressed by %s cannot be read; use gzip, or decompress it", h.form)
+	case errors.Is(err, errOtherFormat) && t.heldAs(fi) == "":
+		return errOtherFormat.Error()
+	}
+	return ""
+}
+
+// compressedLive complains about a live log that its writer compresses.
+func (t *Tailer) compressedLive(by form) {
+	if what := compressedBy(by).Error(); t.said[t.opt.Path] != what {
+		t.said[t.opt.Path] = what
+		t.opt.Logger.Error(what, "path", t.opt.Path)
+	}
 }
 
 // heldAs returns the identity of the segment that is read from this very file.
@@ -224,10 +215,10 @@ func (t *Tailer) forget(names []string) {
 		}
 	}
 	for about := range t.said {
-		if about == t.dir || about == t.opt.Path || hasSuffix(about, notReadable) {
+		if about == t.dir || about == t.opt.Path {
 			continue
 		}
-		if _, there := slices.BinarySearch(names, about); !there && filepath.Dir(about) == t.dir {
+		if _, there := slices.BinarySearch(names, about); !there && filepath.IsAbs(about) {
 			delete(t.said, about)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -28,10 +27,8 @@ type source interface {
 	raw() file
 }
 
-func isGzip(name string) bool { return strings.HasSuffix(name, ".gz") }
-
-func newSource(name string, f file) source {
-	if isGzip(name) {
+func newSource(gz bool, f file) source {
+	if gz {
 		return &gzipSource{file: f, end: -1}
 	}
 	return plainSource{f}

@@ -34,13 +34,26 @@ const (
 
 // Options says which log to read and how. Only Path is required.
 type Options struct {
-	// Path is the live log; rotated segments are its siblings PATH.* and PATH-*.
+	// Path is the live log; rotated segments are those of its siblings to which
+	// a rotation has given their names, see isRotation.
 	Path string
+	// Segments are patterns of segments that are called otherwise: paths, from
+	// the log's folder on, whose last element may be a glob.
+	Segments []string
+	// Except are paths that are no segments, whatever a pattern says.
+	Except []string
 	// Identify returns the identity of the segment that begins with this line
 	// (given without its newline, or cut at 4096 bytes when 64 KiB go by
 	// without one). Equal content must give equal identities. Where it returns
 	// "", or is nil, a hash of the line is used.
 	Identify func(firstLine []byte) string
+	// Telling reports whether a line may tell its log from others: not one that
+	// stands at the head of many files. nil: all but blank ones and comments.
+	Telling func(line []byte) bool
+	// Time returns the time of a line in Unix milliseconds, and 0 for one that
+	// is not of the log's format; a file without any that is, is not a segment.
+	// nil: every file is. It is called by several goroutines.
+	Time func(line []byte) int64
 	// Resume returns the offset to begin at in a segment that was just found,
 	// 0 for a new one. It is called once per segment by Next, no lock held. An
 	// offset inside a line begins at the start of that line; one that is the
@@ -63,13 +76,14 @@ type Options struct {
 // Tailer reads one log. Next may be called by one goroutine at a time, the
 // other methods by any.
 type Tailer struct {
-	opt  Options
-	dir  string
-	base string
-	disk disk
-	pool *buffers
-	wake chan struct{} // something happened that Next should look at
-	done chan struct{} // closed by Close
+	opt      Options
+	dir      string
+	base     string
+	patterns []pattern
+	disk     disk
+	pool     *buffers
+	wake     chan struct{} // something happened that Next should look at
+	done     chan struct{} // closed by Close
 
 	turned atomic.Int64 // when Next last went round, Unix nanoseconds; 0: nobody is in it
 
@@ -88,6 +102,7 @@ type engine struct {
 	order   []*segment // who may read now, see readers
 	turn    int        // whose turn it is
 	hints   map[string]hint
+	unread  map[string]error  // what the last scan could not read
 	said    map[string]string // complaints made, by what they are about
 	live    liveFile
 	scanAt  time.Time // when to read the directory next
@@ -112,24 +127,56 @@ func Open(opt Options) (*Tailer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	if fi, err := os.Stat(path); err == nil && !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("open log %s (%s): %w", path, typeName(fi.Mode()), ErrNotLog)
+	if err := isLog(path); err != nil {
+		return nil, fmt.Errorf("open log %s: %w", path, err)
+	}
+	patterns, err := parsePatterns(opt.Segments, filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("open log: segments %w", err)
 	}
 	opt.Path = path
 	opt.setDefaults()
 	t := &Tailer{
-		opt: opt, dir: filepath.Dir(path), base: filepath.Base(path),
+		opt: opt, dir: filepath.Dir(path), base: filepath.Base(path), patterns: patterns,
 		disk: osDisk{},
 		pool: newBuffers(max(opt.BlockSize, opt.MaxLine+1)),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		byID: make(map[string]*segment),
 	}
-	t.hints = make(map[string]hint)
+	t.hints, t.unread = make(map[string]hint), make(map[string]error)
 	t.said = make(map[string]string)
 	return t, nil
 }
 
+// isLog refuses what is there and can never be followed.
+func isLog(path string) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil // waited for
+	}
+	if !fi.Mode().IsRegular() {
+		return fmt.Errorf("%s: %w", typeName(fi.Mode()), ErrNotLog)
+	}
+	f, err := osDisk{}.Open(path)
+	if err != nil {
+		return nil // the same
+	}
+	how, err := formIn(f)
+	if err == nil && how != plain {
+		err = compressedBy(how)
+	} else {
+		err = nil
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
 func (o *Options) setDefaults() {
+	if o.Telling == nil {
+		o.Telling = telling
+	}
 	if o.Identify == nil {
 		o.Identify = hashIdentity
 	}
