@@ -28,12 +28,28 @@ const (
 	bucketsPerTrip = 500
 )
 
-// wanted is what lines will ask for.
+// wanted is what lines lack.
 type wanted struct {
 	sites   []string
-	days    []dayLoad
+	days    []siteDay
+	calls   []siteDay
 	buckets []bucketLoad
 	known   map[any]bool // what is in the lists
+}
+
+func newWanted() *wanted { return &wanted{known: map[any]bool{}} }
+
+type siteDay struct {
+	site *site
+	day  parser.Day
+}
+
+// callsOf tells a day of calls from one of views.
+type callsOf siteDay
+
+type ruleBucket struct {
+	rule   *recent
+	number int64
 }
 
 // bucketLoad is a bucket of a duplicate rule that is being read.
@@ -53,7 +69,55 @@ func (w *wanted) add(key any) bool {
 	return true
 }
 
-func (w *wanted) len() int { return len(w.sites) + len(w.days) + len(w.buckets) }
+func (w *wanted) len() int { return len(w.sites) + len(w.days) + len(w.calls) + len(w.buckets) }
+
+// lacks notes what add would need for a hit and not find.
+func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, end int64) {
+	if h.Kind == parser.Skipped || h.Kind == parser.Malformed {
+		return
+	}
+	s := a.sites[h.Site]
+	if s == nil {
+		if _, refused := a.refused[h.Site]; !refused && w.add(h.Site) {
+			w.sites = append(w.sites, h.Site)
+		}
+		return
+	}
+	if s.epoch == "" || s.health.aside() {
+		return // it has nothing to read, or must not
+	}
+	if o := s.offsets[segment]; o != nil && end <= o.open {
+		return
+	}
+	if h.Kind == parser.APICall {
+		if a.callDayOf(s, h.Day) == nil && w.add(callsOf{s, h.Day}) {
+			w.calls = append(w.calls, siteDay{s, h.Day})
+		}
+		return
+	}
+	if a.dayOf(s, h.Day) == nil && w.add(siteDay{s, h.Day}) {
+		w.days = append(w.days, siteDay{s, h.Day})
+	}
+	if len(h.ViewID) > 0 {
+		w.around(s, s.ids, h.Time)
+	}
+	if s.window != nil && h.Kind == parser.Pageview && h.Addr.IsValid() {
+		w.around(s, s.window, h.Time)
+	}
+}
+
+// around wants the buckets that a rule looks into for a moment.
+func (w *wanted) around(s *site, r *recent, t int64) {
+	n := t / r.width
+	if r.near[1] != nil && r.near[1].number == n {
+		return
+	}
+	for n := n - 1; n <= t/r.width+1; n++ {
+		if r.buckets[n] == nil && w.add(ruleBucket{r, n}) {
+			w.buckets = append(w.buckets, bucketLoad{site: s, rule: r, number: n})
+		}
+	}
+}
 
 // lookAhead reads what complete lines that start at an offset will ask for.
 // Whatever is not found this way, or is forgotten again, is asked for when its
@@ -70,23 +134,20 @@ func (in *Ingester) lookAhead(ctx context.Context, seg *segment, at int64, data 
 			w = in.want(seg, at, data) // what Redis has of sites that it knows
 		}
 	}
-	for loads := range slices.Chunk(w.days, daysPerTrip) {
-		if err := in.loadDays(ctx, loads); err != nil {
-			return err
-		}
-	}
-	for loads := range slices.Chunk(w.buckets, bucketsPerTrip) {
-		if err := in.loadBuckets(ctx, loads); err != nil {
-			return err
-		}
+	// A site with pending page changes must be folded before its days are read:
+	// that is left to its lines, as are days of calls, which come from few sites.
+	w.days = slices.DeleteFunc(w.days, func(d siteDay) bool { return d.site.pending > 0 })
+	w.sites, w.calls = nil, nil
+	if err := in.fill(ctx, w); err != nil {
+		return err
 	}
 	in.misses, in.aheadFirst = 0, n >= manyWanted
 	return nil
 }
 
-// want parses lines and notes what is not in memory.
+// want parses lines and notes what they lack.
 func (in *Ingester) want(seg *segment, at int64, data []byte) *wanted {
-	w := &wanted{known: map[any]bool{}}
+	w := newWanted()
 	p := in.inputs[seg.input].Parser
 	for len(data) > 0 {
 		i := bytes.IndexByte(data, '\n')
@@ -95,92 +156,76 @@ func (in *Ingester) want(seg *segment, at int64, data []byte) *wanted {
 		}
 		p.Parse(data[:i], &in.hit)
 		at, data = at+int64(i)+1, data[i+1:]
-		switch in.hit.Kind {
-		case parser.Skipped, parser.Malformed:
-		default:
-			in.wantLine(w, seg, at)
-		}
+		in.lacks(w, &in.hit, seg.id, at)
 	}
 	return w
 }
 
-func (in *Ingester) wantLine(w *wanted, seg *segment, end int64) {
-	h := &in.hit
-	s := in.sites[h.Site]
-	if s == nil {
-		if _, refused := in.refused[h.Site]; !refused && w.add(h.Site) {
-			w.sites = append(w.sites, h.Site)
-		}
-		return
-	}
-	if s.epoch == "" || s.health.aside() || h.Kind == parser.APICall {
-		return // it has nothing to read, or must not; calls come from few sites
-	}
-	if o := s.offsets[seg.id]; o != nil && end <= o.open {
-		return
-	}
-	if in.heldDay(s, h.Day) == nil && s.pending == 0 && w.add(siteDay{s, h.Day}) {
-		w.days = append(w.days, in.newDayLoad(s, h.Day))
-	}
-	if len(h.ViewID) > 0 {
-		w.around(s, s.ids, h.Time)
-	}
-	if s.window != nil && h.Kind == parser.Pageview {
-		w.around(s, s.window, h.Time)
-	}
-}
-
-type siteDay struct {
-	site *site
-	day  parser.Day
-}
-
-type ruleBucket struct {
-	rule   *recent
-	number int64
-}
-
-// around wants the buckets that a rule looks into for a moment.
-func (w *wanted) around(s *site, r *recent, t int64) {
-	n := t / r.width
-	if r.near[1] != nil && r.near[1].number == n {
-		return
-	}
-	for n := n - 1; n <= t/r.width+1; n++ {
-		if r.buckets[n] == nil && w.add(ruleBucket{r, n}) {
-			w.buckets = append(w.buckets, bucketLoad{site: s, rule: r, number: n})
+// fill reads what is wanted. A site of which something is damaged is rebuilt.
+func (in *Ingester) fill(ctx context.Context, w *wanted) error {
+	if len(w.sites) > 0 {
+		if err := in.loadSites(ctx, w.sites); err != nil {
+			return err
 		}
 	}
+	for days := range slices.Chunk(w.days, daysPerTrip) {
+		if err := in.loadDays(ctx, days); err != nil {
+			return err
+		}
+	}
+	for _, d := range w.calls {
+		if err := in.mend(ctx, d.site, in.loadCalls(ctx, d.site, d.day)); err != nil {
+			return err
+		}
+	}
+	for loads := range slices.Chunk(w.buckets, bucketsPerTrip) {
+		if err := in.loadBuckets(ctx, loads); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// loadDays has days in memory. One that is damaged has its site rebuilt.
-func (in *Ingester) loadDays(ctx context.Context, loads []dayLoad) error {
+// mend deals with an error in reading what is kept of a site, if it is still the
+// one that is counted: another error may have replaced it.
+func (in *Ingester) mend(ctx context.Context, s *site, err error) error {
+	if err == nil || in.sites[s.name] != s {
+		return nil
+	}
+	return in.damage(ctx, s, err)
+}
+
+// loadDays has days in memory.
+func (in *Ingester) loadDays(ctx context.Context, days []siteDay) error {
+	var loads []dayLoad
+	for _, d := range days {
+		if d.site.pending > 0 {
+			if err := in.mend(ctx, d.site, in.foldAll(ctx, d.site)); err != nil {
+				return err
+			}
+		}
+		if in.sites[d.site.name] == d.site {
+			loads = append(loads, in.newDayLoad(d.site, d.day))
+		}
+	}
 	if err := in.readDays(ctx, loads); err != nil {
 		return err
 	}
 	for i := range loads {
-		l := &loads[i]
-		if in.sites[l.site.name] != l.site {
-			continue // another of its days was damaged
-		}
-		if err := in.keepDay(l); err != nil {
-			if err := in.damage(ctx, l.site, err); err != nil {
-				return err
-			}
+		if err := in.mend(ctx, loads[i].site, in.keepDay(&loads[i])); err != nil {
+			return err
 		}
 	}
-	clear(loads) // the replies need not wait for the other days
 	return nil
 }
 
-// loadBuckets has buckets in memory. Those that are larger than a quiet site's
-// and those that cannot be read are left to their lines.
+// loadBuckets has buckets in memory. The first pieces come in one pipeline.
 func (in *Ingester) loadBuckets(ctx context.Context, loads []bucketLoad) error {
 	const most = 1 << 10 / seenEntry * seenEntry
-	err := in.askMany(ctx, "look for seen", func(pipe redis.Pipeliner) {
+	err := in.askMany(ctx, "read seen", func(pipe redis.Pipeliner) {
 		for i := range loads {
 			l := &loads[i]
-			l.first = pipe.GetRange(ctx, in.keys.Seen(l.site.name, l.rule.name, l.number), 0, most)
+			l.first = pipe.GetRange(ctx, in.keys.Seen(l.site.name, l.rule.name, l.number), 0, most-1)
 		}
 	})
 	if err != nil {
@@ -188,30 +233,26 @@ func (in *Ingester) loadBuckets(ctx context.Context, loads []bucketLoad) error {
 	}
 	for i := range loads {
 		l := &loads[i]
+		b := &bucket{number: l.number, used: in.number}
 		packed, err := l.first.Bytes()
-		if err == nil && len(packed) <= most {
-			b := &bucket{number: l.number, used: in.number, length: int64(len(packed))}
+		if err == nil {
 			b.fill(packed)
+			b.length = int64(len(packed))
+			if b.length == most {
+				err = in.retry(ctx, "read seen", func() (err error) {
+					b.times, b.length = times64{}, 0
+					b.length, err = in.readPacked(ctx, in.keys.Seen(l.site.name, l.rule.name, l.number), 0, b.fill)
+					return err
+				})
+			}
+		}
+		if err == nil || isNil(err) {
 			l.rule.buckets[l.number] = b
+			continue
+		}
+		if err := in.mend(ctx, l.site, fmt.Errorf("read what %s has seen: %w", l.site.name, err)); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// loadBucket reads a bucket of a duplicate rule.
-func (in *Ingester) loadBucket(ctx context.Context, s *site, r *recent, n int64) (*bucket, error) {
-	b := &bucket{number: n, used: in.number}
-	if s.epoch == "" {
-		return b, nil // a new site has seen nothing
-	}
-	in.misses++
-	err := in.retry(ctx, "read seen", func() (err error) {
-		b.times = times64{}
-		b.length, err = in.readPacked(ctx, in.keys.Seen(s.name, r.name, n), 0, b.fill)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read what %s has seen: %w", s.name, err)
-	}
-	return b, nil
 }

@@ -176,8 +176,11 @@ func (in *Ingester) commitParts(ctx context.Context, b *batch, answers []answer,
 // not written any more.
 func (in *Ingester) expireAt(end parser.Day, ttl time.Duration) (int64, bool) {
 	at := expiry(in.opt.Location, end, ttl)
-	return at.Unix(), at.After(in.opt.Now().Add(time.Hour))
+	return at.Unix(), writable(at, in.opt.Now())
 }
+
+// writable tells whether a key that dies at a moment is still worth writing.
+func writable(dies, now time.Time) bool { return dies.After(now.Add(time.Hour)) }
 
 // encode writes a part as one call of commit.lua.
 func (in *Ingester) encode(p *part) *call {

@@ -17,9 +17,9 @@ type minuteChange struct {
 }
 
 // minute is the change of the hit's minute.
-func (in *Ingester) minute() *minuteChange {
-	c := in.cur.day
-	m := in.hit.Minute
+func (a *aggregate) minute(h *parser.Hit) *minuteChange {
+	c := a.cur.day
+	m := h.Minute
 	if !c.state.minutes {
 		m -= m % 60
 	}
@@ -33,7 +33,7 @@ func (in *Ingester) minute() *minuteChange {
 	}
 	c.minute = len(c.minutes)
 	c.minutes = append(c.minutes, minuteChange{minute: m})
-	in.open.weigh(in.cur.part, perWrite)
+	a.open.weigh(a.cur.part, perWrite)
 	return &c.minutes[c.minute]
 }
 
@@ -146,14 +146,14 @@ func (r *referrers) of(name string, limit int) *page {
 }
 
 // countReferrer counts where a reader came from, if that was not the site.
-func (in *Ingester) countReferrer() {
-	h, c := &in.hit, &in.cur
+func (a *aggregate) countReferrer(h *parser.Hit) {
+	c := &a.cur
 	if h.Referrer == h.Site {
 		return
 	}
 	before := len(c.day.referrers)
-	viewed(&c.day.referrers, c.day.state.from.of(h.Referrer, in.opt.MaxReferrers), uint32(in.open.number))
+	viewed(&c.day.referrers, c.day.state.from.of(h.Referrer, a.caps.referrers), uint32(a.open.number))
 	if len(c.day.referrers) > before {
-		in.open.weigh(c.part, perWrite)
+		a.open.weigh(c.part, perWrite)
 	}
 }

@@ -24,23 +24,16 @@ type Ingester struct {
 	inputs  []Input
 
 	// The loop's own, touched by no other goroutine.
-	sites        map[string]*site
+	aggregate
 	segs         map[string]*segment
-	open         *batch
 	flight       *flight // what Redis is doing for us right now; nil: nothing
 	again        *flight // what goes out next, before anything else
-	number       uint64
-	cur          cursor
 	hit          parser.Hit
-	views        views
-	serial       uint64              // of the last dayState
-	eventKeys    []byte              // buffer
 	cares        map[string]*care    // sites that are not well, or were not until lately
 	stales       map[string]struct{} // sites whose readers were told that they are stale
 	recounts     map[string]struct{} // sites whose lines are being counted again
 	recountTo    map[string]int64    // segment -> size that has to be counted for that; nil: not known yet
 	cut          map[string]bool     // segments that were said to be cut
-	refused      map[string]struct{} // sites over the limit
 	pendingSites map[*site]struct{}  // sites with pending page changes
 	misses       int                 // questions to Redis that lines of this block had
 	aheadFirst   bool                // the next block is looked at before it is counted
@@ -84,11 +77,6 @@ type schedule struct {
 	live      bool      // the last block came from the live edge
 	liveAt    time.Time // when the last one did
 	rules     *Rules    // wait for the batches to be settled; nil: none do
-	// onlineFrom is the oldest line time, in Unix milliseconds, that still
-	// marks its visitor as online.
-	onlineFrom int64
-	now        int64 // of the last upkeep, in Unix milliseconds
-	viewsFrom  int64 // the same for view ids that somebody may wait for
 }
 
 // New makes an Ingester; it reads no input and asks Redis nothing yet.
@@ -104,8 +92,12 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	in := &Ingester{
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
 		scripts: newScripts(!opt.Embedded),
-		sites:   map[string]*site{}, segs: map[string]*segment{},
-		open: newBatch(1, len(inputs)), number: 1, cut: map[string]bool{}, refused: map[string]struct{}{}, cares: map[string]*care{}, recounts: map[string]struct{}{}, stales: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
+		aggregate: aggregate{
+			caps: opt.caps(), sites: map[string]*site{}, refused: map[string]struct{}{},
+			open: newBatch(1, len(inputs)), number: 1, now: opt.Now(),
+			serial: rand.Uint64(), // a parser may have been another ingester's, with notes of that one
+		},
+		segs: map[string]*segment{}, cut: map[string]bool{}, cares: map[string]*care{}, recounts: map[string]struct{}{}, stales: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
 		known:   known,
 		budget:  newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
 		resume:  resumePoints{at: map[string]int64{}},
@@ -113,7 +105,6 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		rebuilt: make(chan rebuilt),
 		doubts:  newDoubts(),
 		rules:   newRulesBox(),
-		serial:  rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 	}
 	in.patience = patience{log: opt.Logger, tell: in.asked}
 	in.commits = patience{log: opt.Logger, tell: func(try int, err error) { in.committing.beat(in.opt.Now()); in.redisWent(byCommitter, try, err) }}

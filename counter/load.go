@@ -103,14 +103,6 @@ func (in *Ingester) readCheckpoints(ctx context.Context, sites []string) ([]chec
 	return out, nil
 }
 
-// loadSite makes a site known that was not known yet; nil when there are too
-// many sites.
-func (in *Ingester) loadSite(ctx context.Context, name string) (*site, error) {
-	in.misses++
-	err := in.loadSites(ctx, []string{name})
-	return in.sites[name], err
-}
-
 // loadSites makes sites known that were not known yet, but for those over the
 // limit.
 func (in *Ingester) loadSites(ctx context.Context, names []string) error {

@@ -5,56 +5,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/parser"
 )
-
-// idleDay is how long a day may stay in memory untouched: less than any of
-// its keys lives, so that what is remembered is still there.
-const idleDay = time.Hour
-
-// heldDay is the state of a site's day if it is in memory.
-func (in *Ingester) heldDay(s *site, day parser.Day) *dayState {
-	d := s.days[day]
-	if d == nil {
-		return nil
-	}
-	if !in.stillGood(d.used, d.touched) {
-		delete(s.days, day)
-		return nil
-	}
-	d.touched = in.opt.Now()
-	return d
-}
-
-// stillGood tells whether what is remembered of a day is still in Redis: a batch
-// in hand uses it, or it was touched lately.
-func (in *Ingester) stillGood(used uint64, touched time.Time) bool {
-	return used+1 >= in.number || in.opt.Now().Sub(touched) < idleDay
-}
-
-// dayOf finds or loads the state of a site's day.
-func (in *Ingester) dayOf(ctx context.Context, s *site, day parser.Day) (*dayState, error) {
-	if d := in.heldDay(s, day); d != nil {
-		return d, nil
-	}
-	if s.pending > 0 {
-		if err := in.foldAll(ctx, s); err != nil {
-			return nil, err
-		}
-	}
-	load := []dayLoad{in.newDayLoad(s, day)}
-	if s.epoch != "" { // a new site has nothing to read
-		in.misses++
-		if err := in.readDays(ctx, load); err != nil {
-			return nil, err
-		}
-	}
-	return load[0].day, in.keepDay(&load[0])
-}
 
 // dayLoad is a day that is being read.
 type dayLoad struct {
@@ -70,11 +25,7 @@ type dayLoad struct {
 }
 
 func (in *Ingester) newDayLoad(s *site, day parser.Day) dayLoad {
-	in.serial++
-	d := &dayState{day: day, serial: in.serial, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{}, from: newReferrers(),
-		used: in.number, touched: in.opt.Now()}
-	_, d.minutes = in.expireAt(day.Next(), MinutesTTL)
-	return dayLoad{site: s, day: d}
+	return dayLoad{site: s, day: in.newDay(day)}
 }
 
 // keepDay has a day in memory that was read, or says why it could not be.

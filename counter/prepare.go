@@ -205,9 +205,9 @@ func (in *Ingester) adoptArchived(ctx context.Context) error {
 
 // lookBack sets from when on a line is recent.
 func (in *Ingester) lookBack(now time.Time) {
-	in.loop.now = now.UnixMilli()
-	in.loop.onlineFrom = now.Add(-OnlineWindow).UnixMilli()
-	in.loop.viewsFrom = now.Add(-viewMemory).UnixMilli()
+	in.now = now
+	in.onlineFrom = now.Add(-OnlineWindow).UnixMilli()
+	in.viewsFrom = now.Add(-viewMemory).UnixMilli()
 }
 
 // missing reports, once, segments that were not read to their end and are not

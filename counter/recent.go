@@ -54,45 +54,44 @@ func (s *site) keepWindow(width time.Duration) {
 
 // within reports whether key was remembered less than a width from t, before
 // or after it: segments are read side by side, so lines of two workers may
-// come in either order. load fetches a bucket that is not in memory.
-func (r *recent) within(key uint64, t int64, load func(*recent, int64) (*bucket, error)) (bool, error) {
-	if err := r.look(t/r.width, load); err != nil {
-		return false, err
-	}
+// come in either order. look has found the buckets.
+func (r *recent) within(key uint64, t int64) bool {
 	for _, b := range r.near {
 		at, ok := b.times.get(key)
 		if !ok {
 			continue
 		}
 		if d := b.number*r.width + int64(at) - t; -r.width < d && d < r.width {
-			return true, nil
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
-// look makes near the buckets around n.
-func (r *recent) look(n int64, load func(*recent, int64) (*bucket, error)) error {
+// look makes near the buckets around t; false: one is not in memory. A fresh site
+// has seen nothing, so its buckets are made.
+func (r *recent) look(t int64, fresh bool, batch uint64) bool {
+	n := t / r.width
 	if r.near[1] != nil && r.near[1].number == n {
-		return nil
+		return true
 	}
 	r.near = [3]*bucket{}
 	for i := range r.near {
 		b := r.buckets[n-1+int64(i)]
 		if b == nil {
-			var err error
-			if b, err = load(r, n-1+int64(i)); err != nil {
+			if !fresh {
 				r.near = [3]*bucket{}
-				return err
+				return false
 			}
+			b = &bucket{number: n - 1 + int64(i), used: batch}
 			r.buckets[b.number] = b
 		}
 		r.near[i] = b
 	}
-	return nil
+	return true
 }
 
-// place is the bucket of t, which within has looked up, and the moment in it.
+// place is the bucket of t, which look has found, and the moment in it.
 func (r *recent) place(t int64) (*bucket, uint32) { return r.near[1], uint32(t % r.width) }
 
 // fill reads packed entries.

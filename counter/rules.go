@@ -118,6 +118,7 @@ func (in *Ingester) limit(l Limits) {
 	in.opt.MaxPages, in.opt.MaxSites, in.opt.MaxEndpoints, in.opt.MaxUsers = l.MaxPages, l.MaxSites, l.MaxEndpoints, l.MaxUsers
 	in.opt.DedupeWindow = l.DedupeWindow
 	in.opt.defaults()
+	in.caps = in.opt.caps()
 	clear(in.refused) // there may be room for them now
 	for name, s := range in.sites {
 		s.keepWindow(in.opt.DedupeWindow(name))

@@ -1,7 +1,6 @@
 package counter
 
 import (
-	"context"
 	"time"
 
 	"ddkk-stats/counter/keys"
@@ -105,62 +104,92 @@ func (l *Latencies) merge(o Latencies) {
 	}
 }
 
-// call counts in.hit, an API call that ends at end.
-func (in *Ingester) call(ctx context.Context, seg *segment, end int64, books *Tally) error {
-	c := &in.cur
+// call counts an API call that ends at end.
+func (a *aggregate) call(h *parser.Hit, end int64) outcome {
+	c := &a.cur
 	if c.site.health.aside() {
-		books.Calls++ // when the site is rebuilt
-		c.site.assume(seg.id, end)
-		return nil
+		c.site.assume(c.segment, end)
+		return lineCall // once the site is rebuilt
 	}
 	if c.part == nil {
-		c.part = in.open.part(c.site, seg.id)
+		c.part = a.open.part(c.site, c.segment)
 	}
-	m, err := in.callMinute(ctx, c.part)
-	if err != nil {
-		return in.uncounted(ctx, seg, end, err, func() { books.Calls++ })
+	m := a.callMinute(h, c.part)
+	if m == nil {
+		return a.lacking()
 	}
-	books.Calls++
 	c.offsets.open = end
-	in.countCall(c.part, m)
-	return nil
+	a.countCall(h, c.part, m)
+	return lineCall
 }
 
-// callMinute finds or opens the minute of in.hit in a part.
-func (in *Ingester) callMinute(ctx context.Context, p *part) (*callMinute, error) {
+// callMinute finds or opens the minute of a call in a part; nil: its day is not in
+// memory.
+func (a *aggregate) callMinute(h *parser.Hit, p *part) *callMinute {
 	if p.calls == nil {
 		p.calls = &callPart{minutes: map[int64]*callMinute{}, hours: map[string]*callHour{}}
 	}
-	c, at := p.calls, in.hit.Time/60_000
+	c, at := p.calls, h.Time/60_000
 	if c.last != nil && c.at == at {
-		return c.last, nil
+		return c.last
 	}
 	m := c.minutes[at]
 	if m == nil {
-		period := time.UnixMilli(in.hit.Time).In(in.opt.Location).Format(callMinuteLayout)
+		period := time.UnixMilli(h.Time).In(a.caps.location).Format(callMinuteLayout)
 		hour := c.hours[period[:len(callHourLayout)]]
 		if hour == nil {
-			d, err := in.callDayOf(ctx, p.site, in.hit.Day)
-			if err != nil {
-				return nil, err
+			d := a.callDayOf(p.site, h.Day)
+			if d == nil {
+				return nil
 			}
 			hour = &callHour{period: period[:len(callHourLayout)], day: d,
 				endpoints: map[string]*callEndpoint{}, statuses: map[int]int64{}, users: map[string]int64{}}
 			c.hours[hour.period] = hour
-			in.open.weigh(p, 8*perWrite)
+			a.open.weigh(p, 8*perWrite)
 		}
 		m = &callMinute{period: period, hour: hour}
 		c.minutes[at] = m
-		in.open.weigh(p, 3*perWrite)
+		a.open.weigh(p, 3*perWrite)
 	}
 	c.at, c.last = at, m
-	return m, nil
+	return m
 }
 
-// countCall counts in.hit into its minute and hour; the day is the sum of its
+// callDayOf is what is remembered of a site's calls of a day; nil: it is not in
+// memory. A new site's days are new.
+func (a *aggregate) callDayOf(s *site, day parser.Day) *callDay {
+	d := s.calls[day]
+	if d != nil && !a.stillGood(d.used, d.touched) {
+		delete(s.calls, day)
+		d = nil
+	}
+	if d == nil {
+		if s.epoch != "" {
+			return nil
+		}
+		d = newCallDay(day)
+		s.keepCalls(d)
+	}
+	d.used, d.touched = a.number, a.now
+	return d
+}
+
+func newCallDay(day parser.Day) *callDay {
+	return &callDay{day: day, endpoints: map[string]string{}, users: map[string]string{}, seen: map[string]bool{}}
+}
+
+// keepCalls has a day of calls in memory.
+func (s *site) keepCalls(d *callDay) {
+	if s.calls == nil {
+		s.calls = map[parser.Day]*callDay{}
+	}
+	s.calls[d.day] = d
+}
+
+// countCall counts a call into its minute and hour; the day is the sum of its
 // hours when the batch is encoded.
-func (in *Ingester) countCall(p *part, m *callMinute) {
-	h, hour := &in.hit, m.hour
+func (a *aggregate) countCall(h *parser.Hit, p *part, m *callMinute) {
+	hour := m.hour
 	s := callSums{calls: 1}
 	if h.Failed {
 		s.failed = 1
@@ -173,11 +202,11 @@ func (in *Ingester) countCall(p *part, m *callMinute) {
 	hour.add(&s)
 	e := hour.endpoints[string(h.Endpoint)]
 	if e == nil {
-		name := parser.AdmitName(hour.day.endpoints, h.Endpoint, in.opt.MaxEndpoints, h.Routed)
+		name := parser.AdmitName(hour.day.endpoints, h.Endpoint, a.caps.endpoints, h.Routed)
 		if e = hour.endpoints[name]; e == nil {
 			e = &callEndpoint{}
 			hour.endpoints[name] = e
-			in.open.weigh(p, 6*perWrite)
+			a.open.weigh(p, 6*perWrite)
 		}
 	}
 	e.add(&s)
@@ -191,25 +220,24 @@ func (in *Ingester) countCall(p *part, m *callMinute) {
 			writes++
 		}
 		if writes > 0 {
-			in.open.weigh(p, writes*perWrite)
+			a.open.weigh(p, writes*perWrite)
 		}
 	}
 	if hour.statuses[h.Status]++; hour.statuses[h.Status] == 1 {
-		in.open.weigh(p, 2*perWrite)
+		a.open.weigh(p, 2*perWrite)
 	}
-	in.countUser(p, hour)
+	a.countUser(h.User, p, hour)
 }
 
-func (in *Ingester) countUser(p *part, hour *callHour) {
-	user := in.hit.User
+func (a *aggregate) countUser(user []byte, p *part, hour *callHour) {
 	if len(user) == 0 {
 		return
 	}
 	name, ok := hour.day.users[string(user)]
 	if !ok {
-		name = parser.AdmitName(hour.day.users, user, in.opt.MaxUsers, false)
+		name = parser.AdmitName(hour.day.users, user, a.caps.users, false)
 	}
 	if hour.users[name]++; hour.users[name] == 1 {
-		in.open.weigh(p, 2*perWrite)
+		a.open.weigh(p, 2*perWrite)
 	}
 }

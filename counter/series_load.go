@@ -11,32 +11,19 @@ import (
 	"ddkk-stats/parser"
 )
 
-// callDayOf finds or loads what is remembered of a site's calls of a day.
-func (in *Ingester) callDayOf(ctx context.Context, s *site, day parser.Day) (*callDay, error) {
-	now := in.opt.Now()
-	if d := s.calls[day]; d != nil {
-		if in.stillGood(d.used, d.touched) {
-			d.used, d.touched = in.number, now
-			return d, nil
-		}
-		delete(s.calls, day)
-	}
-	d := &callDay{day: day, used: in.number, touched: now}
+// loadCalls has what is remembered of a site's calls of a day in memory.
+func (in *Ingester) loadCalls(ctx context.Context, s *site, day parser.Day) error {
+	var d *callDay
 	err := in.retry(ctx, "read calls", func() error {
-		d.endpoints, d.users, d.seen = map[string]string{}, map[string]string{}, map[string]bool{}
-		if s.epoch == "" {
-			return nil // a new site has nothing to read
-		}
+		d = newCallDay(day)
 		return in.fillCalls(ctx, s.name, d)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read calls of %s on %d: %w", s.name, day, err)
+		return fmt.Errorf("read calls of %s on %d: %w", s.name, day, err)
 	}
-	if s.calls == nil {
-		s.calls = map[parser.Day]*callDay{}
-	}
-	s.calls[day] = d
-	return d, nil
+	d.used, d.touched = in.number, in.now
+	s.keepCalls(d)
+	return nil
 }
 
 // fillCalls reads which names have their own fields.

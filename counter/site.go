@@ -170,16 +170,15 @@ func pageOf(all map[string]*page, name []byte, limit int) *page {
 	return admit(all, n)
 }
 
-// pageOf finds or admits the page of in.hit in a day; other tells that it is over
+// pageOf finds or admits the page of a hit in a day; other tells that it is over
 // the cap. A page that comes often knows its place in the day that it was in last.
-func (in *Ingester) pageOf(d *dayState) (p *page, other bool) {
-	h := &in.hit
+func (a *aggregate) pageOf(h *parser.Hit, d *dayState) (p *page, other bool) {
 	if h.Known != nil && h.Known.About == d.serial {
 		if p, ok := h.Known.Note.(*page); ok {
 			return p, false
 		}
 	}
-	p = pageOf(d.pages, h.Page, in.opt.MaxPages)
+	p = pageOf(d.pages, h.Page, a.caps.pages)
 	if p.name == parser.OtherPage {
 		return p, true
 	}

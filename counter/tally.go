@@ -40,16 +40,33 @@ func (t *Tally) Add(b *Tally) {
 	}
 }
 
-// counts books a line that counts.
-func (t *Tally) counts(bot bool) {
-	if bot {
-		t.Bot++
-	} else {
-		t.Human++
+// book counts what became of a line.
+func (t *Tally) book(h *parser.Hit, o outcome) {
+	switch o {
+	case lineNone:
+		if h.Kind == parser.Skipped {
+			t.Skipped[h.Reason]++
+		} else {
+			t.Malformed[h.Reason]++
+		}
+	case lineRefused:
+		t.Skipped[parser.SkipSite]++
+	case lineBefore:
+		t.Before++
+	case lineDup:
+		t.Dedup++
+	case lineCall:
+		t.Calls++
+	case lineCounts:
+		if h.Bot {
+			t.Bot++
+		} else {
+			t.Human++
+		}
 	}
 }
 
-// unbook takes back what counts did.
+// unbook takes back what book did of a line that counts.
 func (t *Tally) unbook(bot bool) {
 	if bot {
 		t.Bot--

@@ -29,17 +29,17 @@ type views struct {
 }
 
 // later has a view counted with those that follow.
-func (in *Ingester) later(v view) {
-	w := &in.views
+func (a *aggregate) later(v view) {
+	w := &a.views
 	w.waiting[w.n] = v
 	if w.n++; w.n == len(w.waiting) {
-		in.countViews()
+		a.countViews()
 	}
 }
 
 // countViews counts the views that wait.
-func (in *Ingester) countViews() {
-	w, b := &in.views, in.open
+func (a *aggregate) countViews() {
+	w, b := &a.views, a.open
 	all := w.waiting[:w.n]
 	for i := range all {
 		v := &all[i]

@@ -1,0 +1,192 @@
+package counter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"ddkk-stats/parser"
+)
+
+// segment is where the loop is in one segment.
+type segment struct {
+	id, name string
+	input    int
+	pos      int64 // where the next line must start
+	booked   int64 // lines up to here are in the books
+	torn     int64 // end of an unfinished last line that starts at pos; 0: none
+	floor    int64 // up to here every site's lines are committed
+	size     int64 // as far as we know
+	closed   bool
+	rewinds  int  // how often it was rewound
+	awaited  int  // blocks that may still come from before a rewind
+	gone     bool // it could not be rewound: go on where it goes on
+}
+
+// segment finds or opens the segment of a block.
+func (in *Ingester) segment(f fetched) *segment {
+	s := in.segs[f.block.Segment]
+	if s == nil {
+		at := in.resume.offset(f.block.Segment)
+		s = &segment{id: f.block.Segment, input: f.input, pos: at, floor: at, booked: at}
+		in.segs[s.id] = s
+	}
+	s.input = f.input
+	s.size = max(s.size, f.block.End)
+	return s
+}
+
+// take counts a block into the open batch. Blocks that were on their way when
+// a rewind was asked for are passed over or cut to what continues at pos.
+func (in *Ingester) take(ctx context.Context, f fetched) error {
+	b := f.block
+	if b.Release != nil {
+		defer b.Release()
+	}
+	seg := in.segment(f)
+	in.loop.live = b.Live || b.Kind == Closed
+	in.now = in.opt.Now()
+	if b.Live {
+		in.loop.liveAt = in.now
+	}
+	reached := seg.pos
+	if b.Kind == Closed {
+		reached = max(reached, seg.torn) // an unfinished last line is passed over by now
+	}
+	switch {
+	case b.Start > reached && seg.gone:
+		seg.pos, seg.floor, seg.gone = b.Start, b.Start, false
+	case b.Start > reached && seg.awaited > 0:
+		seg.awaited--
+		return nil
+	case b.Start > reached:
+		return in.rewind(seg, seg.pos)
+	case b.Kind == Closed:
+		seg.closed = b.End == reached
+		in.progressed(seg)
+		return nil
+	case b.End <= seg.pos:
+		return nil
+	}
+	seg.closed, seg.awaited = false, 0
+	if in.open.lines == 0 {
+		in.loop.opened = in.now
+	}
+	if b.Kind != Lines {
+		in.single(seg, b)
+		return nil
+	}
+	return in.lines(ctx, seg, b.Data[seg.pos-b.Start:])
+}
+
+// progressed notes that the open batch reaches up to the segment's pos.
+func (in *Ingester) progressed(seg *segment) { in.open.ends[seg.id] = mark{seg.pos, seg.rewinds} }
+
+// maxAwaited is how many blocks may be on their way when a segment is rewound:
+// more than the channel and the source hold.
+const maxAwaited = 64
+
+// single books a line that never reaches the parser.
+func (in *Ingester) single(seg *segment, b Block) {
+	if books := &in.open.books[seg.input]; b.End > seg.booked {
+		books.Read++
+		if b.Kind == Torn {
+			books.Torn++
+		} else {
+			books.Malformed[parser.BadLength]++
+		}
+		seg.booked = b.End
+	}
+	if b.Kind == Torn {
+		seg.torn = b.End // pos stays: should the line be finished, it comes whole
+	} else {
+		seg.pos = b.End
+	}
+	in.open.lines++
+	in.progressed(seg)
+}
+
+// lines counts complete lines. It stops early when one of them makes the
+// segment be rewound; then the rest comes again.
+func (in *Ingester) lines(ctx context.Context, seg *segment, data []byte) error {
+	p := in.inputs[seg.input].Parser
+	start, booked, rewinds := seg.pos, seg.booked, seg.rewinds
+	at := start
+	looked := in.aheadFirst
+	in.misses, in.aheadFirst = 0, false
+	var err error
+	if looked {
+		err = in.lookAhead(ctx, seg, at, data)
+	}
+	for err == nil && seg.rewinds == rewinds && at < start+int64(len(data)) {
+		rest := data[at-start:]
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			err = fmt.Errorf("count segment %s: BUG: block at %d ends within a line", seg.id, at)
+			break
+		}
+		p.Parse(rest[:i], &in.hit)
+		end := at + int64(i) + 1
+		if err = in.line(ctx, seg, end); err != nil || seg.rewinds != rewinds {
+			break // the line is read again
+		}
+		at = end
+		seg.booked = max(seg.booked, end)
+		in.open.lines++
+		if in.misses > missesAllowed && !looked {
+			looked = true
+			err = in.lookAhead(ctx, seg, at, data[at-start:])
+		}
+	}
+	in.countViews()
+	in.bookRead(seg.input, data[:at-start], booked-start)
+	if seg.rewinds == rewinds {
+		seg.pos = at
+		in.progressed(seg)
+	}
+	return err
+}
+
+// maxRounds is how often a line may ask for what it lacks before it is read again:
+// its site, then the site's day and buckets, and these of a site that was damaged.
+const maxRounds = 4
+
+// line counts in.hit, which ends at end, and books what became of it. What it
+// lacks is read first; should that rewind the segment, the line comes again.
+func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
+	o := in.add(&in.hit, seg.id, end)
+	for round, rewinds := 0, seg.rewinds; o == lineLacks; round++ {
+		if round == maxRounds { // its site is replaced again and again
+			return in.rewind(seg, seg.pos)
+		}
+		in.misses++
+		w := newWanted()
+		in.lacks(w, &in.hit, seg.id, end)
+		if err := in.fill(ctx, w); err != nil || seg.rewinds != rewinds {
+			return err
+		}
+		o = in.add(&in.hit, seg.id, end)
+	}
+	books := &in.open.books[seg.input]
+	switch {
+	case end > seg.booked:
+		books.book(&in.hit, o)
+	case o == lineDup && in.cur.site.assumes(seg.id, end):
+		books.Dedup++ // it was booked as one that counts
+		books.unbook(in.hit.Bot)
+	}
+	return nil
+}
+
+// bookRead counts the newlines of what was processed; the first again bytes
+// were in the books before.
+func (in *Ingester) bookRead(input int, data []byte, again int64) {
+	again = min(max(again, 0), int64(len(data)))
+	in.open.books[input].Read += int64(bytes.Count(data[again:], newline))
+	if again > 0 {
+		n := int64(bytes.Count(data[:again], newline))
+		in.meter.update(func(s *IngestStats) { s.Reread += n })
+	}
+}
+
+var newline = []byte{'\n'}
