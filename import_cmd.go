@@ -18,6 +18,7 @@ type importOptions struct {
 	site, format, as, before string
 	rules                    importer.Rules
 	dryRun, otherHosts       bool
+	noCopies                 bool // files that begin alike are logs of several servers
 }
 
 func importCommand(load func() (*Config, error)) *cobra.Command {
@@ -25,13 +26,16 @@ func importCommand(load func() (*Config, error)) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
 		Short: "Take over history from old access logs, once",
-		Long: `Reads old access logs (nginx's and Apache's combined, JSON, v1; plain or .gz)
-into the archive and rebuilds the sites in Redis, so that their numbers hold
+		Long: `Reads old access logs (nginx's and Apache's combined, JSON, v1; plain, or packed
+by gzip, zstd, bzip2 or xz, whatever their names) into the archive and rebuilds the sites in Redis, so that their numbers hold
 what was counted and the history. A daemon may run meanwhile.
 
 The same file again changes nothing, also under another name or compressed. A
 file that grew is continued where the last import ended; an unfinished last
-line waits for the next one. If one file cannot be read, nothing is imported.
+line waits for the next one, unless the file has not changed for a minute. If one
+file cannot be read, nothing is imported; empty ones are passed over. Logs of
+several servers may begin with the same line; a copy that was cut, filtered or
+edited is refused.
 
 Of a site's own log, the lines that count are: GET, answered 200 or 304, for a
 path that is no asset (by its ending: .css, .js, .png, ...) and not for programs
@@ -55,6 +59,7 @@ v1 log the beacons count, unless --as=pages is given.`,
 	f.StringArrayVar(&opt.rules.Exclude, "exclude", nil, "paths that do not count, such as '/api/*'; wins over --include; may be repeated")
 	f.StringVar(&opt.before, "before", "", "only what is older than this, as 2026-11-01 or 2026-11-01T12:00:00: when the counter was installed")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "say what would be imported, and change nothing")
+	f.BoolVar(&opt.noCopies, "no-copies", false, "files that begin like an imported one are logs of other servers, although they look like copies that were cut or edited")
 	f.BoolVar(&opt.otherHosts, "other-hosts", false, "daemons on other hosts count the same sites and have their logs")
 	return cmd
 }
@@ -114,7 +119,7 @@ func importFiles(cmd *cobra.Command, cfg *Config, opt importOptions, files []str
 		return err
 	}
 	run := func(v *vault, secret []byte) (err error) {
-		m := &importing{v: v, opt: opt, secret: secret, out: cmd.OutOrStdout(), progress: cmd.ErrOrStderr(), now: time.Now, ids: map[string]*importPlan{}}
+		m := &importing{v: v, opt: opt, secret: secret, out: cmd.OutOrStdout(), progress: cmd.ErrOrStderr(), now: time.Now, alike: map[string][]*importPlan{}}
 		defer func() { err = errors.Join(err, m.close()) }()
 		return m.all(cmd.Context(), files)
 	}

@@ -7,13 +7,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"ddkk-stats/archive"
 )
 
 // report says what a file comes to, by outcome: the books close.
-func (m *importing) report(p *importPlan, had *archive.Import, took time.Duration) error {
-	s := p.survey
+func (m *importing) report(p *importPlan, took time.Duration) error {
+	s, had := p.survey, p.had
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %s\n", p.file.Name(), s.Format, p.classifier.Text())
 	switch {
@@ -34,6 +32,12 @@ func (m *importing) report(p *importPlan, had *archive.Import, took time.Duratio
 	reasons(&b, "malformed", s.Malformed)
 	if s.FirstMalformed > 0 {
 		fmt.Fprintf(&b, "  the first malformed line is number %d\n", s.FirstMalformed)
+	}
+	if s.Nameless > 0 {
+		fmt.Fprintf(&b, "  %d of them tell no client's address: they count, and have no visitor\n", s.Nameless)
+	}
+	if s.Zoneless > 0 {
+		fmt.Fprintf(&b, "  the times of %d lines tell no zone and are taken to be of %s (LOG_TIMEZONE)\n", s.Zoneless, m.v.cfg().logZone())
 	}
 	if s.Torn {
 		b.WriteString("  the last line has no end yet and waits for the next import\n")

@@ -33,11 +33,14 @@ type importing struct {
 	archived map[string]archive.ArchivedSegment
 	here     []logSegment
 	plans    []*importPlan
-	ids      map[string]*importPlan
+	alike    map[string][]*importPlan // by the identity of the first line
 }
 
 // logSegment is a segment of a log that the daemon counts.
-type logSegment struct{ id, name, log string }
+type logSegment struct {
+	id, name, log string
+	calls         bool // of the site's own log, for its calls alone
+}
 
 // importPlan is a file and what it would come to.
 type importPlan struct {
@@ -45,6 +48,17 @@ type importPlan struct {
 	classifier *importer.Classifier
 	survey     *importer.Survey
 	from       int64
+	had        *archive.Import // the same file, perhaps shorter; nil: it is new
+	ofSiteLog  bool
+}
+
+// head is what the file's first views are. Of one whose beginning was imported
+// before that was kept it is not known.
+func (p *importPlan) head() string {
+	if p.had != nil && p.had.Head == "" {
+		return ""
+	}
+	return p.survey.Head.String()
 }
 
 // withPeek runs a command that must change nothing: no folder, secret or
@@ -75,19 +89,31 @@ func (m *importing) all(ctx context.Context, files []string) error {
 	if err := m.learn(ctx); err != nil {
 		return err
 	}
-	var errs []error
+	var errs, empty []error
 	for _, name := range files {
-		if err := m.plan(ctx, name); err != nil {
+		err := m.plan(ctx, name)
+		var nothing *importer.NothingError
+		if errors.As(err, &nothing) {
+			empty = append(empty, err)
+			if _, err := fmt.Fprintf(m.out, "%v; passed over\n", nothing); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("import: %w", err))
 			if ctx.Err() != nil {
 				break
 			}
 		}
 	}
+	if len(empty) == len(files) {
+		errs = empty
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("%w\nnothing was imported", err)
 	}
-	work := slices.DeleteFunc(slices.Clone(m.plans), func(p *importPlan) bool { return p.survey.End <= p.from })
+	work := slices.DeleteFunc(slices.Clone(m.plans), func(p *importPlan) bool { return p.survey == nil || p.survey.End <= p.from })
 	slices.SortStableFunc(work, func(a, b *importPlan) int { return cmp.Compare(a.survey.First, b.survey.First) })
 	if m.opt.dryRun {
 		_, err := fmt.Fprintln(m.out, "dry run: nothing was changed")
@@ -127,7 +153,7 @@ func (m *importing) listLogs() error {
 			return err
 		}
 		for _, f := range files {
-			m.here = append(m.here, logSegment{f.ID, f.Name, in.path})
+			m.here = append(m.here, logSegment{f.ID, f.Name, in.path, in.calls})
 		}
 	}
 	return nil
@@ -135,14 +161,20 @@ func (m *importing) listLogs() error {
 
 // plan opens and surveys one file.
 func (m *importing) plan(ctx context.Context, name string) error {
-	file, err := importer.Open(name)
+	file, err := importer.Open(name, m.now())
 	if err != nil {
 		return err
 	}
-	p := &importPlan{file: file}
+	p := &importPlan{file: file, ofSiteLog: m.isSiteLog(file)}
 	m.plans = append(m.plans, p)
-	if err := m.refuseCounted(ctx, file); err != nil {
+	earlier, err := m.earlier(ctx, file)
+	if err != nil {
 		return err
+	}
+	if len(earlier) == 0 {
+		if err := m.refuseCounted(ctx, file); err != nil {
+			return err
+		}
 	}
 	want, err := m.opt.wanted()
 	if err != nil {
@@ -152,96 +184,154 @@ func (m *importing) plan(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	beacons := m.opt.as == "beacons" || m.opt.as == "auto" && format == parser.FormatV1
-	if format == parser.FormatCombined && m.opt.site == "" && !beacons {
-		return fmt.Errorf("%s is a combined log, which names no host: say which site it is of with --site", name)
-	}
-	if p.classifier, err = importer.NewClassifier(m.opt.site, beacons, m.opt.rules); err != nil {
+	if p.classifier, err = m.classifier(p, format); err != nil {
 		return err
 	}
-	return m.survey(ctx, p, format)
+	return m.survey(ctx, p, format, earlier)
+}
+
+// classifier decides what counts of a file. Of the site's own log those are its
+// pages, in any format: it is counted for its calls alone.
+func (m *importing) classifier(p *importPlan, format parser.Format) (*importer.Classifier, error) {
+	beacons := m.opt.as == "beacons" || m.opt.as == "auto" && format == parser.FormatV1 && !p.ofSiteLog
+	site := m.opt.site
+	if site == "" && p.ofSiteLog && format == parser.FormatCombined {
+		site = m.v.cfg().apiSite()
+	}
+	if format == parser.FormatCombined && site == "" && !beacons {
+		return nil, fmt.Errorf("%s is a combined log, which names no host: say which site it is of with --site", p.file.Name())
+	}
+	return importer.NewClassifier(site, beacons, m.opt.rules)
 }
 
 func (m *importing) parser(f parser.Format) (*parser.Parser, error) {
 	return parser.New(m.v.cfg().Parser(f, m.secret))
 }
 
-func (m *importing) survey(ctx context.Context, p *importPlan, format parser.Format) error {
-	var had *archive.Import
-	var err error
-	if m.archive != nil {
-		if had, err = m.archive.FindImport(ctx, p.file.ID()); err != nil {
-			return err
-		}
+// earlier are the files that were imported and begin with the same line.
+func (m *importing) earlier(ctx context.Context, f *importer.File) ([]archive.Import, error) {
+	if m.archive == nil {
+		return nil, nil
 	}
+	return m.archive.FindImports(ctx, f.FirstID())
+}
+
+func (m *importing) survey(ctx context.Context, p *importPlan, format parser.Format, earlier []archive.Import) error {
+	var err error
+	if p.had, err = m.continued(ctx, p.file, earlier); err != nil {
+		return err
+	}
+	had := p.had
 	prs, err := m.parser(format)
 	if err != nil {
 		return err
 	}
 	opt := importer.SurveyOptions{Parser: prs, Classifier: p.classifier, Progress: lineBar(m.progress, "reading "+p.file.Name())}
 	if had != nil {
-		p.from = m.archived[p.file.ID()].End
-		opt.Known, opt.From = had.End, p.from
+		p.file.Become(had.Segment)
+		p.from = m.archived[had.Segment].End
+		opt.From, opt.Head, opt.HeadEnd = p.from, had.Head, had.End
 	}
 	began := m.now()
 	if p.survey, err = p.file.Survey(ctx, opt); err != nil {
 		return err
 	}
 	p.survey.Format = format
-	if had != nil {
-		if err := m.continues(p, had); err != nil {
+	if had != nil && p.survey.End > p.from && p.classifier.Text() != had.Rules {
+		return fmt.Errorf("%s grew since its first part was imported by other rules; import the rest by the same:\nwas: %s\nis:  %s", p.file.Name(), had.Rules, p.classifier.Text())
+	}
+	if same, err := m.twins(p); same || err != nil {
+		return err
+	}
+	if had == nil {
+		if err := m.distinct(p, earlier); err != nil {
 			return err
 		}
 	}
-	if twin := m.ids[p.file.ID()]; twin != nil {
-		return m.twins(p, twin)
-	}
-	m.ids[p.file.ID()] = p
-	return m.report(p, had, m.now().Sub(began))
+	m.alike[p.file.FirstID()] = append(m.alike[p.file.FirstID()], p)
+	return m.report(p, m.now().Sub(began))
 }
 
-// continues checks that a file whose first line was imported is the same file,
-// or that file grown.
-func (m *importing) continues(p *importPlan, had *archive.Import) error {
-	name := p.file.Name()
-	switch {
-	case p.survey.End < had.End:
-		return fmt.Errorf("%s begins like %s, which was imported, but is shorter (%d bytes, not %d): it was cut or filtered. Its lines cannot be told from those that are counted already",
-			name, had.Name, p.survey.End, had.End)
-	case p.survey.KnownSum != had.Sum:
-		return fmt.Errorf("%s begins like %s, which was imported, but what follows is another text: it was filtered or edited. Its lines cannot be told from those that are counted already",
-			name, had.Name)
-	case p.survey.End > p.from && p.classifier.Text() != had.Rules:
-		return fmt.Errorf("%s grew since its first part was imported by other rules; import the rest by the same:\nwas: %s\nis:  %s", name, had.Rules, p.classifier.Text())
+// continued is the import of this very file, or of it when it was shorter; nil if
+// there is none.
+func (m *importing) continued(ctx context.Context, f *importer.File, earlier []archive.Import) (*archive.Import, error) {
+	if len(earlier) == 0 {
+		return nil, nil
+	}
+	var ends []int64
+	for _, i := range earlier {
+		ends = append(ends, i.End)
+	}
+	sums, err := f.Sums(ctx, ends)
+	if err != nil {
+		return nil, err
+	}
+	var had *archive.Import
+	for i := range earlier {
+		if sums[i] == earlier[i].Sum && (had == nil || earlier[i].End > had.End) {
+			had = &earlier[i]
+		}
+	}
+	return had, nil
+}
+
+// distinct gives a file that begins with the same line as imported ones an
+// identity of its own, if it is no copy of one of them.
+func (m *importing) distinct(p *importPlan, earlier []archive.Import) error {
+	name, taken := p.file.Name(), map[string]bool{}
+	for _, i := range earlier {
+		taken[i.Segment] = true
+		if m.opt.noCopies || i.Head != "" && !p.survey.Head.Alike(i.Head) {
+			continue
+		}
+		what := "what follows is another text: it was filtered or edited"
+		if p.survey.End < i.End {
+			what = fmt.Sprintf("is shorter (%d bytes, not %d): it was cut or filtered", p.survey.End, i.End)
+		}
+		return fmt.Errorf("%s begins like %s, which was imported, but %s. Its lines cannot be told from those that are counted already; if it is another server's log, add --no-copies",
+			name, i.Name, what)
+	}
+	for _, other := range m.alike[p.file.FirstID()] {
+		taken[other.file.ID()] = true
+	}
+	for n := 2; taken[p.file.ID()]; n++ {
+		p.file.Become(fmt.Sprintf("%s.%d", p.file.FirstID(), n))
 	}
 	return nil
 }
 
-// twins passes over a copy of a file of the same command.
-func (m *importing) twins(p, first *importPlan) error {
-	if p.survey.Sum != first.survey.Sum {
-		return fmt.Errorf("%s and %s begin alike and go on differently: if one is the other grown, import that one alone", first.file.Name(), p.file.Name())
+// twins passes over a copy of a file of the same command, and refuses another one
+// that looks like a part of it.
+func (m *importing) twins(p *importPlan) (same bool, err error) {
+	for _, first := range m.alike[p.file.FirstID()] {
+		if p.survey.Sum == first.survey.Sum {
+			p.from = p.survey.End
+			_, err := fmt.Fprintf(m.out, "%s: the same as %s\n", p.file.Name(), first.file.Name())
+			return true, err
+		}
+		if !m.opt.noCopies && p.survey.Head.Alike(first.survey.Head.String()) {
+			return false, fmt.Errorf("%s and %s begin alike and go on differently: if one is the other grown, import that one alone; if they are logs of two servers, add --no-copies",
+				first.file.Name(), p.file.Name())
+		}
 	}
-	p.from = p.survey.End
-	_, err := fmt.Fprintf(m.out, "%s: the same as %s\n", p.file.Name(), first.file.Name())
-	return err
+	return false, nil
 }
 
-// refuseCounted refuses what a daemon counts: its views would count twice.
+// isSiteLog tells whether a file is a segment of SITE_LOG.
+func (m *importing) isSiteLog(f *importer.File) bool {
+	return slices.ContainsFunc(m.here, func(seg logSegment) bool { return seg.calls && f.Same(seg.name) })
+}
+
+// refuseCounted refuses what a daemon counts for its views: they would count
+// twice. The site's own log is counted for its calls.
 func (m *importing) refuseCounted(ctx context.Context, f *importer.File) error {
 	for _, seg := range m.here {
-		if seg.id == f.ID() || f.Same(seg.name) {
+		if !seg.calls && (seg.id == f.FirstID() || f.Same(seg.name)) {
 			return fmt.Errorf("%s is counted by the daemon already: it is %s, a segment of %s; there is nothing to import", f.Name(), seg.name, seg.log)
 		}
 	}
-	if m.archive != nil {
-		had, err := m.archive.FindImport(ctx, f.ID())
-		if err != nil || had != nil {
-			return err
-		}
-		if _, ok := m.archived[f.ID()]; ok {
-			return fmt.Errorf("%s is counted already: a daemon has archived it as a segment of its log; there is nothing to import", f.Name())
-		}
+	if _, ok := m.archived[f.FirstID()]; ok {
+		return fmt.Errorf("%s is counted already: a daemon has archived it as a segment of its log; there is nothing to import", f.Name())
 	}
 	return m.refuseCheckpoint(ctx, f)
 }
@@ -259,7 +349,7 @@ func (m *importing) refuseCheckpoint(ctx context.Context, f *importer.File) erro
 		if err != nil {
 			return err
 		}
-		if n, ok := offsets[f.ID()]; ok {
+		if n, ok := offsets[f.FirstID()]; ok {
 			return fmt.Errorf("%s is counted by a daemon already, for %s up to byte %d; there is nothing to import", f.Name(), site, n)
 		}
 	}
@@ -297,7 +387,7 @@ func (m *importing) load(ctx context.Context, work []*importPlan) error {
 	}
 	for _, p := range work {
 		err := m.archive.BeginImport(ctx, archive.Import{Segment: p.file.ID(), Name: p.file.Name(), Rules: p.classifier.Text(),
-			End: p.survey.End, Sum: p.survey.Sum}, slices.Sorted(maps.Keys(p.survey.Sites)))
+			End: p.survey.End, Sum: p.survey.Sum, Head: p.head()}, slices.Sorted(maps.Keys(p.survey.Sites)))
 		if err != nil {
 			return err
 		}

@@ -3,31 +3,38 @@ package archive
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 )
 
 // Import is a file from elsewhere that is archived as a segment.
 type Import struct {
-	Segment string // identity
+	Segment string // identity, and for all but the first of one: "." and something more
 	Name    string // path where it was seen last
 	Rules   string // which of its lines count, as text
 	End     int64  // bytes of complete lines that may be archived
 	Sum     string // SHA-256 of those bytes, in hex
+	Head    string // what its first views are, see importer.Head; "" where that was not kept
 }
 
-// FindImport returns what was imported under an identity, or nil.
-func (a *Archive) FindImport(ctx context.Context, segment string) (*Import, error) {
-	i := Import{Segment: segment}
-	err := a.reads.QueryRowContext(ctx, "SELECT name, rules, content_end, content_sum FROM imports WHERE segment = ?",
-		a.dialect.bytes([]byte(segment))).Scan(&i.Name, &i.Rules, &i.End, &i.Sum)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+// FindImports returns what was imported under an identity: files that begin with
+// the same line.
+func (a *Archive) FindImports(ctx context.Context, id string) ([]Import, error) {
+	var all []Import
+	key := func(s string) any { return a.dialect.bytes([]byte(s)) }
+	for i, err := range stream(ctx, a.reads, func(s scanner) (i Import, err error) {
+		var head []byte
+		err = s.Scan(&i.Segment, &i.Name, &i.Rules, &i.End, &i.Sum, &head)
+		i.Head = string(head)
+		return i, err
+	}, "SELECT i.segment, i.name, i.rules, i.content_end, i.content_sum, h.head FROM imports i LEFT JOIN import_heads h ON h.segment = i.segment "+
+		"WHERE i.segment = ? OR i.segment > ? AND i.segment < ? ORDER BY i.segment",
+		key(id), key(id+"."), key(id+"/")) {
+		if err != nil {
+			return nil, fmt.Errorf("find import: %w", err)
+		}
+		all = append(all, i)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("find import: %w", err)
-	}
-	return &i, nil
+	return all, nil
 }
 
 // BeginImport notes, in one transaction, what is about to be archived and
@@ -43,6 +50,14 @@ func (a *Archive) BeginImport(ctx context.Context, i Import, sites []string) err
 		if _, err := execTx(ctx, tx, "write", "INSERT INTO imports (segment, name, rules, content_end, content_sum, imported_at) VALUES (?, ?, ?, ?, ?, ?)",
 			id, d.bytes(cut([]byte(i.Name), 1024)), d.bytes([]byte(i.Rules)), i.End, d.bytes([]byte(i.Sum)), timeText(a.opt.Now().UnixMilli())); err != nil {
 			return err
+		}
+		if _, err := execTx(ctx, tx, "forget head", "DELETE FROM import_heads WHERE segment = ?", id); err != nil {
+			return err
+		}
+		if i.Head != "" {
+			if _, err := execTx(ctx, tx, "write head", "INSERT INTO import_heads (segment, head) VALUES (?, ?)", id, d.bytes([]byte(i.Head))); err != nil {
+				return err
+			}
 		}
 		for _, s := range sites {
 			if err := a.noteSite(ctx, tx, s); err != nil {

@@ -12,18 +12,32 @@ func TestImportsAreRemembered(t *testing.T) {
 	eachPlace(t, func(t *testing.T, at place) {
 		a := open(t, at)
 		ctx := t.Context()
-		if i, err := a.FindImport(ctx, "x"); i != nil || err != nil {
-			t.Fatalf("found %v, %v", i, err)
+		if all, err := a.FindImports(ctx, "x"); len(all) > 0 || err != nil {
+			t.Fatalf("found %v, %v", all, err)
 		}
 		for _, end := range []int64{10, 20} {
-			want := Import{Segment: "x", Name: "/log/\xff", Rules: "pages", End: end, Sum: "00ff"}
+			want := Import{Segment: "x", Name: "/log/\xff", Rules: "pages", End: end, Sum: "00ff", Head: "\x00\xff"}
 			if err := a.BeginImport(ctx, want, []string{"b.example", "a.example"}); err != nil {
 				t.Fatal(err)
 			}
-			got, err := a.FindImport(ctx, "x")
-			if err != nil || *got != want {
+			got, err := a.FindImports(ctx, "x")
+			if err != nil || len(got) != 1 || got[0] != want {
 				t.Fatalf("found %+v, %v; want %+v", got, err, want)
 			}
+		}
+		// Others that begin alike are found with it, and no others.
+		for _, id := range []string{"x.2", "x.3", "x-2", "xy", "y"} {
+			if err := a.BeginImport(ctx, Import{Segment: id, Name: id, Rules: "pages"}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var ids []string
+		all, err := a.FindImports(ctx, "x")
+		for _, i := range all {
+			ids = append(ids, i.Segment)
+		}
+		if err != nil || !slices.Equal(ids, []string{"x", "x.2", "x.3"}) {
+			t.Errorf("found %v, %v", ids, err)
 		}
 		if err := a.EndImport(ctx, "b.example"); err != nil {
 			t.Fatal(err)

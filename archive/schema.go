@@ -28,6 +28,7 @@ var migrationFiles = [...]string{
 	"migrations/0007_segment_sites.sql",
 	"migrations/0008_retention.sql",
 	"migrations/0009_segment_sums.sql",
+	"migrations/0010_import_heads.sql",
 }
 
 // versionTable is where goose notes what was applied.

@@ -31,6 +31,8 @@ func TestImportBad(t *testing.T) {
 		"empty":          {[]string{site, name("empty.log", "")}, []string{"is empty"}},
 		"one half line":  {[]string{site, name("half.log", lines[0][:40])}, []string{"no complete line"}},
 		"no log":         {[]string{site, name("image.png", "\x89PNG\r\n\x1a\n\x00\x00\nIHDR\n")}, []string{"does not read as v1, combined or json", "line 1"}},
+		"a zip archive":  {[]string{site, name("x.zip", "PK\x03\x04xxxx")}, []string{"zip", "unzip -p"}},
+		"CR alone":       {[]string{site, name("cr.log", strings.ReplaceAll(text, "\n", "\r"))}, []string{"CR alone", "tr "}},
 		"wrong format":   {[]string{site, "--format=json", good}, []string{"does not read as json", "line 1", "looks like combined"}},
 		"no site":        {[]string{good}, []string{"names no host", "--site"}},
 		"bad site":       {[]string{"--site=a b", good}, []string{`"a b" is no site`}},

@@ -50,12 +50,14 @@ var (
 // crawlers are the patterns of bots, each by itself.
 func crawlers(t *testing.T) func(agent string) bool {
 	t.Helper()
-	data, err := os.ReadFile("../parser/data/crawlers.txt")
-	must(t, err)
 	var all []*regexp.Regexp
-	for line := range strings.Lines(string(data)) {
-		if line = strings.TrimSuffix(line, "\n"); line != "" && line[0] != '#' {
-			all = append(all, regexp.MustCompile(line))
+	for _, name := range []string{"crawlers.txt", "monitors.txt"} {
+		data, err := os.ReadFile("../parser/data/" + name)
+		must(t, err)
+		for line := range strings.Lines(string(data)) {
+			if line = strings.TrimSuffix(line, "\n"); line != "" && line[0] != '#' {
+				all = append(all, regexp.MustCompile(line))
+			}
 		}
 	}
 	known := map[string]bool{}
@@ -72,6 +74,12 @@ func crawlers(t *testing.T) func(agent string) bool {
 // record tells the ledger what the lines of a combined log are, by the rule as
 // the manual has it, and returns how many views that is, with those of bots.
 func record(t *testing.T, ledger *Ledger, text string) (views int) {
+	t.Helper()
+	return recordAs(t, ledger, realSite, text)
+}
+
+// recordAs is record for another site.
+func recordAs(t *testing.T, ledger *Ledger, site, text string) (views int) {
 	t.Helper()
 	isBot := crawlers(t)
 	for line := range strings.Lines(text) {
@@ -90,7 +98,7 @@ func record(t *testing.T, ledger *Ledger, text string) (views int) {
 			path = plain
 		}
 		views++
-		ledger.Record(Beacon{Site: realSite, Page: manySlashes.ReplaceAllString(path, "/"), Time: at.UTC(),
+		ledger.Record(Beacon{Site: site, Page: manySlashes.ReplaceAllString(path, "/"), Time: at.UTC(),
 			IP: m[1], UA: m[7], Bot: isBot(m[7]), Ref: refererHost(m[6])})
 	}
 	return views
@@ -167,6 +175,74 @@ func TestImportLive(t *testing.T) {
 		r.write(100)
 		r.verified()
 	})
+}
+
+// TestImportServers: logs of several servers that begin with the same health check
+// are all imported, for one site or two, in one run or one after the other; each
+// again, or grown, is what it was; an empty file stops nobody; a copy that was
+// edited is refused.
+func TestImportServers(t *testing.T) {
+	eachArchive(t, rigOptions{}, func(r *rig) {
+		dir := TempDir(r.t)
+		day := time.Now().UTC().AddDate(0, 0, -1)
+		probe := "10.0.0.9 - - [" + day.Format("02/Jan/2006") + `:00:00:00 +0000] "GET /healthz HTTP/1.1" 200 2 "-" "kube-probe/1.30"` + "\n"
+		line := func(second int, path string) string {
+			return "203.0.113.7 - - [" + day.Format("02/Jan/2006") + ":10:00:" + time.Unix(int64(second), 0).UTC().Format("05") + ` +0000] "GET ` + path + ` HTTP/1.1" 200 512 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"` + "\n"
+		}
+		file := func(name, text string) string { return writeFile(r.t, filepath.Join(dir, name), text) }
+		one, two := probe+line(1, "/web1")+line(2, "/x"), probe+line(1, "/web2")+line(3, "/x")
+		three, four := probe+line(4, "/web3"), probe+line(5, "/web4")
+		for _, text := range []string{one, two, three} {
+			record(r.t, r.ledger, text)
+		}
+		recordAs(r.t, r.ledger, "web4.example", four)
+		r.daemon.Start()
+		out := r.command("import", "--site", realSite, file("web1.log", one), file("empty.log", ""), file("web2.log", two))
+		if !strings.Contains(out, "empty.log is empty: nothing to import; passed over") || strings.Count(out, "2 views, 1 views of bots") != 2 {
+			r.t.Errorf("it said:\n%s", out)
+		}
+		r.command("import", "--site", realSite, file("web3.log", three))
+		r.command("import", "--site", "web4.example", file("web4.log.gz", gzipped(r.t, four)))
+		r.write(50)
+		r.exact()
+		r.verified()
+
+		more := line(20, "/more")
+		record(r.t, r.ledger, more)
+		out = r.command("import", "--site", realSite, file("web2.log", two+more), file("web3.log.gz", gzipped(r.t, three)))
+		if !strings.Contains(out, "goes on at byte") || !strings.Contains(out, "imported already as") {
+			r.t.Errorf("one grew, one did not:\n%s", out)
+		}
+		edited := strings.ReplaceAll(one, "203.0.113.7", "203.0.113.0")
+		if out, err := Run(r.t, r.daemon.Env, "import", "--site", realSite, file("edited.log", edited)); err == nil || !strings.Contains(out, "filtered or edited") || !strings.Contains(out, "--no-copies") {
+			r.t.Errorf("an edited copy: %v\n%s", err, out)
+		}
+		if out, err := Run(r.t, r.daemon.Env, "import", "--site", realSite, file("e1", ""), file("e2", "")); err == nil || !strings.Contains(out, "nothing was imported") {
+			r.t.Errorf("nothing but empty files: %v\n%s", err, out)
+		}
+		r.verified()
+		r.exact()
+	})
+}
+
+// TestImportSiteLog: what the site's own log had before, and has, is imported for its
+// views although it is counted for its calls; a last line without a newline is one.
+func TestImportSiteLog(t *testing.T) {
+	log := filepath.Join(TempDir(t), "site.log")
+	r := newRig(t, rigOptions{env: map[string]string{"SITE_LOG": log, "SITE_LOG_FORMAT": "combined", "API_SITE": realSite}})
+	lines := slices.Collect(strings.Lines(readReal(t)))
+	rotated := writeFile(t, log+".1", strings.TrimSuffix(strings.Join(lines[:1000], ""), "\n"))
+	old := time.Now().Add(-time.Hour)
+	must(t, os.Chtimes(rotated, old, old))
+	writeFile(t, log, strings.Join(lines[1000:1500], ""))
+	record(t, r.ledger, strings.Join(lines[:1500], ""))
+	r.daemon.Start()
+	r.write(50)
+	out := r.command("import", rotated, log)
+	if !strings.Contains(out, "  1000 lines in") || !strings.Contains(out, "  500 lines in") {
+		t.Errorf("it said:\n%s", out)
+	}
+	r.verified()
 }
 
 // TestImportGrowing imports today's log while it is written: complete lines

@@ -17,6 +17,12 @@ import (
 //go:embed data/crawlers.txt
 var crawlerPatterns string
 
+// monitorPatterns are the same of health checks and monitors, which that package
+// leaves out.
+//
+//go:embed data/monitors.txt
+var monitorPatterns string
+
 // botMatcher tells bots by their user agents. Nearly all patterns are plain
 // text and are found all at once by one pass of an automaton; the few others
 // are run only where a text that they cannot do without was found. So the cost
@@ -30,9 +36,9 @@ type botMatcher struct {
 // matches.
 type botRule struct{ confirm []*regexp.Regexp }
 
-// crawlers is the matcher of the embedded list: an immutable table, built when
+// crawlers is the matcher of the embedded lists: an immutable table, built when
 // the first Parser is.
-var crawlers = sync.OnceValues(func() (*botMatcher, error) { return newBotMatcher(crawlerPatterns) })
+var crawlers = sync.OnceValues(func() (*botMatcher, error) { return newBotMatcher(crawlerPatterns + monitorPatterns) })
 
 func newBotMatcher(list string) (*botMatcher, error) {
 	found := map[string]*botRule{}

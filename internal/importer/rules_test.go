@@ -39,7 +39,12 @@ func TestRules(t *testing.T) {
 		{"31/Oct", "GET /%zz HTTP/1.1", "200", "", "/%zz"},
 		{"31/Oct", "POST / HTTP/1.1", "200", "method", ""},
 		{"31/Oct", "GET / HTTP/1.1", "301", "status", ""},
-		{"31/Oct", "GET * HTTP/1.1", "200", "no path", ""},
+		{"31/Oct", "GET * HTTP/1.1", "200", "request", ""},
+		{"31/Oct", "GET http://other.host/ HTTP/1.1", "200", "other site", ""},
+		{"31/Oct", "GET http://203.0.113.1/ HTTP/1.1", "200", "other site", ""},
+		{"31/Oct", "GET http://WWW.a.example:80/b HTTP/1.1", "200", "", "/b"},
+		{"31/Oct", "GET / HTTP/1.1", "000", "status", ""},
+		{"31/Oct", "GET / HTTP/1.1", "-", "status", ""},
 		{"01/Nov", "GET / HTTP/1.1", "200", "not before the given time", ""},
 	} {
 		line := `203.0.113.7 - - [` + x.date + `/2026:00:00:00 +0000] "` + x.request + `" ` + x.status + ` 5 "-" "Mozilla/5.0 Firefox/140.0"`

@@ -128,7 +128,7 @@ func (m *sitemaps) fetch(location string) (data []byte, err error) {
 	defer func() { err = errors.Join(err, body.Close()) }()
 	in := bufio.NewReader(body)
 	r := io.Reader(in)
-	if magic, err := in.Peek(2); err == nil && bytes.Equal(magic, gzipMagic) {
+	if magic, err := in.Peek(2); err == nil && string(magic) == "\x1f\x8b" {
 		if r, err = gzip.NewReader(in); err != nil {
 			return nil, fmt.Errorf("decompress %s: %w", location, err)
 		}

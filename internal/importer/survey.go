@@ -2,13 +2,13 @@ package importer
 
 import (
 	"bufio"
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
+	"slices"
 
 	"ddkk-stats/parser"
 )
@@ -18,25 +18,28 @@ type Survey struct {
 	Format parser.Format
 	Lines  int64 // that are new: behind what was imported already
 
-	Views, Events   int64 // of people
-	BotViews        int64
-	BotEvents       int64
-	Skipped         map[string]int64 // by reason
-	Malformed       map[string]int64 // by reason
-	FirstMalformed  int64            // number of the first such line, from 1; 0: none
-	Torn            bool             // its last line is not complete yet and left alone
-	Sites           map[string]int64 // hits by site
-	First, Last     int64            // times of the first and last hit, in milliseconds
-	End             int64            // length of all complete lines
-	Sum             string           // SHA-256 of them
-	KnownSum        string           // SHA-256 of the first Known bytes
-	KnownIsComplete bool             // the content has that many
+	Views, Events  int64 // of people
+	BotViews       int64
+	BotEvents      int64
+	Skipped        map[string]int64 // by reason
+	Malformed      map[string]int64 // by reason
+	FirstMalformed int64            // number of the first such line, from 1; 0: none
+	Torn           bool             // its last line is not complete yet and left alone
+	Sites          map[string]int64 // hits by site
+	First, Last    int64            // times of the first and last hit, in milliseconds
+	End            int64            // length of all complete lines
+	Sum            string           // SHA-256 of them
+	Head           Head             // what the first views are
+
+	Nameless int64 // views and events whose line tells no client's address
+	Zoneless int64 // lines whose time tells no zone
 }
 
 // SurveyOptions say how to read.
 type SurveyOptions struct {
-	Known      int64 // bytes that an earlier import was to archive: their sum is computed
-	From       int64 // lines before this offset are archived already
+	From       int64  // lines before this offset are archived already
+	Head       string // what the first views were, up to HeadEnd
+	HeadEnd    int64
 	Parser     *parser.Parser
 	Classifier *Classifier
 	Progress   func(lines int64)
@@ -45,34 +48,40 @@ type SurveyOptions struct {
 // Survey reads the whole file once, and changes nothing. An error says that
 // the file cannot be imported.
 func (f *File) Survey(ctx context.Context, opt SurveyOptions) (*Survey, error) {
-	r, err := f.content(ctx)
+	r, err := f.content(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	s := &surveying{SurveyOptions: opt, out: &Survey{Skipped: map[string]int64{}, Malformed: map[string]int64{}, Sites: map[string]int64{}}}
+	s := &surveying{SurveyOptions: opt, out: &Survey{Skipped: map[string]int64{}, Malformed: map[string]int64{}, Sites: map[string]int64{}, Head: parseHead(opt.Head)}}
 	sum := sha256.New()
-	in := bufio.NewReaderSize(r, 1<<20)
+	in, tornLong := bufio.NewReaderSize(r, readAhead), false
 	for number := int64(1); ; number++ {
 		line, complete, n, err := readLine(in, sum)
 		if err != nil {
 			return nil, f.damaged(err)
 		}
 		if !complete {
-			s.out.Torn = n > 0
+			s.out.Torn, tornLong = n > 0, n > readAhead
 			break
 		}
 		s.out.End += n
-		if s.out.End == opt.Known {
-			s.out.KnownSum, s.out.KnownIsComplete = hex.EncodeToString(sum.Sum(nil)), true
-		}
 		if s.out.End > opt.From {
 			s.line(line, number)
 		}
 	}
-	s.out.Sum = hex.EncodeToString(sum.Sum(nil))
-	f.end = s.out.End
+	f.end, s.out.Sum = s.out.End, hex.EncodeToString(sum.Sum(nil))
+	if tornLong { // part of the last line may be in the sum
+		sums, err := f.Sums(ctx, []int64{f.end})
+		if err != nil {
+			return nil, err
+		}
+		s.out.Sum = sums[0]
+	}
 	return s.out, nil
 }
+
+// readAhead is how much is read at once.
+const readAhead = 1 << 20
 
 // readLine returns a line without its newline, nil if it is too long, and its
 // length with it. Complete lines go into the sum.
@@ -109,7 +118,7 @@ func longLine(in *bufio.Reader, sum io.Writer, start []byte) (line []byte, compl
 		start, err = in.ReadSlice('\n')
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, false, n, errors.New("its last line is longer than 1 MiB and has no end: this is no log")
+			return nil, false, n, nil
 		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
 			return nil, false, 0, err
 		}
@@ -136,6 +145,9 @@ func (s *surveying) line(line []byte, number int64) {
 	}
 	h := &s.hit
 	s.Parser.Parse(line, h)
+	if s.Parser.Zoneless() {
+		o.Zoneless++
+	}
 	why := s.Classifier.Classify(s.Parser, h)
 	switch {
 	case h.Kind == parser.Malformed:
@@ -152,6 +164,12 @@ func (s *surveying) line(line []byte, number int64) {
 		o.BotViews++
 	default:
 		o.Views++
+		if o.End > s.HeadEnd {
+			o.Head.add(h)
+		}
+	}
+	if !h.Addr.IsValid() {
+		o.Nameless++
 	}
 	o.Sites[h.Site]++
 	if o.First == 0 || h.Time < o.First {
@@ -170,99 +188,12 @@ func (o *Survey) malformed(why string, number int64) {
 // Hits are the lines that count.
 func (o *Survey) Hits() int64 { return o.Views + o.Events + o.BotViews + o.BotEvents }
 
-// detectLines is how many lines tell a format.
-const detectLines = 100
-
-// WrongFormatError says that a log is not of the format it should be.
-type WrongFormatError struct {
-	Name    string
-	Want    string // "v1, combined or json" when none was given
-	Looks   string // what it is; "" for none that is known
-	Line    int    // the first line that does not fit
-	Reason  string
-	Excerpt string
-}
-
-func (e *WrongFormatError) Error() string {
-	text := fmt.Sprintf("%s does not read as %s: line %d (%s) is %q", e.Name, e.Want, e.Line, e.Reason, e.Excerpt)
-	if e.Looks != "" {
-		return text + "; it looks like " + e.Looks + ": use --format=" + e.Looks
+// byLength are the places of lengths, the shortest first.
+func byLength(lengths []int64) []int {
+	places := make([]int, len(lengths))
+	for i := range places {
+		places[i] = i
 	}
-	return text
-}
-
-// Format finds the format in which most of the first lines can be read, or
-// checks that some can be read in the one that is wanted. parsers makes a
-// parser of a format.
-func (f *File) Format(ctx context.Context, want *parser.Format, parsers func(parser.Format) (*parser.Parser, error)) (parser.Format, error) {
-	lines, err := f.head(ctx)
-	if err != nil {
-		return 0, err
-	}
-	var best parser.Format
-	read, first, reason := 0, 0, ""
-	for _, format := range []parser.Format{parser.FormatV1, parser.FormatCombined, parser.FormatJSON} {
-		p, err := parsers(format)
-		if err != nil {
-			return 0, err
-		}
-		n, at, why := readable(p, lines)
-		if want != nil && *want == format && n > 0 {
-			return format, nil
-		}
-		if want != nil && *want == format || want == nil && format == parser.Detect(lines[0]) {
-			first, reason = at, why
-		}
-		if n > read {
-			best, read = format, n
-		}
-	}
-	if want == nil && read > 0 {
-		return best, nil
-	}
-	wrong := &WrongFormatError{Name: f.name, Want: "v1, combined or json", Line: first, Reason: reason}
-	if want != nil {
-		wrong.Want = want.String()
-	}
-	if read > 0 {
-		wrong.Looks = best.String()
-	}
-	wrong.Excerpt = string(lines[first-1][:min(len(lines[first-1]), 80)])
-	return 0, wrong
-}
-
-// head are the first lines.
-func (f *File) head(ctx context.Context) ([][]byte, error) {
-	r, err := f.content(ctx)
-	if err != nil {
-		return nil, err
-	}
-	in := bufio.NewReaderSize(r, parser.MaxLine+2)
-	var lines [][]byte
-	for len(lines) < detectLines {
-		line, err := in.ReadSlice('\n')
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, bufio.ErrBufferFull):
-			return lines, nil
-		case err != nil:
-			return nil, f.damaged(err)
-		}
-		lines = append(lines, bytes.Clone(line[:len(line)-1]))
-	}
-	return lines, nil
-}
-
-// readable counts the lines that p can read, and finds the first that it
-// cannot.
-func readable(p *parser.Parser, lines [][]byte) (n, first int, reason string) {
-	var h parser.Hit
-	for i, line := range lines {
-		p.Parse(line, &h)
-		if h.Kind != parser.Malformed {
-			n++
-		} else if first == 0 {
-			first, reason = i+1, h.Reason.String()
-		}
-	}
-	return n, first, reason
+	slices.SortFunc(places, func(a, b int) int { return cmp.Compare(lengths[a], lengths[b]) })
+	return places
 }
