@@ -63,6 +63,13 @@ var (
 	descCommits    = desc("commits_total", "Batches of one site and segment by what Redis said.", "result")
 	descRewinds    = desc("rewinds_total", "Times a segment was set back to be read again.")
 	descRebuilds   = desc("rebuilds_total", "Sites rebuilt because their keys were gone or damaged.")
+	descUnhelped   = desc("rebuilds_unhelped_total", "Rebuilds that were put off because the one before had not helped.")
+	descIncomplete = desc("sites_incomplete", "Sites that lost keys which can be made good neither from the archive nor from the log: they count on from what is left.")
+	descScrubs     = desc("scrub_rounds_total", "Times all numbers of all sites were compared with each other.")
+	descScrubKeys  = desc("scrub_keys_total", "Keys and lists that were looked at for that, about.")
+	descScrubDiffs = desc("scrub_differences_total", "Numbers that did not agree: Redis lost keys. Their site is rebuilt.")
+	descScrubbed   = desc("scrub_last_round_timestamp_seconds", "When the last of these rounds ended; 0: none has since the start.")
+	descWaits      = desc("counting_waits", "1 while counting waits for what the label says.", "for")
 	descRestoreErr = desc("restore_failures_total", "Restores that failed: by the daemon, which tries again, or by request.", "by")
 	descRetries    = desc("redis_retries_total", "Exchanges with Redis that were tried again.")
 	descFolds      = desc("folds_total", "Times pending page changes were spread over their keys.")
@@ -117,6 +124,19 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	count(ch, descCommits, s.Gaps, "gap")
 	count(ch, descRewinds, s.Rewinds)
 	count(ch, descRebuilds, s.Rebuilds)
+	count(ch, descUnhelped, s.Unhelped)
+	gauge(ch, descIncomplete, float64(s.Incomplete))
+	count(ch, descScrubs, s.ScrubRounds)
+	count(ch, descScrubKeys, s.ScrubKeys)
+	count(ch, descScrubDiffs, s.ScrubDifferences)
+	ended := 0.0
+	if !s.ScrubEnded.IsZero() {
+		ended = float64(s.ScrubEnded.Unix())
+	}
+	gauge(ch, descScrubbed, ended)
+	if name := p.s.counting.trouble(); name != "" {
+		gauge(ch, descWaits, 1, string(name))
+	}
 	count(ch, descRestoreErr, s.Unrebuilt, "daemon")
 	if p.s.restores != nil {
 		count(ch, descRestoreErr, p.s.restores.failures.Load(), "request")

@@ -56,6 +56,9 @@ func (in *Ingester) look(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	in.loop.lookedAt = now
+	if in.lossFound.Swap(false) {
+		in.loop.auditNow = true
+	}
 	var signs string
 	err := in.retry(ctx, "look for rebuilds", func() error {
 		begin := in.opt.Now()

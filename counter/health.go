@@ -60,6 +60,20 @@ func (in *Ingester) turn(s *site, h health) {
 	in.careOf(s.name).health = h
 }
 
+// countUnwell tells how many sites are not well for good.
+func (in *Ingester) countUnwell() {
+	var kept, stuck int64
+	for _, c := range in.cares {
+		switch c.health {
+		case wounded:
+			kept++
+		case parked:
+			stuck++
+		}
+	}
+	in.meter.update(func(s *IngestStats) { s.Incomplete, s.Parked = kept, stuck })
+}
+
 // How long a rebuild is put off that follows on one that did not help: twice as
 // long each time. A site that was well for a while is rebuilt at once.
 const (

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -54,6 +55,7 @@ type Ingester struct {
 	resume     resumePoints
 	meter      meter
 	waiting    waiting
+	lossFound  atomic.Bool // the scrub has noted a loss: audit at once
 	wait       waiters
 }
 
@@ -163,6 +165,9 @@ func (in *Ingester) Run(ctx context.Context) error {
 	in.wait.counted(in.segs, nil) // what was counted in earlier runs is known now
 	readable, stopReading := context.WithCancel(ctx)
 	defer stopReading()
+	if in.opt.Scrub > 0 {
+		in.behind.Go(func() { in.newScrubber().run(readable) })
+	}
 	pumps, reading := errgroup.WithContext(readable)
 	blocks := make(chan fetched, 4)
 	for i := range in.inputs {

@@ -39,6 +39,9 @@ type Options struct {
 	Sync     bool          // make the log durable before its lines are committed
 	Grace    time.Duration // how long a stop may take to commit what is in hand; 3 s
 	Audit    time.Duration // how often all checkpoints are compared with ours; 30 s
+	// Scrub is how often all numbers of all sites are compared with each other; 30 s.
+	// Less than nothing, or Embedded: never, as no key of that store gets lost.
+	Scrub time.Duration
 
 	// Stale is told when a site's numbers in Redis cannot be trusted and when
 	// they can again. May be nil.
@@ -102,6 +105,10 @@ func (o *Options) defaults() {
 	dur(&o.IDWindow, DefaultIDWindow)
 	dur(&o.Grace, 3*time.Second)
 	dur(&o.Audit, 30*time.Second)
+	dur(&o.Scrub, 30*time.Second)
+	if o.Embedded {
+		o.Scrub = -1
+	}
 	if o.Location == nil {
 		o.Location = time.Local
 	}

@@ -138,6 +138,7 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	if err := in.healed(ctx, now); err != nil {
 		return err
 	}
+	in.countUnwell()
 	if in.saveDue(now) {
 		in.trim()
 		in.missing()

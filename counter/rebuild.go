@@ -155,7 +155,6 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 	}
 	in.turn(fresh, parked)
 	in.stale(s.name, true)
-	in.meter.update(func(st *IngestStats) { st.Parked++ })
 	return nil
 }
 

@@ -3,6 +3,7 @@ package counter
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"ddkk-stats/parser"
 )
@@ -86,23 +87,27 @@ func (t *Tally) Outcomes() int64 {
 
 // IngestStats is what an Ingester did since its start.
 type IngestStats struct {
-	Books        Tally
-	Inputs       []Tally // Books by input, in their order
-	Reread       int64   // lines that were read again after a rewind
-	Commits      int64   // parts that were applied
-	Duplicates   int64   // parts that had been applied before: a reply was lost
-	Gaps         int64   // parts refused because Redis or another daemon stood elsewhere
-	Rewinds      int64
-	Rebuilds     int64 // sites rebuilt because their keys were gone or damaged
-	Unrebuilt    int64 // attempts to rebuild sites that failed
-	Unhelped     int64 // rebuilds that were put off, since those before had not helped
-	Retries      int64 // commits sent again after a passing error
-	Folds        int64
-	Parked       int64 // sites that wait for an operator
-	Missing      int64 // segments that vanished before they were read: gaps in the log
-	MissingBytes int64
-	Cut          int64 // segments that are shorter than their checkpoint
-	Redis        bool  // the last exchange with Redis went well
+	Books                  Tally
+	Inputs                 []Tally // Books by input, in their order
+	Reread                 int64   // lines that were read again after a rewind
+	Commits                int64   // parts that were applied
+	Duplicates             int64   // parts that had been applied before: a reply was lost
+	Gaps                   int64   // parts refused because Redis or another daemon stood elsewhere
+	Rewinds                int64
+	Rebuilds               int64 // sites rebuilt because their keys were gone or damaged
+	Unrebuilt              int64 // attempts to rebuild sites that failed
+	Unhelped               int64 // rebuilds that were put off, since those before had not helped
+	Retries                int64 // commits sent again after a passing error
+	Folds                  int64
+	Incomplete             int64 // sites that lost keys for good
+	Parked                 int64 // sites that wait for an operator
+	Missing                int64 // segments that vanished before they were read: gaps in the log
+	MissingBytes           int64
+	ScrubRounds, ScrubKeys int64     // rounds of the scrub, and keys that it looked at
+	ScrubDifferences       int64     // numbers that it found not to agree, in all its rounds
+	ScrubEnded             time.Time // end of its last whole round
+	Cut                    int64     // segments that are shorter than their checkpoint
+	Redis                  bool      // the last exchange with Redis went well
 }
 
 // meter guards the IngestStats that the loop writes and others read.

@@ -1,0 +1,256 @@
+package counter
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
+)
+
+// bounds are what the sum of a list must lie between.
+type bounds struct{ least, most int64 }
+
+// anything is no bound.
+const anything = int64(math.MaxInt64)
+
+// list is a ranked list or a hash of pages that is compared with totals.
+type list struct {
+	key  string
+	hash bool
+	// ask queues what the bounds follow from and returns a function that makes them
+	// of the answers.
+	ask func(ctx context.Context, p redis.Pipeliner) func() bounds
+	// members, where it is not nil, gets all members piece by piece.
+	members func(ctx context.Context, names []string) error
+}
+
+// lists compares the ranked lists and the hashes of pages with the site's totals, and
+// each page's counters with its rank.
+func (l *look) lists(ctx context.Context) error {
+	k, s := l.keys, l.site
+	all := []list{
+		{key: k.HotAll(s), ask: l.totalOf([]string{k.SitePV(s)}, nil), members: l.pages},
+		{key: k.PageBots(s), hash: true, ask: l.atLeastBots},
+	}
+	now := l.now()
+	alive := func(p period) bool { return expiry(l.loc, p.end, p.ttl).After(now.Add(2 * time.Hour)) }
+	known := map[string]bool{}
+	for _, d := range l.living() {
+		for i, p := range rankPeriods(k, s, d) {
+			if known[p.key] || !alive(p) {
+				continue
+			}
+			known[p.key] = true
+			pv, later := l.daysOf(d, i)
+			all = append(all, list{key: p.key, ask: l.totalOf(pv, later)})
+		}
+		if at := expiry(l.loc, d.Next(), HotDayTTL); at.After(now.Add(2 * time.Hour)) {
+			all = append(all, list{key: k.PageBotsDay(s, d), hash: true, ask: l.botsOf(d)})
+		}
+	}
+	for i := range all {
+		if err := l.sum(ctx, &all[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// daysOf are the keys of the views of the days of a period that holds d: its day,
+// week or month. later are those that a clock which was ahead may have counted into: a
+// restore leaves them out of the list.
+func (l *look) daysOf(d parser.Day, kind int) (pv, later []string) {
+	date := d.Date(time.UTC)
+	from, to := date, date
+	switch kind {
+	case 1:
+		from = date.AddDate(0, 0, -(int(date.Weekday())+6)%7)
+		to = from.AddDate(0, 0, 6)
+	case 2:
+		from = date.AddDate(0, 0, 1-date.Day())
+		to = from.AddDate(0, 1, -1)
+	}
+	last := parser.DayOf(l.now().In(l.loc)).Next()
+	for at := from; !at.After(to); at = at.AddDate(0, 0, 1) {
+		if x := parser.DayOf(at); x > last {
+			later = append(later, l.keys.SitePVDay(l.site, x))
+		} else {
+			pv = append(pv, l.keys.SitePVDay(l.site, x))
+		}
+	}
+	return pv, later
+}
+
+// totalOf has a list add up to the totals in some keys. While page changes are
+// pending it may have less; and where there are numbers of later days, anything.
+func (l *look) totalOf(names, later []string) func(context.Context, redis.Pipeliner) func() bounds {
+	return func(ctx context.Context, p redis.Pipeliner) func() bounds {
+		pending, totals := p.LLen(ctx, l.keys.Pending(l.site)), p.MGet(ctx, append(names[:len(names):len(names)], later...)...)
+		return func() bounds {
+			if pending.Err() != nil || totals.Err() != nil {
+				return bounds{0, anything} // a key of another type: commits see that
+			}
+			var sum int64
+			for i, v := range totals.Val() {
+				if i < len(names) {
+					sum += l.number(names[i], v)
+				} else if v != nil {
+					return bounds{0, anything}
+				}
+			}
+			if pending.Val() > 0 {
+				return bounds{0, sum}
+			}
+			return bounds{sum, sum}
+		}
+	}
+}
+
+// botsOf has a day's hash of pages that bots saw add up to the day's views of bots.
+func (l *look) botsOf(d parser.Day) func(context.Context, redis.Pipeliner) func() bounds {
+	return func(ctx context.Context, p redis.Pipeliner) func() bounds {
+		pending, bot := p.LLen(ctx, l.keys.Pending(l.site)), p.HMGet(ctx, l.keys.Books(l.site, d), "bot")
+		return func() bounds {
+			if pending.Err() != nil || bot.Err() != nil {
+				return bounds{0, anything}
+			}
+			n := l.number(l.keys.Books(l.site, d), bot.Val()[0])
+			if pending.Val() > 0 {
+				return bounds{0, n}
+			}
+			return bounds{n, n}
+		}
+	}
+}
+
+// atLeastBots has the hash of all pages that bots saw have what the days have that are
+// still known.
+func (l *look) atLeastBots(ctx context.Context, p redis.Pipeliner) func() bounds {
+	pending := p.LLen(ctx, l.keys.Pending(l.site))
+	var days []*redis.SliceCmd
+	for _, d := range l.living() {
+		days = append(days, p.HMGet(ctx, l.keys.Books(l.site, d), "bot"))
+	}
+	return func() bounds {
+		var sum int64
+		for _, d := range days {
+			if d.Err() == nil {
+				sum += l.number("views of bots", d.Val()[0])
+			}
+		}
+		if pending.Err() != nil || pending.Val() > 0 {
+			sum = 0
+		}
+		return bounds{sum, anything}
+	}
+}
+
+// sum adds a list up, piece by piece. What it must have at least is that of the moment
+// of the first piece, and at most that of the last one: for a list of one piece that
+// is the same moment.
+func (l *look) sum(ctx context.Context, x *list) error {
+	var seen set64 // a scan may show a member twice
+	var have, least int64
+	for cursor, begun := uint64(0), false; !begun || cursor != 0; begun = true {
+		var scan *redis.ScanCmd
+		var made func() bounds
+		err := l.at(ctx, func(p redis.Pipeliner) {
+			if x.hash {
+				scan = p.HScan(ctx, x.key, cursor, "", scrubPiece)
+			} else {
+				scan = p.ZScan(ctx, x.key, cursor, "", scrubPiece)
+			}
+			made = x.ask(ctx, p)
+		})
+		if err != nil {
+			return err
+		}
+		if scan.Err() != nil {
+			l.differ("%s: %v", x.key, scan.Err())
+			return nil
+		}
+		var pairs []string
+		pairs, cursor = scan.Val()
+		names := make([]string, 0, len(pairs)/2)
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if seen.add(xxhash.Sum64String(pairs[i])) {
+				n, err := strconv.ParseFloat(pairs[i+1], 64)
+				if err != nil {
+					l.differ("%s: %q has %q", x.key, pairs[i], pairs[i+1])
+				}
+				have += int64(n)
+				names = append(names, pairs[i])
+			}
+		}
+		b := made()
+		if !begun {
+			least = b.least
+		}
+		if cursor == 0 && (have < least || have > b.most) {
+			l.differ("%s adds up to %d, want %d to %d", x.key, have, least, b.most)
+		}
+		if x.members != nil {
+			if err := x.members(ctx, names); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// pages compares the counters of pages with their rank, all of one moment, and their
+// visitors with what they were.
+func (l *look) pages(ctx context.Context, names []string) error {
+	for len(names) > 0 {
+		some := names[:min(len(names), scrubPiece)]
+		names = names[len(some):]
+		keys := make([]string, 0, 2*len(some))
+		for _, page := range some {
+			keys = append(keys, l.keys.PagePV(l.site, page), l.keys.PageUV(l.site, page))
+		}
+		var totals *redis.SliceCmd
+		var scores *redis.FloatSliceCmd
+		err := l.at(ctx, func(p redis.Pipeliner) {
+			totals, scores = p.MGet(ctx, keys...), p.ZMScore(ctx, l.keys.HotAll(l.site), some...)
+		})
+		if err != nil {
+			return err
+		}
+		if totals.Err() != nil || scores.Err() != nil {
+			return nil // a list of another type was seen before
+		}
+		for i, page := range some {
+			pv, uv := l.number(keys[2*i], totals.Val()[2*i]), l.number(keys[2*i+1], totals.Val()[2*i+1])
+			if rank := int64(scores.Val()[i]); pv != rank {
+				l.differ("%s is %d, its rank %d", keys[2*i], pv, rank)
+			}
+			if uv > pv {
+				l.differ("%s is %d, more than its %d views", keys[2*i+1], uv, pv)
+			}
+			l.visitors(keys[2*i+1], page, uv)
+		}
+	}
+	return nil
+}
+
+// visitors remembers a page's visitors: there are not fewer of them than in an earlier
+// round.
+func (l *look) visitors(key, page string, uv int64) {
+	was := l.sites[l.site]
+	hash := xxhash.Sum64String(page)
+	before, known := was.uv[hash]
+	switch {
+	case known && uv < before:
+		l.differ("%s is %d, was %d", key, uv, before)
+	case known:
+		was.uv[hash] = uv
+	case l.room > 0:
+		was.uv[hash] = uv
+		l.room--
+	}
+}

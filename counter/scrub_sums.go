@@ -1,0 +1,218 @@
+package counter
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/counter/keys"
+	"ddkk-stats/parser"
+)
+
+// scrubDay are the numbers of a day, all of one moment.
+type scrubDay struct {
+	day      parser.Day
+	pv, uv   int64
+	books    *redis.SliceCmd // pc, mobile, bot, events
+	events   *redis.IntCmd   // whether there is any
+	visitors *redis.IntCmd   // nil: they may have died
+	pairs    *redis.IntCmd   // bytes
+	minutes  *redis.MapStringStringCmd
+}
+
+// young are the days that hashes and sets of days are compared of: their keys
+// cannot have died yet.
+func (l *look) young() []parser.Day {
+	now := l.now().In(l.loc)
+	return []parser.Day{parser.DayOf(now.AddDate(0, 0, -1)), parser.DayOf(now)}
+}
+
+// living are the days whose totals are there for another day at least, up to
+// tomorrow.
+func (l *look) living() []parser.Day {
+	now := l.now().In(l.loc)
+	var days []parser.Day
+	last := parser.DayOf(now).Next()
+	for d := parser.DayOf(now.Add(-DayKeysTTL)).Next(); d <= last; d = d.Next() {
+		days = append(days, d)
+	}
+	return days
+}
+
+// numbers compares the totals, the days and what is kept beside them.
+func (l *look) numbers(ctx context.Context) error {
+	k, s := l.keys, l.site
+	days := l.living()
+	dayKeys := make([]string, 0, 2*len(days))
+	for _, d := range days {
+		dayKeys = append(dayKeys, k.SitePVDay(s, d), k.SiteUVDay(s, d))
+	}
+	var first *redis.SliceCmd
+	if err := l.at(ctx, func(p redis.Pipeliner) { first = p.MGet(ctx, dayKeys...) }); err != nil {
+		return err
+	}
+	young := l.young()
+	active := make([]*scrubDay, 0, len(days))
+	for i, d := range days {
+		if v := first.Val(); len(v) == len(dayKeys) && v[2*i] == nil && v[2*i+1] == nil && d != young[0] && d != young[1] {
+			continue
+		}
+		active = append(active, &scrubDay{day: d})
+	}
+	names := []string{k.SitePV(s), k.SiteUV(s)}
+	for _, d := range active {
+		names = append(names, k.SitePVDay(s, d.day), k.SiteUVDay(s, d.day))
+	}
+	var totals *redis.SliceCmd
+	err := l.at(ctx, func(p redis.Pipeliner) {
+		totals = p.MGet(ctx, names...)
+		for _, d := range active {
+			l.askDay(ctx, p, d, d.day == young[0] || d.day == young[1])
+		}
+	})
+	if err != nil {
+		return err
+	}
+	l.compareTotals(names, totals.Val(), active)
+	return l.calls(ctx, young[1])
+}
+
+func (l *look) askDay(ctx context.Context, p redis.Pipeliner, d *scrubDay, young bool) {
+	k, s := l.keys, l.site
+	d.books = p.HMGet(ctx, k.Books(s, d.day), "pc", "mobile", "bot", "events")
+	d.events = p.Exists(ctx, k.Events(s, d.day))
+	// A set's life begins with its day at the earliest.
+	if l.now().Before(d.day.Date(l.loc).Add(l.uvTTL - time.Hour)) {
+		d.visitors, d.pairs = p.SCard(ctx, k.Visitors(s, d.day)), p.StrLen(ctx, k.Pairs(s, d.day))
+	}
+	if young {
+		d.minutes = p.HGetAll(ctx, k.Minutes(s, d.day))
+	}
+}
+
+func (l *look) compareTotals(names []string, values []any, active []*scrubDay) {
+	if len(values) != len(names) {
+		return
+	}
+	n := make([]int64, len(values))
+	for i, v := range values {
+		n[i] = l.number(names[i], v)
+	}
+	var pv, uv int64
+	for i, d := range active {
+		d.pv, d.uv = n[2+2*i], n[3+2*i]
+		pv, uv = pv+d.pv, uv+d.uv
+		l.compareDay(d)
+	}
+	if n[0] < pv {
+		l.differ("%s is %d, its days have %d", names[0], n[0], pv)
+	}
+	if n[1] < uv {
+		l.differ("%s is %d, its days have %d", names[1], n[1], uv)
+	}
+}
+
+func (l *look) compareDay(d *scrubDay) {
+	k, s := l.keys, l.site
+	books := k.Books(s, d.day)
+	if d.books.Err() != nil {
+		l.differ("%s: %v", books, d.books.Err())
+		return
+	}
+	var b [4]int64
+	for i, v := range d.books.Val() {
+		b[i] = l.number(books, v)
+	}
+	pc, mobile, bot, events := b[0], b[1], b[2], b[3]
+	if pc+mobile != d.pv {
+		l.differ("%s is %d, %s has %d by device", k.SitePVDay(s, d.day), d.pv, books, pc+mobile)
+	}
+	if events > 0 && d.events.Val() == 0 {
+		l.differ("%s is gone, %s has %d events", k.Events(s, d.day), books, events)
+	}
+	if d.visitors != nil {
+		if d.visitors.Err() != nil || d.visitors.Val() != d.uv {
+			l.differ("%s is %d, %s has %d", k.SiteUVDay(s, d.day), d.uv, k.Visitors(s, d.day), d.visitors.Val())
+		}
+		if d.pairs.Err() != nil || d.pairs.Val()/8 < d.uv {
+			l.differ("%s has %d entries, %s is %d", k.Pairs(s, d.day), d.pairs.Val()/8, k.SiteUVDay(s, d.day), d.uv)
+		}
+	}
+	if d.minutes == nil {
+		return
+	}
+	var people, bots int64
+	for field, v := range d.minutes.Val() {
+		n := l.number(k.Minutes(s, d.day), v)
+		if strings.HasPrefix(field, "b") {
+			bots += n
+		} else {
+			people += n
+		}
+	}
+	if d.minutes.Err() != nil || people != d.pv || bots != bot {
+		l.differ("%s has %d views and %d of bots, %s and %s have %d and %d", k.Minutes(s, d.day), people, bots,
+			k.SitePVDay(s, d.day), books, d.pv, bot)
+	}
+}
+
+// number reads a counter; one that is not there is 0.
+func (l *look) number(key string, v any) int64 {
+	text, ok := v.(string)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		l.differ("%s has %.40q, which is no number", key, text)
+	}
+	return n
+}
+
+// calls compares the calls of a day by hour and by minute.
+func (l *look) calls(ctx context.Context, d parser.Day) error {
+	k, s := l.keys, l.site
+	key := k.Calls(s, keys.Day(d))
+	var there *redis.IntCmd
+	if err := l.at(ctx, func(p redis.Pipeliner) {
+		// A lost day shows by its hours.
+		names := []string{key}
+		for h := range 24 {
+			names = append(names, k.Calls(s, fmt.Sprintf("%s%02d", keys.Day(d), h)))
+		}
+		there = p.Exists(ctx, names...)
+	}); err != nil || there.Val() == 0 {
+		return err
+	}
+	var total *redis.StringCmd
+	var hours, minutes []*redis.StringCmd
+	err := l.at(ctx, func(p redis.Pipeliner) {
+		total = p.HGet(ctx, key, CallTotal)
+		for h := range 24 {
+			hour := fmt.Sprintf("%s%02d", keys.Day(d), h)
+			hours = append(hours, p.HGet(ctx, k.Calls(s, hour), CallTotal))
+			for m := range 60 {
+				minutes = append(minutes, p.HGet(ctx, k.Calls(s, fmt.Sprintf("%s%02d", hour, m)), CallTotal))
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	sum := func(what string, all []*redis.StringCmd) int64 {
+		n, err := sumOf(all)
+		if err != nil {
+			l.differ("calls of %s by %s: %v", keys.Day(d), what, err)
+		}
+		return n
+	}
+	day, byHour, byMinute := sum("day", []*redis.StringCmd{total}), sum("hour", hours), sum("minute", minutes)
+	if day != byHour || day != byMinute {
+		l.differ("%s has %d calls, %d by hour, %d by minute", key, day, byHour, byMinute)
+	}
+	return nil
+}
