@@ -58,7 +58,7 @@ func (c *Config) SiteOf(raw string) (string, bool) {
 func lockFolder(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o640)
 	if err != nil {
-		return nil, fmt.Errorf("lock DATA_DIR: %w", err)
+		return nil, fmt.Errorf("lock DATA_DIR: %w; does it, and all in it, belong to this user (%d)?", err, os.Geteuid())
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -42,7 +42,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
+	if err := root.ExecuteContext(ctx); err != nil && !errors.Is(err, errDone) {
 		if !errors.Is(err, errQuiet) {
 			fmt.Fprintln(stderr, "ddkk-stats: "+err.Error())
 		}
@@ -70,8 +70,12 @@ with data in ./data and needs no other program.`,
 	}
 	root.PersistentFlags().StringVar(&file, "config", "", "YAML file with settings (default ./ddkk-stats.yaml if it exists)")
 	load := func() (*Config, error) { return LoadConfig(file, os.LookupEnv) }
-	root.AddCommand(serverCommand(load), nginxConfCommand(), rotateCommand(load),
-		archiveCommand(load), restoreCommand(load), verifyCommand(load), mirrorCommand(load), importCommand(load), importCountsCommand(load), recountCommand(load), checkCommand(load), versionCommand(), manCommand())
+	root.AddCommand(serverCommand(load), nginxConfCommand(), rotateCommand(load), versionCommand(), manCommand(),
+		asOwner(checkCommand(load), load, false))
+	for _, c := range []*cobra.Command{archiveCommand(load), restoreCommand(load), verifyCommand(load), mirrorCommand(load),
+		importCommand(load), importCountsCommand(load), recountCommand(load)} {
+		root.AddCommand(asOwner(c, load, true))
+	}
 	return root
 }
 

@@ -32,7 +32,7 @@ func visitorSecret(ctx context.Context, cfg *Config, log *slog.Logger, keepers .
 	path := filepath.Join(cfg.DataDir, "secret")
 	b, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read secret: %w", err)
+		return nil, fmt.Errorf("read secret: %w; does all in DATA_DIR belong to this user (%d)?", err, os.Geteuid())
 	}
 	kept := strings.TrimSpace(string(b))
 	secret, err := findSecret(ctx, kept, keepers)

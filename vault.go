@@ -160,7 +160,7 @@ func (v *vault) keepLearning(ctx context.Context) {
 	for failed := false; ; {
 		err := v.learn(ctx)
 		if err != nil && !failed && ctx.Err() == nil {
-			v.log.Error("the archive does not answer; counting goes on, archiving and restoring wait. Is MYSQL_DSN right?", "err", err)
+			v.log.Error("the archive does not answer; counting goes on, archiving and restoring wait. "+v.hint(), "err", err)
 		}
 		failed = err != nil
 		select {
@@ -169,6 +169,14 @@ func (v *vault) keepLearning(ctx context.Context) {
 		case <-t.C:
 		}
 	}
+}
+
+// hint is what to look at when the archive does not answer.
+func (v *vault) hint() string {
+	if v.cfg().MySQLDSN != "" {
+		return "Is MYSQL_DSN right?"
+	}
+	return "Is DATA_DIR there, and does all in it belong to this user? `ddkk-stats check` tells"
 }
 
 // Sites implements counter.Archive.
