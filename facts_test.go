@@ -162,6 +162,10 @@ func TestLastViews(t *testing.T) {
 	ask("a.example", 1, "4 /a true h5.pv")
 	ask("b.example", 9, "2 /b false ")
 	ask("c.example", 9, "")
+	skipped, err := l.Skipped(t.Context(), 9)
+	if err != nil || len(skipped) != 2 || skipped[0].Reason != "bot" || !strings.Contains(skipped[0].Request, "category=h5") || skipped[1].Request != "no line" || !skipped[1].Time.IsZero() {
+		t.Errorf("skipped %v, %v", skipped, err)
+	}
 }
 
 // A base that the API sets stands for those of all sources, in the archive and

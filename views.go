@@ -35,16 +35,32 @@ const lastBytes = 1 << 20
 
 // Recent implements queryapi.Views.
 func (l *lastViews) Recent(ctx context.Context, site string, limit int) ([]queryapi.View, error) {
+	var all []queryapi.View
+	err := l.each(ctx, func(p *parser.Parser, data []byte) { all = appendViews(all, p, data, site) })
+	slices.SortStableFunc(all, func(a, b queryapi.View) int { return b.Time.Compare(a.Time) })
+	return all[:min(len(all), limit)], err
+}
+
+// Skipped implements queryapi.Views.
+func (l *lastViews) Skipped(ctx context.Context, limit int) ([]queryapi.SkippedLine, error) {
+	var all []queryapi.SkippedLine
+	err := l.each(ctx, func(p *parser.Parser, data []byte) { all = appendSkipped(all, p, data) })
+	slices.SortStableFunc(all, func(a, b queryapi.SkippedLine) int { return b.Time.Compare(a.Time) })
+	return all[:min(len(all), limit)], err
+}
+
+// each gives use the newest complete lines of the logs that hold views, with
+// the parser for them.
+func (l *lastViews) each(ctx context.Context, use func(*parser.Parser, []byte)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var all []queryapi.View
 	for _, in := range l.inputs {
 		if in.calls {
 			continue // it has no views
 		}
 		p, err := l.parserOf(in)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		left := int64(lastBytes)
 		for _, seg := range newestFirst(in.tail.Segments()) {
@@ -53,14 +69,13 @@ func (l *lastViews) Recent(ctx context.Context, site string, limit int) ([]query
 			}
 			data, err := endOf(seg.Name, left)
 			if err != nil {
-				return nil, fmt.Errorf("read the last views: %w", err)
+				return fmt.Errorf("read the last views: %w", err)
 			}
 			left -= int64(len(data))
-			all = appendViews(all, p, data, site)
+			use(p, data)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b queryapi.View) int { return b.Time.Compare(a.Time) })
-	return all[:min(len(all), limit)], ctx.Err()
+	return ctx.Err()
 }
 
 func (l *lastViews) parserOf(in logInput) (*parser.Parser, error) {
@@ -134,6 +149,30 @@ func appendViews(all []queryapi.View, p *parser.Parser, data []byte, site string
 			Time: time.UnixMilli(h.Time), Page: string(h.Page), Referrer: cameFrom(h.Referrer, site),
 			Mobile: h.Device == parser.Mobile, Bot: h.Bot, Event: string(key),
 		})
+	}
+	return all
+}
+
+// shownBytes is how much of a skipped line is shown.
+const shownBytes = 300
+
+func appendSkipped(all []queryapi.SkippedLine, p *parser.Parser, data []byte) []queryapi.SkippedLine {
+	var h parser.Hit
+	cut := func(b []byte) string { return string(b[:min(len(b), shownBytes)]) }
+	for line := range bytes.Lines(data) {
+		line = line[:len(line)-1]
+		p.Parse(line, &h)
+		one := queryapi.SkippedLine{Time: time.UnixMilli(h.Time), Request: cut(h.URI), Referer: cut(h.Referer), Reason: h.Reason.String()}
+		switch {
+		case h.Kind == parser.Malformed:
+			one = queryapi.SkippedLine{Request: cut(line), Reason: h.Reason.String()}
+		case h.Kind == parser.Skipped:
+		case h.Bot:
+			one.Reason = "bot"
+		default:
+			continue
+		}
+		all = append(all, one)
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package queryapi
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,7 +25,7 @@ func TestDashboardInBrowser(t *testing.T) {
 		{"strangers' texts", testDashboardTexts}, {"export", testDashboardExport}, {"languages", testDashboardLanguages},
 		{"phone", testDashboardPhone}, {"access", testDashboardAccess}, {"trouble", testDashboardTrouble},
 		{"events", testDashboardEvents}, {"system", testDashboardSystem}, {"first run", testDashboardFirstRun},
-		{"public", testPublicPage}, {"pictures", testPictures},
+		{"numbers", testDashboardNumbers}, {"before the first view", testDashboardBefore}, {"public", testPublicPage}, {"pictures", testPictures},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, b) })
 	}
@@ -111,5 +112,18 @@ func testPictures(t *testing.T, b context.Context) {
 	d.open(t, "/admin/?range=30d&lang=en")
 	becomes(t, d.ctx, ready)
 	shoot("dashboard-dark-phone")
+	if dir == "" || os.Getenv("DASHBOARD_PICTURES_ALL") == "" {
+		d.clean(t)
+		return
+	}
+	for _, width := range []int64{1280, 390, 320} {
+		for i, path := range []string{"?range=7d&lang=en", "?range=today&lang=zh-CN", "?view=events&lang=en", "?view=calls&lang=en", "?view=system&lang=en", "?view=system&lang=zh-CN"} {
+			eval(t, d.ctx, fmt.Sprintf(`localStorage.setItem('ddkk-admin-theme', %q)`, []string{"light", "dark"}[i%2]))
+			d.size(t, width, 1900)
+			d.open(t, "/admin/"+path)
+			becomes(t, d.ctx, ready)
+			shoot(fmt.Sprintf("%d-%d", width, i))
+		}
+	}
 	d.clean(t)
 }

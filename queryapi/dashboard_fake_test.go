@@ -232,6 +232,10 @@ func (f *front) answer(w http.ResponseWriter, q *http.Request, body string) {
 				"device": []string{"pc", "mobile"}[i%2], "bot": i%7 == 6, "event": event})
 		}
 		f.send(w, 200, object{"views": list})
+	case "skipped":
+		f.send(w, 200, object{"skipped": []object{
+			{"time": fakeNow.Format(time.RFC3339), "request": "/event.png?site=docs.two.example&page=%2F", "referer": "http://docs.two.example/<b>", "reason": "referer"},
+			{"time": nil, "request": "no line", "referer": "", "reason": "fields"}}})
 	default:
 		f.answerSystem(w, q, body)
 	}

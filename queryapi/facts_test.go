@@ -18,6 +18,7 @@ type figures struct {
 	sums      map[string]Sums // by first day
 	pages     PageList
 	views     []View
+	skipped   []SkippedLine
 	hours     []HourFacts
 	referrers []ReferrerFacts
 	stale     bool
@@ -59,6 +60,11 @@ func (f *figures) Referrers(_ context.Context, site string, from, to time.Time) 
 func (f *figures) Recent(_ context.Context, site string, limit int) ([]View, error) {
 	f.asked = fmt.Sprint(site, " ", limit)
 	return f.views, f.err
+}
+
+func (f *figures) Skipped(_ context.Context, limit int) ([]SkippedLine, error) {
+	f.asked = fmt.Sprint(limit)
+	return f.skipped, f.err
 }
 
 func (f *figures) Start(site string, days int) error {
@@ -188,6 +194,9 @@ func TestAdminViews(t *testing.T) {
 	f := &figures{}
 	s := figuresServer(t, f)
 	wantAnswer(t, s, "/api/admin/views?site=ddkk.com", `{"views":[]}`)
+	wantAnswer(t, s, "/api/admin/skipped", `{"skipped":[]}`)
+	f.skipped = []SkippedLine{{Time: time.UnixMilli(1795305600005), Request: "/event.png?page=<b>", Referer: "https://x.example/", Reason: "site"}, {Request: "\xff", Reason: "fields"}}
+	wantAnswer(t, s, "/api/admin/skipped?limit=2", `{"skipped":[{"time":"2026-11-22T00:00:00.005Z","request":"/event.png?page=\u003Cb\u003E","referer":"https://x.example/","reason":"site"},{"time":null,"request":"%FF","referer":"","reason":"fields"}]}`)
 	f.views = []View{{Time: time.Date(2026, 11, 22, 8, 0, 0, 5e6, time.FixedZone("east", 8*3600)), Page: "/a", Referrer: "news.example", Mobile: true, Event: "h5.pv"}, {Bot: true}}
 	wantAnswer(t, s, "/api/admin/views?site=ddkk.com&limit=2", `{"views":[{"time":"2026-11-22T00:00:00.005Z","page":"/a","referrer":"news.example","device":"mobile","bot":false,"event":"h5.pv"},`+
 		`{"time":"0001-01-01T00:00:00Z","page":"","referrer":"","device":"pc","bot":true,"event":""}]}`)

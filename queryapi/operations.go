@@ -12,6 +12,9 @@ import (
 type Views interface {
 	// Recent are the last views and events of a site, newest first.
 	Recent(ctx context.Context, site string, limit int) ([]View, error)
+	// Skipped are the last lines of all logs that became no view of people,
+	// newest first.
+	Skipped(ctx context.Context, limit int) ([]SkippedLine, error)
 }
 
 // View is one view or event, without anything that tells who made it.
@@ -139,6 +142,7 @@ func (s *Server) operationRoutes() (rs []route) {
 	}
 	if s.cfg.Views != nil {
 		get("/api/admin/views", s.adminViews)
+		get("/api/admin/skipped", s.adminSkipped)
 	}
 	if s.cfg.Report != nil {
 		get("/api/admin/health", s.adminHealth)

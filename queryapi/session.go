@@ -226,6 +226,7 @@ func (s *Server) sessionState(ctx *fasthttp.RequestCtx) error {
 		out = appendDate(append(out, `,"today":`...), now)
 		out = appendString(append(out, `,"timezone":`...), s.cfg.Location.String())
 		out = strconv.AppendInt(append(out, `,"utc_offset":`...), int64(offset), 10)
+		out = appendString(append(out, `,"now":`...), now.UTC().Format(time.RFC3339))
 		out = append(out, `,"public_sites":[`...)
 		for i, site := range s.cfg.PublicSites {
 			if i > 0 {

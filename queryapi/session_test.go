@@ -281,11 +281,11 @@ func TestSessionState(t *testing.T) {
 		}
 	}
 	f(s, testPeer, `{"admin":false,"login":true}`)
-	admin := `{"admin":true,"login":true,"today":"2026-11-23","timezone":"Asia/Shanghai","utc_offset":28800,"public_sites":["ddkk.com"]}`
+	admin := `{"admin":true,"login":true,"today":"2026-11-23","timezone":"Asia/Shanghai","utc_offset":28800,"now":"2026-11-22T20:00:00Z","public_sites":["ddkk.com"]}`
 	f(s, testPeer, admin, mustLogin(t, s))
 	f(s, testPeer, admin, "Authorization: Bearer secret")
 	open, _ := loginServer(t, func(c *Config) { c.AdminToken = "" })
 	f(open, testPeer, `{"admin":false,"login":false}`)
 	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
-	f(open, local, `{"admin":true,"login":false,"today":"2026-11-22","timezone":"UTC","utc_offset":0,"public_sites":[]}`, "Host: localhost:8360")
+	f(open, local, `{"admin":true,"login":false,"today":"2026-11-22","timezone":"UTC","utc_offset":0,"now":"2026-11-22T20:00:00Z","public_sites":[]}`, "Host: localhost:8360")
 }

@@ -96,7 +96,7 @@ func TestLanguagesAreEqual(t *testing.T) {
 
 var (
 	literalKey = regexp.MustCompile(`['"\x60]([a-z]\w*(?:\.\w+)+)['"\x60]`)
-	askedKey   = regexp.MustCompile(`\bt\('([^']+)'`)
+	askedKey   = regexp.MustCompile(`\b(?:t|count)\('([^']+)'`)
 	madeKey    = regexp.MustCompile("\\bt\\(`([^`]+)`")
 	expression = regexp.MustCompile(`\$\{[^}]*(?:\{[^}]*\}[^}]*)*\}`)
 )
@@ -137,7 +137,7 @@ func TestTextsAreUsed(t *testing.T) {
 		}
 	}
 	for key := range texts {
-		if !used[key] {
+		if !used[strings.TrimSuffix(key, ".one")] { // that of count, for one thing
 			t.Errorf("nothing asks for %s", key)
 		}
 	}

@@ -66,16 +66,23 @@ export function lineChart(data, height = 260) {
 
 const columns = (data) => [data.labels.map((label, i) => i), ...data.series.map((series) => series.values)];
 
+// half is half the width of the last label, which stands below the last point.
+function half(label, font) {
+  const pen = document.createElement('canvas').getContext('2d');
+  pen.font = font;
+  return Math.ceil(pen.measureText(label || '').width / 2) + 2;
+}
+
 function settings(data, width, height, on, hover) {
   const grid = { stroke: color('--line'), width: 1 };
   const font = `12px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: color('--soft'), font, ticks: { show: false } };
   return {
-    width, height, legend: { show: false }, padding: [12, 12, 0, 4],
+    width, height, legend: { show: false }, padding: [12, Math.max(12, half(data.labels.at(-1), font)), 0, 4],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: false, range: (plot, min, max) => (min === max ? [min - 0.5, max + 0.5] : [min, max]) }, y: { range: (plot, min, max) => [0, Math.max(4, max * 1.08)] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 72, incrs: [1, 2, 3, 4, 5, 6, 7, 8, 12, 14, 24, 28, 48, 72, 168, 336], values: (plot, splits) => splits.map((i) => data.labels[i] ?? '') },
+      { ...axis, grid: { show: false }, space: 72, size: 28, incrs: [1, 2, 3, 4, 5, 6, 7, 8, 12, 14, 24, 28, 48, 72, 168, 336], values: (plot, splits) => splits.map((i) => data.labels[i] ?? '') },
       { ...axis, grid, space: 40, size: 52, incrs: [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5, 6, 7, 8].map((e) => n * 10 ** e)).sort((a, b) => a - b), values: (plot, splits) => splits.map(short) },
     ],
     series: [{}, ...data.series.map((series, i) => ({

@@ -14,8 +14,7 @@ export function preferences(speak) {
     onclick: () => { setTheme(themes[(themes.indexOf(theme()) + 1) % themes.length]); name(); },
   });
   const name = () => {
-    paint.textContent = t(`theme.${theme()}`);
-    paint.setAttribute('aria-label', t('theme.label', { theme: t(`theme.${theme()}`) }));
+    paint.textContent = t('theme.label', { theme: t(`theme.${theme()}`) });
   };
   name();
   return [

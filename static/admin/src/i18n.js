@@ -29,6 +29,12 @@ export function t(key, values) {
   return values ? text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all)) : text;
 }
 
+// count is a text about n things: in English one of them has its own.
+export function count(key, n, values) {
+  const one = n === 1 && dictionaries[language][`${key}.one`] ? `${key}.one` : key;
+  return t(one, { n: number(n), ...values });
+}
+
 function format(name, make) {
   return formats[name] || (formats[name] = make());
 }
@@ -53,7 +59,14 @@ export const hour = (n) => `${String(n).padStart(2, '0')}:00`;
 
 // clock writes a moment in the server's zone, whose offset is in seconds.
 let offset = 0;
-export const setOffset = (seconds) => { offset = seconds; };
+let ahead = 0; // of the server's clock before ours, in ms
+export function setClock(seconds, now) {
+  offset = seconds;
+  ahead = new Date(now).getTime() - Date.now();
+}
+
+// hourNow is the hour that runs at the server.
+export const hourNow = () => shifted(Date.now() + ahead).getUTCHours();
 const shifted = (moment) => new Date(new Date(moment).getTime() + offset * 1000);
 export const clock = (moment) => moments('clock', { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZone: 'UTC' }).format(shifted(moment));
 export const minute = (moment) => moments('minute', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: 'UTC' }).format(shifted(moment));

@@ -1,7 +1,7 @@
 // The dashboard: a session first, then the sites, then the view that the URL
 // names.
 import { h, fill } from './dom.js';
-import { t, choose, setOffset } from './i18n.js';
+import { t, choose, setClock } from './i18n.js';
 import { get, send, onRefused } from './api.js';
 import * as state from './state.js';
 import { startTheme } from './theme.js';
@@ -74,7 +74,7 @@ class Dashboard {
   }
 
   today() {
-    setOffset(this.session.utc_offset);
+    setClock(this.session.utc_offset, this.session.now);
     return state.setToday(this.session.today);
   }
 
@@ -101,7 +101,7 @@ class Dashboard {
     this.sites = sites;
     if (!state.get().site && sites.length) state.set({ site: sites[0].site }, true);
     this.bar.setSites(sites);
-    if (!sites.length && !state.get().site) this.wait();
+    if (!sites.length && !state.get().site && state.get().view !== 'system') this.wait();
     else if (first) this.show();
     else if (newDay) this.changed(['range']);
   }
@@ -109,7 +109,13 @@ class Dashboard {
   // wait shows the first run until a view has come.
   wait() {
     this.tabs.update();
-    if (this.main.querySelector('.first-run')) return;
+    const waits = this.main.querySelector('.first-run');
+    if (waits) {
+      waits.look();
+      return;
+    }
+    if (this.keeper) this.keeper.stop();
+    this.keeper = null;
     fill(this.title, t('first.heading'));
     fill(this.main, this.title, firstRun());
   }
@@ -133,20 +139,26 @@ class Dashboard {
     this.keeper = new Keeper(panels);
     fill(this.main, h('div', { class: 'head' }, this.title, ranged(view) && this.ranges), nodes);
     this.update();
-    document.title = `${site} · ${t(`view.${view}`)} · ddkk-stats`;
+    document.title = [site, t(`view.${view}`), 'ddkk-stats'].filter(Boolean).join(' · ');
     this.keeper.start();
     this.detail.update();
   }
 
   update() {
-    fill(this.title, state.get().site);
+    fill(this.title, state.get().site || t('view.system'));
     this.tabs.update();
     this.ranges.update();
     this.bar.setSites(this.sites || []);
   }
 
   changed(names) {
-    if (!this.bar || !this.keeper) return;
+    if (!this.bar) return;
+    if (!state.get().site && names.includes('view')) {
+      if (state.get().view === 'system') this.view();
+      else this.wait();
+      return;
+    }
+    if (!this.keeper) return;
     if (names.includes('view') || (names.includes('site') && state.get().view === 'system')) {
       this.view();
       return;

@@ -19,7 +19,8 @@ export function makePanel(options) {
   const body = h('div', { class: 'panel-body' }, skeleton());
   const mark = h('span', { class: 'mark', role: 'status' });
   const node = h('section', { class: `panel panel-${options.name}`, 'aria-labelledby': id, 'aria-busy': 'true' },
-    h('header', { class: 'panel-head' }, h('h2', { id }, options.title), mark, h('div', { class: 'panel-tools' }, options.tools, exports(options, () => data))),
+    h('header', { class: 'panel-head' }, h('h2', { id }, options.title), mark,
+      options.tools && h('div', { class: 'panel-tools' }, options.tools), exports(options, () => data)),
     body);
   let data = null;
   let shown = '';
@@ -42,6 +43,7 @@ export function makePanel(options) {
 
   function receive(next) {
     data = next;
+    node.hidden = false;
     loaded = Date.now();
     fill(mark, next && next.stale ? t('panel.stale') : null);
     mark.title = next && next.stale ? t('panel.staleWhy') : '';
@@ -66,7 +68,9 @@ export function makePanel(options) {
     data = null;
     shown = '';
     fill(mark);
-    fill(body, (options.absent && options.absent(error)) || trouble(error, load));
+    const instead = options.absent ? options.absent(error) : null;
+    node.hidden = instead === 'nothing';
+    fill(body, node.hidden ? empty('') : instead || trouble(error, load));
   }
 
   return {
@@ -91,18 +95,26 @@ export function said(error) {
 export const trouble = (error, again) => h('div', { class: 'trouble', role: 'alert' },
   h('p', null, said(error)), h('button', { type: 'button', class: 'quiet', onclick: again }, t('action.retry')));
 
+// exports is a menu of files that the panel can be saved as.
 function exports(options, data) {
   if (!options.table) return null;
-  const button = (kind, type, make) => h('button', {
+  const item = (kind, type, make) => h('button', {
     type: 'button', class: 'quiet export', 'data-export': kind, 'aria-label': t('export.label', { kind, title: options.title }),
     onclick: () => {
+      menu.open = false;
       if (!data()) return;
       const { columns, rows } = options.table(data());
       const { from, to } = state.here();
       save([state.get().site, options.name, from, to].join('_').replace(/[^\w.-]+/g, '-') + '.' + kind.toLowerCase(), type, make(columns, rows));
     },
   }, kind);
-  return [button('CSV', 'text/csv;charset=utf-8', csv), button('JSON', 'application/json', json)];
+  const menu = h('details', {
+    class: 'menu',
+    onkeydown: (event) => { if (event.key === 'Escape') { menu.open = false; menu.firstChild.focus(); } },
+    onfocusout: (event) => { if (!menu.contains(event.relatedTarget)) menu.open = false; },
+  }, h('summary', { title: t('export.menu'), 'aria-label': t('export.of', { title: options.title }) }, '⋯'),
+  h('div', null, item('CSV', 'text/csv;charset=utf-8', csv), item('JSON', 'application/json', json)));
+  return menu;
 }
 
 // choice is a row of buttons of which one is pressed.

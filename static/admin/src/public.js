@@ -1,6 +1,6 @@
 // The page of a public site: the numbers that its widget shows anyway.
 import { h, fill } from './dom.js';
-import { t, choose, number, setOffset } from './i18n.js';
+import { t, choose, number, setClock } from './i18n.js';
 import { get, send } from './api.js';
 import { startTheme } from './theme.js';
 import { Keeper, makePanel, empty } from './panel.js';
@@ -60,7 +60,7 @@ function show(root) {
 }
 
 startTheme();
-setOffset(0);
+setClock(0, Date.now());
 choose(new URLSearchParams(location.search).get('lang'));
 addEventListener('DOMContentLoaded', () => {
   const root = h('div', { id: 'app' });

@@ -28,8 +28,10 @@ export const ranged = (view) => view === 'overview' || view === 'events';
 
 // build makes the panels of a view.
 export function build(view, session) {
-  const panels = views[view].map((make) => make());
+  const { site } = state.get();
+  // Before the first view there is no site to verify or to restore.
+  const panels = (site ? views[view] : [healthPanel, baselinesPanel]).map((make) => make());
   const nodes = panels.map((panel) => panel.node);
-  if (view === 'system') nodes.push(installPanel(session, state.get().site));
+  if (view === 'system') nodes.push(installPanel(session, site));
   return { panels, nodes: h('div', { class: `panels view-${view}` }, nodes) };
 }

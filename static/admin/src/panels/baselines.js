@@ -15,17 +15,19 @@ export function baselinesPanel() {
   const uv = input('number', 'uv');
   const note = h('p', { class: 'note', role: 'status' });
   const list = h('div');
+  // Before the first view there is no site that could be meant.
+  const host = !state.get().site && h('input', { type: 'text', name: 'site', autocomplete: 'off', required: true, placeholder: 'ddkk.com' });
+  const site = () => (host ? host.value.trim() : state.get().site);
   const form = h('form', { class: 'row-form', method: 'post', onsubmit: (event) => { event.preventDefault(); change('PUT', { page: page.value.trim(), pv: Number(pv.value), uv: Number(uv.value) }); } },
-    h('label', null, t('tail.page'), page), h('label', null, t('figures.pv'), pv), h('label', null, t('figures.uv'), uv), h('button', { type: 'submit' }, t('action.save')));
+    host && h('label', null, t('header.site'), host), h('label', null, t('tail.page'), page), h('label', null, t('figures.pv'), pv), h('label', null, t('figures.uv'), uv), h('button', { type: 'submit' }, t('action.save')));
   const name = (b) => (b.page ? h('span', { class: 'path' }, b.page) : h('em', null, t('baselines.whole')));
 
   async function change(method, baseline) {
-    const { site } = state.get();
     try {
-      if (method === 'DELETE') await send(method, `${path}?${new URLSearchParams({ site, page: baseline.page })}`);
-      else await send(method, path, { site, ...baseline });
+      if (method === 'DELETE') await send(method, `${path}?${new URLSearchParams({ site: site(), page: baseline.page })}`);
+      else await send(method, path, { site: site(), ...baseline });
       fill(note, t('baselines.saved'));
-      if (method === 'PUT') form.reset();
+      if (method === 'PUT') [page, pv, uv].forEach((input) => { input.value = ''; });
     } catch (error) {
       fill(note, said(error));
     }
@@ -40,7 +42,8 @@ export function baselinesPanel() {
   }
 
   const panel = makePanel({
-    name: 'baselines', title: t('baselines.title'), uses: ['site'], load: () => get(path, { site: state.get().site }),
+    name: 'baselines', title: t('baselines.title'), uses: ['site'],
+    load: async () => (site() ? get(path, { site: site() }) : { baselines: [] }),
     show({ baselines }) {
       fill(list, baselines.length ? grid(t('baselines.title'), [{ title: t('tail.page'), wrap: true }, { title: t('figures.pv'), n: true }, { title: t('figures.uv'), n: true }, { hidden: t('baselines.actions') }],
         baselines.map((b) => [name(b), number(b.pv), number(b.uv), h('span', { class: 'buttons' },

@@ -10,6 +10,9 @@ import { lineChart } from '../chart.js';
 // absent stands for panels of a server without SITE_LOG.
 const absent = (error) => (error.status === 404 ? h('div', { class: 'absent' }, h('h3', null, t('calls.absent')), h('p', null, t('calls.absentWhy')), h('pre', { tabindex: '0' }, h('code', null, 'SITE_LOG=/var/log/nginx/access.log'))) : null);
 
+// The panels beside it say nothing.
+const silent = (error) => (error.status === 404 ? 'nothing' : null);
+
 const columns = () => [{ title: t('calls.endpoint'), wrap: true }, { title: t('calls.calls'), n: true }, { title: t('calls.failed'), n: true }, { title: 'p50', n: true }, { title: 'p95', n: true }, { title: 'p99', n: true }];
 const row = (name, sums) => [name, number(sums.calls), sums.failed ? h('span', { class: 'bad' }, number(sums.failed)) : number(sums.failed), millis(sums.p50_ms), millis(sums.p95_ms), millis(sums.p99_ms)];
 const names = ['calls', 'failed', 'p50_ms', 'p95_ms', 'p99_ms'];
@@ -35,7 +38,7 @@ export function trendPanel() {
   const label = { minute, hour: minute, day: (time) => dayShort(time.slice(0, 10)) };
   const name = { minute: clock, hour: clock, day: (time) => dayLong(time.slice(0, 10)) };
   return makePanel({
-    name: 'trend', title: t('calls.trend'), tools, uses: ['site', 'trend'], every: 15, close, absent,
+    name: 'trend', title: t('calls.trend'), tools, uses: ['site', 'trend'], every: 15, close, absent: silent,
     load() {
       const { site, trend } = state.get();
       tools.press(trend);
@@ -59,7 +62,7 @@ export function trendPanel() {
 export function reportPanel() {
   const box = h('input', { type: 'date', 'aria-label': t('calls.date'), onchange: () => state.set({ date: box.value }) });
   return makePanel({
-    name: 'report', title: t('calls.report'), tools: box, uses: ['site', 'date'], absent,
+    name: 'report', title: t('calls.report'), tools: box, uses: ['site', 'date'], absent: silent,
     load() {
       const date = state.get().date || state.now();
       box.value = date;

@@ -1,6 +1,6 @@
 // Events, a level at a time: category, action, label, value.
 import { h } from '../dom.js';
-import { t, number, dayShort, dayLong } from '../i18n.js';
+import { t, count, dayShort, dayLong } from '../i18n.js';
 import { get } from '../api.js';
 import * as state from '../state.js';
 import { addDays, daysBetween } from '../dates.js';
@@ -60,7 +60,7 @@ export function eventsPanel() {
         crumbs(data.event),
         list.length
           ? bars(list.map((sum) => ({
-            key: sum.key, text: written(split(sum.key)[depth]), title: sum.key, n: sum.pv, more: t('pages.visitors', { n: number(sum.uv) }), click: () => state.set({ event: sum.key }),
+            key: sum.key, text: written(split(sum.key)[depth]), title: sum.key, n: sum.pv, more: count('pages.visitors', sum.uv), click: () => state.set({ event: sum.key }),
           })), t(`events.level${Math.min(depth, 3)}`), t('unit.times'))
           : empty(t(depth ? 'events.leaf' : 'events.none')),
         !list.length && !depth && h('pre', { tabindex: '0' }, h('code', null, '<button data-ddkk-event="shop.buy.apples.3">Buy</button>\nddkk.event(\'shop\', \'buy\', \'apples\', 3)')),
@@ -95,11 +95,12 @@ export function eventDaysPanel() {
         title: data.event || t('events.all'), unit: t('by.day'), labels: list.map((d) => dayShort(d.date)), names: list.map((d) => dayLong(d.date)),
         series: [
           { label: t('figures.events'), values: list.map((d) => d.pv), color: '--accent', fill: '--accent-soft' },
-          { label: t('figures.uv'), values: list.map((d) => d.uv), color: '--second' },
-        ],
+          // A visitor of two categories would be two: all together have no sum.
+          data.event && { label: t('figures.uv'), values: list.map((d) => d.uv), color: '--second' },
+        ].filter(Boolean),
       });
       return [h('p', { class: 'note path' }, data.event || t('events.all')), chart.nodes];
     },
-    table: (data) => ({ columns: ['date', 'pv', 'uv'], rows: days(data).map((d) => [d.date, d.pv, d.uv]) }),
+    table: (data) => ({ columns: ['date', 'pv', 'uv'], rows: days(data).map((d) => [d.date, d.pv, data.event ? d.uv : null]) }),
   });
 }

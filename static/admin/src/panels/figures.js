@@ -1,11 +1,23 @@
 // Key figures of the range, each with its change against the span before.
 import { h, arrow, hidden } from '../dom.js';
-import { t, number, decimal, percent, day } from '../i18n.js';
+import { t, number, decimal, percent, day, hour, hourNow } from '../i18n.js';
 import { get } from '../api.js';
 import * as state from '../state.js';
+import { addDays } from '../dates.js';
 import { makePanel } from '../panel.js';
 
 export const loadSummary = () => get('/api/admin/summary', { site: state.get().site, ...state.here() });
+
+// Of today, only the hours that are over can be compared with yesterday's.
+async function load() {
+  const { from, to } = state.here();
+  if (from !== state.now() || to !== from) return loadSummary();
+  const before = addDays(to, -1);
+  const until = hourNow();
+  const [data, { hours }] = await Promise.all([loadSummary(), get('/api/admin/hours', { site: state.get().site, from: before, to })]);
+  const sum = (date) => hours.filter((p) => p.date === date && p.hour < until).reduce((all, p) => ({ pv: all.pv + p.pv, bot: all.bot + p.bot }), { pv: 0, bot: 0 });
+  return { ...data, until, same: sum(to), previous: { from: before, to: before, ...sum(before) } };
+}
 
 const perVisitor = (counts) => (counts.uv > 0 ? counts.pv / counts.uv : null);
 
@@ -22,25 +34,32 @@ const figures = [
 
 export function figuresPanel() {
   return makePanel({
-    name: 'figures', title: t('figures.title'), uses: ['site', 'range', 'from', 'to'], every: 10, load: loadSummary, table,
+    name: 'figures', title: t('figures.title'), uses: ['site', 'range', 'from', 'to'], every: 10, load, table,
     show: (data) => [
       h('dl', { class: 'tiles' }, figures.map((figure) => tile(figure, data))),
-      h('p', { class: 'note' }, t('figures.compared', span(data.previous))),
+      h('p', { class: 'note' }, compared(data)),
     ],
   });
 }
 
-const span = ({ from, to }) => ({ from: day(from), to: day(to) });
+// compared says what the changes are against.
+function compared({ previous: { from, to }, until }) {
+  if (until === 0) return t('figures.comparedLater');
+  if (until) return t('figures.comparedHours', { from: day(from), hour: hour(until) });
+  return from === to ? t('figures.comparedDay', { from: day(from) }) : t('figures.compared', { from: day(from), to: day(to) });
+}
 
 function tile(figure, data) {
   const write = figure.write || number;
   const now = figure.now ? figure.now(data) : figure.of(data.current);
   return h('div', { class: `tile tile-${figure.name}` }, h('dt', { title: t(`figures.${figure.name}.why`) }, t(`figures.${figure.name}`)),
     h('dd', { class: 'value' }, write(now)),
-    h('dd', { class: 'change' }, figure.now ? h('span', { class: 'soft' }, t('figures.minutes5')) : change(figure, now, figure.of(data.previous), write)));
+    h('dd', { class: 'change' }, figure.now ? h('span', { class: 'soft' }, t('figures.minutes5')) : change(figure, data, write)));
 }
 
-function change(figure, now, before, write) {
+function change(figure, data, write) {
+  const now = figure.of(data.same || data.current);
+  const before = figure.of(data.previous);
   if (now == null || !before) return h('span', { class: 'soft' }, before === 0 && now > 0 ? t('figures.new') : '–');
   const by = now / before - 1;
   const way = Math.abs(by) < 0.0005 ? 'same' : by > 0 ? 'up' : 'down';

@@ -1,6 +1,6 @@
 // Views by weekday and hour.
 import { h, hidden } from '../dom.js';
-import { t, number, weekday, hour, day } from '../i18n.js';
+import { t, count, number, weekday, hour, day } from '../i18n.js';
 import { get } from '../api.js';
 import * as state from '../state.js';
 import { addDays, daysBetween, weekdayOf } from '../dates.js';
@@ -28,14 +28,15 @@ export function heatPanel() {
     },
     show({ span, sums }) {
       const most = Math.max(1, ...sums.flat());
-      const level = (n) => (n ? Math.max(1, Math.ceil((levels * n) / most)) : 0);
+      // By the root, so that one busy hour does not make all others pale.
+      const level = (n) => Math.ceil(levels * Math.sqrt(n / most));
       return [
         h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('heat.title') }, h('table', { class: 'heat' },
           h('caption', { class: 'visually-hidden' }, t('heat.title')),
           h('thead', null, h('tr', null, h('td'), sums[0].map((n, i) => h('th', { scope: 'col' }, i % 3 ? hidden(hour(i)) : [h('span', { 'aria-hidden': 'true' }, String(i)), hidden(hour(i))])))),
           h('tbody', null, sums.map((row, i) => {
             const name = weekday(addDays(monday, i));
-            return h('tr', null, h('th', { scope: 'row' }, name), row.map((n, at) => h('td', { class: `heat-${level(n)}`, title: t('heat.cell', { day: name, hour: hour(at), n: number(n) }) }, hidden(number(n)))));
+            return h('tr', null, h('th', { scope: 'row' }, name), row.map((n, at) => h('td', { class: `heat-${level(n)}`, title: count('heat.cell', n, { day: name, hour: hour(at) }) }, hidden(number(n)))));
           })))),
         h('div', { class: 'scale' }, h('span', { class: 'note' }, t('heat.span', { from: day(span.from), to: day(span.to) })),
           h('span', { class: 'steps', 'aria-hidden': 'true' }, '0', Array.from({ length: levels + 1 }, (x, i) => h('i', { class: `heat-${i}` })), number(most))),

@@ -1,6 +1,7 @@
 // The lines to paste into a site, and whether its first view has come.
 import { h, fill, unique } from '../dom.js';
-import { t, number } from '../i18n.js';
+import { count, t } from '../i18n.js';
+import { skippedLines } from './skipped.js';
 
 // blocked are beginnings of host names that ad-block lists know.
 const blocked = /^(stats?|analytics|tracking|track|metrics|pixel|beacon|telemetry)\./i;
@@ -25,11 +26,12 @@ export function code(label, text) {
   return h('figure', { class: 'code' }, h('figcaption', null, label, button), h('pre', { tabindex: '0' }, lines));
 }
 
-export function install() {
+export function install(lines) {
   return [
     h('p', null, t('install.how')),
     code('HTML', snippet()),
     h('div', { class: blocked.test(location.hostname) ? 'hint warn' : 'hint' }, h('h3', null, t('install.blockTitle')),
+      lines, h('p', null, t('install.local')),
       h('p', null, blocked.test(location.hostname) ? t('install.blockName', { host: location.hostname }) : t('install.block'))),
     h('p', { class: 'note' }, h('a', { href: '/demo' }, t('install.demo'))),
   ];
@@ -39,8 +41,10 @@ export function install() {
 // first view.
 export function firstRun() {
   const status = h('p', { class: 'waiting', role: 'status' });
-  const node = h('section', { class: 'panel first-run', 'aria-labelledby': 'first' }, h('h2', { id: 'first' }, t('first.title')), h('p', null, t('first.text')), install(), status);
-  node.seen = (site) => fill(status, h('span', { class: site ? 'dot good' : 'dot wait', 'aria-hidden': 'true' }), site ? t('first.seen', { site: site.site, n: number(site.pv) }) : t('first.waiting'));
+  const lines = skippedLines();
+  const node = h('section', { class: 'panel first-run', 'aria-labelledby': 'first' }, h('h2', { id: 'first' }, t('first.title')), h('p', null, t('first.text')), install(lines), status);
+  node.look = lines.look;
+  node.seen = (site) => fill(status, h('span', { class: site ? 'dot good' : 'dot wait', 'aria-hidden': 'true' }), site ? count('first.seen', site.pv, { site: site.site }) : t('first.waiting'));
   node.seen(null);
   return node;
 }
@@ -49,7 +53,7 @@ export function installPanel(session, site) {
   const id = unique('panel');
   const isPublic = (session.public_sites || []).includes(site);
   return h('section', { class: 'panel panel-install', 'aria-labelledby': id }, h('header', { class: 'panel-head' }, h('h2', { id }, t('install.title'))),
-    h('div', { class: 'panel-body' }, install(), h('h3', null, t('install.public')),
+    h('div', { class: 'panel-body' }, install(skippedLines()), h('h3', null, t('install.public')),
       isPublic ? [h('p', null, h('a', { href: `/public/${site}` }, `${location.origin}/public/${site}`)), code('Markdown', `[![views](${location.origin}/badge/${site}.svg)](${location.origin}/public/${site})`)]
         : h('p', { class: 'note' }, t('install.notPublic'))));
 }

@@ -1,6 +1,6 @@
 // The last 30 minutes, a bar each.
 import { h } from '../dom.js';
-import { t, number, minute } from '../i18n.js';
+import { t, count, number, minute } from '../i18n.js';
 import { get } from '../api.js';
 import * as state from '../state.js';
 import { makePanel } from '../panel.js';
@@ -18,9 +18,9 @@ export function minutesPanel() {
         series: [{ label: t('figures.pv'), values: minutes.map((m) => m.pv) }, { label: t('figures.bots'), values: minutes.map((m) => m.bot) }],
       };
       return [
-        h('p', { class: 'big' }, h('b', null, number(sum)), ' ', t('minutes.views')),
+        h('p', { class: 'big' }, h('b', null, number(sum)), ' ', t(sum === 1 ? 'minutes.view' : 'minutes.views')),
         h('div', { class: 'columns', role: 'img', 'aria-label': t('minutes.said', { n: number(sum), max: number(Math.max(0, ...minutes.map((m) => m.pv))) }) },
-          minutes.map((m) => h('i', { title: t('minutes.bar', { time: minute(m.time), n: number(m.pv), bots: number(m.bot) }), vars: { '--share': `${(100 * m.pv) / most}%` }, 'data-none': m.pv === 0 }))),
+          minutes.map((m) => h('i', { title: count('minutes.bar', m.pv, { time: minute(m.time), bots: number(m.bot) }), vars: { '--share': `${(100 * m.pv) / most}%` }, 'data-none': m.pv === 0 }))),
         h('p', { class: 'ends', 'aria-hidden': 'true' }, h('span', null, minutes.length ? minute(minutes[0].time) : ''), h('span', null, t('minutes.now'))),
         h('div', { class: 'visually-hidden' }, seriesTable(data)),
       ];

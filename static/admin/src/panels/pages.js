@@ -1,6 +1,6 @@
 // The pages of the range, and the hot lists.
 import { h } from '../dom.js';
-import { t, number } from '../i18n.js';
+import { t, count, number } from '../i18n.js';
 import { get } from '../api.js';
 import * as state from '../state.js';
 import { makePanel, choice, empty } from '../panel.js';
@@ -34,7 +34,7 @@ export function pagesPanel() {
   function show({ pages, total, filter }) {
     if (!pages.length) return empty(t(filter ? 'pages.noMatch' : 'pages.none'));
     return [
-      bars(pages.map((p) => ({ key: p.page, text: p.page, n: p.pv, more: p.uv == null ? null : t('pages.visitors', { n: number(p.uv) }), click: () => state.set({ page: p.page }) })), t('pages.title'), t('unit.views')),
+      bars(pages.map((p) => ({ key: p.page, text: p.page, n: p.pv, more: p.uv == null ? null : count('pages.visitors', p.uv), click: () => state.set({ page: p.page }) })), t('pages.title'), t('unit.views')),
       h('p', { class: 'note' }, t('pages.total', { shown: number(pages.length), total: number(total) })),
     ];
   }

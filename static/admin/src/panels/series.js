@@ -1,5 +1,5 @@
 // Views and visitors over the range, with the span before under them.
-import { t, number, day, dayShort, dayLong, month, hour } from '../i18n.js';
+import { t, number, day, dayShort, dayLong, month, hour, hourNow } from '../i18n.js';
 import { get } from '../api.js';
 import * as state from '../state.js';
 import { before, possible, intervals, weekStart } from '../dates.js';
@@ -17,7 +17,7 @@ async function points(site, span, by) {
   if (by === 'hour') {
     const { hours, stale } = await get('/api/admin/hours', { site, ...span });
     const one = span.from === span.to;
-    return { stale, list: hours.map((p) => ({ label: one ? hour(p.hour) : `${dayShort(p.date)} ${hour(p.hour)}`, name: `${dayLong(p.date)} ${hour(p.hour)}`, pv: p.pv, bot: p.bot })) };
+    return { stale, list: hours.map((p) => ({ label: one ? hour(p.hour) : `${dayShort(p.date)} ${hour(p.hour)}`, name: `${dayLong(p.date)} ${hour(p.hour)}`, ...(p.date === state.now() && p.hour > hourNow() ? {} : { pv: p.pv, bot: p.bot }) })) };
   }
   const { history, stale } = await get('/api/history', { site, ...span, interval: by });
   return { stale, list: named(history, by).map((p, i) => ({ ...p, pv: history[i].pv, uv: history[i].uv })) };
