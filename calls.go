@@ -238,8 +238,3 @@ func archivedCalls(rows iter.Seq2[archive.CallRow, error]) (counter.CallReport, 
 	r.Sort()
 	return r, nil
 }
-
-// Calls implements counter.CallHistory.
-func (h history) Calls(ctx context.Context, site string, from counter.CallSpan, row func(counter.CallRow) error) error {
-	return each(h.Snapshot.Calls(ctx, site, archive.CallSpan(from)), func(r archive.CallRow) error { return row(counter.CallRow(r)) })
-}

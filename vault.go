@@ -15,6 +15,7 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
+	vaults "ddkk-stats/internal/vault"
 )
 
 // vault is the archive as counting, restoring and the schedule see it. It opens
@@ -259,7 +260,7 @@ func (v *vault) restore(ctx context.Context, site string, progress func(rows int
 		},
 		Progress: progress,
 	}
-	if segments, done, err = r.Restore(ctx, history{s}, site); err != nil {
+	if segments, done, err = r.Restore(ctx, vaults.History{Snapshot: s}, site); err != nil {
 		return nil, done, err
 	}
 	return segments, done, v.restoreBase(ctx, site)

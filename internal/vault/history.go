@@ -1,4 +1,6 @@
-package main
+// Package vault is the archive as counting and restoring see it: the two do not know
+// each other.
+package vault
 
 import (
 	"context"
@@ -9,9 +11,9 @@ import (
 	"ddkk-stats/parser"
 )
 
-// history makes one moment of the archive what a restore reads: the archive
+// History makes one moment of the archive what a restore reads: the archive
 // and the counter do not know each other.
-type history struct{ *archive.Snapshot }
+type History struct{ *archive.Snapshot }
 
 // each calls row for every value until one of them fails.
 func each[T any](seq iter.Seq2[T, error], row func(T) error) error {
@@ -26,7 +28,7 @@ func each[T any](seq iter.Seq2[T, error], row func(T) error) error {
 	return nil
 }
 
-func (h history) Segments(ctx context.Context, _ string) (map[string]int64, error) {
+func (h History) Segments(ctx context.Context, _ string) (map[string]int64, error) {
 	all, err := h.ArchivedSegments(ctx)
 	ends := make(map[string]int64, len(all))
 	for id, s := range all {
@@ -35,23 +37,23 @@ func (h history) Segments(ctx context.Context, _ string) (map[string]int64, erro
 	return ends, err
 }
 
-func (h history) Days(ctx context.Context, site string, row func(counter.DayTotals) error) error {
+func (h History) Days(ctx context.Context, site string, row func(counter.DayTotals) error) error {
 	return each(h.Daily(ctx, site, 0, 0), func(d archive.DayTotals) error {
 		return row(counter.DayTotals{Day: d.Day, PV: d.PV, UV: d.UV, PC: d.PC, Mobile: d.Mobile,
 			Bot: d.Bot, Events: d.Events, BotEvents: d.BotEvents, Dedup: d.Dedup})
 	})
 }
 
-func (h history) Pages(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv, bots int64) error) error {
+func (h History) Pages(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv, bots int64) error) error {
 	return h.PageHistory(ctx, site, from, row)
 }
 
-func (h history) Hours(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, hour int, pv, bot int64) error) error {
+func (h History) Hours(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, hour int, pv, bot int64) error) error {
 	return each(h.HourDays(ctx, site, from, to), func(t archive.HourTotals) error { return row(t.Day, t.Hour, t.PV, t.Bot) })
 }
 
 // Minutes adds up those that come twice, where the clocks were set back.
-func (h history) Minutes(ctx context.Context, site string, d parser.Day, row func(minute int, pv, bot int64) error) error {
+func (h History) Minutes(ctx context.Context, site string, d parser.Day, row func(minute int, pv, bot int64) error) error {
 	sums := map[int]archive.MinuteTotals{}
 	err := each(h.Snapshot.Minutes(ctx, site, d), func(t archive.MinuteTotals) error {
 		s := sums[t.Minute]
@@ -69,21 +71,21 @@ func (h history) Minutes(ctx context.Context, site string, d parser.Day, row fun
 	return nil
 }
 
-func (h history) Referrers(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, host string, pv int64) error) error {
+func (h History) Referrers(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, host string, pv int64) error) error {
 	return each(h.ReferrerDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV) })
 }
 
-func (h history) Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error {
+func (h History) Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error {
 	return each(h.EventDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV, t.UV) })
 }
 
-func (h history) OpenDay(ctx context.Context, site string, d parser.Day, into counter.OpenDay) error {
+func (h History) OpenDay(ctx context.Context, site string, d parser.Day, into counter.OpenDay) error {
 	return h.ReadOpenDay(ctx, site, d, archive.OpenDay{Visitor: into.Visitor, Pair: into.Pair, From: into.From,
 		Recent: func(k archive.RecentKey) error { return seenKeys(k, into.Seen) },
 		Minute: func(m archive.MinuteTotals) error { return into.Minute(m.Minute, m.PV, m.Bot) }})
 }
 
-func (h history) Seen(ctx context.Context, site string, from int64, row func(counter.SeenKey) error) error {
+func (h History) Seen(ctx context.Context, site string, from int64, row func(counter.SeenKey) error) error {
 	return each(h.Recent(ctx, site, from), func(k archive.RecentKey) error { return seenKeys(k, row) })
 }
 
@@ -98,4 +100,9 @@ func seenKeys(k archive.RecentKey, row func(counter.SeenKey) error) error {
 		return row(counter.SeenKey{Rule: counter.RuleWindow, Key: k.Window, Time: k.Time})
 	}
 	return nil
+}
+
+// Calls implements counter.CallHistory.
+func (h History) Calls(ctx context.Context, site string, from counter.CallSpan, row func(counter.CallRow) error) error {
+	return each(h.Snapshot.Calls(ctx, site, archive.CallSpan(from)), func(r archive.CallRow) error { return row(counter.CallRow(r)) })
 }
