@@ -43,8 +43,9 @@ type process struct {
 	err    error         // why it ended; set before
 	killed bool          // guarded by daemon.mu
 
-	mu sync.Mutex
-	in *counter.Ingester
+	keeper *keeper // nil: there is no archive
+	mu     sync.Mutex
+	in     *counter.Ingester
 }
 
 func (p *process) ingester() *counter.Ingester {
@@ -158,13 +159,26 @@ const (
 func (d *daemon) live(ctx context.Context, p *process) error {
 	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.w.store.dial(ctx, p.owner) }})
+	if !d.w.sch.Archive {
+		err := d.count(ctx, p, rdb)
+		return errors.Join(err, rdb.Close())
+	}
+	k := &keeper{w: d.w, rdb: rdb, keys: counter.NewKeys(counter.DefaultPrefix, false)}
+	p.mu.Lock()
+	p.keeper = k
+	p.mu.Unlock()
+	learning, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { k.keepLearning(learning) })
 	err := d.count(ctx, p, rdb)
-	return errors.Join(err, rdb.Close())
+	stop()
+	wg.Wait()
+	return errors.Join(err, k.close(), rdb.Close())
 }
 
 func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClient) (err error) {
 	keys := counter.NewKeys(counter.DefaultPrefix, false)
-	if err := d.await(ctx, rdb, keys); err != nil {
+	if err := d.await(ctx, p, rdb, keys); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -185,11 +199,15 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 		}
 		inputs = append(inputs, counter.Input{Source: source{t}, Parser: ps})
 	}
-	in, err := counter.New(counter.Options{
+	opt := counter.Options{
 		Redis: rdb, Keys: keys, Location: d.w.ledger.loc, Logger: d.w.log.With("daemon", d.id),
 		BatchSize: d.w.sch.Batch, MaxPages: 1000, Progress: filepath.Join(d.data, "progress.json"),
 		Sync: d.w.sch.Sync, Grace: grace, Audit: audits,
-	}, inputs...)
+	}
+	if p.keeper != nil {
+		opt.Archive = p.keeper
+	}
+	in, err := counter.New(opt, inputs...)
 	if err != nil {
 		return err
 	}
@@ -204,13 +222,26 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 }
 
 // await is what the server waits for before it counts.
-func (d *daemon) await(ctx context.Context, rdb redis.UniversalClient, keys counter.Keys) error {
+func (d *daemon) await(ctx context.Context, p *process, rdb redis.UniversalClient, keys counter.Keys) error {
 	for {
 		err := rdb.Ping(ctx).Err()
 		if err == nil {
 			_, err = counter.CheckEviction(ctx, rdb)
 		}
 		if err == nil || counter.Evicts(err) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+	for p.keeper != nil {
+		if p.keeper.learn(ctx) == nil {
+			break
+		}
+		if known, err := rdb.SCard(ctx, keys.Sites()).Result(); err == nil && known > 0 {
 			break
 		}
 		select {

@@ -32,18 +32,32 @@ func (l *ledger) names() map[string]bool {
 }
 
 // expect is what Redis must hold of all that was told.
-func (l *ledger) expect() numbers {
-	t := tallies{n: numbers{}, seen: map[string]bool{}, loc: l.loc}
+func (l *ledger) expect() numbers { return l.tally().n }
+
+// expectSQL is what the archive must hold of all that was told.
+func (l *ledger) expectSQL() numbers {
+	t := l.tally()
+	for k, n := range t.n {
+		if inSQL(k) {
+			t.sql[k] = n
+		}
+	}
+	return t.sql
+}
+
+func (l *ledger) tally() *tallies {
+	t := &tallies{n: numbers{}, sql: numbers{}, seen: map[string]bool{}, loc: l.loc}
 	for i := range l.hits {
 		if h := &l.hits[i]; !h.skipped {
 			t.count(h)
 		}
 	}
-	return t.n
+	return t
 }
 
 type tallies struct {
 	n    numbers
+	sql  numbers // those that only the archive has
 	seen map[string]bool
 	loc  *time.Location
 }
@@ -131,6 +145,7 @@ func (t *tallies) view(h *hit, local time.Time, d, books string) {
 	}
 	if t.first("page", h.site, d, h.visitor(), h.page) {
 		t.n["page:uv:"+h.site+":"+h.page]++
+		t.sql["page of a day:uv:"+h.site+":"+d+" "+h.page]++
 		t.n["page:uv:set:"+h.site+":"+d]++
 	}
 }

@@ -14,6 +14,7 @@ var stepKinds = []string{
 	"Redis went back", "lagging replica promoted", "all keys lost", "one key lost", "key of another type",
 	"beginning of a transaction applied again", "daemon killed", "daemon stopped", "second daemon on a log",
 	"progress file old", "progress file torn", "progress file missing", "site rebuilt by an operator",
+	"archive away", "segments archived", "archived segment deleted", "site restored from the archive", archiveCut, archiveKill,
 }
 
 // Kinds are all that may happen. A run that is long enough and in which one of them

@@ -24,7 +24,7 @@ var epoch = time.Date(2026, time.November, 29, 0, 0, 0, 0, time.UTC)
 
 // play runs a schedule in a bubble: time stands still while anything is done, and
 // jumps to the next moment at which something happens.
-func play(t *testing.T, m *miniredis.Miniredis, s *schedule, log *slog.Logger) (out outcome) {
+func play(t *testing.T, m *rig, s *schedule, log *slog.Logger) (out outcome) {
 	t.Helper()
 	dir, err := os.MkdirTemp(tempDir(), "sim")
 	if err != nil {
@@ -38,8 +38,8 @@ func play(t *testing.T, m *miniredis.Miniredis, s *schedule, log *slog.Logger) (
 			return
 		}
 		time.Sleep(time.Until(epoch.Add(time.Duration(s.Clock) * time.Second)))
-		w := &world{sch: s, dir: dir, log: log, ledger: &ledger{loc: loc}, strikes: map[string]int{}}
-		w.store = newStore(m, w.strike)
+		w := &world{sch: s, dir: dir, log: log, ledger: &ledger{loc: loc}, strikes: map[string]int{}, empty: m.empty}
+		w.store = newStore(m.mini, w.strike)
 		if err := w.setup(); err != nil {
 			out.failure = err.Error()
 			return
@@ -51,6 +51,21 @@ func play(t *testing.T, m *miniredis.Miniredis, s *schedule, log *slog.Logger) (
 		}
 	})
 	return out
+}
+
+// rig is what schedules use one after the other, made outside of their bubbles.
+type rig struct {
+	mini  *miniredis.Miniredis
+	empty template
+}
+
+func newRig() (*rig, error) {
+	m, err := newMini()
+	if err != nil {
+		return nil, err
+	}
+	empty, err := newTemplate()
+	return &rig{m, empty}, err
 }
 
 // tempDir is in memory where there is such a folder.

@@ -10,13 +10,14 @@ import (
 // schedule is all that happens in one run, made of one seed. It is plain data: a
 // step of it can be left out, and what is left is still a schedule.
 type schedule struct {
-	Seed  uint64
-	Zone  string `json:",omitempty"` // of the days; empty: UTC
-	Clock int    // the second of the day at which it begins
-	Batch int    // writes of a script at most
-	Sync  bool   `json:",omitempty"` // lines are made durable first
-	Again bool   `json:",omitempty"` // everything is asked for once more at the end
-	Steps []step
+	Seed    uint64
+	Zone    string `json:",omitempty"` // of the days; empty: UTC
+	Clock   int    // the second of the day at which it begins
+	Batch   int    // writes of a script at most
+	Sync    bool   `json:",omitempty"` // lines are made durable first
+	Archive bool   `json:",omitempty"` // closed segments are archived, and deleted
+	Again   bool   `json:",omitempty"` // everything is asked for once more at the end
+	Steps   []step
 }
 
 // step is one thing that happens, and the time after it.
@@ -54,6 +55,8 @@ const (
 	doKill     action = "kill"
 	doStop     action = "stop"
 	doStart    action = "start"
+	doArchive  action = "archive"
+	doAway     action = "away" // the archive is
 )
 
 // Kinds of a start: what became of the progress file.
@@ -61,6 +64,12 @@ const (
 	progressOld  = "old"
 	progressTorn = "torn"
 	progressGone = "gone"
+)
+
+// Kinds of an archive cycle: what ends it half way.
+const (
+	archiveCut  = "archive away half way through a cycle"
+	archiveKill = "daemon killed half way through a cycle"
 )
 
 // exchangeKinds are what befalls one exchange, outageKinds all of them for a while.
@@ -76,7 +85,7 @@ var weights = []struct {
 }{
 	{doLines, 30}, {doPages, 6}, {doHalf, 4}, {doGlue, 2}, {doLate, 4}, {doRotate, 7}, {doCompress, 3},
 	{doExchange, 26}, {doOutage, 5}, {doSnapshot, 5}, {doGoBack, 4}, {doPromote, 2}, {doLoseAll, 1}, {doLoseKey, 4},
-	{doRetype, 3}, {doReplay, 2}, {doKill, 4}, {doStop, 2}, {doStart, 8},
+	{doRetype, 3}, {doReplay, 2}, {doKill, 4}, {doStop, 2}, {doStart, 8}, {doArchive, 12}, {doAway, 2},
 }
 
 // newSchedule makes the schedule of a seed.
@@ -87,7 +96,7 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 	if rng.IntN(4) == 0 {
 		s.Clock = 86400 - rng.IntN(20) // over midnight
 	}
-	s.Again = rng.IntN(3) == 0
+	s.Again, s.Archive = rng.IntN(3) == 0, rng.IntN(4) == 0
 	total := 0
 	for _, w := range weights {
 		total += w.n
@@ -95,7 +104,7 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 	hosts := 1 + rng.IntN(4)/3
 	second := rng.IntN(6) == 0 // daemon on the first host's log
 	add := func(st step) {
-		if without[string(st.Do)] || without[st.Kind] {
+		if without[string(st.Do)] || without[st.Kind] || !s.Archive && (st.Do == doArchive || st.Do == doAway) {
 			return
 		}
 		if st.Wait == 0 {
@@ -133,6 +142,13 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 			if second && rng.IntN(2) == 0 {
 				st.Daemon = 2
 			}
+		case doArchive:
+			st.Kind = []string{"", "", archiveCut, archiveKill}[rng.IntN(4)]
+			if rng.IntN(2) == 0 { // mostly there is nothing to archive else
+				add(step{Do: doRotate, Daemon: st.Daemon, Seed: rng.Uint64N(1 << 32), Wait: 2000 + rng.IntN(2500)})
+			}
+		case doAway:
+			st.N = 50 << rng.IntN(8)
 		case doKill, doStop:
 			if second && rng.IntN(2) == 0 {
 				st.Daemon = 2
@@ -188,6 +204,13 @@ func (s *step) words() string {
 		fmt.Fprintf(&b, "a key gets another type (%q, number %d)", prefix+s.Kind, s.Seed)
 	case doReplay:
 		b.WriteString("Redis starts again and applies the beginning of the last transaction once more")
+	case doArchive:
+		fmt.Fprintf(&b, "%s archives what is rotated and quiet", who)
+		if s.Kind != "" {
+			fmt.Fprintf(&b, "; %s (%d)", s.Kind, s.N)
+		}
+	case doAway:
+		fmt.Fprintf(&b, "the archive does not answer for %s", time.Duration(s.N)*time.Millisecond)
 	case doKill:
 		fmt.Fprintf(&b, "%s is killed", who)
 	case doStop:
@@ -209,7 +232,7 @@ func (s *schedule) tell() string {
 	if zone == "" {
 		zone = "UTC"
 	}
-	fmt.Fprintf(&b, "at second %d of the day, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v\n", s.Clock, zone, s.Batch, s.Sync, s.Again)
+	fmt.Fprintf(&b, "at second %d of the day, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v, archive: %v\n", s.Clock, zone, s.Batch, s.Sync, s.Again, s.Archive)
 	for i := range s.Steps {
 		fmt.Fprintf(&b, "%3d. %s\n", i+1, s.Steps[i].words())
 	}

@@ -16,8 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-
 	"ddkk-stats/counter"
 )
 
@@ -55,14 +53,14 @@ func envInt(t *testing.T, name string, def uint64) uint64 {
 	return n
 }
 
-func startMini(t *testing.T) *miniredis.Miniredis {
+func startRig(t *testing.T) *rig {
 	t.Helper()
-	m, err := newMini()
+	r, err := newRig()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(m.Close)
-	return m
+	t.Cleanup(r.mini.Close)
+	return r
 }
 
 func logger() *slog.Logger {
@@ -79,7 +77,7 @@ func TestCorpus(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no corpus: %v", err)
 	}
-	m := startMini(t)
+	m := startRig(t)
 	for _, name := range names {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".json"), func(t *testing.T) {
 			b, err := os.ReadFile(name)
@@ -91,7 +89,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-func playPlan(t *testing.T, m *miniredis.Miniredis, plan []byte) {
+func playPlan(t *testing.T, m *rig, plan []byte) {
 	t.Helper()
 	var s schedule
 	if err := json.Unmarshal(plan, &s); err != nil {
@@ -108,7 +106,7 @@ func playPlan(t *testing.T, m *miniredis.Miniredis, plan []byte) {
 // a process with one, the order in which goroutines run hardly varies.
 func TestSimulation(t *testing.T) {
 	if plan := os.Getenv(envPlan); plan != "" {
-		playPlan(t, startMini(t), []byte(plan))
+		playPlan(t, startRig(t), []byte(plan))
 		return
 	}
 	def := uint64(60)
@@ -204,7 +202,7 @@ func TestShard(t *testing.T) {
 			without[k] = true
 		}
 	}
-	m := startMini(t)
+	m := startRig(t)
 	var failures int
 	for at := i; at < schedules && failures < mostFailures; at += n {
 		fmt.Printf("at %d\n", seed+at)
@@ -222,7 +220,7 @@ func TestShard(t *testing.T) {
 }
 
 // explain makes a failing schedule short.
-func explain(t *testing.T, m *miniredis.Miniredis, s *schedule, what string) Failure {
+func explain(t *testing.T, m *rig, s *schedule, what string) Failure {
 	if os.Getenv(envShrink) != "0" {
 		s = shrink(s, func(c *schedule) bool {
 			fmt.Printf("at %d\n", s.Seed)

@@ -31,10 +31,20 @@ type world struct {
 	known   []hit // with a view's id
 	lines   int
 	file    snapshot // nil: none was taken
+	empty   template // of the archive
 
 	mu      sync.Mutex
 	strikes map[string]int
 	failure string
+	away    time.Time // until when the archive is
+}
+
+func (w *world) archivePath() string { return filepath.Join(w.dir, "archive.db") }
+
+func (w *world) archiveAway() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Before(w.away)
 }
 
 // host is a machine: the logs that lie on it.
@@ -90,6 +100,11 @@ func (w *world) setup() error {
 			if err := l.open(); err != nil {
 				return err
 			}
+		}
+	}
+	if w.sch.Archive {
+		if err := os.WriteFile(w.archivePath(), w.empty, 0o600); err != nil {
+			return err
 		}
 	}
 	for i := range w.daemons {
@@ -218,6 +233,13 @@ func (w *world) do(s *step) error {
 		if w.store.replay(s.N) {
 			w.strike("beginning of a transaction applied again")
 		}
+	case doArchive:
+		w.archive(d, s)
+	case doAway:
+		w.mu.Lock()
+		w.away = time.Now().Add(time.Duration(s.N) * time.Millisecond)
+		w.mu.Unlock()
+		w.strike("archive away")
 	case doKill:
 		if d.alive() != nil {
 			w.strike("daemon killed")
@@ -234,6 +256,34 @@ func (w *world) do(s *step) error {
 		return w.startDaemon(d, s)
 	}
 	return nil
+}
+
+// archive runs a cycle of a daemon, maybe not to its end.
+func (w *world) archive(d *daemon, s *step) {
+	p := d.alive()
+	if p == nil || p.killed || p.keeper == nil || p.ingester() == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	left, struck := s.N%6, false
+	err := p.keeper.cycle(ctx, d.host, func() error {
+		if left--; left >= 0 || s.Kind == "" {
+			return nil
+		}
+		if !struck {
+			struck = true
+			w.strike(s.Kind)
+		}
+		if s.Kind == archiveKill {
+			d.kill()
+			cancel()
+		}
+		return errCut
+	})
+	if err != nil && !struck && !errors.Is(err, errAway) {
+		w.fail("archive: %v", err)
+	}
 }
 
 func (w *world) write(s *step, l *logFile, rng *rand.Rand) error {
@@ -331,6 +381,9 @@ const (
 // end ends all faults, has everything counted and compares.
 func (w *world) end() error {
 	w.store.heal()
+	w.mu.Lock()
+	w.away = time.Time{}
+	w.mu.Unlock()
 	for _, d := range w.daemons[:2] {
 		if d.id == 1 && d.runs == 0 && w.hosts[1].quiet() {
 			continue
@@ -363,6 +416,11 @@ func (w *world) end() error {
 	}
 	time.Sleep(audits + rescan) // it stays so
 	w.watch()
+	if w.sch.Archive {
+		if err := w.endArchive(); err != nil {
+			return err
+		}
+	}
 	for _, d := range w.daemons {
 		p, err := d.reap()
 		if err != nil {
@@ -377,6 +435,36 @@ func (w *world) end() error {
 	}
 	if wrong := differences(want, w.store.read(), 12); len(wrong) > 0 {
 		w.fail("Redis was right, and differs from the logs after a while:\n    %s", lines(wrong))
+	}
+	return nil
+}
+
+// endArchive has all archived, and compares.
+func (w *world) endArchive() error {
+	for _, h := range w.hosts {
+		for _, l := range h.logs {
+			if _, err := l.rotate(); err != nil {
+				return err
+			}
+		}
+	}
+	time.Sleep(quiet + time.Second)
+	for _, d := range w.daemons[:2] {
+		p := d.alive()
+		if p == nil || p.keeper == nil {
+			continue
+		}
+		if err := p.keeper.cycle(context.Background(), d.host, nil); err != nil {
+			w.fail("archive of daemon %d: %v", d.id, err)
+			return nil
+		}
+	}
+	got, err := w.readSQL()
+	if err != nil {
+		return err
+	}
+	if wrong := differences(w.ledger.expectSQL(), got, 12); len(wrong) > 0 {
+		w.fail("the archive differs from the logs:\n    %s", lines(wrong))
 	}
 	return nil
 }
@@ -445,8 +533,12 @@ func (w *world) operate() error {
 	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return w.store.dial(ctx, operator) }})
 	r := counter.Rebuilder{Redis: rdb, Keys: counter.NewKeys(counter.DefaultPrefix, false), Logger: w.log}
+	k := &keeper{w: w, rdb: rdb, keys: r.Keys}
+	if w.sch.Archive {
+		r.Restore, r.Ready = k.Restore, k.Reachable
+	}
 	_, err := r.Rebuild(context.Background(), sorted(w.ledger.names()))
-	return errors.Join(err, rdb.Close())
+	return errors.Join(err, k.close(), rdb.Close())
 }
 
 // operator owns the connections of commands.

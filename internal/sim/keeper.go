@@ -1,0 +1,288 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+	"ddkk-stats/internal/vault"
+	"ddkk-stats/parser"
+	"ddkk-stats/tailer"
+)
+
+// keeper is the archive as one life of a daemon has it: the real one on SQLite,
+// which all hosts share as they share a MySQL, opened and asked as the server does.
+type keeper struct {
+	w    *world
+	rdb  redis.UniversalClient
+	keys counter.Keys
+
+	mu       sync.Mutex
+	archive  *archive.Archive // nil until it could be opened
+	sites    map[string]bool
+	segments map[string]bool
+}
+
+var errAway = errors.New("the archive does not answer")
+
+// template is an empty archive: making one costs as much as a schedule.
+type template []byte
+
+func newTemplate() (template, error) {
+	dir, err := os.MkdirTemp(tempDir(), "sim")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "archive.db")
+	a, err := archive.Open(context.Background(), "", path, archive.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+func (k *keeper) open(ctx context.Context) (*archive.Archive, error) {
+	if k.w.archiveAway() {
+		return nil, errAway
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.archive != nil {
+		return k.archive, nil
+	}
+	a, err := archive.Open(ctx, "", k.w.archivePath(), archive.Options{Location: k.w.ledger.loc, Logger: k.w.log, MaxPages: 1000, ChunkRows: 7})
+	if err != nil {
+		return nil, err
+	}
+	k.archive = a
+	return a, nil
+}
+
+func (k *keeper) close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.archive == nil {
+		return nil
+	}
+	return k.archive.Close()
+}
+
+func (k *keeper) learn(ctx context.Context) error {
+	a, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := a.Read().Sites(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := a.Read().ArchivedSegments(ctx)
+	if err != nil {
+		return err
+	}
+	sites, segments := map[string]bool{}, map[string]bool{}
+	for _, n := range names {
+		sites[n] = true
+	}
+	for id := range all {
+		segments[id] = true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sites, k.segments = sites, segments
+	return nil
+}
+
+// learns is how often the archive is asked what it has.
+const learns = 3 * time.Second
+
+func (k *keeper) keepLearning(ctx context.Context) {
+	t := time.NewTicker(learns)
+	defer t.Stop()
+	for {
+		if err := k.learn(ctx); err != nil {
+			k.w.log.Info("the archive is not learned", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// Sites implements counter.Archive, as do the others.
+func (k *keeper) Sites() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Collect(maps.Keys(k.sites))
+}
+
+func (k *keeper) Knows(site string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sites[site]
+}
+
+func (k *keeper) Covers(segment string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.segments[segment]
+}
+
+func (k *keeper) Reachable(ctx context.Context) error { return k.learn(ctx) }
+
+func (k *keeper) Lacking(ctx context.Context, stands []counter.Stand, here map[string]bool) ([]string, error) {
+	a, err := k.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]archive.Stand, len(stands))
+	for i, s := range stands {
+		all[i] = archive.Stand(s)
+	}
+	return a.Read().Lacking(ctx, all, here)
+}
+
+func (k *keeper) Restore(ctx context.Context, site string) (segments map[string]int64, err error) {
+	a, err := k.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.Snapshot(ctx, site)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	r := counter.Restorer{Redis: k.rdb, Keys: k.keys, Location: k.w.ledger.loc, Now: time.Now, UVSetTTL: 72 * time.Hour,
+		Widths: func(string) map[string]time.Duration {
+			return map[string]time.Duration{counter.RuleID: counter.DefaultIDWindow}
+		}}
+	segments, done, err := r.Restore(ctx, vault.History{Snapshot: s}, site)
+	if err == nil && done.SitePV > 0 {
+		k.w.strike("site restored from the archive")
+	}
+	return segments, err
+}
+
+// cycle archives what is rotated and quiet, and deletes what is archived and old.
+// read, unless nil, is asked before each read of a segment.
+func (k *keeper) cycle(ctx context.Context, h *host, read func() error) error {
+	a, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	var sources []archive.Source
+	for _, l := range h.logs {
+		p, err := parser.New(k.w.rules(l.calls))
+		if err != nil {
+			return err
+		}
+		files, err := tailer.List(tailer.Options{Path: l.path, Identify: identify(l.calls), Logger: k.w.log})
+		if err != nil {
+			return err
+		}
+		src := archive.Source{Name: l.path, Parser: p}
+		for _, f := range files {
+			if f.Live || time.Since(f.LastWrite) < quiet {
+				continue
+			}
+			size, err := f.Size(ctx)
+			if err != nil {
+				return err
+			}
+			src.Segments = append(src.Segments, closedSegment{f, size, read})
+		}
+		sources = append(sources, src)
+	}
+	sum, err := a.Run(ctx, sources...)
+	if err != nil {
+		return err
+	}
+	if sum.Rows > 0 {
+		k.w.strike("segments archived")
+	}
+	if err := k.learn(ctx); err != nil {
+		return err
+	}
+	return k.deleteOld(ctx, a, h)
+}
+
+// keepFor is LOG_RETENTION.
+const keepFor = 3 * time.Second
+
+func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) error {
+	archived, err := a.ArchivedSegments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range h.logs {
+		files, err := tailer.List(tailer.Options{Path: l.path, Identify: identify(l.calls), Logger: k.w.log})
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			whole, ok := archived[f.ID]
+			if f.Live || !ok || time.Since(f.LastWrite) < keepFor {
+				continue
+			}
+			if size, err := f.Size(ctx); err != nil || size != whole.Size {
+				continue
+			}
+			if err := os.Remove(f.Name); err != nil {
+				return err
+			}
+			k.w.strike("archived segment deleted")
+		}
+	}
+	return nil
+}
+
+// closedSegment is a file as the archive reads it.
+type closedSegment struct {
+	file tailer.File
+	size int64
+	read func() error
+}
+
+func (s closedSegment) ID() string   { return s.file.ID }
+func (s closedSegment) Name() string { return s.file.Name }
+func (s closedSegment) Size() int64  { return s.size }
+
+func (s closedSegment) Open(ctx context.Context, from int64) (io.ReadCloser, error) {
+	r, err := s.file.Open(ctx, from)
+	if err != nil || s.read == nil {
+		return r, err
+	}
+	return &trippedReader{r, s.read}, nil
+}
+
+// trippedReader reads a few bytes at once, so that it may fail anywhere.
+type trippedReader struct {
+	io.ReadCloser
+	read func() error
+}
+
+func (r *trippedReader) Read(p []byte) (int, error) {
+	if err := r.read(); err != nil {
+		return 0, err
+	}
+	return r.ReadCloser.Read(p[:min(len(p), 700)])
+}
+
+var errCut = fmt.Errorf("read segment: %w", errAway)

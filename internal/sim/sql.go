@@ -1,0 +1,94 @@
+package sim
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver of the archive's file
+)
+
+type tableOf struct {
+	query  string
+	fields []string // of the ledger: S site, D day, N the name
+}
+
+// tables are the queries that read what the archive sums up; their columns are the
+// site, the day, a name, and the numbers that are named behind.
+var tables = []tableOf{
+	{"SELECT site, date, '', pv, uv, pv_pc, pv_mobile, pv_bot, events, events_bot FROM daily_stats",
+		[]string{"site:pv:S:D", "site:uv:S:D", "site:books:S:D pc", "site:books:S:D mobile", "site:books:S:D bot", "site:books:S:D events", "site:books:S:D bot_events"}},
+	{"SELECT site, date, '', dedup FROM days", []string{"site:books:S:D dedup"}},
+	{"SELECT site, date, page, pv, uv FROM page_stats", []string{"hot:S:day:D N", "page of a day:uv:S:D N"}},
+	{"SELECT site, date, event_key, pv, uv FROM event_stats", []string{"event:S:D N", "event:S:D N|uv"}},
+	{"SELECT site, date, printf('%02d', hour), pv, pv_bot FROM hour_stats", []string{"site:books:S:D hN", "site:books:S:D bN"}},
+	{"SELECT site, date, referrer, pv FROM referrer_stats", []string{"referrer:S:D N"}},
+	{"SELECT site, date, '', calls, failed, milliseconds FROM api_daily WHERE dimension = 'total'", []string{"api:S:day:D total", "api:S:day:D failed", "api:S:day:D ms"}},
+	{"SELECT site, date, name, calls, failed, milliseconds FROM api_daily WHERE dimension = 'endpoint'",
+		[]string{"api:S:day:D endpoint:N", "api:S:day:D failed:N", "api:S:day:D ms:N"}},
+	{"SELECT site, date, name, calls FROM api_daily WHERE dimension = 'status'", []string{"api:S:day:D status:N"}},
+	{"SELECT site, date, name, calls FROM api_daily WHERE dimension = 'user'", []string{"api:S:day:D user:N"}},
+	{"SELECT site, date, name, calls FROM api_daily WHERE dimension = 'latency'", []string{"api:S:day:D:latency N"}},
+}
+
+// readSQL is what the archive holds, by the names of the ledger.
+func (w *world) readSQL() (got numbers, err error) {
+	db, err := sql.Open("sqlite", "file:"+w.archivePath())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	got = numbers{}
+	for _, t := range tables {
+		if err := t.read(db, got); err != nil {
+			return nil, fmt.Errorf("%s: %w", t.query, err)
+		}
+	}
+	return got, nil
+}
+
+func (t *tableOf) read(db *sql.DB, got numbers) error {
+	rows, err := db.QueryContext(context.Background(), t.query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var site, day, name string
+		values := make([]int64, len(t.fields))
+		into := []any{&site, &day, &name}
+		for i := range values {
+			into = append(into, &values[i])
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		replace := strings.NewReplacer("S", site, "D", strings.ReplaceAll(day, "-", "")[:8], "N", name)
+		for i, f := range t.fields {
+			if values[i] != 0 {
+				got[replace.Replace(f)] += values[i]
+			}
+		}
+	}
+	return rows.Err()
+}
+
+// inSQL tells whether a number of the ledger is in the tables as well.
+func inSQL(name string) bool {
+	for _, p := range []string{"site:books:", "referrer:", "event:", "page of a day:"} {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	switch {
+	case strings.HasPrefix(name, "site:pv:"), strings.HasPrefix(name, "site:uv:") && !strings.HasPrefix(name, "site:uv:set:"):
+		return strings.Count(name, ":") == 3
+	case strings.HasPrefix(name, "hot:"):
+		return strings.Contains(name, ":day:")
+	case strings.HasPrefix(name, "api:"):
+		return strings.Contains(name, ":day:")
+	}
+	return false
+}
