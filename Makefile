@@ -29,7 +29,7 @@ SYSCONF  ?= /etc
 # What make release builds, as GOOS/GOARCH.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build test check test-unit test-race sim bench bench-go fuzz lint fmt e2e e2e-quick chaos test-cluster deps deps-full generate man install uninstall release release-check vuln clean
+.PHONY: help build test check test-unit test-race sim sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos test-cluster deps deps-full generate man install uninstall release release-check vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,6 +51,9 @@ test-race: ## unit tests with the race detector
 
 sim: ## schedules of faults in virtual time (SCHEDULES=3000 SEED=1); see docs/DESIGN.md, Simulation
 	SIM_SCHEDULES=$(SCHEDULES) SIM_SEED=$(SEED) go test -count 1 -timeout 0 -run 'TestCorpus|TestSimulation' -v ./internal/sim
+
+sim-mutants: ## does the simulation find the program broken in one place? each place within 3,000 schedules
+	go run ./internal/sim/mutants
 
 bench: ## against other counters, with real servers: bench/RESULTS.md (BENCH="-quick -only ingest")
 	go run ./bench $(BENCH)

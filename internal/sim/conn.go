@@ -242,6 +242,10 @@ func (s *store) limit(n int) {
 // answer runs a command, unless it is refused, and gathers the answer.
 func (c *conn) answer(f fault, args []string) {
 	name := strings.ToUpper(args[0])
+	if e, refuses := errorOf[f.kind]; refuses && e.writes && isScript(args) && !c.multi {
+		c.out.WriteString(c.s.evalIn(f.kind, c.link, args))
+		return
+	}
 	if e, refuses := errorOf[f.kind]; refuses && refused(f.kind, name, e.writes) {
 		if name == "EXEC" || name == "DISCARD" {
 			c.s.run(c.link, []string{"DISCARD"})

@@ -84,7 +84,7 @@ var weights = []struct {
 	n  int
 }{
 	{doLines, 30}, {doPages, 6}, {doHalf, 4}, {doGlue, 2}, {doLate, 4}, {doRotate, 7}, {doCompress, 3},
-	{doExchange, 26}, {doOutage, 5}, {doSnapshot, 5}, {doGoBack, 4}, {doPromote, 2}, {doLoseAll, 1}, {doLoseKey, 4},
+	{doExchange, 30}, {doOutage, 5}, {doSnapshot, 5}, {doGoBack, 4}, {doPromote, 2}, {doLoseAll, 1}, {doLoseKey, 4},
 	{doRetype, 3}, {doReplay, 2}, {doKill, 4}, {doStop, 2}, {doStart, 8}, {doArchive, 12}, {doAway, 2},
 }
 
@@ -97,12 +97,18 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 		s.Clock = 86400 - rng.IntN(20) // over midnight
 	}
 	s.Again, s.Archive = rng.IntN(3) == 0, rng.IntN(4) == 0
-	total := 0
-	for _, w := range weights {
-		total += w.n
+	// Each schedule has some kinds of steps often and others not at all: where all
+	// are as likely, those that must come together seldom do.
+	often, total := make([]int, len(weights)), 0
+	for i, w := range weights {
+		often[i] = w.n
+		if w.do != doLines && w.do != doStart {
+			often[i] *= []int{0, 1, 1, 3}[rng.IntN(4)]
+		}
+		total += often[i]
 	}
-	hosts := 1 + rng.IntN(4)/3
-	second := rng.IntN(6) == 0 // daemon on the first host's log
+	hosts := 1 + rng.IntN(3)/2
+	second := rng.IntN(5) == 0 // daemon on the first host's log
 	add := func(st step) {
 		if without[string(st.Do)] || without[st.Kind] || !s.Archive && (st.Do == doArchive || st.Do == doAway) {
 			return
@@ -113,14 +119,17 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 		s.Steps = append(s.Steps, st)
 	}
 	add(step{Do: doStart, Wait: 1 + rng.IntN(400)})
+	if second {
+		add(step{Do: doStart, Daemon: 2, Wait: 1 + rng.IntN(400)})
+	}
 	if hosts == 2 {
 		add(step{Do: doStart, Daemon: 1, Wait: 1 + rng.IntN(400)})
 	}
 	for range 4 + rng.IntN(14) {
 		n := rng.IntN(total)
 		var do action
-		for _, w := range weights {
-			if n -= w.n; n < 0 {
+		for i, w := range weights {
+			if n -= often[i]; n < 0 {
 				do = w.do
 				break
 			}
@@ -134,6 +143,11 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 		case doExchange:
 			st.Kind = exchangeKinds[rng.IntN(len(exchangeKinds))]
 			st.Skip, st.Script = rng.IntN(5), rng.IntN(3) > 0
+			if st.Script && rng.IntN(2) == 0 { // it meets these lines
+				st.Skip, st.Wait = rng.IntN(2), 1
+				add(st)
+				st = step{Do: doLines, Seed: rng.Uint64N(1 << 32), N: 1 + rng.IntN(9), Daemon: st.Daemon, Log: st.Log}
+			}
 		case doOutage:
 			st.Kind = outageKinds[rng.IntN(len(outageKinds))]
 			st.N = 50 << rng.IntN(8)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,7 @@ const (
 	envVerbose   = "SIM_VERBOSE"   // 1: what the daemons log
 	envPlan      = "SIM_PLAN"      // a schedule as the corpus has them, to be played alone
 	envShrink    = "SIM_SHRINK"    // 0: failures are told as they are
+	envStop      = "SIM_STOP"      // 1: the first failure is enough
 )
 
 // A run of that many schedules must have seen every kind of fault.
@@ -119,15 +121,20 @@ func TestSimulation(t *testing.T) {
 	var mu sync.Mutex
 	var all Report
 	var wg sync.WaitGroup
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	for i := range shards {
 		wg.Go(func() {
-			r, err := shard(t, i, shards, schedules, seed)
+			r, err := shard(ctx, i, shards, schedules, seed)
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
+			if err != nil && ctx.Err() == nil {
 				t.Error(err)
 			}
 			all.add(r)
+			if os.Getenv(envStop) != "" && (err != nil || len(r.Failures) > 0) {
+				stop()
+			}
 		})
 	}
 	wg.Wait()
@@ -145,8 +152,8 @@ func TestSimulation(t *testing.T) {
 const hung = 3 * time.Minute
 
 // shard plays its share in a process of its own.
-func shard(t *testing.T, i, n int, schedules, seed uint64) (*Report, error) {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestShard$", "-test.timeout=0")
+func shard(ctx context.Context, i, n int, schedules, seed uint64) (*Report, error) {
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestShard$", "-test.timeout=0")
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=400", "GODEBUG=asyncpreemptoff=1",
 		fmt.Sprintf("%s=%d/%d", envShard, i, n), fmt.Sprintf("%s=%d", envSchedules, schedules), fmt.Sprintf("%s=%d", envSeed, seed))
 	pipe, err := cmd.StdoutPipe()
@@ -203,8 +210,12 @@ func TestShard(t *testing.T) {
 		}
 	}
 	m := startRig(t)
-	var failures int
-	for at := i; at < schedules && failures < mostFailures; at += n {
+	most := mostFailures
+	if os.Getenv(envStop) != "" {
+		most = 1
+	}
+	failures := 0
+	for at := i; at < schedules && failures < most; at += n {
 		fmt.Printf("at %d\n", seed+at)
 		s := newSchedule(seed+at, without)
 		out := play(t, m, s, logger())

@@ -41,6 +41,8 @@ type scriptRun struct {
 	running bool
 	writes  [][]string // it has made
 	limit   int        // writes after it are not applied; < 0: all are
+	state   string     // of a Redis that refuses its first write; empty: none
+	refused bool       // it did
 	journal [][]string // writes of the last one that wrote, for a later restart
 }
 
@@ -111,8 +113,33 @@ func (s *store) dispatch(l *link, args []string) string {
 	return l.out.String()
 }
 
-// eval runs a script. miniredis knows no "#!lua" line; what it means, that a
-// full Redis refuses the script before it starts, conn.go does.
+// evalIn runs a script in a Redis that refuses writes. One with a "#!lua" line is
+// refused before it starts, any other at its first write.
+func (s *store) evalIn(state string, l *link, args []string) string {
+	s.mu.Lock()
+	text := args[1]
+	if strings.EqualFold(args[0], "EVALSHA") {
+		text = s.scripts[args[1]]
+	}
+	refusal := "-" + errorOf[state].text + "\r\n"
+	if strings.HasPrefix(text, "#!") {
+		s.mu.Unlock()
+		return refusal
+	}
+	s.script.state, s.script.refused = state, false
+	s.mu.Unlock()
+	answer := s.run(l, args)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script.state = ""
+	if s.script.refused {
+		return refusal
+	}
+	return answer
+}
+
+// eval runs a script. miniredis knows no "#!lua" line; what it means, conn.go and
+// evalIn do.
 func (s *store) eval(l *link, args []string) string {
 	if strings.HasPrefix(args[1], "#!") {
 		args = slices.Clone(args)
@@ -159,6 +186,12 @@ func (s *store) hook(p *server.Peer, cmd string, args ...string) bool {
 	r := &s.script
 	if !r.running {
 		return false
+	}
+	// Only the first write is looked at: what has begun is not stopped half way.
+	if r.state != "" && len(r.writes) == 0 && refused(r.state, cmd, true) {
+		r.refused = true
+		p.WriteError(errorOf[r.state].text)
+		return true
 	}
 	if r.limit >= 0 && len(r.writes) >= r.limit {
 		answer(p)

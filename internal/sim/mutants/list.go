@@ -1,0 +1,75 @@
+package main
+
+// mutants are grouped by what they break.
+var mutants = []mutant{
+	// Commit.
+	{"commit-any-epoch", "counter/lua/commit.lua", "if current ~= expected and current ~= epoch then return {'epoch', current} end", ""},
+	{"commit-any-offset", "counter/lua/commit.lua", "if (state[2] or '') ~= from then", "if false then"},
+	{"commit-in-part-unseen", "counter/lua/commit.lua", "local part = torn(state[3], state[4])\nif part then return part end", ""},
+	{"commit-loss-unseen", "counter/lua/commit.lua", "  if have < want then return {'lost', i} end\n", ""},
+	{"commit-others-unseen", "counter/lua/commit.lua", "  elseif have > want then\n    return {'moved', i}\n", ""},
+	{"commit-no-rollback", "counter/lua/commit.lua", "  rollback()\n", ""},
+	{"commit-done-early", "counter/lua/commit.lua", "err = counters() or hashes()", "call('HSET', KEYS[1], 'done', begun)\nerr = counters() or hashes()"},
+	{"commit-checkpoint-stays", "counter/lua/commit.lua", "  call('HSET', KEYS[1], segment, to, 'done', begun)", "  call('HSET', KEYS[1], 'done', begun)"},
+	{"commit-site-not-held", "counter/commit.go", "				held[b.parts[i].site] = true\n", ""},
+	{"commit-error-ignored", "counter/commit.go", "				again = append(again, i)\n", ""},
+	{"commit-oom-is-damage", "counter/script.go", `"READONLY", "OOM", `, `"READONLY", `},
+	{"commit-network-is-damage", "counter/script.go", "	if !errors.As(err, &re) {\n		return true\n	}", "	if !errors.As(err, &re) {\n		return false\n	}"},
+
+	// Settle.
+	{"settle-gone-ignored", "counter/health.go", "		if f.gone > 0 {\n			return rebuild\n		}\n		return accept", "		return accept"},
+	{"settle-gap-accepted", "counter/health.go", "	case gap:\n		return relearn\n", "	case gap:\n		return accept\n"},
+	{"settle-moved-accepted", "counter/settle.go", "if a.verdict == moved || behind", "if behind"},
+	{"settle-floor-after-rewind", "counter/settle.go", "seg.rewinds == m.rewinds {", "seg.rewinds >= m.rewinds {"},
+	{"settle-no-rewind", "counter/settle.go", "	for id, old := range s.offsets {\n		if err := in.rewindTo(id, old, c); err != nil {", "	for id, old := range map[string]*offsets{} {\n		if err := in.rewindTo(id, old, c); err != nil {"},
+	{"settle-merge-without-pairs", "counter/merge.go", "		c.without(&theirs)\n		c.pairsLen = d.pairsLen", "		c.pairsLen = d.pairsLen"},
+	{"audit-off", "counter/audit.go", "		if o.stored != none && (!ok || have < o.stored) {", "		if false && o.stored != none && (!ok || have < o.stored) {"},
+	{"audit-other-life", "counter/audit.go", "	if c.epoch != s.epoch {\n		return in.reload(ctx, s, c)\n	}", ""},
+	{"audit-in-part-unseen", "counter/audit.go", "	if c.part {", "	if false {"},
+
+	// Fold.
+	{"fold-any-version", "counter/lua/fold.lua", "if (state[2] or '') ~= version then return {'moved'} end", ""},
+	{"fold-version-stays", "counter/lua/fold.lua", "call('HINCRBY', KEYS[1], 'fold', 1)\n", ""},
+	{"fold-order-swapped", "counter/lua/fold.lua", "call('LTRIM', list, take, -1)\nfor i = #back, 1, -1 do call('LPUSH', list, back[i]) end", "for i = #back, 1, -1 do call('LPUSH', list, back[i]) end\ncall('LTRIM', list, take, -1)"},
+	{"fold-in-part-unseen", "counter/lua/fold.lua", "local part = torn(state[3], state[4])\nif part then return part end", ""},
+	{"fold-not-at-load", "counter/load.go", "	if err != nil || s.pending == 0 {\n		return err\n	}\n	return in.foldAll(ctx, s)", "	return err"},
+
+	// Rebuild.
+	{"rebuild-no-fence", "counter/rebuilder.go", "  redis.call('DEL', KEYS[1])\n  redis.call('HSET', KEYS[1], 'epoch', ARGV[1])\nend\nreturn 1`", "end\nreturn 1`"},
+	{"rebuild-no-purge", "counter/rebuilder.go", "return r.purge(ctx, names) })", "return nil })"},
+	{"rebuild-no-replay", "counter/rebuild.go", "			if err := in.rewind(seg, 0); err != nil {\n				return err\n			}", ""},
+	{"rebuild-lock-ignored", "counter/rebuilder.go", "		if err != nil || got {\n			return got, err\n		}\n		var epoch string", "		if true {\n			return true, err\n		}\n		var epoch string"},
+	{"rebuild-resume-stays", "counter/rebuild.go", "	in.resume.restart()\n", ""},
+	{"rebuild-without-archive", "counter/rebuild.go", "			r.Restore, r.Ready = in.opt.Archive.Restore, in.opt.Archive.Reachable\n", ""},
+	{"rebuild-archive-forgotten", "counter/rebuilder.go", "	for id, size := range done {\n		args = append(args, id, size)\n	}\n", ""},
+	{"rebuild-lacking-ignored", "counter/rebuild.go", "		if !there[id] && !in.archived(id) {", "		if false {"},
+
+	// Load.
+	{"load-pairs-unread", "counter/load_day.go", "	addPairs(b, &d.pairs)\n", ""},
+	{"load-another-opened", "counter/load.go", "		if opened {\n			return errOpened\n		}\n", ""},
+	{"load-counts-without-epoch", "counter/load.go", "		if s.pv > 0 || in.opt.Archive", "		if in.opt.Archive"},
+	{"load-day-not-checked", "counter/load_day.go", "	return in.checkDay(ctx, l, ranked, whole)", "	return nil"},
+
+	// Resume.
+	{"resume-less-in-redis", "counter/prepare.go", "	case stored < remembered || before.Parked:\n		return stored\n", ""},
+	{"resume-other-life", "counter/prepare.go", "			before.Offsets = nil // another life: only Redis knows\n", ""},
+	{"resume-of-rebuilt", "counter/prepare.go", "		at = map[string]int64{} // what is rebuilt is read from the start\n", ""},
+	{"resume-ahead", "counter/progress.go", "Floor: s.floor, Closed: s.closed}", "Floor: s.pos, Closed: s.closed}"},
+
+	// Rotation.
+	{"rotation-grown-unseen", "tailer/merge.go", "	case size > s.size:\n		t.reopen(s, best)\n", "	case size > s.size:\n"},
+	{"rotation-torn-line-kept", "tailer/reader.go", "	r.off, r.seen = p.end, p.end\n	if !long {", "	r.off, r.seen = p.start+int64(n), p.end\n	if !long {"},
+	{"rotation-rewind-highest", "tailer/rewind.go", "	if s.rewinds == 0 || offset < s.want {", "	if s.rewinds == 0 || offset > s.want {"},
+	{"rotation-gzip-from-start", "tailer/source.go", "	if off > g.pos {\n		if err := g.skip(off); err != nil {\n			return 0, err\n		}\n	}\n", ""},
+	{"rotation-hole-accepted", "counter/line.go", "	case b.Start > reached:\n		return in.rewind(seg, seg.pos)\n", "	case b.Start > reached:\n		seg.pos = b.Start\n"},
+	{"rotation-block-twice", "counter/line.go", "	case b.End <= seg.pos:\n		return nil\n", ""},
+	{"rotation-torn-read-again", "counter/line.go", "		reached = max(reached, seg.torn) // an unfinished last line is passed over by now\n", ""},
+	{"rotation-resume-ignored", "tailer/merge.go", "	off := max(0, t.opt.Resume(id))", "	off := max(0, 0*t.opt.Resume(id))"},
+
+	// Archive.
+	{"archive-chunk-twice", "archive/load.go", "	s, err := l.scan(ctx, row.readTo)", "	s, err := l.scan(ctx, 0)"},
+	{"archive-sums-kept", "archive/rollup.go", "		if dirty == 0 {\n			return nil\n		}\n", "		if dirty != 1 {\n			return nil\n		}\n"},
+	{"archive-ends-not-noted", "archive/load.go", "	if err := l.a.noteEnds(ctx, tx, row.num, s.ends()); err != nil {\n		return err\n	}\n", ""},
+	{"archive-calls-not-loaded", "archive/load.go", "	if err := l.a.loadCalls(ctx, tx, &s.calls, l.seg.ID()); err != nil {\n		return err\n	}\n", ""},
+	{"archive-sums-doubted-never", "archive/load.go", "		l.closeReader()\n		l.doubt()\n		return err", "		return err"},
+}
