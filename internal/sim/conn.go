@@ -267,7 +267,11 @@ func (c *conn) answer(f fault, args []string) {
 		}
 		c.multi = false
 	}
-	c.out.WriteString(c.s.run(c.link, args))
+	answer := c.s.run(c.link, args)
+	if c.s.tap != nil {
+		c.s.tap(c, args, answer)
+	}
+	c.out.WriteString(answer)
 }
 
 // refused tells whether a command is refused by a Redis in a state.

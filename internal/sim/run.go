@@ -37,9 +37,10 @@ func play(t *testing.T, m *rig, s *schedule, log *slog.Logger) (out outcome) {
 			out.failure = err.Error()
 			return
 		}
-		time.Sleep(time.Until(epoch.Add(time.Duration(s.Clock) * time.Second)))
+		time.Sleep(time.Until(m.epoch.Add(time.Duration(s.Clock) * time.Second)))
 		w := &world{sch: s, dir: dir, log: log, ledger: &ledger{loc: loc}, strikes: map[string]int{}, empty: m.empty}
 		w.store = newStore(m.mini, w.strike)
+		w.store.tap = m.tap
 		if err := w.setup(); err != nil {
 			out.failure = err.Error()
 			return
@@ -57,6 +58,8 @@ func play(t *testing.T, m *rig, s *schedule, log *slog.Logger) (out outcome) {
 type rig struct {
 	mini  *miniredis.Miniredis
 	empty template
+	epoch time.Time                                   // the day on which schedules begin
+	tap   func(c *conn, args []string, answer string) // see store
 }
 
 func newRig() (*rig, error) {
@@ -65,7 +68,7 @@ func newRig() (*rig, error) {
 		return nil, err
 	}
 	empty, err := newTemplate()
-	return &rig{m, empty}, err
+	return &rig{mini: m, empty: empty, epoch: epoch}, err
 }
 
 // tempDir is in memory where there is such a folder.

@@ -33,6 +33,7 @@ type store struct {
 	struck  func(kind string)
 	kill    func(owner int) // ends a process at once
 	script  scriptRun
+	tap     func(c *conn, args []string, answer string) // nil: nobody listens
 }
 
 // scriptRun is the script that runs right now: miniredis sends what it calls
