@@ -221,15 +221,13 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 	return nil
 }
 
-// await is what the server waits for before it counts.
+// await waits for what the server waits for before it counts: Redis, one that takes
+// writes, and the archive where Redis knows no site.
 func (d *daemon) await(ctx context.Context, p *process, rdb redis.UniversalClient, keys counter.Keys) error {
 	for {
-		err := rdb.Ping(ctx).Err()
-		if err == nil {
-			_, err = counter.CheckEviction(ctx, rdb)
-		}
-		if err == nil || counter.Evicts(err) {
-			break
+		err := d.try(ctx, p, rdb, keys)
+		if err == nil || counter.Evicts(err) || counter.TroubleOf(err) == counter.ScriptsUnsupported {
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -237,17 +235,23 @@ func (d *daemon) await(ctx context.Context, p *process, rdb redis.UniversalClien
 		case <-time.After(time.Second):
 		}
 	}
-	for p.keeper != nil {
-		if p.keeper.learn(ctx) == nil {
-			break
-		}
-		if known, err := rdb.SCard(ctx, keys.Sites()).Result(); err == nil && known > 0 {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Second):
+}
+
+func (d *daemon) try(ctx context.Context, p *process, rdb redis.UniversalClient, keys counter.Keys) error {
+	if err := rdb.Ping(ctx).Err(); err != nil {
+		return err
+	}
+	if err := counter.CheckScripts(ctx, rdb, false); err != nil {
+		return err
+	}
+	if _, err := counter.CheckEviction(ctx, rdb); err != nil {
+		return err
+	}
+	if p.keeper != nil {
+		if err := p.keeper.learn(ctx); err != nil {
+			if known, rerr := rdb.SCard(ctx, keys.Sites()).Result(); rerr != nil || known == 0 {
+				return err
+			}
 		}
 	}
 	_, err := counter.ShareSecret(ctx, rdb, keys, secret)

@@ -6,6 +6,3 @@ var holes = map[string]bool{
 	string(doLoseKey): true, // a key that is lost is noticed at its next change only
 	string(doRetype):  true,
 }
-
-// startEnds is one more: a daemon that cannot write into Redis at its start ends.
-const startEnds = true

@@ -108,6 +108,7 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 		total += often[i]
 	}
 	hosts := 1 + rng.IntN(3)/2
+	calls := rng.IntN(3) == 0
 	second := rng.IntN(5) == 0 // daemon on the first host's log
 	add := func(st step) {
 		if without[string(st.Do)] || without[st.Kind] || !s.Archive && (st.Do == doArchive || st.Do == doAway) {
@@ -134,7 +135,10 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 				break
 			}
 		}
-		st := step{Do: do, Seed: rng.Uint64N(1 << 32), N: rng.IntN(40), Daemon: rng.IntN(hosts), Log: rng.IntN(5) / 4}
+		st := step{Do: do, Seed: rng.Uint64N(1 << 32), N: rng.IntN(40), Daemon: rng.IntN(hosts)}
+		if calls {
+			st.Log = rng.IntN(3) / 2
+		}
 		switch do {
 		case doLines, doGlue, doLate:
 			st.N = 1 + rng.IntN(9)

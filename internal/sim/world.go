@@ -171,10 +171,6 @@ func (w *world) watch() {
 			if err := errors.Join(os.Remove(d.progress()), d.start()); err != nil {
 				w.fail("start with no progress file: %v", err)
 			}
-		case err != nil && startEnds && p.ingester() == nil:
-			if err := d.start(); err != nil {
-				w.fail("start again: %v", err)
-			}
 		case err != nil:
 			w.fail("daemon %d ended by itself: %v", d.id, err)
 		default:
