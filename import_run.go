@@ -19,6 +19,7 @@ import (
 	"ddkk-stats/counter"
 	"ddkk-stats/internal/importer"
 	"ddkk-stats/parser"
+	"ddkk-stats/tailer"
 )
 
 // importing is one run of the command.
@@ -325,18 +326,24 @@ func (m *importing) isSiteLog(f *importer.File) bool {
 // refuseCounted refuses what a daemon counts for its views: they would count
 // twice. The site's own log is counted for its calls.
 func (m *importing) refuseCounted(ctx context.Context, f *importer.File) error {
+	ids := []string{f.FirstID()}
+	if id := tailer.IdentityOf(f.Begin(), tailer.Options{Identify: parser.SegmentID, Telling: telling}); id != "" {
+		ids = append(ids, id)
+	}
 	for _, seg := range m.here {
-		if !seg.calls && (seg.id == f.FirstID() || f.Same(seg.name)) {
+		if !seg.calls && (slices.Contains(ids, seg.id) || f.Same(seg.name)) {
 			return fmt.Errorf("%s is counted by the daemon already: it is %s, a segment of %s; there is nothing to import", f.Name(), seg.name, seg.log)
 		}
 	}
-	if _, ok := m.archived[f.FirstID()]; ok {
-		return fmt.Errorf("%s is counted already: a daemon has archived it as a segment of its log; there is nothing to import", f.Name())
+	for _, id := range ids {
+		if _, ok := m.archived[id]; ok {
+			return fmt.Errorf("%s is counted already: a daemon has archived it as a segment of its log; there is nothing to import", f.Name())
+		}
 	}
-	return m.refuseCheckpoint(ctx, f)
+	return m.refuseCheckpoint(ctx, f, ids)
 }
 
-func (m *importing) refuseCheckpoint(ctx context.Context, f *importer.File) error {
+func (m *importing) refuseCheckpoint(ctx context.Context, f *importer.File, ids []string) error {
 	if m.v.rdb == nil {
 		return nil
 	}
@@ -349,8 +356,10 @@ func (m *importing) refuseCheckpoint(ctx context.Context, f *importer.File) erro
 		if err != nil {
 			return err
 		}
-		if n, ok := offsets[f.FirstID()]; ok {
-			return fmt.Errorf("%s is counted by a daemon already, for %s up to byte %d; there is nothing to import", f.Name(), site, n)
+		for _, id := range ids {
+			if n, ok := offsets[id]; ok {
+				return fmt.Errorf("%s is counted by a daemon already, for %s up to byte %d; there is nothing to import", f.Name(), site, n)
+			}
 		}
 	}
 	return nil

@@ -198,6 +198,19 @@ func (t *Tailer) readFurther(begin []byte, r io.Reader) error {
 // errOtherFormat says that a file is somebody else's, whatever it is called.
 var errOtherFormat = errors.New("none of its lines is of the log's format")
 
+// IdentityOf is the identity of a segment whose content begins so, by Identify and
+// Telling; "" while it has not enough lines.
+func IdentityOf(begin []byte, opt Options) string {
+	t := &Tailer{opt: opt}
+	if opt.Telling == nil {
+		t.opt.Telling = telling
+	}
+	t.opt.Time = nil
+	var h head
+	t.analyse(&h, begin)
+	return h.id(h.first())
+}
+
 // identity is the identity of a line.
 func (t *Tailer) identity(line []byte) string {
 	if id := t.opt.Identify(line); id != "" {

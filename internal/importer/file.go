@@ -25,6 +25,7 @@ type File struct {
 	fi     os.FileInfo
 	packed *packing // nil: plain
 	whole  bool     // nobody writes it any more: its last line is complete without a newline
+	begin  []byte   // of the content: as much as a line may have
 	first  string   // identity of the first line
 	id     string
 	end    int64
@@ -39,8 +40,7 @@ func (e *NothingError) Error() string { return e.Name + " " + e.Why }
 // although it has no newline: many logs are exported so.
 const settled = time.Minute
 
-// Open opens a log and tells its identity: the one that the log has for a
-// daemon that counts it.
+// Open opens a log and tells its identity by the first line.
 func Open(name string, now time.Time) (*File, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -101,7 +101,7 @@ func (f *File) begins(begin []byte) error {
 	case !complete:
 		line = begin[:firstPrefix]
 	}
-	f.first = parser.SegmentID(line)
+	f.begin, f.first = bytes.Clone(begin), parser.SegmentID(line)
 	f.id = f.first
 	return nil
 }
@@ -180,6 +180,9 @@ func (f *File) Close() error { return f.f.Close() }
 
 // ID is the identity: the same content has the same under any name.
 func (f *File) ID() string { return f.id }
+
+// Begin is how the content begins, 64 KiB of it at most.
+func (f *File) Begin() []byte { return f.begin }
 
 // FirstID is the identity of the first line alone, which other files may share.
 func (f *File) FirstID() string { return f.first }
