@@ -114,6 +114,7 @@ type Reader struct {
 	generations atomic.Uint64 // the last one given; see learned
 	asked       atomic.Int64  // when Redis was asked last, in Unix nanoseconds
 	lanes       []lane
+	slows       [slowLanes]readBreaker
 	seed        maphash.Seed
 	reports     keptCalls
 

@@ -31,7 +31,25 @@ func (r *Reader) lane(site string) *lane {
 	return &r.lanes[maphash.String(r.seed, site)%uint64(len(r.lanes))]
 }
 
-func (r *Reader) breaker(site string) *readBreaker { return &r.lane(site).breaker }
+// slowLanes is how many breakers slow reads have, each for some of the sites.
+const slowLanes = 64
+
+// slow is the breaker of a site's slow reads: those that ask many things one after
+// the other, or for much. One that fails says of its site alone that it cannot be
+// read, and keeps nobody from the numbers that widgets show.
+func (r *Reader) slow(site string) *readBreaker {
+	return &r.slows[maphash.String(r.seed, site)%slowLanes]
+}
+
+// askSlowly lets a slow read try, unless the store is known to be away.
+func (r *Reader) askSlowly(site string) (b *readBreaker, ok bool) {
+	now := r.opt.Now().UnixNano()
+	if r.lane(site).breaker.openUntil.Load() > now {
+		return nil, false
+	}
+	b = r.slow(site)
+	return b, b.enter(now)
+}
 
 // readBreaker keeps reads away from a Redis that does not answer: without it
 // every read would first wait for a dial or a timeout. After a failure it is

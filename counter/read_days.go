@@ -120,8 +120,8 @@ func (r *Reader) lagTrip(ctx context.Context, site string, nothing bool, ask tri
 	if r.markedStale(site) {
 		return 0, false
 	}
-	b := r.breaker(site)
-	if !b.enter(r.opt.Now().UnixNano()) {
+	b, ok := r.askSlowly(site)
+	if !ok {
 		return 0, false
 	}
 	rctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)

@@ -1,8 +1,11 @@
 package counter
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -143,5 +146,87 @@ func TestReadEvents(t *testing.T) {
 	r.MarkStale(readSite, true)
 	if got := r.Events(t.Context(), &EventsQuery{Site: readSite, From: 20261101, To: 20261120, Limit: 10}); !got.Stale || got.Rows != nil {
 		t.Errorf("while rebuilt: %+v", got)
+	}
+}
+
+// TestReadEventsInPages goes through all events with a cursor, in pieces bounded by
+// rows and by bytes, out of days of which some have thousands of keys.
+func TestReadEventsInPages(t *testing.T) {
+	clock, k := readMoment(), NewKeys(DefaultPrefix, false)
+	rdb := readClient(t, startReadServer(t).addr())
+	r := newTestReader(t, rdb, clock, nil)
+	var want []EventCount
+	for d, n := range map[parser.Day]int{20261101: 3, 20261110: 2500, 20261111: 1, 20261112: 1800} {
+		var fields []any
+		for i := range n {
+			key := fmt.Sprintf("a.%0*d", 4+i%90, i)
+			fields = append(fields, key, i+1, key+EventUV, 1)
+			want = append(want, EventCount{Day: d, Key: key, PV: int64(i + 1), UV: 1})
+		}
+		if err := rdb.HSet(t.Context(), k.Events(readSite, d), fields...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.SortFunc(want, func(a, b EventCount) int { return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Key, b.Key)) })
+	for _, q := range []EventsQuery{{Limit: 100}, {Limit: 1000, Bytes: 2000}, {Limit: 1_000_000}, {Limit: 1_000_000, Bytes: 50_000}} {
+		q.Site, q.From, q.To = readSite, 20261001, 20261130
+		var got []EventCount
+		for {
+			s := r.Events(t.Context(), &q)
+			if s.Stale {
+				t.Fatal("stale")
+			}
+			var b eventBound
+			shown := len(s.Rows)
+			for i, row := range s.Rows {
+				if b.over(&q, row.Key) {
+					shown = i
+					break
+				}
+			}
+			if len(s.Rows) > shown+1 {
+				t.Fatalf("%d rows and %d bytes at most: got %d rows", q.Limit, q.Bytes, len(s.Rows))
+			}
+			got = append(got, s.Rows[:shown]...)
+			if shown == len(s.Rows) {
+				break
+			}
+			q.After = got[len(got)-1]
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d rows and %d bytes at most: %d of %d rows", q.Limit, q.Bytes, len(got), len(want))
+		}
+	}
+}
+
+// TestSlowReadsFailForThemselves: a slow read that does not get its answer in time
+// says nothing about the store to others, not even of other sites' slow reads.
+func TestSlowReadsFailForThemselves(t *testing.T) {
+	m, clock := miniredis.RunT(t), readMoment()
+	readSeed(t, m, clock.Now())
+	r := newTestReader(t, readClient(t, m.Addr()), clock, nil)
+	other := "other.example"
+	for i := 0; r.slow(other) == r.slow(readSite); i++ {
+		other = fmt.Sprintf("other%d.example", i)
+	}
+	day := r.Today()
+	b, _ := r.askSlowly(other)
+	b.leave(clock.Now(), r.opt.RetryAfter, context.DeadlineExceeded, false) // took too long
+	if s := r.Days(t.Context(), other, day, day); !s.Stale {
+		t.Error("a site whose slow reads fail is asked again at once")
+	}
+	if s := r.Days(t.Context(), readSite, day, day); s.Stale {
+		t.Error("another site's slow reads are stale")
+	}
+	if st, err := r.Stats(t.Context(), other, "", FieldSitePV); err != nil || st.Stale {
+		t.Errorf("the site's own numbers: %+v, %v", st, err)
+	}
+	m.SetError("LOADING")
+	if st, _ := r.Stats(t.Context(), readSite, "", FieldSitePV); !st.Stale {
+		t.Error("LOADING is not told")
+	}
+	m.SetError("")
+	if s := r.Days(t.Context(), readSite, day, day); !s.Stale {
+		t.Error("a store that is known to be away is asked by slow reads")
 	}
 }

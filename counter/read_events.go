@@ -3,6 +3,8 @@ package counter
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +21,10 @@ type EventsQuery struct {
 	Site     string
 	Key      string // as parser.EventKey makes it
 	From, To parser.Day
-	Limit    int // rows; one more than that says that there are more
+	After    EventCount // only what follows this day and key; zero: everything
+	// Limit bounds the rows, and Bytes their keys together (0: no bound): one
+	// row over either says that there are more.
+	Limit, Bytes int
 }
 
 // EventCount is one key of one day.
@@ -55,42 +60,82 @@ func (q *EventsQuery) above() []string {
 }
 
 // How events are read: a few days in one round trip, and of each a piece that
-// holds nobody else up, as a day may have thousands of keys.
+// holds nobody else up, as a day may have thousands of keys. Of days that have
+// that many one is read after the other, so that what is in memory is bounded
+// by what is answered, not by what there is.
 const (
 	eventDays  = 16
-	eventPiece = 500 // fields
+	eventPiece = 500    // fields
+	eventsHeld = 20_000 // keys of unfinished days
 )
 
 // Events reads the events of some days.
 func (r *Reader) Events(ctx context.Context, q *EventsQuery) EventSeries {
 	s := EventSeries{Since: r.since(DayKeysTTL)}
-	for days := range slices.Chunk(r.span(q.From, q.To, s.Since), eventDays) {
+	var full eventBound
+	for days := range slices.Chunk(r.span(max(q.From, q.After.Day), q.To, s.Since), eventDays) {
 		scans := make([]*eventScan, len(days))
 		for i, d := range days {
-			scans[i] = &eventScan{day: d, key: r.keys.Events(q.Site, d), fields: map[string]int64{}}
-		}
-		for open := scans; len(open) > 0; open = slices.DeleteFunc(slices.Clone(open), (*eventScan).ended) {
-			if !r.trip(ctx, q.Site, false, func(ctx context.Context, pipe redis.Pipeliner) error { return r.readEvents(ctx, pipe, q, open) }) {
-				return EventSeries{Since: s.Since, Stale: true}
+			scans[i] = &eventScan{day: d, key: r.keys.Events(q.Site, d), found: map[string]eventNumbers{}}
+			if d == q.After.Day {
+				scans[i].after = q.After.Key
 			}
 		}
-		for _, e := range scans {
-			if s.Rows = append(s.Rows, e.rows(q)...); len(s.Rows) > q.Limit {
-				s.Rows = s.Rows[:q.Limit+1]
-				return s
+		for len(scans) > 0 {
+			open := unfinished(scans)
+			if len(open) > 0 && !r.trip(ctx, q.Site, false, func(ctx context.Context, pipe redis.Pipeliner) error { return r.readEvents(ctx, pipe, q, open) }) {
+				return EventSeries{Since: s.Since, Stale: true}
+			}
+			for len(scans) > 0 && scans[0].ended() {
+				for _, row := range scans[0].rows() {
+					s.Rows = append(s.Rows, row)
+					if full.over(q, row.Key) {
+						return s
+					}
+				}
+				scans = scans[1:]
 			}
 		}
 	}
 	return s
 }
 
+// unfinished are the days to read a piece of next.
+func unfinished(scans []*eventScan) []*eventScan {
+	var open []*eventScan
+	held := 0
+	for _, e := range scans {
+		held += len(e.found)
+		if !e.ended() && (len(open) == 0 || !e.begun || held < eventsHeld) {
+			open = append(open, e)
+		}
+	}
+	return open
+}
+
+// eventBound counts rows and bytes.
+type eventBound struct{ rows, bytes int }
+
+// over adds a row and tells whether there are more than may be.
+func (b *eventBound) over(q *EventsQuery, key string) bool {
+	b.rows, b.bytes = b.rows+1, b.bytes+len(key)
+	return b.rows > q.Limit || q.Bytes > 0 && b.bytes > q.Bytes
+}
+
 // eventScan is the reading of one day's hash.
 type eventScan struct {
-	day    parser.Day
-	key    string
-	begun  bool
-	cursor uint64
-	fields map[string]int64 // those that are related, and |uv; a scan may show a field twice
+	day           parser.Day
+	key           string
+	after, beyond string // keys up to after, and those beyond, are left out; "": none
+	begun         bool
+	cursor        uint64
+	found         map[string]eventNumbers // those that are related; a scan may show a field twice
+	bytes         int                     // of their keys
+}
+
+type eventNumbers struct {
+	pv, uv  int64
+	counted bool // pv was seen
 }
 
 func (e *eventScan) ended() bool { return e.begun && e.cursor == 0 }
@@ -129,25 +174,60 @@ func (r *Reader) readEvents(ctx context.Context, pipe redis.Pipeliner, q *Events
 			}
 		}
 		e.begun, e.cursor = true, next
+		e.prune(q)
 	}
 	return nil
 }
 
 func (e *eventScan) take(q *EventsQuery, field, value string) error {
-	if !q.Related(strings.TrimSuffix(field, EventUV)) {
+	key, visitors := strings.CutSuffix(field, EventUV)
+	if !q.Related(key) || e.after != "" && key <= e.after || e.beyond != "" && key > e.beyond {
 		return nil
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
-	e.fields[field] = n
-	return err
+	if err != nil {
+		return fmt.Errorf("read event %q: %w", key, err)
+	}
+	x, known := e.found[key]
+	if !known {
+		e.bytes += len(key)
+	}
+	if visitors {
+		x.uv = n
+	} else {
+		x.pv, x.counted = n, true
+	}
+	e.found[key] = x
+	return nil
+}
+
+// prune forgets keys that cannot be answered any more: those behind as many as
+// are asked for. It is done when there are twice as many, so that it is cheap.
+func (e *eventScan) prune(q *EventsQuery) {
+	if len(e.found) <= 2*(q.Limit+1) && (q.Bytes == 0 || e.bytes <= 2*q.Bytes) {
+		return
+	}
+	var full eventBound
+	over := false
+	for _, key := range slices.Sorted(maps.Keys(e.found)) {
+		if over {
+			e.bytes -= len(key)
+			delete(e.found, key)
+			continue
+		}
+		e.beyond, over = key, full.over(q, key)
+	}
+	if !over {
+		e.beyond = ""
+	}
 }
 
 // rows are the keys of the day, in order.
-func (e *eventScan) rows(q *EventsQuery) []EventCount {
+func (e *eventScan) rows() []EventCount {
 	var rows []EventCount
-	for field, pv := range e.fields {
-		if !strings.HasSuffix(field, EventUV) {
-			rows = append(rows, EventCount{Day: e.day, Key: field, PV: pv, UV: e.fields[field+EventUV]})
+	for key, n := range e.found {
+		if n.counted {
+			rows = append(rows, EventCount{Day: e.day, Key: key, PV: n.pv, UV: n.uv})
 		}
 	}
 	slices.SortFunc(rows, func(a, b EventCount) int { return cmp.Compare(a.Key, b.Key) })

@@ -177,8 +177,7 @@ func replyCount(v any) (int64, error) {
 // Sites reads the names of all sites that ever counted, sorted.
 func (r *Reader) Sites(ctx context.Context) (sites []string, stale bool, err error) {
 	key := lastKey{kind: lastSites}
-	b := r.breaker("")
-	if b.enter(r.opt.Now().UnixNano()) {
+	if b, ok := r.askSlowly(""); ok {
 		rctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
 		defer cancel()
 		sites, err = r.rdb.SMembers(rctx, r.keys.Sites()).Result()
