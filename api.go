@@ -109,24 +109,26 @@ func (s *series) points(ctx context.Context, q *queryapi.DaysQuery, from, to par
 }
 
 // Events implements queryapi.Series.
-func (s *series) Events(ctx context.Context, q *queryapi.EventsQuery) ([]queryapi.EventCount, bool, error) {
-	want := counter.EventsQuery{Site: q.Site, Key: q.Key, From: parser.DayOf(q.From), To: parser.DayOf(q.To), Limit: q.Limit}
+func (s *series) Events(ctx context.Context, q *queryapi.EventsQuery) (queryapi.EventPage, error) {
+	want := counter.EventsQuery{Site: q.Site, Key: q.Key, From: parser.DayOf(q.From), To: parser.DayOf(q.To), Limit: q.Limit, Bytes: q.Bytes}
+	if q.After != nil {
+		want.After = counter.EventCount{Day: parser.DayOf(q.After.Date), Key: q.After.Key}
+		want.From = max(want.From, want.After.Day)
+	}
 	live := s.reader.Events(ctx, &want)
-	rows, err := s.oldEvents(ctx, &want, archived(want.To, live.Since, live.Stale))
-	if err != nil {
-		return nil, live.Stale, err
+	page := queryapi.EventPage{Stale: live.Stale}
+	var err error
+	if page.Rows, err = s.oldEvents(ctx, &want, archived(want.To, live.Since, live.Stale)); err != nil {
+		return page, err
 	}
 	for _, e := range live.Rows {
-		rows = append(rows, queryapi.EventCount{Date: dateOf(e.Day), Key: e.Key, PV: e.PV, UV: e.UV})
+		page.Rows = append(page.Rows, queryapi.EventCount{Date: dateOf(e.Day), Key: e.Key, PV: e.PV, UV: e.UV})
 	}
-	if len(rows) > q.Limit {
-		return nil, live.Stale, queryapi.ErrTooMany
-	}
-	return rows, live.Stale, nil
+	return page, nil
 }
 
-// oldEvents are the archive's rows up to the day last, one more than the limit
-// at most.
+// oldEvents are the archive's rows up to the day last, one more than the bounds
+// allow at most.
 func (s *series) oldEvents(ctx context.Context, q *counter.EventsQuery, last parser.Day) ([]queryapi.EventCount, error) {
 	if q.From > last {
 		return nil, nil
@@ -136,14 +138,16 @@ func (s *series) oldEvents(ctx context.Context, q *counter.EventsQuery, last par
 		return nil, err
 	}
 	var rows []queryapi.EventCount
+	bytes := 0
 	for e, err := range r.EventDays(ctx, q.Site, q.From, last) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 		}
-		if !q.Related(e.Name) {
+		if !q.Related(e.Name) || e.Day == q.After.Day && e.Name <= q.After.Key {
 			continue
 		}
-		if rows = append(rows, queryapi.EventCount{Date: dateOf(e.Day), Key: e.Name, PV: e.PV, UV: e.UV}); len(rows) > q.Limit {
+		rows = append(rows, queryapi.EventCount{Date: dateOf(e.Day), Key: e.Name, PV: e.PV, UV: e.UV})
+		if bytes += len(e.Name); len(rows) > q.Limit || q.Bytes > 0 && bytes > q.Bytes {
 			break
 		}
 	}

@@ -129,10 +129,10 @@ func (r *pastRig) wantDays(page, from, to string, stale bool, want ...string) {
 
 func (r *pastRig) wantEvents(key, from, to string, limit int, want ...string) {
 	r.t.Helper()
-	rows, _, err := r.Events(r.t.Context(), &queryapi.EventsQuery{Site: "a.example", Key: key, From: parseDay(from), To: parseDay(to), Limit: limit})
+	page, err := r.Events(r.t.Context(), &queryapi.EventsQuery{Site: "a.example", Key: key, From: parseDay(from), To: parseDay(to), Limit: limit})
 	r.must(err)
 	var got []string
-	for _, e := range rows {
+	for _, e := range page.Rows {
 		got = append(got, fmt.Sprintf("%s %s %d %d", e.Date.Format(time.DateOnly), e.Key, e.PV, e.UV))
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -156,10 +156,22 @@ func TestSeriesJoinsRedisAndArchive(t *testing.T) {
 		"2026-08-24 h5 1 1", "2026-08-24 h5.pv 1 1", "2026-11-21 h5 3 3", "2026-11-22 h5 10 7")
 	r.wantEvents("h5.click", "2026-01-01", "2026-11-21", 3, "2026-01-02 h5 1 1", "2026-08-24 h5 1 1", "2026-11-21 h5 3 3")
 	r.wantEvents("other", "2025-01-01", "2026-12-31", 10)
-	for _, limit := range []int{1, 3, 5} { // of the archive alone, and of both
-		_, _, err := r.Events(t.Context(), &queryapi.EventsQuery{Site: "a.example", From: parseDay("2025-01-01"), To: parseDay("2026-12-31"), Limit: limit})
-		if !errors.Is(err, queryapi.ErrTooMany) {
-			t.Errorf("limit %d: error %v", limit, err)
+	all := queryapi.EventsQuery{Site: "a.example", From: parseDay("2025-01-01"), To: parseDay("2026-12-31"), Limit: 100}
+	want, err := r.Events(t.Context(), &all)
+	r.must(err)
+	for _, limit := range []int{1, 3, 5} { // pages of the archive alone, and of both
+		var got []queryapi.EventCount
+		for q := all; ; q.After = &got[len(got)-1] {
+			q.Limit = limit
+			page, err := r.Events(t.Context(), &q)
+			r.must(err)
+			got = append(got, page.Rows[:min(len(page.Rows), limit)]...)
+			if len(page.Rows) <= limit {
+				break
+			}
+		}
+		if !reflect.DeepEqual(got, want.Rows) {
+			t.Errorf("limit %d: %+v, want %+v", limit, got, want.Rows)
 		}
 	}
 
@@ -187,7 +199,7 @@ func TestSeriesWithoutArchive(t *testing.T) {
 	away("/a", "2026-11-01")
 	r.redis.SetError("LOADING")
 	away("", "2026-11-01")
-	if _, _, err := r.Events(t.Context(), &queryapi.EventsQuery{Site: "a.example", From: parseDay("2026-11-01"), To: parseDay("2026-11-22"), Limit: 9}); !errors.Is(err, queryapi.ErrArchiveAway) {
+	if _, err := r.Events(t.Context(), &queryapi.EventsQuery{Site: "a.example", From: parseDay("2026-11-01"), To: parseDay("2026-11-22"), Limit: 9}); !errors.Is(err, queryapi.ErrArchiveAway) {
 		t.Errorf("events: error %v", err)
 	}
 }

@@ -192,7 +192,7 @@ var settings = []setting{
 		set: parseNets(func(c *Config) *nets { return &c.TrustedProxies })},
 
 	{Name: "API_RATE", Default: "100", Allowed: "0 to 1000000; 0: no limit",
-		Doc: "Requests of one client address per second, sustained; an IPv6 client is its /64. What is over gets 429. `TRUSTED_PROXIES` themselves and this machine are not limited.", Reload: true,
+		Doc: "Requests of one client address per second, sustained; an IPv6 client is its /64. Each 16 KiB of an answer, and each 10 ms of work on past days, counts as one more. What is over gets 429. `TRUSTED_PROXIES` themselves and this machine are not limited.", Reload: true,
 		set: intBetween(func(c *Config) *int { return &c.APIRate }, 0, 1_000_000)},
 	{Name: "API_BURST", Default: "500", Allowed: "1 to 1000000",
 		Doc: "Requests of one client address at once, after a pause.", Reload: true,

@@ -36,7 +36,7 @@ func TestStats(t *testing.T) {
 	f(`{"site":"ddkk.com","page":"\/\u6587","fields":["page_pv"]}`, `{"site":"ddkk.com","page_pv":7}`)
 	f(`{"site":"ddkk.com","fields":[]}`, `{"site":"ddkk.com"}`)
 	f(`{"site":"ddkk.com","fields":["hot_pages_week"],"limit":2}`,
-		`{"site":"ddkk.com","hot_pages_week":[{"page":"/文","pv":7},{"page":"\u003C/script\u003E\u2028%FF","pv":5}]}`)
+		`{"site":"ddkk.com","hot_pages_week":[{"page":"/文","pv":7},{"page":"</script>\u2028%FF","pv":5}]}`)
 	f(`{"site":"ddkk.com","fields":["site_uv"],"batch_pages":["/a","/%E6%96%87","/a","/none"]}`,
 		`{"site":"ddkk.com","site_uv":2,"pages":{"/a":{"pv":5},"/%E6%96%87":{"pv":7},"/none":{"pv":0}}}`)
 	b.set(func() { b.stale = true })

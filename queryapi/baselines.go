@@ -21,7 +21,7 @@ func (s *Server) baselines(ctx *fasthttp.RequestCtx) error {
 	out := struct {
 		Baselines []baseline `json:"baselines"`
 	}{[]baseline{}}
-	err = s.series(func(ctx context.Context) error {
+	err = s.series(ctx, site, func(ctx context.Context) error {
 		all, err := s.cfg.Baselines.Baselines(ctx, site)
 		for _, b := range all {
 			out.Baselines = append(out.Baselines, baseline{text(b.Page), b.PV, b.UV})
@@ -111,7 +111,7 @@ func (s *Server) replaceBaseline(ctx *fasthttp.RequestCtx, r *baselineRequest) e
 	if len(r.page) > 0 {
 		b.Page = s.cfg.NormalizePage(r.page)
 	}
-	err = s.series(func(ctx context.Context) error { return s.cfg.Baselines.SetBaseline(ctx, site, b) })
+	err = s.series(ctx, site, func(ctx context.Context) error { return s.cfg.Baselines.SetBaseline(ctx, site, b) })
 	if errors.Is(err, ErrStoreAway) {
 		s.cfg.Logger.Warn("a base is kept and not shown yet", "site", site, "err", err)
 		return fail(fasthttp.StatusServiceUnavailable, CodeUnavailable, "the base is kept, but Redis does not answer: ask again later, so that it shows")

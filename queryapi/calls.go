@@ -138,7 +138,7 @@ func (s *Server) callReport(ctx *fasthttp.RequestCtx) error {
 	}
 	var report counter.CallReport
 	var stale bool
-	err = s.series(func(ctx context.Context) (err error) {
+	err = s.series(ctx, site, func(ctx context.Context) (err error) {
 		report, stale, err = s.cfg.Calls.Day(ctx, site, day)
 		return err
 	})

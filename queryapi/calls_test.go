@@ -67,8 +67,8 @@ func TestCallOverview(t *testing.T) {
 	const want = `{"site":"ddkk.com","today":{"calls":1000,"failed":2,"p50_ms":12,"p95_ms":12,"p99_ms":12,"date":"2026-11-22"},` +
 		`"hour":{"calls":1000,"failed":2,"p50_ms":12,"p95_ms":12,"p99_ms":12},"current_hour":{"calls":1000,"hour":"2026-11-22T01:00:00+08:00"},` +
 		`"endpoints":[{"endpoint":"GET /users/:id","calls":1000,"failed":2,"p50_ms":12,"p95_ms":12,"p99_ms":12},` +
-		`{"endpoint":"GET /\u003Ca\u003E\"%FF","calls":1,"failed":0,"p50_ms":null,"p95_ms":null,"p99_ms":null}],` +
-		`"hot_apis":[{"api":"GET /users/:id","calls":1000},{"api":"GET /\u003Ca\u003E\"%FF","calls":1}]}`
+		`{"endpoint":"GET /<a>\"%FF","calls":1,"failed":0,"p50_ms":null,"p95_ms":null,"p99_ms":null}],` +
+		`"hot_apis":[{"api":"GET /users/:id","calls":1000},{"api":"GET /<a>\"%FF","calls":1}]}`
 	if got := string(ctx.Response.Body()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -64,7 +64,7 @@ func fakeViews(d time.Time) int64 {
 	return n
 }
 
-func (fakeSeries) Events(_ context.Context, q *EventsQuery) ([]EventCount, bool, error) {
+func (fakeSeries) Events(_ context.Context, q *EventsQuery) (EventPage, error) {
 	var rows []EventCount
 	for d := q.From; !d.After(q.To); d = d.AddDate(0, 0, 1) {
 		for i, key := range []string{"shop", "shop.buy", "shop.buy.apples", "shop.buy.apples.3", "shop.look", "video", "video.play", "=cmd()%2Ex"} {
@@ -73,7 +73,7 @@ func (fakeSeries) Events(_ context.Context, q *EventsQuery) ([]EventCount, bool,
 			}
 		}
 	}
-	return rows, false, nil
+	return EventPage{Rows: rows}, nil
 }
 
 func newFront(t *testing.T, change func(*Config)) *front {

@@ -1,6 +1,7 @@
 package queryapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -83,10 +84,12 @@ func writeJSON(ctx *fasthttp.RequestCtx, body []byte) {
 
 // writeValue answers a value as JSON.
 func writeValue(ctx *fasthttp.RequestCtx, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false) // see appendString
+	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("write answer: %w", err)
 	}
-	writeJSON(ctx, body)
+	writeJSON(ctx, bytes.TrimSuffix(body.Bytes(), []byte("\n")))
 	return nil
 }

@@ -42,7 +42,7 @@ func (s *Server) adminHours(ctx *fasthttp.RequestCtx) error {
 			out.Hours = append(out.Hours, hour{Date: calendarDate(d), Hour: h})
 		}
 	}
-	err = s.series(func(ctx context.Context) error {
+	err = s.series(ctx, q.site, func(ctx context.Context) error {
 		all, stale, err := s.cfg.Facts.Hours(ctx, q.site, q.from, q.to)
 		for _, h := range all {
 			if i := 24*int(h.Date.Sub(q.from)/(24*time.Hour)) + h.Hour; i >= 0 && i < len(out.Hours) {
@@ -91,7 +91,7 @@ func (s *Server) adminReferrers(ctx *fasthttp.RequestCtx) error {
 		Total     int             `json:"total"`
 		Stale     bool            `json:"stale,omitempty"`
 	}
-	err = s.series(func(ctx context.Context) (err error) {
+	err = s.series(ctx, q.site, func(ctx context.Context) (err error) {
 		out.Referrers, out.Stale, err = s.cfg.Facts.Referrers(ctx, q.site, q.from, q.to)
 		return err
 	})

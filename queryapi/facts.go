@@ -141,7 +141,7 @@ func (s *Server) adminSites(ctx *fasthttp.RequestCtx) error {
 		Sites []SiteFacts `json:"sites"`
 		Stale bool        `json:"stale,omitempty"`
 	}
-	err := s.series(func(ctx context.Context) (err error) {
+	err := s.series(ctx, "", func(ctx context.Context) (err error) {
 		out.Sites, out.Stale, err = s.cfg.Facts.Sites(ctx)
 		return err
 	})
@@ -181,7 +181,7 @@ func (s *Server) adminSummary(ctx *fasthttp.RequestCtx) error {
 	}{Site: q.site, From: calendarDate(q.from), To: calendarDate(q.to)}
 	before := q.from.AddDate(0, 0, -days)
 	out.Previous.From, out.Previous.To = calendarDate(before), calendarDate(q.from.AddDate(0, 0, -1))
-	err = s.series(func(ctx context.Context) error {
+	err = s.series(ctx, q.site, func(ctx context.Context) error {
 		var stale [3]bool
 		var errs [3]error
 		out.Current, stale[0], errs[0] = s.cfg.Facts.Sums(ctx, q.site, q.from, q.to)
@@ -211,7 +211,7 @@ func (s *Server) adminPages(ctx *fasthttp.RequestCtx) error {
 		Stale bool `json:"stale,omitempty"`
 	}
 	ask := PagesQuery{Site: q.site, From: q.from, To: q.to, Match: string(ctx.QueryArgs().Peek("q")), Limit: limit}
-	err = s.series(func(ctx context.Context) (err error) {
+	err = s.series(ctx, q.site, func(ctx context.Context) (err error) {
 		out.PageList, out.Stale, err = s.cfg.Facts.Pages(ctx, &ask)
 		return err
 	})

@@ -144,7 +144,7 @@ func TestAdminPages(t *testing.T) {
 	}
 	two := int64(2)
 	f.pages = PageList{Total: 9, Pages: []PageFacts{NewPageFacts("/<b>\xff", 5, &two), NewPageFacts("/a", 3, nil)}}
-	wantAnswer(t, s, "/api/admin/pages?site=ddkk.com&from=2026-11-22&limit=1000&q=%2Fa%20b", `{"pages":[{"page":"/\u003Cb\u003E%FF","pv":5,"uv":2},{"page":"/a","pv":3,"uv":null}],"total":9}`)
+	wantAnswer(t, s, "/api/admin/pages?site=ddkk.com&from=2026-11-22&limit=1000&q=%2Fa%20b", `{"pages":[{"page":"/<b>%FF","pv":5,"uv":2},{"page":"/a","pv":3,"uv":null}],"total":9}`)
 	if f.askedP.Limit != 1000 || f.askedP.Match != "/a b" {
 		t.Errorf("asked %+v", f.askedP)
 	}

@@ -17,17 +17,15 @@ type Series interface {
 	// Days returns the days of a span that have anything, in order. Stale says
 	// that Redis could not be asked and the newest views may be missing.
 	Days(ctx context.Context, q *DaysQuery) (days []DayCount, stale bool, err error)
-	// Events returns the rows of a span in order of date and key; ErrTooMany
-	// when there are more than q.Limit.
-	Events(ctx context.Context, q *EventsQuery) (rows []EventCount, stale bool, err error)
+	// Events returns the rows of a span in order of date and key, as many as
+	// q allows.
+	Events(ctx context.Context, q *EventsQuery) (page EventPage, err error)
 }
 
 // Errors of Series and Restorer that clients are told about.
 var (
 	// ErrArchiveAway says that SQL is needed and does not answer.
 	ErrArchiveAway = errors.New("the archive does not answer")
-	// ErrTooMany says that there are more rows than EventsQuery.Limit.
-	ErrTooMany = errors.New("too many rows")
 	// ErrStoreAway says that Redis is needed and does not answer.
 	ErrStoreAway = errors.New("the store does not answer")
 )
@@ -51,11 +49,6 @@ const (
 	MaxSeriesDays = 3660
 	// defaultSeriesDays is the span of a request that names none.
 	defaultSeriesDays = 30
-	// maxSeries bounds the requests for past days that are worked on at the
-	// same time: anybody may send them, and they can cost SQL something.
-	maxSeries = 8
-	// seriesTimeout bounds one of them, its turn included.
-	seriesTimeout = 10 * time.Second
 )
 
 // history answers GET /api/history: the views and visitors of each day, week
@@ -87,7 +80,7 @@ func (s *Server) history(ctx *fasthttp.RequestCtx) error {
 	}
 	var days []DayCount
 	var stale bool
-	err = s.series(func(ctx context.Context) (err error) {
+	err = s.series(ctx, site, func(ctx context.Context) (err error) {
 		days, stale, err = s.cfg.Series.Days(ctx, &q)
 		return err
 	})
@@ -105,28 +98,6 @@ func (s *Server) history(ctx *fasthttp.RequestCtx) error {
 	out = appendPoints(append(out, `,"history":`...), by.points(&q, days))
 	writeJSON(ctx, appendEnd(out, stale))
 	return nil
-}
-
-// series runs f when it is its turn and tells the client what its errors mean.
-func (s *Server) series(f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(s.base, seriesTimeout)
-	defer cancel()
-	select {
-	case s.turns <- struct{}{}:
-	case <-ctx.Done():
-		return fail(fasthttp.StatusServiceUnavailable, CodeUnavailable, "too many requests for past days at once: try again")
-	}
-	defer func() { <-s.turns }()
-	err := f(ctx)
-	if errors.Is(err, ErrArchiveAway) || err != nil && ctx.Err() != nil {
-		s.cfg.Logger.Warn("past days cannot be read", "err", err)
-		return archiveAway()
-	}
-	return err
-}
-
-func archiveAway() error {
-	return fail(fasthttp.StatusServiceUnavailable, CodeArchiveAway, "the archive does not answer: try again later, or ask for newer days")
 }
 
 // span reads from and to: the last 30 days if neither is given.

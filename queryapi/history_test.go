@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +28,16 @@ func (p *past) Days(_ context.Context, q *DaysQuery) ([]DayCount, bool, error) {
 	return p.days, p.stale, p.err
 }
 
-func (p *past) Events(_ context.Context, q *EventsQuery) ([]EventCount, bool, error) {
+func (p *past) Events(_ context.Context, q *EventsQuery) (EventPage, error) {
 	p.askedE = *q
-	return p.events, p.stale, p.err
+	rows := p.events
+	if q.After != nil {
+		at := slices.IndexFunc(rows, func(e EventCount) bool {
+			return e.Date.After(q.After.Date) || e.Date.Equal(q.After.Date) && e.Key > q.After.Key
+		})
+		rows = append([]EventCount(nil), rows[at:]...)
+	}
+	return EventPage{Rows: rows[:min(len(rows), q.Limit+1)], Stale: p.stale}, p.err
 }
 
 // pastServer's clock says 2026-11-22 in a zone where UTC is still at the 21st.
@@ -116,9 +124,12 @@ func TestPastDaysRefuse(t *testing.T) {
 	f("/api/history?site=ddkk.com&page=", 400, CodeBadValue, "page:")
 	f("/api/events?site=ddkk.com&action=pv", 400, CodeMissingField, "category:")
 	f("/api/events?site=ddkk.com&category=a&value=1", 400, CodeMissingField, "action:")
-	p.err = ErrTooMany
+	f("/api/events?site=ddkk.com&limit=10001", 400, CodeBadValue, "limit:")
+	f("/api/events?site=ddkk.com&cursor=", 400, CodeBadValue, "cursor:")
+	f("/api/events?site=ddkk.com&cursor=aGVsbG8", 400, CodeBadValue, "cursor:")
+	p.events = make([]EventCount, MaxEventRows+1)
 	f("/api/events?site=ddkk.com", 400, CodeTooMany, "10000")
-	p.err = nil
+	p.events = nil
 	ctx := ask(s, testPeer, "GET", "/api/events?site=ddkk.com", "", "Origin: https://evil.com")
 	wantError(t, "foreign origin", string(ctx.Response.Body()), ctx.Response.StatusCode(), 401, CodeOriginDenied, "")
 }
@@ -164,7 +175,7 @@ func TestEvents(t *testing.T) {
 	if got := string(ctx.Response.Body()); got != "[]" || header(ctx, "X-Stale") != "" || header(ctx, "Access-Control-Allow-Origin") != "https://ddkk.com" {
 		t.Errorf("nothing: %s %s", got, ctx.Response.Header.String())
 	}
-	want := EventsQuery{Site: "ddkk.com", Key: "h5.pv", From: dateAt("2026-11-20"), To: dateAt("2026-11-22"), Limit: MaxEventRows}
+	want := EventsQuery{Site: "ddkk.com", Key: "h5.pv", From: dateAt("2026-11-20"), To: dateAt("2026-11-22"), Limit: MaxEventRows, Bytes: MaxAnswer}
 	if p.askedE != want {
 		t.Errorf("asked %+v, want %+v", p.askedE, want)
 	}
@@ -172,7 +183,7 @@ func TestEvents(t *testing.T) {
 	p.events = []EventCount{{Date: dateAt("2026-11-20"), Key: "h5", PV: 3, UV: 2}, {Date: dateAt("2026-11-22"), Key: "h5.<p>", PV: 1}}
 	ctx = ask(s, testPeer, "GET", query, "")
 	if got, want := string(ctx.Response.Body()), `[{"eventDate":"2026-11-20","eventKey":"h5","eventData":{"pv":3,"uv":2}},`+
-		`{"eventDate":"2026-11-22","eventKey":"h5.\u003Cp\u003E","eventData":{"pv":1,"uv":0}}]`; got != want || header(ctx, "X-Stale") != "true" {
+		`{"eventDate":"2026-11-22","eventKey":"h5.<p>","eventData":{"pv":1,"uv":0}}]`; got != want || header(ctx, "X-Stale") != "true" {
 		t.Errorf("got %s\nwant %s\n%s", got, want, ctx.Response.Header.String())
 	}
 }

@@ -9,17 +9,24 @@ import (
 
 const hexDigits = "0123456789ABCDEF"
 
-// appendString appends s as a JSON string that is safe inside a <script>
-// element too: < > & and the line separators of JavaScript are escaped. A
-// byte that is not UTF-8 is percent-encoded, as the browser would send it, so
-// that pages which differ in such bytes stay different and can be asked for
-// by the name that was answered.
-func appendString[T string | []byte](dst []byte, s T) []byte {
+// appendString appends s as a JSON string. Nothing here becomes a part of an HTML
+// page, and no browser takes the answers for one (nosniff), so < > and & are what
+// they are; the line separators of JavaScript are escaped. A byte that is not
+// UTF-8 is percent-encoded, as the browser would send it, so that pages which
+// differ in such bytes stay different and can be asked for by the name that was
+// answered.
+func appendString[T string | []byte](dst []byte, s T) []byte { return appendText(dst, s, false) }
+
+// appendPage appends the name of a page in the same way. Control characters that JSON
+// has at six bytes each are percent-encoded as well, which means the same page.
+func appendPage(dst []byte, page string) []byte { return appendText(dst, page, true) }
+
+func appendText[T string | []byte](dst []byte, s T, page bool) []byte {
 	dst = append(dst, '"')
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
-			dst = appendASCII(dst, c)
+			dst = appendASCII(dst, c, page)
 			i++
 			continue
 		}
@@ -38,11 +45,18 @@ func appendString[T string | []byte](dst []byte, s T) []byte {
 	return append(dst, '"')
 }
 
-func appendASCII(dst []byte, c byte) []byte {
+// shortEscapes are the control characters that JSON has two bytes for.
+var shortEscapes = [' ']byte{'\b': 'b', '\t': 't', '\n': 'n', '\f': 'f', '\r': 'r'}
+
+func appendASCII(dst []byte, c byte, page bool) []byte {
 	switch {
 	case c == '"' || c == '\\':
 		return append(dst, '\\', c)
-	case c < ' ' || c == '<' || c == '>' || c == '&' || c == 0x7f:
+	case c < ' ' && shortEscapes[c] != 0:
+		return append(dst, '\\', shortEscapes[c])
+	case c < ' ' && page:
+		return append(dst, '%', hexDigits[c>>4], hexDigits[c&15])
+	case c < ' ':
 		return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 	}
 	return append(dst, c)
@@ -98,7 +112,7 @@ func appendHot(dst []byte, list []counter.PageCount) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, `{"page":`...)
-		dst = appendString(dst, pc.Page)
+		dst = appendPage(dst, pc.Page)
 		dst = append(dst, `,"pv":`...)
 		dst = strconv.AppendInt(dst, pc.PV, 10)
 		dst = append(dst, '}')

@@ -90,6 +90,48 @@ func (t *limiter) allow(client netip.Addr, now time.Time) (wait time.Duration, o
 	return 0, true
 }
 
+// charge takes tokens for what a request turned out to cost, also those that the
+// client does not have yet: its next request waits for them, maxDebt at most.
+func (t *limiter) charge(client netip.Addr, tokens int64, now time.Time) {
+	interval, full := t.interval.Load(), t.full.Load()
+	if interval == 0 || tokens <= 0 {
+		return
+	}
+	key := max(maphash.Comparable(t.seed, network(client)), 1)
+	set := &t.sets[key%limitSets]
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	c := set.find(key)
+	c.key = key
+	c.at = min(max(c.at, now.UnixNano())+tokens*interval, now.UnixNano()+full+int64(maxDebt))
+}
+
+// What a request costs beyond its one token, and how long one that cost a lot
+// keeps its client waiting at most.
+const (
+	chargedBytes = 16 << 10              // of the answer, one token each
+	chargedWork  = 10 * time.Millisecond // of a turn, one token each
+	maxDebt      = time.Minute
+)
+
+// charge holds a client to what its request has cost, told by the answer's size
+// and the time that was worked on it.
+func (s *Server) charge(ctx *fasthttp.RequestCtx, at *pathRoutes) {
+	if at.class != classAPI {
+		return
+	}
+	tokens := int64(len(ctx.Response.Body()) / chargedBytes)
+	if work, ok := ctx.UserValue(workKey{}).(time.Duration); ok {
+		tokens += int64(work / chargedWork)
+	}
+	if tokens == 0 {
+		return
+	}
+	if client := s.clientAddr(ctx); s.access.Load().limited(client) {
+		s.apiLimit.charge(client, tokens, s.cfg.Now())
+	}
+}
+
 // find is a client's place, or the one that it gets: c.at is 0 then.
 func (s *limitSet) find(key uint64) *limitedClient {
 	least, found := 0, int64(math.MaxInt64)

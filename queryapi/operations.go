@@ -185,7 +185,7 @@ func (s *Server) adminViews(ctx *fasthttp.RequestCtx) error {
 	out := struct {
 		Views []view `json:"views"`
 	}{[]view{}}
-	err = s.series(func(ctx context.Context) error {
+	err = s.series(ctx, site, func(ctx context.Context) error {
 		all, err := s.cfg.Views.Recent(ctx, site, limit)
 		for _, v := range all {
 			device := "pc"

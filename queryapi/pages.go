@@ -46,7 +46,7 @@ func (s *Server) pages(ctx *fasthttp.RequestCtx) error {
 	limit := q.Limit
 	q.Limit++ // one more tells whether there is more
 	var all []RankedPage
-	err = s.series(func(ctx context.Context) (err error) {
+	err = s.series(ctx, q.Site, func(ctx context.Context) (err error) {
 		all, err = s.cfg.Ranking.Ranked(ctx, q)
 		return err
 	})
@@ -55,16 +55,22 @@ func (s *Server) pages(ctx *fasthttp.RequestCtx) error {
 	}
 	out := appendString([]byte(`{"site":`), q.Site)
 	out = append(out, `,"pages":[`...)
-	for i := range all[:min(limit, len(all))] {
-		if i > 0 {
+	shown := 0
+	for ; shown < min(limit, len(all)); shown++ {
+		before := len(out)
+		if shown > 0 {
 			out = append(out, ',')
 		}
-		out = appendString(append(out, `{"page":`...), all[i].Page)
-		out = append(strconv.AppendInt(append(out, `,"pv":`...), all[i].PV, 10), '}')
+		out = appendPage(append(out, `{"page":`...), all[shown].Page)
+		out = append(strconv.AppendInt(append(out, `,"pv":`...), all[shown].PV, 10), '}')
+		if len(out) >= MaxAnswer {
+			out = out[:before]
+			break
+		}
 	}
 	out = append(out, `],"cursor":`...)
-	if len(all) > limit {
-		out = appendString(out, cursorOf(q, &all[limit-1]))
+	if shown < len(all) {
+		out = appendString(out, cursorOf(q, &all[shown-1]))
 	} else {
 		out = append(out, "null"...)
 	}

@@ -37,11 +37,12 @@ type Server struct {
 	apiLimit, beaconLimit *limiter
 	files                 map[string]*asset // by path
 
-	base    context.Context // ends when Shutdown gives up waiting
-	cancel  context.CancelFunc
-	waiting atomic.Int32
-	turns   chan struct{} // of requests for past days
-	pool    sync.Pool     // of *work
+	base       context.Context // ends when Shutdown gives up waiting
+	cancel     context.CancelFunc
+	waiting    atomic.Int32
+	turns      *turns    // of requests for past days
+	adminTurns *turns    // those of the admin
+	pool       sync.Pool // of *work
 
 	attempts attempts // to guess the admin's token
 	ended    ended    // sessions
@@ -61,7 +62,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, turns: make(chan struct{}, maxSeries),
+	s := &Server{cfg: cfg, turns: newTurns(maxLane), adminTurns: newTurns(maxSeries),
 		apiLimit: newLimiter(Limit{}), beaconLimit: newLimiter(Limit{})}
 	if err := s.SetAccess(cfg.Access); err != nil {
 		return nil, err
@@ -212,6 +213,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 		if err := s.admit(ctx); err != nil {
 			return err
 		}
+		ctx.SetUserValue(adminKey{}, true)
 	}
 	if r.cors {
 		if err := s.access.Load().cors.apply(ctx); err != nil {
@@ -222,8 +224,15 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 		s.refused.body.Add(1)
 		return fail(fasthttp.StatusRequestEntityTooLarge, CodeTooLarge, "body: %d bytes are more than the %d that are read", n, r.maxBody)
 	}
-	return r.handle(ctx)
+	err := r.handle(ctx)
+	if !r.admin {
+		s.charge(ctx, at)
+	}
+	return err
 }
+
+// adminKey is where a request keeps that it is the admin's.
+type adminKey struct{}
 
 // writeFailure tells the client about err; what is not an *Error is ours to
 // look into, and the client only learns that it happened.
