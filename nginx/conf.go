@@ -91,6 +91,9 @@ func (c Conf) ErrorLog() string { return filepath.Join(c.stateDir(), "nginx-erro
 // tempDir is made by nginx itself at its start.
 func (c Conf) tempDir() string { return filepath.Join(c.stateDir(), "nginx-tmp") }
 
+// cacheDir as well.
+func (c Conf) cacheDir() string { return filepath.Join(c.stateDir(), "nginx-cache") }
+
 func (c Conf) stateDir() string {
 	if c.Prefix != "" {
 		return c.Prefix
@@ -130,6 +133,7 @@ type page struct {
 	PIDFile     string
 	ErrorLog    string
 	TempDir     string
+	CacheDir    string
 	Workers     string // as user takes it
 	Limited     bool
 	AdminPaths  []string
@@ -145,6 +149,7 @@ func (c Conf) page() page {
 		PIDFile:    c.PIDFile(),
 		ErrorLog:   c.ErrorLog(),
 		TempDir:    c.tempDir(),
+		CacheDir:   c.cacheDir(),
 		Workers:    strings.Replace(c.User, ":", " ", 1),
 		Limited:    c.Rate > 0,
 		AdminPaths: []string{"^~ /admin", "^~ /api/admin", "^~ /api/restore", "= /metrics"},

@@ -3,6 +3,8 @@ package nginx_test
 import (
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"ddkk-stats/internal/beacon"
@@ -237,5 +240,98 @@ func TestRealDaemonDown(t *testing.T) {
 	}
 	if a := s.get(t, "/event.png"); a.status != 200 {
 		t.Errorf("the beacon answers %d without the daemon", a.status)
+	}
+}
+
+// TestRealCacheAndMemory: what the daemon lets caches keep is asked for once, and is
+// there without the daemon; numbers are asked for each time; and an answer that
+// nobody takes is not put on the disk.
+func TestRealCacheAndMemory(t *testing.T) {
+	asked := map[string]int{}
+	var mu sync.Mutex
+	large := strings.Repeat("x", 8<<20)
+	stuck := make(chan struct{})
+	d := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		asked[r.URL.Path]++
+		mu.Unlock()
+		switch {
+		case r.URL.Path == "/api/events":
+			w.Header().Set("Cache-Control", "no-store")
+			for range 8 {
+				if _, err := io.WriteString(w, large); err != nil {
+					return
+				}
+			}
+			close(stuck) // all of it was taken: by whom?
+		case strings.HasPrefix(r.URL.Path, "/api/"), r.URL.Path == "/healthz":
+			w.Header().Set("Cache-Control", "no-store")
+		case r.URL.Path == "/ddkk-stats.json":
+			w.Header().Set("Cache-Control", "no-cache")
+		default:
+			w.Header().Set("Cache-Control", "public, max-age=86400")
+			w.Header().Set("Vary", "Accept-Encoding")
+		}
+		fmt.Fprint(w, "of the daemon ", r.URL.Path)
+	}))
+	s := start(t, nginx.Conf{API: d.URL})
+	f := func(uri string, want int) {
+		t.Helper()
+		for range 3 {
+			if a := s.get(t, uri); a.status != 200 || !strings.HasSuffix(a.body, "of the daemon "+strings.Split(uri, "?")[0]) {
+				t.Errorf("%s: %d %.100s", uri, a.status, a.body)
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if n := asked[strings.Split(uri, "?")[0]]; n != want {
+			t.Errorf("%s was asked for %d times, want %d", uri, n, want)
+		}
+	}
+	f("/ddkk-stats.js", 1)
+	f("/badge/ddkk.com.svg?field=site_pv", 1)
+	f("/js/lite", 1)
+	f("/ddkk-stats.json", 3)
+	f("/api/hot?site=ddkk.com", 3)
+
+	// A client that asks for 64 MiB and takes nothing.
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, request("GET", "/api/events")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the daemon is asked", func() bool { mu.Lock(); defer mu.Unlock(); return asked["/api/events"] == 1 })
+	for range 100 { // time enough to take much more than fits into memory
+		f("/healthz", 3)
+		mu.Lock()
+		clear(asked)
+		mu.Unlock()
+	}
+	select {
+	case <-stuck:
+		t.Error("nginx took 64 MiB that nobody wants")
+	default:
+	}
+	spooled := int64(0)
+	err = filepath.WalkDir(filepath.Dir(s.conf.ErrorLog()), func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			if fi, err := e.Info(); err == nil {
+				spooled += fi.Size()
+			}
+		}
+		return err
+	})
+	if err != nil || spooled > 1<<20 {
+		t.Errorf("%d bytes in nginx's folder, %v", spooled, err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.CloseClientConnections()
+	d.Close()
+	if a := s.get(t, "/ddkk-stats.js"); a.status != 200 {
+		t.Errorf("the widget's script without the daemon: %d", a.status)
 	}
 }
