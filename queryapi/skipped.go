@@ -41,7 +41,7 @@ func (s *Server) adminSkipped(ctx *fasthttp.RequestCtx) error {
 	out := struct {
 		Skipped []line `json:"skipped"`
 	}{[]line{}}
-	err = s.series(func(ctx context.Context) error {
+	err = s.series(ctx, "", func(ctx context.Context) error {
 		all, err := s.cfg.Views.Skipped(ctx, limit)
 		for _, l := range all {
 			at := l.Time.UTC()
