@@ -211,7 +211,8 @@ func (s *server) apiConfig() queryapi.Config {
 		Static: static.Files, Logger: s.log,
 		Ready: s.counting.ready, Health: s.healthy,
 		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
-		Access: s.cfg().access(), PublicSites: s.cfg().PublicSites, Concurrency: s.cfg().MaxConnections,
+		EndedSessions: filepath.Join(s.cfg().DataDir, "sessions.json"),
+		Access:        s.cfg().access(), PublicSites: s.cfg().PublicSites, Concurrency: s.cfg().MaxConnections,
 	}
 }
 

@@ -66,7 +66,7 @@ func TestAttackAdmin(t *testing.T) {
 		closed, open := StartNginx(t, Binary(t), d.Addr), StartNginx(t, Binary(t), d.Addr, "--admin")
 		bare := startBareProxy(t, d.Addr)
 		d.Start()
-		// First of all: many wrong tokens close an address out for a while.
+		// Wrong tokens are answered late after a few; the right one enters at the end, too.
 		direct := func(want int, headers string) {
 			t.Helper()
 			if status, body := raw(t, d.Addr, "GET /metrics HTTP/1.1\r\n"+headers+"Connection: close\r\n\r\n"); status != want {
@@ -97,6 +97,9 @@ func TestAttackAdmin(t *testing.T) {
 						spoof += "\r\n"
 					}
 					for _, host := range []string{"ddkk.com", "127.0.0.1:8360", "localhost"} {
+						if strings.Contains(spoof, "Bearer null") && host != "localhost" {
+							continue // each wrong token is held back
+						}
 						tried++
 						status, body := raw(t, front, "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\n"+spoof+"Connection: close\r\n\r\n")
 						if status == 200 || adminAnswer.MatchString(body) {
@@ -109,6 +112,9 @@ func TestAttackAdmin(t *testing.T) {
 			if status == 200 || strings.Contains(body, "unknown_site") {
 				t.Errorf("restore through a proxy: %d %s", status, body)
 			}
+		}
+		if token != "" {
+			direct(200, "Host: x\r\nAuthorization: Bearer "+token+"\r\n")
 		}
 		t.Logf("token %q: %d requests tried", token, tried)
 		if token != "" && strings.Contains(d.Log(), token) {

@@ -20,7 +20,7 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) error {
 		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired,
 			"set ADMIN_TOKEN: without it only direct requests from this machine to a loopback address are allowed")
 	}
-	if token := bearer(ctx); token != nil {
+	if token := bearer(ctx); len(token) > 0 {
 		if ok, err := s.tryToken(ctx, token); ok || err != nil {
 			return err
 		}

@@ -111,6 +111,8 @@ type Config struct {
 	// Observe is told about every request that met a route; may be nil.
 	Observe func(route string, status int, took time.Duration)
 
+	// EndedSessions is the file that keeps logouts over a restart; empty: none does.
+	EndedSessions string
 	// PublicSites have a page and a badge that anybody may see.
 	PublicSites []string
 	// Access is what may change later; the server keeps it in a place of its own.

@@ -181,7 +181,7 @@ func (s *Server) admitClient(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 		return nil
 	}
 	wait, ok := l.allow(client, s.cfg.Now())
-	if ok {
+	if ok || at.admin() && s.admit(ctx) == nil {
 		return nil
 	}
 	ctx.Response.Header.Set("Retry-After", strconv.Itoa(retryAfter(wait)))

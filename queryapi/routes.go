@@ -30,7 +30,7 @@ type class uint8
 const (
 	classAPI    class = iota
 	classBeacon       // Access.BeaconLimit
-	classFree         // none: what watches the daemon must get through
+	classFree         // none: what watches the daemon, and the owner, must get through
 )
 
 func (s *Server) routes() []route {
@@ -41,7 +41,7 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/event.png", handle: s.pixel, class: classBeacon}, // no head: it would count, or not, by surprise
 		{method: "GET", path: "/healthz", handle: s.healthz, head: true, class: classFree},
 		{method: "GET", path: "/readyz", handle: s.readyz, head: true, class: classFree},
-		{method: "POST", path: "/api/admin/login", handle: s.login, maxBody: maxBody},
+		{method: "POST", path: "/api/admin/login", handle: s.login, maxBody: maxBody, class: classFree}, // see attempts.go
 		{method: "POST", path: "/api/admin/logout", handle: s.logout, maxBody: maxBody},
 		{method: "GET", path: "/api/admin/session", handle: s.sessionState},
 	}
@@ -138,6 +138,16 @@ func (p *pathRoutes) headers() string {
 		}
 	}
 	return "Content-Type"
+}
+
+// admin says whether the path is the admin's.
+func (p *pathRoutes) admin() bool {
+	for i := range p.routes {
+		if p.routes[i].admin {
+			return true
+		}
+	}
+	return false
 }
 
 // sharable says whether any method of the path may be asked from elsewhere.

@@ -45,7 +45,8 @@ type Server struct {
 	pool       sync.Pool // of *work
 
 	attempts attempts // to guess the admin's token
-	ended    ended    // sessions
+	ended    *ended   // sessions
+	pause    func(time.Duration)
 
 	mu     sync.Mutex
 	closed bool
@@ -68,6 +69,10 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s.cfg.Access = Access{} // changes: only s.access is right
+	s.pause = s.rest
+	if s.ended, err = openEnded(cfg.EndedSessions); err != nil {
+		return nil, err
+	}
 	if s.files, err = loadAssets(cfg.Static); err != nil {
 		return nil, err
 	}

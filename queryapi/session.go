@@ -7,9 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"math"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -20,8 +18,6 @@ const (
 	sessionLife   = 7 * 24 * time.Hour
 	// sessionPurpose keeps what is signed for sessions apart from all else.
 	sessionPurpose = "ddkk-stats admin session 1"
-	// maxEnded bounds the sessions that are remembered as logged out.
-	maxEnded = 1024
 	// adminHeader may stand for Origin and Sec-Fetch-Site, which programs do not
 	// send: a page of another origin cannot send it, since no preflight allows it.
 	adminHeader = "X-Ddkk-Admin"
@@ -33,44 +29,6 @@ type sessionID [16]byte
 // A session's cookie is its end and its id, signed with the admin token: it
 // survives a restart, says nothing of the token, and ends with it.
 const sessionBytes = 8 + len(sessionID{}) + sha256.Size
-
-// ended are the sessions that were logged out before their time. It lives in
-// memory: after a restart only the browser, which was told to forget the
-// cookie, has forgotten it. A new token ends all sessions for good.
-type ended struct {
-	mu  sync.Mutex
-	ids map[sessionID]int64 // until when, Unix seconds
-}
-
-func (e *ended) add(id sessionID, until, now int64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ids == nil {
-		e.ids = map[sessionID]int64{}
-	}
-	if len(e.ids) >= maxEnded {
-		first, at := id, int64(math.MaxInt64)
-		for other, until := range e.ids {
-			if until < at {
-				first, at = other, until
-			}
-		}
-		delete(e.ids, first)
-	}
-	for other, until := range e.ids {
-		if until <= now {
-			delete(e.ids, other)
-		}
-	}
-	e.ids[id] = until
-}
-
-func (e *ended) has(id sessionID) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	_, ok := e.ids[id]
-	return ok
-}
 
 func (s *Server) sign(signed []byte) []byte {
 	mac := hmac.New(sha256.New, []byte(s.access.Load().AdminToken))
@@ -88,10 +46,26 @@ func (s *Server) newSession(until time.Time) string {
 	return base64.RawURLEncoding.EncodeToString(append(value, s.sign(value)...))
 }
 
-// session is the session of the request's cookie, if it has one that is valid.
+// session is the first valid session among the request's cookies: a page of another
+// host of the same domain may have set one of the same name, which comes along.
 func (s *Server) session(ctx *fasthttp.RequestCtx) (id sessionID, until int64, ok bool) {
-	cookie := ctx.Request.Header.Cookie(sessionCookie)
-	if s.access.Load().AdminToken == "" || base64.RawURLEncoding.DecodedLen(len(cookie)) != sessionBytes {
+	if s.access.Load().AdminToken == "" {
+		return id, 0, false
+	}
+	for name, cookie := range ctx.Request.Header.Cookies() {
+		if string(name) != sessionCookie {
+			continue
+		}
+		if id, until, ok = s.sessionOf(cookie); ok {
+			return id, until, true
+		}
+	}
+	return sessionID{}, 0, false
+}
+
+// sessionOf is the session of a cookie, if it is valid.
+func (s *Server) sessionOf(cookie []byte) (id sessionID, until int64, ok bool) {
+	if base64.RawURLEncoding.DecodedLen(len(cookie)) != sessionBytes {
 		return id, 0, false
 	}
 	var value [sessionBytes]byte
@@ -104,7 +78,7 @@ func (s *Server) session(ctx *fasthttp.RequestCtx) (id sessionID, until int64, o
 	}
 	copy(id[:], signed[8:])
 	until = int64(binary.BigEndian.Uint64(signed))
-	return id, until, s.cfg.Now().Unix() < until && !s.ended.has(id)
+	return id, until, s.cfg.Now().Unix() < until && !s.ended.has(id, until)
 }
 
 // ownPage says whether a request that carries the cookie was made by a page of
@@ -127,17 +101,6 @@ func foreignPage() error {
 
 // readOnly are the methods that change nothing.
 func readOnly(ctx *fasthttp.RequestCtx) bool { return ctx.IsGet() || ctx.IsHead() }
-
-// tryToken compares a token with the admin's, so often and no more.
-func (s *Server) tryToken(ctx *fasthttp.RequestCtx, token []byte) (bool, error) {
-	ok, wait := s.attempts.try(s.clientAddr(ctx), s.cfg.Now(), func() bool { return s.access.Load().tokenMatches(token) })
-	if wait == 0 {
-		return ok, nil
-	}
-	seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
-	ctx.Response.Header.Set("Retry-After", seconds)
-	return false, fail(fasthttp.StatusTooManyRequests, CodeTooManyAttempts, "too many wrong tokens: try again in %s seconds", seconds)
-}
 
 // login answers POST /api/admin/login: a cookie for the token.
 func (s *Server) login(ctx *fasthttp.RequestCtx) error {
@@ -177,11 +140,13 @@ func (s *Server) login(ctx *fasthttp.RequestCtx) error {
 
 // logout answers POST /api/admin/logout: the session is over.
 func (s *Server) logout(ctx *fasthttp.RequestCtx) error {
-	if id, until, ok := s.session(ctx); ok {
+	for id, until, ok := s.session(ctx); ok; id, until, ok = s.session(ctx) { // all of them
 		if !ownPage(ctx) {
 			return foreignPage()
 		}
-		s.ended.add(id, until, s.cfg.Now().Unix())
+		if err := s.ended.add(id, until, s.cfg.Now().Unix()); err != nil {
+			s.cfg.Logger.Error("a logout is not kept: the session's cookie would be good again after a restart. Change ADMIN_TOKEN if somebody may have it", "err", err)
+		}
 	}
 	s.setCookie(ctx, "", -1)
 	ctx.SetStatusCode(fasthttp.StatusNoContent)

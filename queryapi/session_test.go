@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -173,101 +175,209 @@ func TestLoginErrors(t *testing.T) {
 	f(open, `{"token":"secret"}`, 409, CodeNoToken)
 }
 
-func TestAttemptsAreLimited(t *testing.T) {
+// TestGuessingIsSlowed: wrong tokens are answered later and later; the right one
+// enters at once, from the address that guesses as well, and from any other.
+func TestGuessingIsSlowed(t *testing.T) {
 	s, now := loginServer(t, nil)
-	f := func(peer net.Addr, token string, want int) {
+	var held time.Duration
+	s.pause = func(d time.Duration) { held += d }
+	f := func(peer net.Addr, token string, want int, hold time.Duration) {
 		t.Helper()
+		held = 0
 		ctx := tryLogin(s, peer, token)
-		if ctx.Response.StatusCode() != want {
-			t.Errorf("%v %s: %d, want %d", peer, token, ctx.Response.StatusCode(), want)
+		if ctx.Response.StatusCode() != want || held != hold {
+			t.Errorf("%v %s: %d after %v, want %d after %v", peer, token, ctx.Response.StatusCode(), held, want, hold)
 		}
 		if wait := header(ctx, "Retry-After"); (wait != "") != (want == 429) {
 			t.Errorf("Retry-After %q with %d", wait, want)
 		}
 	}
-	for range maxClientAttempts {
-		f(testPeer, "wrong", 401)
-	}
-	f(testPeer, "secret", 429)
-	*now = now.Add(attemptWindow - time.Second)
-	if wait := header(tryLogin(s, testPeer, "secret"), "Retry-After"); wait != "1" {
-		t.Errorf("Retry-After %q", wait)
-	}
-	// The same goes for tokens in headers, and for no one else.
-	for path, want := range map[string]int{"/metrics": 429, "/api/admin/session": 429} {
-		if ctx := ask(s, testPeer, "GET", path, "", "Authorization: Bearer secret"); ctx.Response.StatusCode() != want {
-			t.Errorf("%s: %d", path, ctx.Response.StatusCode())
+	guess := func(peer net.Addr) {
+		t.Helper()
+		for range maxClientAttempts {
+			f(peer, "wrong", 401, 0)
 		}
+		for _, ms := range []int{100, 200, 400, 800, 1000, 1000} {
+			f(peer, "wrong", 429, time.Duration(ms)*time.Millisecond)
+		}
+	}
+	guess(testPeer)
+	// The same goes for tokens in headers.
+	held = 0
+	if ctx := ask(s, testPeer, "GET", "/metrics", "", "Authorization: Bearer guess"); ctx.Response.StatusCode() != 429 || held != maxHold {
+		t.Errorf("a header: %d after %v", ctx.Response.StatusCode(), held)
 	}
 	if ctx := ask(s, testPeer, "GET", "/api/admin/session", ""); ctx.Response.StatusCode() != 200 {
 		t.Errorf("without a token: %d", ctx.Response.StatusCode())
 	}
-	f(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 10)}, "secret", 204)
-	*now = now.Add(time.Second)
-	f(testPeer, "secret", 204)
+	f(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 10)}, "wrong", 401, 0)
+	if ctx := ask(s, testPeer, "GET", "/metrics", "", "Authorization: Bearer secret"); ctx.Response.StatusCode() != 200 {
+		t.Errorf("the right token in a header: %d", ctx.Response.StatusCode())
+	}
+	guess(testPeer)
+	f(testPeer, "secret", 204, 0)
+	guess(testPeer)
+	*now = now.Add(attemptWindow)
+	guess(testPeer)
 
 	// A /64 is one client.
 	for i := range maxClientAttempts {
-		f(&net.TCPAddr{IP: net.ParseIP(fmt.Sprintf("2001:db8::%x", i+1))}, "wrong", 401)
+		f(&net.TCPAddr{IP: net.ParseIP(fmt.Sprintf("2001:db8::%x", i+1))}, "wrong", 401, 0)
 	}
-	f(&net.TCPAddr{IP: net.ParseIP("2001:db8::ffff")}, "secret", 429)
-	f(&net.TCPAddr{IP: net.ParseIP("2001:db8:0:1::1")}, "secret", 204)
+	f(&net.TCPAddr{IP: net.ParseIP("2001:db8::ffff")}, "wrong", 429, minHold)
+	f(&net.TCPAddr{IP: net.ParseIP("2001:db8::ffff")}, "secret", 204, 0)
+	f(&net.TCPAddr{IP: net.ParseIP("2001:db8:0:1::1")}, "wrong", 401, 0)
 }
 
-// Guessing from everywhere ends for all but those who had the token.
-func TestAttemptsOfAll(t *testing.T) {
-	s, now := loginServer(t, nil)
+// TestGuessingFromEverywhere: many addresses together are slowed as well, and lock
+// nobody out who has the token, whether known before or not.
+func TestGuessingFromEverywhere(t *testing.T) {
+	s, _ := loginServer(t, nil)
+	var held time.Duration
+	s.pause = func(d time.Duration) { held += d }
 	peer := func(i int) net.Addr { return &net.TCPAddr{IP: net.IPv4(10, 0, byte(i>>8), byte(i))} }
-	if code := tryLogin(s, testPeer, "secret").Response.StatusCode(); code != 204 {
-		t.Fatal(code)
-	}
 	for i := range maxAttempts {
 		if code := tryLogin(s, peer(i), "wrong").Response.StatusCode(); code != 401 {
 			t.Fatalf("attempt %d: %d", i, code)
 		}
 	}
-	if code := tryLogin(s, peer(maxAttempts), "secret").Response.StatusCode(); code != 429 {
-		t.Errorf("after %d wrong tokens: %d", maxAttempts, code)
+	if code := tryLogin(s, peer(maxAttempts), "wrong").Response.StatusCode(); code != 429 || held != minHoldAll {
+		t.Errorf("after %d wrong tokens: %d after %v", maxAttempts, code, held)
+	}
+	held = 0
+	for i := range 300 {
+		if ctx := ask(s, peer(i+150), "GET", "/metrics", "", "Authorization: Bearer secret"); ctx.Response.StatusCode() != 200 || held > 0 {
+			t.Fatalf("the right token: %d after %v", ctx.Response.StatusCode(), held)
+		}
+	}
+}
+
+// TestTheAdminPassesTheLimit: an address that is over its limit of requests, such as
+// that of an office in which somebody guesses, still lets the admin in.
+func TestTheAdminPassesTheLimit(t *testing.T) {
+	s, _ := loginServer(t, func(c *Config) { c.APILimit = Limit{Rate: 1, Burst: 3} })
+	s.pause = func(time.Duration) {}
+	cookie := mustLogin(t, s)
+	f := func(want int, path string, headers ...string) {
+		t.Helper()
+		if ctx := ask(s, testPeer, "GET", path, "", headers...); ctx.Response.StatusCode() != want {
+			t.Errorf("%s %q: %d, want %d", path, headers, ctx.Response.StatusCode(), want)
+		}
+	}
+	f(401, "/metrics", "Authorization: Bearer wrong") // takes all that there is, and more
+	f(429, "/metrics", "Authorization: Bearer wrong")
+	f(429, "/metrics")
+	f(429, "/api/hot?site=ddkk.com", cookie)
+	for range 10 {
+		f(200, "/metrics", cookie)
+		f(200, "/metrics", "Authorization: Bearer secret")
 	}
 	if code := tryLogin(s, testPeer, "secret").Response.StatusCode(); code != 204 {
-		t.Errorf("the admin: %d", code)
-	}
-	*now = now.Add(attemptWindow)
-	if code := tryLogin(s, peer(maxAttempts), "secret").Response.StatusCode(); code != 204 {
-		t.Errorf("after the window: %d", code)
+		t.Errorf("login: %d", code)
 	}
 }
 
 func TestAttemptsAreBounded(t *testing.T) {
 	var a attempts
 	now := time.Unix(1e9, 0)
-	wrong := func() bool { return false }
 	for i := range maxClients + 100 {
-		a.try(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), now, wrong)
-		a.all = guesses{}
+		if _, held := a.wrong(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), now); held != (i >= maxAttempts && i < maxAttempts+maxHeld) {
+			t.Fatalf("%d: held is %v", i, held)
+		}
 	}
 	if len(a.clients) != maxClients {
 		t.Errorf("%d clients", len(a.clients))
 	}
-	a.try(netip.MustParseAddr("192.0.2.1"), now.Add(attemptWindow), wrong)
+	a.wrong(netip.MustParseAddr("192.0.2.1"), now.Add(attemptWindow))
 	if len(a.clients) != 1 {
 		t.Errorf("%d clients after the window", len(a.clients))
 	}
 }
 
 func TestEndedSessionsAreBounded(t *testing.T) {
-	var e ended
-	for i := range maxEnded + 10 {
-		e.add(sessionID{byte(i), byte(i >> 8)}, int64(1000+i), 0)
+	e, err := openEnded(filepath.Join(t.TempDir(), "ended.json"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	last := sessionID{(maxEnded + 9) & 255, (maxEnded + 9) >> 8}
-	if len(e.ids) != maxEnded || e.has(sessionID{0, 0}) || !e.has(last) {
+	e.file, err = "", nil // the writing is another test's
+	id := func(i int) sessionID { return sessionID{byte(i), byte(i >> 8)} }
+	for i := range maxEnded + 10 {
+		if err := e.add(id(i), int64(1000+i), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range maxEnded + 10 {
+		if !e.has(id(i), int64(1000+i)) {
+			t.Fatalf("session %d came to life", i)
+		}
+	}
+	if len(e.ids) != maxEnded || e.has(sessionID{9, 9, 9}, 2500) {
 		t.Errorf("%d sessions", len(e.ids))
 	}
-	e.add(sessionID{1, 1, 1}, 1e9, 1e8)
-	if len(e.ids) != 1 {
-		t.Errorf("%d sessions after their end", len(e.ids))
+	if err := e.add(sessionID{1, 1, 1}, 1e9, 1e8); err != nil || len(e.ids) != 1 {
+		t.Errorf("%d sessions after their end, %v", len(e.ids), err)
 	}
+}
+
+// TestLogoutOutlivesARestart: what somebody has copied of a session that was logged
+// out is no good after a restart either; other sessions are.
+func TestLogoutOutlivesARestart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ended.json")
+	start := func() *testServer {
+		s, _ := loginServer(t, func(c *Config) { c.EndedSessions = file })
+		return s
+	}
+	f := func(s *testServer, cookie string, want int) {
+		t.Helper()
+		if ctx := ask(s, testPeer, "GET", "/metrics", "", cookie); ctx.Response.StatusCode() != want {
+			t.Errorf("%d, want %d", ctx.Response.StatusCode(), want)
+		}
+	}
+	s := start()
+	over, other := mustLogin(t, s), mustLogin(t, s)
+	if ctx := ask(s, testPeer, "POST", "/api/admin/logout", "", over, "Sec-Fetch-Site: same-origin"); ctx.Response.StatusCode() != 204 {
+		t.Fatal(ctx.Response.StatusCode())
+	}
+	for range 3 {
+		f(s, over, 401)
+		f(s, other, 200)
+		s = start()
+	}
+	if fi, err := os.Stat(file); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", fi, err)
+	}
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openEnded(file); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("a damaged file: %v", err)
+	}
+}
+
+// TestCookiesOfTheSameName: a bad cookie hides no good one, in whatever order and
+// however many headers they come; a logout ends all that are good.
+func TestCookiesOfTheSameName(t *testing.T) {
+	s, _ := loginServer(t, nil)
+	good := mustLogin(t, s)
+	value := strings.TrimPrefix(good, "Cookie: ")
+	f := func(want int, headers ...string) {
+		t.Helper()
+		if ctx := ask(s, testPeer, "GET", "/metrics", "", headers...); ctx.Response.StatusCode() != want {
+			t.Errorf("%q: %d, want %d", headers, ctx.Response.StatusCode(), want)
+		}
+	}
+	bad := "ddkk_admin=" + strings.Repeat("A", len(value)-len("ddkk_admin="))
+	f(401, "Cookie: "+bad)
+	f(200, "Cookie: "+bad+"; "+value)
+	f(200, "Cookie: "+value+"; "+bad)
+	f(200, "Cookie: ddkk_admin=; a=b; "+bad+"; "+value)
+	second := strings.TrimPrefix(mustLogin(t, s), "Cookie: ")
+	both := "Cookie: " + bad + "; " + second + "; " + value
+	if ctx := ask(s, testPeer, "POST", "/api/admin/logout", "", both, "Sec-Fetch-Site: same-origin"); ctx.Response.StatusCode() != 204 {
+		t.Fatal(ctx.Response.StatusCode())
+	}
+	f(401, "Cookie: "+second)
+	f(401, good)
 }
 
 func TestSessionState(t *testing.T) {
