@@ -74,8 +74,8 @@ var alertRules = []alertRule{
 	{"DdkkSitesParked", alert.Critical, 0, "any", func(v, _ *vitals) string {
 		return when(v.stats.Parked > 0, "%d sites wait for an operator: their keys are damaged and their log is not complete", v.stats.Parked)
 	}},
-	{"DdkkArchiveMissed", alert.Warning, 10 * time.Minute, "26 hours without a cycle that went well", func(v, _ *vitals) string {
-		return when(v.archives && v.sinceArchive > archiveLimit, "nothing was archived for %v; the log keeps everything until then", v.sinceArchive.Round(time.Hour))
+	{"DdkkArchiveMissed", alert.Warning, 10 * time.Minute, "26 hours without a cycle that went well, or two more than ARCHIVE_CRON says", func(v, _ *vitals) string {
+		return when(v.archives && v.sinceArchive > v.archiveLimit, "nothing was archived for %v; the log keeps everything until then", v.sinceArchive.Round(time.Hour))
 	}},
 	{"DdkkClock", alert.Critical, 0, "any", func(v, _ *vitals) string {
 		return when(v.clock != "", "the clock is in doubt: %s", v.clock)
@@ -128,6 +128,7 @@ type vitals struct {
 	alarms          int
 	archives        bool // ARCHIVE_CRON is on
 	sinceArchive    time.Duration
+	archiveLimit    time.Duration
 	clock           string // what is wrong with it
 	differences     int64
 	problems        int64
@@ -215,9 +216,12 @@ func (s *server) vitals(ctx context.Context, now time.Time) *vitals {
 	v.clock = s.vault.clockTrouble()
 	v.restoreFailures += v.stats.Unrebuilt
 	v.redis = s.counting.in.Load() != nil && v.stats.Redis
+	v.archiveLimit = archiveLimit + time.Duration(s.cfg().ArchiveCron.days(now)-1)*24*time.Hour
 	v.sinceArchive = now.Sub(s.started)
-	if at, _ := s.archived.last(); !at.IsZero() {
+	if at := s.lastArchived(); !at.IsZero() {
 		v.sinceArchive = now.Sub(at)
+	} else if j, _ := s.vault.job(jobArchive); !j.Since.IsZero() {
+		v.sinceArchive = now.Sub(j.Since)
 	}
 	for _, in := range s.inputs {
 		segments := in.tail.Segments()

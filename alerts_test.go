@@ -85,7 +85,7 @@ func TestAlerts(t *testing.T) {
 	f("DdkkSegmentAlarm", 0, func(v *vitals) { v.stats.Cut = 1 })
 	f("DdkkSitesParked", 0, func(v *vitals) { v.stats.Parked = 1 })
 	f("DdkkClock", 0, func(v *vitals) { v.clock = "it is 2033" })
-	f("DdkkArchiveMissed", 10*time.Minute, func(v *vitals) { v.archives, v.sinceArchive = true, 27*time.Hour })
+	f("DdkkArchiveMissed", 10*time.Minute, func(v *vitals) { v.archives, v.sinceArchive, v.archiveLimit = true, 27*time.Hour, archiveLimit })
 	f("DdkkDifference", 0, func(v *vitals) { v.differences = 1 })
 	f("DdkkVerifyProblem", 0, func(v *vitals) { v.problems = 1 })
 	f("DdkkRestoreFailed", 0, func(v *vitals) { v.restoreFailures = 1 })

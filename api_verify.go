@@ -21,18 +21,20 @@ type verifier struct {
 	// ready waits until there is something to verify.
 	ready func(ctx context.Context) error
 	check func(ctx context.Context, scope verify.Scope, progress func(verify.Progress)) (*verify.Report, error)
+	note  func(ctx context.Context, r *verify.Report, whole bool) (verifyNote, error)
 	log   *slog.Logger
 
 	differences atomic.Int64
 	problems    atomic.Int64
-	success     atomic.Int64 // Unix seconds; 0: not since the start
+	success     atomic.Int64 // Unix seconds; 0: never
 
 	jobs chan *verifyJob // has room for the one that is claimed
 
 	mu      sync.Mutex
 	last    *verifyJob // the one that runs, else the last one; nil: none yet
 	running bool
-	ended   bool // run has returned
+	ended   bool  // run has returned
+	taken   int64 // when the verification was that metrics tell of
 }
 
 // verifyJob is one verification.
@@ -55,7 +57,7 @@ func newVerifier(s *server) *verifier {
 		check: func(ctx context.Context, scope verify.Scope, progress func(verify.Progress)) (*verify.Report, error) {
 			return s.vault.verify(ctx, s.secret, scope, progress)
 		},
-		log: s.log, jobs: make(chan *verifyJob, 1),
+		note: s.vault.noteVerified, log: s.log, jobs: make(chan *verifyJob, 1),
 	}
 }
 
@@ -134,7 +136,7 @@ func (v *verifier) State() queryapi.VerifyState {
 }
 
 // verify is the weekly verification. One that the API asked for ends first.
-func (v *verifier) verify(ctx context.Context) {
+func (v *verifier) verify(ctx context.Context) error {
 	for {
 		v.mu.Lock()
 		j, err := v.claim(verify.Scope{})
@@ -143,14 +145,14 @@ func (v *verifier) verify(ctx context.Context) {
 		switch {
 		case err == nil:
 			v.do(ctx, j)
-			return
+			return j.err
 		case !errors.Is(err, queryapi.ErrVerifying):
-			return // the stop came first
+			return nil // the stop came first
 		}
 		select {
 		case <-running.over:
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }
@@ -164,7 +166,7 @@ func (v *verifier) do(ctx context.Context, j *verifyJob) {
 	}
 	switch {
 	case j.err == nil:
-		v.done(j.report, j.scope == verify.Scope{})
+		v.done(ctx, j.report, j.scope == verify.Scope{})
 		v.tell(j.report)
 	case ctx.Err() == nil:
 		v.log.Error("verification failed; try again, or wait for its next time", "err", j.err)
@@ -182,18 +184,27 @@ func (v *verifier) attempt(ctx context.Context, j *verifyJob) (*verify.Report, e
 	return v.check(ctx, j.scope, func(p verify.Progress) { j.far.Store(&p) })
 }
 
-// done notes a report. One that is not of everything says nothing of what it
-// did not look at, so it never makes a number smaller.
-func (v *verifier) done(r *verify.Report, whole bool) {
-	differences, problems := int64(r.Differences), int64(r.Problems)
-	if !whole {
-		differences, problems = max(differences, v.differences.Load()), max(problems, v.problems.Load())
+// done notes a report.
+func (v *verifier) done(ctx context.Context, r *verify.Report, whole bool) {
+	note, err := v.note(ctx, r, whole)
+	if err != nil {
+		v.log.Warn("cannot keep how the verification went; a restart forgets it", "err", err)
 	}
-	v.differences.Store(differences)
-	v.problems.Store(problems)
-	if whole && r.OK() {
-		v.success.Store(time.Now().Unix())
+	v.take(note)
+}
+
+// take has metrics and alerts tell of a verification, of this life or of an
+// earlier one, or by hand.
+func (v *verifier) take(n verifyNote) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if n.At < v.taken {
+		return // it was read before a newer one was noted
 	}
+	v.taken = n.At
+	v.differences.Store(n.Differences)
+	v.problems.Store(n.Problems)
+	v.success.Store(n.Success)
 }
 
 // tell logs a report.
@@ -216,7 +227,7 @@ func (v *verifier) tell(r *verify.Report) {
 var (
 	descVerifyDiffers  = desc("verify_differences", "Numbers that the last verification found wrong.")
 	descVerifyProblems = desc("verify_problems", "What the last verification could not verify, such as segments that are neither on disk nor archived.")
-	descVerifySuccess  = desc("verify_last_success_timestamp_seconds", "When a verification of everything last ended without any difference; 0: not since the start.")
+	descVerifySuccess  = desc("verify_last_success_timestamp_seconds", "When a verification of everything last ended without any difference, also before a restart or by hand; 0: never.")
 )
 
 // Describe implements prometheus.Collector.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"ddkk-stats/internal/verify"
 	"ddkk-stats/queryapi"
@@ -37,6 +38,9 @@ func newVerifyRig(t *testing.T) *verifyRig {
 		}
 	}
 	r.verifier = &verifier{ready: func(context.Context) error { return nil }, check: check,
+		note: func(_ context.Context, rep *verify.Report, whole bool) (verifyNote, error) {
+			return verifyNote{Differences: r.differences.Load(), Problems: r.problems.Load(), Success: r.success.Load()}.with(rep, whole, time.Now()), nil
+		},
 		log: slog.New(slog.DiscardHandler), jobs: make(chan *verifyJob, 1)}
 	ctx, stop := context.WithCancel(t.Context())
 	r.stop = stop

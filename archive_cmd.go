@@ -136,14 +136,38 @@ func (v *vault) archiveLogs(ctx context.Context, secret []byte) (archive.Summary
 		}
 		sources = append(sources, archive.Source{Name: host + ":" + in.path, Parser: p, Segments: segments})
 	}
-	sum, err := a.Run(ctx, sources...)
+	sum, err := v.runArchive(ctx, a, sources)
 	if err != nil {
 		return sum, err
 	}
 	if err := v.learn(ctx); err != nil {
 		return sum, err
 	}
+	if err := v.noteDone(ctx, jobArchive, time.Now(), ""); err != nil {
+		return sum, err
+	}
 	return sum, v.deleteOld(ctx, sum.Now)
+}
+
+// lockLimit is how long one waits for others that archive: on another host that
+// has the same schedule, or beside the daemon.
+const lockLimit = 6 * time.Hour
+
+// runArchive archives when no other does.
+func (v *vault) runArchive(ctx context.Context, a *archive.Archive, sources []archive.Source) (archive.Summary, error) {
+	began := time.Now()
+	for told := false; ; told = true {
+		sum, err := a.Run(ctx, sources...)
+		if !errors.Is(err, archive.ErrLocked) || time.Since(began) > lockLimit {
+			return sum, err
+		}
+		if !told {
+			v.log.Info("waiting for another process that archives")
+		}
+		if err := pauseFor(ctx, time.Second); err != nil {
+			return sum, err
+		}
+	}
 }
 
 // quiet is how long a rotated segment must not have changed to be archived.

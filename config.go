@@ -66,6 +66,8 @@ type Config struct {
 	UVSetTTL      time.Duration
 
 	MySQLDSN         Secret // empty: SQLite in DataDir
+	MySQLConnections int
+	MySQLTimeout     time.Duration
 	RawRetentionDays int    // 0: forever
 	IPMode           string // full, masked or none
 	LogRetention     time.Duration

@@ -3,77 +3,204 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync"
 	"time"
-
-	"github.com/robfig/cron/v3"
 
 	"ddkk-stats/archive"
 	"ddkk-stats/nginx"
 )
 
-// timetable is everything that happens at set times. A job that still runs when
-// its next time comes is left alone. Not safe for concurrent use.
+// timetable is everything that happens at set times. newTimetable starts
+// nothing; run has a goroutine for each job and waits for them.
 type timetable struct {
-	cron *cron.Cron
-	jobs []*scheduledJob
+	zone *time.Location
+	log  *slog.Logger
+	now  func() time.Time
+	// after is a timer; it may be early or late, the clock is looked at again.
+	after func(time.Duration) <-chan time.Time
+	jobs  []*scheduledJob
 }
 
-// scheduledJob is a job and the setting that says when it is due.
+// scheduledJob is a job and the setting that says when it is due. Its loop owns
+// all but changed.
 type scheduledJob struct {
+	name string
 	when func(*Config) Schedule
-	run  cron.Job
-	text string // as it is scheduled now; empty: not at all
-	id   cron.EntryID
+	run  func(context.Context) error
+	// last is when the job last went well, in earlier lives too; false: that is
+	// not known yet. nil: what was missed need not be done.
+	last    func() (time.Time, bool)
+	changed chan Schedule // has room for one
 }
+
+// Jobs that SQL remembers.
+const (
+	jobArchive = "archive"
+	jobVerify  = "verify"
+	jobRotate  = "rotate"
+)
 
 // newTimetable has the jobs, scheduled by the configuration in force.
-func (s *server) newTimetable(ctx context.Context) *timetable {
-	c := &timetable{cron: cron.New(cron.WithLocation(s.cfg().Timezone))}
-	once := func(job func(context.Context)) cron.Job {
-		return cron.NewChain(cron.SkipIfStillRunning(cron.DiscardLogger)).Then(cron.FuncJob(func() { job(ctx) }))
+func (s *server) newTimetable() *timetable {
+	last := func(name string) func() (time.Time, bool) {
+		return func() (time.Time, bool) { return s.vault.lastDone(name) }
 	}
-	c.jobs = []*scheduledJob{
-		{when: func(c *Config) Schedule { return c.RotateCron }, run: once(s.rotate)},
-		{when: func(c *Config) Schedule { return c.ArchiveCron }, run: once(s.archive)},
-		{when: func(c *Config) Schedule { return c.VerifyCron }, run: once(s.verifier.verify)},
-		{when: func(c *Config) Schedule { return c.FlushCron }, run: once(s.mirror.flush)},
-	}
+	c := &timetable{zone: s.cfg().Timezone, log: s.log, now: time.Now, after: time.After, jobs: []*scheduledJob{
+		{name: jobRotate, when: func(c *Config) Schedule { return c.RotateCron }, run: s.rotate, last: last(jobRotate)},
+		{name: jobArchive, when: func(c *Config) Schedule { return c.ArchiveCron }, run: s.archive, last: last(jobArchive)},
+		{name: jobVerify, when: func(c *Config) Schedule { return c.VerifyCron }, run: s.verifier.verify, last: last(jobVerify)},
+		{name: "flush", when: func(c *Config) Schedule { return c.FlushCron }, run: never(s.mirror.flush)},
+	}}
 	if s.mirror.sender != nil {
-		c.jobs = append(c.jobs, &scheduledJob{when: func(c *Config) Schedule { return c.FlushCron }, run: once(s.mirror.send)})
+		c.jobs = append(c.jobs, &scheduledJob{name: "send", when: func(c *Config) Schedule { return c.FlushCron }, run: never(s.mirror.send)})
+	}
+	for _, j := range c.jobs {
+		j.changed = make(chan Schedule, 1)
 	}
 	c.apply(s.cfg())
 	return c
 }
 
-// apply moves the jobs to the times that the configuration says.
+// never fails: the job comes again soon.
+func never(job func(context.Context)) func(context.Context) error {
+	return func(ctx context.Context) error { job(ctx); return nil }
+}
+
+// apply moves the jobs to the times that the configuration says. One goroutine
+// at a time calls it.
 func (c *timetable) apply(cfg *Config) {
 	for _, j := range c.jobs {
-		when := j.when(cfg)
-		if when.Text == j.text {
+		select {
+		case <-j.changed: // an older one that was not taken
+		default:
+		}
+		j.changed <- j.when(cfg)
+	}
+}
+
+// run runs the jobs until ctx ends and they have.
+func (c *timetable) run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, j := range c.jobs {
+		all.Go(func() { c.loop(ctx, j) })
+	}
+	all.Wait()
+}
+
+// A job that failed is tried again, at first soon; and a clock that was set is
+// noticed after lookAgain.
+const (
+	minAgain  = 5 * time.Minute
+	maxAgain  = time.Hour
+	lookAgain = 30 * time.Second
+)
+
+// due is when a job runs next. Not safe for concurrent use.
+type due struct {
+	when   Schedule
+	since  time.Time // when at was computed
+	at     time.Time // zero: never
+	again  time.Time // the next try after a failure; zero: it did not fail
+	wait   time.Duration
+	missed bool // the last time before our start is known to be done, or missed
+}
+
+func (d *due) plan(now time.Time) {
+	d.since, d.at = now, time.Time{}
+	if d.when.On() {
+		d.at = d.when.next(now)
+	}
+}
+
+// is tells whether the job is due.
+func (d *due) is(now time.Time) bool {
+	if now.Before(d.since) {
+		d.plan(now) // the clock was set back: what was planned may be years ahead
+		d.again = time.Time{}
+	}
+	if !d.when.On() {
+		return false
+	}
+	return !d.at.IsZero() && !now.Before(d.at) || !d.again.IsZero() && !now.Before(d.again)
+}
+
+// ended plans the next time after a run.
+func (d *due) ended(now time.Time, err error) {
+	d.plan(now)
+	if err == nil {
+		d.again, d.wait = time.Time{}, 0
+		return
+	}
+	d.wait = min(max(2*d.wait, minAgain), maxAgain)
+	d.again = now.Add(d.wait)
+}
+
+// sleep is how long nothing is to be done.
+func (d *due) sleep(now time.Time) time.Duration {
+	wait := lookAgain
+	for _, at := range []time.Time{d.at, d.again} {
+		if !at.IsZero() {
+			wait = min(wait, max(at.Sub(now), 0))
+		}
+	}
+	return wait
+}
+
+// missing tells, once it is known, whether the job should have run when nobody
+// did: after it last went well there was a time before the start.
+func (d *due) missing(j *scheduledJob, zone *time.Location, started time.Time) bool {
+	if d.missed || j.last == nil || !d.when.On() {
+		return false
+	}
+	last, known := j.last()
+	if !known {
+		return false
+	}
+	d.missed = true
+	return !last.IsZero() && !d.when.next(last.In(zone)).After(started)
+}
+
+func (c *timetable) loop(ctx context.Context, j *scheduledJob) {
+	started := c.now().In(c.zone)
+	d := &due{since: started}
+	for {
+		now := c.now().In(c.zone)
+		missed := d.missing(j, c.zone, started)
+		if missed {
+			c.log.Info("a job was missed; it runs now", "job", j.name)
+		}
+		if missed || d.is(now) {
+			err := j.run(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			d.ended(c.now().In(c.zone), err)
+			if err != nil {
+				c.log.Warn("a job failed; it is tried again", "job", j.name, "in", d.wait)
+			}
 			continue
 		}
-		if j.text != "" {
-			c.cron.Remove(j.id)
+		wait := d.sleep(now)
+		if j.last != nil && !d.missed {
+			wait = min(wait, time.Second)
 		}
-		if j.text = when.Text; when.On() {
-			j.id = c.cron.Schedule(when.Times, j.run)
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-j.changed:
+			d.take(s, now)
+		case <-c.after(wait):
 		}
 	}
 }
 
-// days are how many days lie between two of the next times, at most; 1 where
-// there are none.
-func (s Schedule) days(now time.Time) int {
-	most := 24 * time.Hour
-	if s.On() {
-		at := s.Times.Next(now)
-		for range 10 {
-			next := s.Times.Next(at)
-			most = max(most, next.Sub(at))
-			at = next
-		}
+// take changes the schedule.
+func (d *due) take(s Schedule, now time.Time) {
+	if s.Text != d.when.Text {
+		d.when = s
+		d.plan(now)
 	}
-	return int((most + 23*time.Hour) / (24 * time.Hour))
 }
 
 // rotators rotate the logs that are ours to rotate: the built-in beacon's, and
@@ -88,7 +215,9 @@ func (s *server) rotators() []*nginx.Rotator {
 	return all
 }
 
-func (s *server) rotate(ctx context.Context) {
+// rotate says itself what is wrong. One that failed is not tried again before its
+// next time: what is not rotated is read all the same.
+func (s *server) rotate(ctx context.Context) error {
 	for _, r := range s.rotators() {
 		done, err := r.Rotate(ctx)
 		switch {
@@ -100,22 +229,29 @@ func (s *server) rotate(ctx context.Context) {
 			s.log.Info("rotated", "log", r.Log, "segment", done.Name, "bytes", done.Size)
 		}
 	}
+	if err := s.vault.noteDone(ctx, jobRotate, time.Now(), ""); err != nil {
+		s.log.Debug("cannot note that logs were rotated; a restart may rotate them once more", "err", err)
+	}
+	return nil
 }
 
 // archive is the nightly archive cycle.
-func (s *server) archive(ctx context.Context) {
+func (s *server) archive(ctx context.Context) error {
 	if _, err := s.counting.get(ctx); err != nil {
-		return // the stop came first
+		return nil // the stop came first
 	}
 	sum, err := s.vault.archiveLogs(ctx, s.secret)
 	switch {
+	case ctx.Err() != nil:
 	case errors.Is(err, archive.ErrLocked):
-		s.log.Info("another host is archiving")
+		s.archived.done(time.Now(), err)
+		s.log.Error("another process archived all the time; this host's logs wait", "waited", lockLimit)
 	case err != nil:
 		s.archived.done(time.Now(), err)
-		s.log.Error("archiving failed; it goes on at its next time, and the log keeps everything until then", "err", err)
+		s.log.Error("archiving failed; it is tried again, and the log keeps everything until then", "err", err)
 	default:
 		s.log.Info("archived", "segments", sum.Segments, "lines", sum.Lines, "rows", sum.Rows, "days", sum.Days, "took", sum.Took)
 		s.archived.done(time.Now(), nil)
 	}
+	return err
 }

@@ -401,29 +401,13 @@ func (m *importing) load(ctx context.Context, work []*importPlan) error {
 			return err
 		}
 	}
-	sum, err := m.archiveAll(ctx, sources)
+	sum, err := m.v.runArchive(ctx, m.archive, sources)
 	if err != nil {
 		return fmt.Errorf("import: %w; run the same command again, it goes on where this one ended", err)
 	}
 	_, err = fmt.Fprintf(m.out, "\narchived %d files, %d lines, %d rows, %d days in %.2f s (%.0f lines/s)\n",
 		sum.Segments, total, sum.Rows, sum.Days, sum.Took.Seconds(), sum.LinesPerSecond())
 	return err
-}
-
-// archiveAll waits for others that archive.
-func (m *importing) archiveAll(ctx context.Context, sources []archive.Source) (archive.Summary, error) {
-	for told := false; ; told = true {
-		sum, err := m.archive.Run(ctx, sources...)
-		if !errors.Is(err, archive.ErrLocked) {
-			return sum, err
-		}
-		if !told {
-			m.v.log.Info("waiting for another process that archives")
-		}
-		if err := pauseFor(ctx, time.Second); err != nil {
-			return sum, err
-		}
-	}
 }
 
 // mayRebuild makes sure that rebuilding a site loses nothing: whatever its

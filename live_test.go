@@ -40,7 +40,7 @@ func TestReloadedRefusesWhatDoesNotFit(t *testing.T) {
 func TestEverySettingIsReloadedOrNamed(t *testing.T) {
 	restart := []string{"PORT", "LISTEN", "DATA_DIR", "ACCESS_LOG", "LOG_FORMAT", "SITE_LOG", "SITE_LOG_FORMAT", "LOG_SEGMENTS", "NGINX_PID", "LOG_SYNC",
 		"REDIS_ADDR", "REDIS_CLUSTER", "REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_DB", "REDIS_PREFIX", "ALLOW_EVICTION", "UV_SET_TTL",
-		"MYSQL_DSN", "IP_MODE", "SECRET", "PUBLIC_SITES", "MAX_CONNECTIONS", "TIMEZONE", "MIRROR_SLOTS", "ES_URL", "ES_INDEX", "ES_ID",
+		"MYSQL_DSN", "MYSQL_CONNECTIONS", "MYSQL_TIMEOUT", "IP_MODE", "SECRET", "PUBLIC_SITES", "MAX_CONNECTIONS", "TIMEZONE", "MIRROR_SLOTS", "ES_URL", "ES_INDEX", "ES_ID",
 		"ES_FIELDS", "ES_UPSERT", "ES_USER", "ES_PASSWORD", "ES_API_KEY"}
 	before := mustLoad(t, nil, "")
 	for i := range settings {

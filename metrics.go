@@ -78,7 +78,7 @@ var (
 	descGapBytes   = desc("log_gap_bytes_total", "Bytes known to be in them, at least.")
 	descCut        = desc("segments_cut", "Segments that are shorter than what was counted of them.")
 	descRedisUp    = desc("redis_up", "1 if the last exchange of the counter with Redis went well.")
-	descArchived   = desc("archive_last_success_timestamp_seconds", "When the last archive cycle of this daemon went well; 0: not since its start.")
+	descArchived   = desc("archive_last_success_timestamp_seconds", "When this host was last archived, also before a restart or by hand; 0: never.")
 	descClock      = desc("clock_doubtful", "1 if the last archive cycle found the clock wrong or jumped: what is too old by it is not deleted.")
 	descSize       = desc("segment_size_bytes", "Size of a segment's content.", "log", "segment")
 	descOffset     = desc("segment_offset_bytes", "How far a segment is handed out.", "log", "segment")
@@ -148,7 +148,7 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	gauge(ch, descParked, float64(s.Parked))
 	gauge(ch, descCut, float64(s.Cut))
 	archived := 0.0
-	if at, _ := p.s.archived.last(); !at.IsZero() {
+	if at := p.s.lastArchived(); !at.IsZero() {
 		archived = float64(at.Unix())
 	}
 	gauge(ch, descArchived, archived)

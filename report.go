@@ -33,6 +33,16 @@ func (a *archiveRuns) last() (time.Time, error) {
 	return a.success, a.err
 }
 
+// lastArchived is when this host's logs were last archived, also before a restart
+// or by hand; zero: never.
+func (s *server) lastArchived() time.Time {
+	at, _ := s.archived.last()
+	if done, _ := s.vault.lastDone(jobArchive); done.After(at) {
+		return done
+	}
+	return at
+}
+
 // report gathers how the daemon is. What does not answer in time is left out.
 func (s *server) report(ctx context.Context) queryapi.Report {
 	stats := s.counting.stats()
@@ -88,7 +98,8 @@ func lagOf(segments []tailer.Segment) (bytes int64, seconds float64) {
 }
 
 func (s *server) archiveReport(ctx context.Context) (r queryapi.ArchiveReport) {
-	at, err := s.archived.last()
+	_, err := s.archived.last()
+	at := s.lastArchived()
 	if !at.IsZero() {
 		at = at.UTC()
 		r.LastSuccess = &at
@@ -135,7 +146,7 @@ func (s *server) alerts(r *queryapi.Report, stats *counter.IngestStats, evicted 
 	say(stats.Parked > 0, "parked", "%d sites are not counted: their keys are damaged and their log is not complete; the daemon's log names them", stats.Parked)
 	say(stats.Missing > 0, "gap", "%d segments were gone before they were read, with %d bytes at least", stats.Missing, stats.MissingBytes)
 	say(stats.Cut > 0, "cut", "%d segments are shorter than what was counted of them: rotate the log now", stats.Cut)
-	say(r.Archive.LastError != nil, "archive", "the last archive cycle failed; it is tried again at its next time")
+	say(r.Archive.LastError != nil, "archive", "the last archive cycle failed; it is tried again")
 	clock := s.vault.clockTrouble()
 	say(clock != "", "clock", "the clock is in doubt: %s", clock)
 	if n := s.verifier.differences.Load(); n > 0 {

@@ -165,6 +165,7 @@ func newServer(cfg *Config, log *slog.Logger) (_ *server, err error) {
 	s.vault = newVault(s.live, s.ingestDB, s.keys, log)
 	s.restores = newRestores(s.vault)
 	s.verifier = newVerifier(s)
+	s.vault.verified = s.verifier.take
 	s.ranking = newRanking(s.vault, time.Now)
 	if s.mirror, err = newMirroring(s); err != nil {
 		return nil, err
@@ -235,7 +236,8 @@ func (s *server) run(ctx context.Context, told *signals) error {
 		stopWork()
 		return nil
 	})
-	jobs := s.newTimetable(ctx)
+	jobs := s.newTimetable()
+	jobsEnded := make(chan struct{})
 	if s.embedded != nil {
 		g.Go(func() error { s.embedded.tick(ctx); return nil })
 	}
@@ -245,7 +247,10 @@ func (s *server) run(ctx context.Context, told *signals) error {
 	g.Go(func() error { s.restores.run(ctx); return nil })
 	g.Go(func() error { s.verifier.run(ctx); return nil })
 	g.Go(func() error { s.alerter.run(ctx); return nil })
-	jobs.cron.Start()
+	go func() { // waited for below, for a while
+		defer close(jobsEnded)
+		jobs.run(ctx)
+	}()
 	if s.reload != nil {
 		s.reload.jobs = jobs
 		g.Go(func() error { s.reload.run(ctx, told.hup); return nil })
@@ -258,7 +263,7 @@ func (s *server) run(ctx context.Context, told *signals) error {
 		<-ctx.Done()
 		s.counting.wait()
 		select {
-		case <-jobs.cron.Stop().Done():
+		case <-jobsEnded:
 		case <-time.After(cronGrace):
 			s.log.Warn("stopped while a scheduled job was running; it goes on at its next time")
 		}

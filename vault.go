@@ -33,7 +33,10 @@ type vault struct {
 	archive  *archive.Archive // nil until it could be opened
 	sites    map[string]bool
 	segments map[string]bool
-	clock    string // what the last cycle found wrong with the clock
+	clock    string                 // what the last cycle found wrong with the clock
+	jobs     map[string]archive.Job // of this host; nil: not known yet
+
+	verified func(verifyNote) // is told what is remembered of the last verification; may be nil
 }
 
 func newVault(live *liveConfig, rdb redis.UniversalClient, keys counter.Keys, log *slog.Logger) *vault {
@@ -57,6 +60,7 @@ func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
 	}
 	a, err := archive.Open(ctx, string(v.cfg().MySQLDSN), filepath.Join(v.cfg().DataDir, "archive.db"), archive.Options{
 		Location: v.cfg().Timezone, Logger: v.log, RawRetentionDays: v.cfg().RawRetentionDays, IPMode: mode,
+		Connections: v.cfg().MySQLConnections, Patience: v.cfg().MySQLTimeout,
 		MaxEndpoints: v.cfg().APIMaxEndpoints, MaxUsers: v.cfg().APIMaxUsers,
 		Clocks: v.clocks(), MaxPages: v.cfg().MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.cfg().Dedupe.For,
 	})
@@ -120,6 +124,8 @@ func (v *vault) learn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, learnLimit)
+	defer cancel()
 	r := a.Read()
 	names, err := r.Sites(ctx)
 	if err != nil {
@@ -145,14 +151,17 @@ func (v *vault) learn(ctx context.Context) error {
 		segments[id] = true
 	}
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	v.sites, v.segments, v.clock = sites, segments, clock
-	return nil
+	v.mu.Unlock()
+	return v.learnJobs(ctx, a)
 }
 
 // learnEvery is how often the archive is asked what it has: another host may
 // have archived something.
 const learnEvery = time.Minute
+
+// learnLimit bounds one such look.
+const learnLimit = 30 * time.Second
 
 // keepLearning learns until ctx ends.
 func (v *vault) keepLearning(ctx context.Context) {

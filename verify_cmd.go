@@ -79,6 +79,9 @@ func verifyNow(cmd *cobra.Command, v *vault, secret []byte, opt verifyOptions) e
 			return err
 		}
 	}
+	if _, err := v.noteVerified(ctx, r, scope == verify.Scope{}); err != nil {
+		return err
+	}
 	write := r.Write
 	if opt.json {
 		write = r.WriteJSON

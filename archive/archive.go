@@ -21,6 +21,8 @@ const (
 	// DefaultMaxEndpoints and DefaultMaxUsers are of a site's API.
 	DefaultMaxEndpoints = 500
 	DefaultMaxUsers     = 1000
+	DefaultPatience     = 10 * time.Minute
+	DefaultConnections  = 8
 	// DefaultIDWindow is how long a view id is remembered.
 	DefaultIDWindow = 10 * time.Minute
 	// DefaultChunkRows bounds a transaction: the memory of the duplicate rules
@@ -69,6 +71,11 @@ type Options struct {
 	IDWindow     time.Duration                   // see parser.Hit.ViewID
 	DedupeWindow func(site string) time.Duration // DEDUPE_WINDOW; nil or 0: off
 
+	// Patience is how long MySQL may take to say anything; DefaultPatience.
+	Patience time.Duration
+	// Connections to MySQL at most; DefaultConnections. Two are the least.
+	Connections int
+
 	ChunkRows int // raw rows of one transaction
 	Workers   int // days that are rolled up side by side; 2
 }
@@ -89,11 +96,14 @@ func (o *Options) setDefaults() {
 	if o.IDWindow <= 0 {
 		o.IDWindow = DefaultIDWindow
 	}
+	if o.Patience <= 0 {
+		o.Patience = DefaultPatience
+	}
 	for _, d := range []struct {
 		v   *int
 		def int
 	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxEvents, DefaultMaxEvents}, {&o.MaxReferrers, DefaultMaxReferrers},
-		{&o.MaxEndpoints, DefaultMaxEndpoints}, {&o.MaxUsers, DefaultMaxUsers}, {&o.ChunkRows, DefaultChunkRows}, {&o.Workers, 2}} {
+		{&o.MaxEndpoints, DefaultMaxEndpoints}, {&o.MaxUsers, DefaultMaxUsers}, {&o.ChunkRows, DefaultChunkRows}, {&o.Workers, 2}, {&o.Connections, DefaultConnections}} {
 		if *d.v <= 0 {
 			*d.v = d.def
 		}
@@ -107,7 +117,9 @@ type Archive struct {
 	dialect dialect
 	db      *sql.DB // writes
 	reads   *sql.DB // the same as db on MySQL
-	pause   func(context.Context, time.Duration) error
+	// migrations changes tables, while the archive is opened; nil: db does.
+	migrations *sql.DB
+	pause      func(context.Context, time.Duration) error
 
 	foldRows int64 // see rowsPerPass
 	maxFresh int   // see there
@@ -169,7 +181,11 @@ func (a *Archive) connect(ctx context.Context, dsn, sqlitePath string) (err erro
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.migrate(ctx), unlock())
+	err = a.migrate(ctx)
+	if a.migrations != nil {
+		err = errors.Join(err, a.migrations.Close())
+	}
+	return errors.Join(err, unlock())
 }
 
 // Close closes the connections.
@@ -182,6 +198,17 @@ func (a *Archive) Close() error {
 		errs = append(errs, a.db.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// beside asks while a transaction is under way. Where there are no more connections
+// than the lock's and the transaction's, the lock's answers: it has nothing else to do.
+func (a *Archive) beside() querier {
+	if m, ok := a.dialect.(*mysqlDialect); ok && a.opt.Connections < 3 {
+		if c := m.held.Load(); c != nil {
+			return c
+		}
+	}
+	return a.reads
 }
 
 // Ping reports whether the database answers.

@@ -10,6 +10,9 @@ import (
 	"ddkk-stats/parser"
 )
 
+// lockArchive is the name of the lock that a cycle holds.
+const lockArchive = "archive"
+
 // ErrLocked says that another host, or another process, archives right now.
 var ErrLocked = errors.New("another process is archiving; nothing is missed by leaving it to that one")
 
@@ -49,7 +52,10 @@ func (s Summary) LinesPerSecond() float64 {
 // archived. It ends with ErrLocked where another run goes on.
 func (a *Archive) Run(ctx context.Context, sources ...Source) (sum Summary, err error) {
 	began := time.Now()
-	unlock, ok, err := a.dialect.lock(ctx, "archive", false)
+	if err := a.reach(ctx); err != nil {
+		return sum, err
+	}
+	unlock, ok, err := a.dialect.lock(ctx, lockArchive, false)
 	if err != nil {
 		return sum, err
 	}

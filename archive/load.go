@@ -33,7 +33,7 @@ type loader struct {
 
 func (a *Archive) newLoader(src Source) *loader {
 	l := &loader{a: a, src: src, buf: bufio.NewReaderSize(nil, scanBuffer), windows: windows{
-		db: a.reads, d: a.dialect, loc: a.opt.Location, width: a.options().DedupeWindow, id: a.opt.IDWindow,
+		db: a.beside(), d: a.dialect, loc: a.opt.Location, width: a.options().DedupeWindow, id: a.opt.IDWindow,
 	}}
 	l.windows.forget()
 	return l

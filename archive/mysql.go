@@ -22,8 +22,9 @@ type mysqlDialect struct {
 	db       *sql.DB
 	database string
 	log      *slog.Logger
-	inserts  atomic.Bool // the server refuses LOAD DATA LOCAL
-	infiles  atomic.Bool // it took one
+	inserts  atomic.Bool              // the server refuses LOAD DATA LOCAL
+	infiles  atomic.Bool              // it took one
+	held     atomic.Pointer[sql.Conn] // of the lock on archiving; nil: it is not ours
 }
 
 // openMySQL connects with settings of our own where others would be wrong: the
@@ -40,7 +41,13 @@ func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
 	cfg.ClientFoundRows = true
 	cfg.Collation = "utf8mb4_bin"
 	cfg.Logger = driverLog{a.log}
-	cfg.ReadTimeout, cfg.WriteTimeout = 0, 0 // a rollup may take minutes; contexts end it
+	// A statement may take minutes. One without any answer for longer goes to a
+	// server that is not there any more: a firewall or a failover forgot the
+	// connection, and nobody would ever tell.
+	cfg.ReadTimeout, cfg.WriteTimeout = a.opt.Patience, a.opt.Patience
+	if cfg.Timeout == 0 {
+		cfg.Timeout = dialLimit
+	}
 	if cfg.Params == nil {
 		cfg.Params = map[string]string{}
 	}
@@ -51,12 +58,48 @@ func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
 		return fmt.Errorf("read MYSQL_DSN: %w", err)
 	}
 	a.db = sql.OpenDB(c)
-	a.db.SetMaxOpenConns(8)
-	a.db.SetMaxIdleConns(4)
+	a.db.SetMaxOpenConns(a.opt.Connections)
+	a.db.SetMaxIdleConns((a.opt.Connections + 1) / 2)
+	a.db.SetConnMaxIdleTime(idleLimit)
 	a.reads = a.db
+	// Changing a large table takes as long as it takes.
+	slow := cfg.Clone()
+	slow.ReadTimeout, slow.WriteTimeout = migrationLimit, migrationLimit
+	if c, err = mysql.NewConnector(slow); err != nil {
+		return fmt.Errorf("read MYSQL_DSN: %w", err)
+	}
+	a.migrations = sql.OpenDB(c)
+	a.migrations.SetMaxOpenConns(1)
 	a.dialect = &mysqlDialect{db: a.db, database: cfg.DBName, log: a.log}
-	if err := a.db.PingContext(ctx); err != nil {
-		return fmt.Errorf("connect to MySQL: %w", err)
+	return a.reach(ctx)
+}
+
+const (
+	// dialLimit is how long a connection may take, where the DSN says nothing.
+	dialLimit = 10 * time.Second
+	// migrationLimit is how long one change of a table may take.
+	migrationLimit = 12 * time.Hour
+	// idleLimit: what was not used for so long is closed, before somebody on the
+	// way forgets it.
+	idleLimit = time.Minute
+	// reachLimit is how long a server may take to say that it is there.
+	reachLimit = 10 * time.Second
+)
+
+// reach makes sure that the database answers at all, which it does quickly. A
+// connection that does not is given up for a fresh one.
+func (a *Archive) reach(ctx context.Context) error {
+	var err error
+	for range 2 {
+		one, cancel := context.WithTimeout(ctx, min(reachLimit, a.opt.Patience))
+		err = a.db.PingContext(one)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("reach the database: %w", err)
 	}
 	return nil
 }
@@ -159,15 +202,21 @@ func (d *mysqlDialect) lock(ctx context.Context, name string, wait bool) (func()
 			return nil, false, errors.Join(fmt.Errorf("lock the archive: %w", err), c.Close())
 		}
 		d.log.Warn("the server has no locks; two hosts may do the same work", "err", err)
-		return c.Close, true, nil
+		return func() error { return nil }, true, c.Close()
 	}
 	if got.Valid && got.Int64 == 0 {
 		return func() error { return nil }, false, c.Close()
 	}
+	if name == lockArchive {
+		d.held.Store(c)
+	}
 	return func() error {
+		d.held.CompareAndSwap(c, nil)
 		// The context may be over by now, and the lock must go all the same.
-		_, err := c.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(?)", full)
-		if err != nil && lostConnection(err) {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachLimit)
+		defer cancel()
+		_, err := c.ExecContext(end, "DO RELEASE_LOCK(?)", full)
+		if err != nil && (lostConnection(err) || end.Err() != nil) {
 			err = nil // and with the connection, the lock
 		}
 		if cerr := c.Close(); cerr != nil && !errors.Is(cerr, sql.ErrConnDone) {

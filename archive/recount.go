@@ -83,7 +83,7 @@ func (e *NoRawError) Error() string {
 func (a *Archive) Recount(ctx context.Context, q Recounting) (out Recounted, err error) {
 	began := time.Now()
 	if !q.DryRun {
-		unlock, ok, err := a.dialect.lock(ctx, "archive", false)
+		unlock, ok, err := a.dialect.lock(ctx, lockArchive, false)
 		if err != nil {
 			return out, err
 		}

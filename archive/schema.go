@@ -29,6 +29,7 @@ var migrationFiles = [...]string{
 	"migrations/0008_retention.sql",
 	"migrations/0009_segment_sums.sql",
 	"migrations/0010_import_heads.sql",
+	"migrations/0011_jobs.sql",
 }
 
 // versionTable is where goose notes what was applied.
@@ -57,7 +58,11 @@ func (a *Archive) migrate(ctx context.Context) error {
 		}}
 		steps = append(steps, goose.NewGoMigration(version, up, nil))
 	}
-	p, err := goose.NewProvider(a.dialect.goose(), a.db, nil,
+	db := a.db
+	if a.migrations != nil {
+		db = a.migrations
+	}
+	p, err := goose.NewProvider(a.dialect.goose(), db, nil,
 		goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionTable))
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)

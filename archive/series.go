@@ -149,7 +149,7 @@ func (c *callSums) names(ctx context.Context, k siteDay, d *callDay) error {
 	}
 	site := c.a.dialect.bytes([]byte(k.site))
 	from, to := periodsOf(k.day)
-	for v, err := range stream(ctx, c.a.reads, func(s scanner) (v CallRow, err error) {
+	for v, err := range stream(ctx, c.a.beside(), func(s scanner) (v CallRow, err error) {
 		return v, s.Scan(&v.Dimension, &v.Name)
 	}, "SELECT dimension, name FROM api_daily WHERE site = ? AND date = ? AND dimension IN ('endpoint', 'user') UNION "+
 		"SELECT dimension, name FROM api_periods WHERE site = ? AND period >= ? AND period < ? AND dimension IN ('endpoint', 'user')",

@@ -100,6 +100,9 @@ func (*sqliteDialect) retryable(err error) bool {
 // alreadyThere never happens: a migration is one transaction.
 func (*sqliteDialect) alreadyThere(error) bool { return false }
 
+// lockWait is how long a lock is waited for.
+const lockWait = time.Minute
+
 // lock locks a file beside the database; it is free again when the process
 // ends, however that happens.
 func (d *sqliteDialect) lock(ctx context.Context, name string, wait bool) (func() error, bool, error) {
@@ -107,6 +110,8 @@ func (d *sqliteDialect) lock(ctx context.Context, name string, wait bool) (func(
 	if err != nil {
 		return nil, false, fmt.Errorf("lock the archive: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
 	for {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if !wait || !errors.Is(err, syscall.EWOULDBLOCK) {

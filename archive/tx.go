@@ -9,7 +9,8 @@ import (
 )
 
 // A transaction is run again this often, with pauses that grow up to the
-// longest: about a minute altogether.
+// longest: about a minute altogether. After Options.Patience it is not run again
+// whatever it was: the server is not there.
 const (
 	maxTries   = 20
 	firstPause = 20 * time.Millisecond
@@ -24,10 +25,10 @@ const (
 // must begin with locking and reading what it is about to move, and do nothing
 // where that was done already.
 func (a *Archive) transact(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
-	wait := firstPause
+	wait, began := firstPause, time.Now()
 	for try := 1; ; try++ {
 		err := a.transactOnce(ctx, f)
-		if err == nil || ctx.Err() != nil || try == maxTries || !a.dialect.retryable(err) {
+		if err == nil || ctx.Err() != nil || try == maxTries || !a.dialect.retryable(err) || time.Since(began) > a.opt.Patience {
 			return err
 		}
 		a.log.Info("the archive's transaction is run again", "try", try, "err", err)

@@ -17,7 +17,7 @@ const maxRemembered = 200_000
 // of the raw rows: a bucket of time is loaded when a line first asks for it,
 // and all may be forgotten whenever no chunk is open.
 type windows struct {
-	db    *sql.DB
+	db    querier
 	d     dialect
 	loc   *time.Location
 	width func(site string) time.Duration

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"ddkk-stats/counter"
+	"ddkk-stats/internal/verify"
+)
+
+// TestJobsOutliveARestart: how the last cycle and the last verification went is
+// known to the next daemon, and what a person did by hand to the one that runs.
+func TestJobsOutliveARestart(t *testing.T) {
+	cfg := mustLoad(t, map[string]string{"DATA_DIR": t.TempDir(), "SECRET": "secret"}, "")
+	life := func() (*vault, *[]verifyNote) {
+		v := newVault(newLive(cfg), nil, counter.NewKeys("ddkk", false), slog.New(slog.DiscardHandler))
+		t.Cleanup(func() {
+			if err := v.close(); err != nil {
+				t.Error(err)
+			}
+		})
+		var told []verifyNote
+		v.verified = func(n verifyNote) { told = append(told, n) }
+		if err := v.learn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return v, &told
+	}
+	first, told := life()
+	j, known := first.job(jobArchive)
+	if !known || j.Since.IsZero() || !j.Done.IsZero() || len(*told) != 0 {
+		t.Fatalf("%+v, %v", j, *told)
+	}
+	if _, err := first.archiveLogs(t.Context(), []byte("secret")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.noteVerified(t.Context(), &verify.Report{Differences: 3}, true); err != nil {
+		t.Fatal(err)
+	}
+
+	second, told := life()
+	if done, known := second.lastDone(jobArchive); !known || time.Since(done) > time.Minute {
+		t.Errorf("archived at %v", done)
+	}
+	if len(*told) != 1 || (*told)[0].Differences != 3 || (*told)[0].Success != 0 {
+		t.Errorf("verified: %+v", *told)
+	}
+	// One site alone makes no number smaller; everything does.
+	if n, err := second.noteVerified(t.Context(), &verify.Report{}, false); err != nil || n.Differences != 3 {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if n, err := second.noteVerified(t.Context(), &verify.Report{}, true); err != nil || n.Differences != 0 || n.Success == 0 {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if err := first.learn(t.Context()); err != nil { // it still runs
+		t.Fatal(err)
+	}
+	if n := len(*told); (*told)[n-1].Differences != 0 {
+		t.Errorf("%+v", *told)
+	}
+}
+
+// said is a log that tells when a text comes.
+type said struct {
+	slog.Handler
+	text string
+	once sync.Once
+	came chan struct{}
+}
+
+func (s *said) Enabled(context.Context, slog.Level) bool { return true }
+func (s *said) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, s.text) {
+		s.once.Do(func() { close(s.came) })
+	}
+	return nil
+}
+
+// TestArchiveWaitsForAnother: who finds another at work, as the other host of the
+// same schedule, waits and archives its own.
+func TestArchiveWaitsForAnother(t *testing.T) {
+	dir := t.TempDir()
+	cfg := mustLoad(t, map[string]string{"DATA_DIR": dir, "SECRET": "secret"}, "")
+	waits := &said{Handler: slog.DiscardHandler, text: "waiting for another process", came: make(chan struct{})}
+	v := newVault(newLive(cfg), nil, counter.NewKeys("ddkk", false), slog.New(waits))
+	t.Cleanup(func() {
+		if err := v.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := v.learn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "archive.db.archive.lock"), os.O_CREATE|os.O_RDWR, 0o640)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := v.archiveLogs(t.Context(), []byte("secret"))
+		ended <- err
+	}()
+	<-waits.came
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if done, _ := v.lastDone(jobArchive); done.IsZero() {
+		t.Error("it did not archive")
+	}
+}
