@@ -138,7 +138,11 @@ func (r *Reader) lagTrip(ctx context.Context, site string, nothing bool, ask tri
 	if err != nil || state == nil {
 		return 0, err == nil
 	}
-	return state.lag(), state.whole()
+	lag = state.lag()
+	if r.waits.Load() {
+		lag |= lagPages
+	}
+	return lag, state.whole()
 }
 
 // since is the first day whose keys, which die ttl after its end, will be there

@@ -201,3 +201,39 @@ func TestScrubGivesUpOnWhatStays(t *testing.T) {
 		t.Errorf("it is well: %v, %+v", err, sc.sites[site])
 	}
 }
+
+// The calls of today by day, hour and minute must agree.
+func TestScrubCalls(t *testing.T) {
+	rdb := readClient(t, startReadServer(t).addr())
+	r := newCallRig(t, rdb)
+	calls := randomCalls(rand.New(rand.NewPCG(57, 58)), 300)
+	now := time.Now().UTC()
+	for i := range calls {
+		calls[i].at = now
+	}
+	r.start()
+	r.call("a", calls)
+	r.await()
+	r.stop()
+	sc, st := newTestScrubber(t, r)
+	for _, layout := range []string{"", callMinuteLayout, callHourLayout, callDayLayout} {
+		key, old := "", ""
+		if layout != "" {
+			key = r.opt.Keys.Calls(calls[0].site, now.Format(layout))
+			old = rdb.Dump(t.Context(), key).Val()
+			if n := rdb.Del(t.Context(), key).Val(); n != 1 {
+				t.Fatalf("%s is not there", key)
+			}
+		}
+		before := st.ScrubDifferences
+		if err := sc.goRound(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if found := st.ScrubDifferences > before; found != (layout != "") {
+			t.Errorf("%q: %d differences: %+v", layout, st.ScrubDifferences-before, sc.sites)
+		}
+		if key != "" {
+			rdb.Restore(t.Context(), key, 0, old)
+		}
+	}
+}
