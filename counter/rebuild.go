@@ -223,6 +223,7 @@ func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, 
 			r.Restore, r.Ready = in.opt.Archive.Restore, in.opt.Archive.Reachable
 		}
 		done, err := r.Rebuild(ctx, names)
+		in.redisWent(byRebuild, 0, nil) // whatever it waited for, it waits no longer
 		select {
 		case in.rebuilt <- rebuilt{names, cause, start, done, err}:
 		case <-ctx.Done():

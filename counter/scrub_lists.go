@@ -159,7 +159,7 @@ func (l *look) sum(ctx context.Context, x *list) error {
 	for cursor, begun := uint64(0), false; !begun || cursor != 0; begun = true {
 		var scan *redis.ScanCmd
 		var made func() bounds
-		err := l.at(ctx, func(p redis.Pipeliner) {
+		err := l.at(ctx, 10, func(p redis.Pipeliner) {
 			if x.hash {
 				scan = p.HScan(ctx, x.key, cursor, "", scrubPiece)
 			} else {
@@ -176,6 +176,7 @@ func (l *look) sum(ctx context.Context, x *list) error {
 		}
 		var pairs []string
 		pairs, cursor = scan.Val()
+		l.paced(ctx, len(pairs)/2)
 		names := make([]string, 0, len(pairs)/2)
 		for i := 0; i+1 < len(pairs); i += 2 {
 			if seen.add(xxhash.Sum64String(pairs[i])) {
@@ -215,7 +216,7 @@ func (l *look) pages(ctx context.Context, names []string) error {
 		}
 		var totals *redis.SliceCmd
 		var scores *redis.FloatSliceCmd
-		err := l.at(ctx, func(p redis.Pipeliner) {
+		err := l.at(ctx, len(keys)+len(some), func(p redis.Pipeliner) {
 			totals, scores = p.MGet(ctx, keys...), p.ZMScore(ctx, l.keys.HotAll(l.site), some...)
 		})
 		if err != nil {

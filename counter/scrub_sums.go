@@ -52,7 +52,7 @@ func (l *look) numbers(ctx context.Context) error {
 		dayKeys = append(dayKeys, k.SitePVDay(s, d), k.SiteUVDay(s, d))
 	}
 	var first *redis.SliceCmd
-	if err := l.at(ctx, func(p redis.Pipeliner) { first = p.MGet(ctx, dayKeys...) }); err != nil {
+	if err := l.at(ctx, len(dayKeys), func(p redis.Pipeliner) { first = p.MGet(ctx, dayKeys...) }); err != nil {
 		return err
 	}
 	young := l.young()
@@ -68,7 +68,7 @@ func (l *look) numbers(ctx context.Context) error {
 		names = append(names, k.SitePVDay(s, d.day), k.SiteUVDay(s, d.day))
 	}
 	var totals *redis.SliceCmd
-	err := l.at(ctx, func(p redis.Pipeliner) {
+	err := l.at(ctx, len(names)+10*len(active), func(p redis.Pipeliner) {
 		totals = p.MGet(ctx, names...)
 		for _, d := range active {
 			l.askDay(ctx, p, d, d.day == young[0] || d.day == young[1])
@@ -178,7 +178,7 @@ func (l *look) calls(ctx context.Context, d parser.Day) error {
 	k, s := l.keys, l.site
 	key := k.Calls(s, keys.Day(d))
 	var there *redis.IntCmd
-	if err := l.at(ctx, func(p redis.Pipeliner) {
+	if err := l.at(ctx, 25, func(p redis.Pipeliner) {
 		// A lost day shows by its hours.
 		names := []string{key}
 		for h := range 24 {
@@ -190,7 +190,7 @@ func (l *look) calls(ctx context.Context, d parser.Day) error {
 	}
 	var total *redis.StringCmd
 	var hours, minutes []*redis.StringCmd
-	err := l.at(ctx, func(p redis.Pipeliner) {
+	err := l.at(ctx, 24*61, func(p redis.Pipeliner) {
 		total = p.HGet(ctx, key, CallTotal)
 		for h := range 24 {
 			hour := fmt.Sprintf("%s%02d", keys.Day(d), h)
