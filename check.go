@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,7 +71,8 @@ type checkup struct {
 	cfg       *Config
 	hosts     []string // under which pages load the widget, from the command line
 	now       func() time.Time
-	logrotate []string // patterns of logrotate's files
+	logrotate []string      // patterns of logrotate's files
+	limit     time.Duration // of one look; 0: lookLimit
 }
 
 // checks are all of them in the order of the report. A check returns at least
@@ -76,15 +81,37 @@ var checks = []func(*checkup, context.Context) []finding{
 	(*checkup).config, (*checkup).hostNames, (*checkup).admin, (*checkup).secretFiles,
 	(*checkup).timezone, (*checkup).dataDir, (*checkup).owners, (*checkup).logFiles, (*checkup).logLines,
 	(*checkup).segments, (*checkup).rotation, (*checkup).nginxPID,
-	(*checkup).redis, (*checkup).port,
+	(*checkup).redis, (*checkup).archive, (*checkup).port,
 }
 
 func (c *checkup) run(ctx context.Context) []finding {
 	var all []finding
 	for _, check := range checks {
-		all = append(all, check(c, ctx)...)
+		all = append(all, c.within(ctx, check)...)
 	}
 	return all
+}
+
+// lookLimit is how long one look may take: a file system or a server that is not
+// there any more may answer never.
+const lookLimit = 30 * time.Second
+
+// within makes one look, and gives up on it in time.
+func (c *checkup) within(ctx context.Context, check func(*checkup, context.Context) []finding) []finding {
+	limit := cmp.Or(c.limit, lookLimit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	found := make(chan []finding, 1)
+	go func() { found <- check(c, ctx) }() // ends with the program at the latest
+	late := time.NewTimer(limit + limit/10)
+	defer late.Stop()
+	select {
+	case all := <-found:
+		return all
+	case <-late.C:
+		name := runtime.FuncForPC(reflect.ValueOf(check).Pointer()).Name()
+		return []finding{bad("check", "the look at %s did not end in %v: a disk, a network file system or a server does not answer", name[strings.LastIndexByte(name, '.')+1:], limit)}
+	}
 }
 
 // report prints the findings. The error is errQuiet when one of them fails.

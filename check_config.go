@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // config is about settings that are right one by one.
@@ -107,8 +108,24 @@ func (c *checkup) private(what, path string, forbidden fs.FileMode, why string) 
 	return []finding{fine(what, "%s is closed to others", path)}
 }
 
+// unknownTZ is the environment's TZ if it cannot be read as a zone: Go takes UTC
+// then and says nothing. A rule such as CST-8 is one.
+func unknownTZ() string {
+	tz := strings.TrimPrefix(os.Getenv("TZ"), ":")
+	if tz == "" || filepath.IsAbs(tz) {
+		return ""
+	}
+	if _, err := time.LoadLocation(tz); err == nil {
+		return ""
+	}
+	return tz
+}
+
 // timezone tells where days begin.
 func (c *checkup) timezone(context.Context) []finding {
+	if tz := unknownTZ(); tz != "" && c.cfg.Timezone == time.Local {
+		return []finding{bad("TIMEZONE", "TZ=%s is no zone that is known here, so days begin in UTC; set TIMEZONE to one such as Asia/Shanghai", tz)}
+	}
 	now := c.now().In(c.cfg.Timezone)
 	return []finding{fine("TIMEZONE", "%s: it is %s, and the day begins at 00:00 %s", c.cfg.Timezone, now.Format("2006-01-02 15:04"), now.Format("-07:00"))}
 }

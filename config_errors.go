@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // SettingError is one thing that is wrong with the configuration.
@@ -18,19 +20,52 @@ type SettingError struct {
 func (e *SettingError) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Name)
-	if e.Value != "" {
+	secret := mayHoldSecret(e.Value)
+	if secret {
+		b.WriteString(" (its value is not shown: it may hold a password)")
+	} else if e.Value != "" {
 		fmt.Fprintf(&b, "=%s", quoteShort(e.Value))
 	}
 	if e.Where != "" {
 		fmt.Fprintf(&b, " (%s)", e.Where)
 	}
 	if e.Err != nil {
-		fmt.Fprintf(&b, ": %v", e.Err)
+		text := e.Err.Error()
+		if secret && quotes(text, e.Value) {
+			text = "bad value"
+		}
+		fmt.Fprintf(&b, ": %s", text)
 	}
 	if e.Allowed != "" {
 		fmt.Fprintf(&b, "; allowed: %s", e.Allowed)
 	}
 	return b.String()
+}
+
+// mayHoldSecret tells whether a value looks like an address with a user, a
+// password or a token in it, as somebody writes it where such do not belong.
+func mayHoldSecret(value string) bool {
+	if strings.ContainsAny(value, "@?") {
+		return true
+	}
+	low := strings.ToLower(value)
+	for _, begin := range []string{"redis://", "rediss://", "mysql://", "unix://"} {
+		if strings.Contains(low, begin) {
+			return true
+		}
+	}
+	for _, word := range []string{"pass", "token", "secret"} {
+		if strings.Contains(low, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// quotes tells whether a text has a word of a value in it.
+func quotes(text, value string) bool {
+	words := strings.FieldsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return slices.ContainsFunc(words, func(w string) bool { return len(w) > 2 && strings.Contains(text, w) })
 }
 
 // Unwrap gives the reader's own error.

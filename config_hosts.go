@@ -62,7 +62,7 @@ func parseRedisAddr(c *Config, s string) error {
 
 func checkHostPort(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
+	if err != nil || strings.ContainsAny(host, "@/?") { // a user does not belong there, and an address is logged
 		return fmt.Errorf("%q is not host:port", addr)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

@@ -16,9 +16,9 @@ const (
 	DefaultAPI = "127.0.0.1:8360"
 
 	// DefaultListenStandalone needs no privilege, DefaultListen is the port
-	// of a distribution's nginx.
-	DefaultListenStandalone = "8080"
-	DefaultListen           = "80"
+	// of a distribution's nginx. Both are for IPv4 and IPv6.
+	DefaultListenStandalone = "8080,[::]:8080"
+	DefaultListen           = "80,[::]:80"
 
 	// DefaultRate and DefaultBurst are beacons of one address: a whole office
 	// may open its start page at nine, a program cannot fill the disk.

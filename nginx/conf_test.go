@@ -20,7 +20,7 @@ func write(t *testing.T, c Conf) string {
 func TestWriteDefaults(t *testing.T) {
 	got := write(t, Conf{Log: "/var/log/ddkk/event.log"})
 	for _, want := range []string{
-		"listen 80;", "server_name _;", `access_log "/var/log/ddkk/event.log" ddkk_v1 if=$ddkk_logged;`,
+		"listen 80;", "listen [::]:80;", "server_name _;", `access_log "/var/log/ddkk/event.log" ddkk_v1 if=$ddkk_logged;`,
 		`server "127.0.0.1:8360"`, "rate=100r/s", "burst=500",
 		"location ^~ /admin { return 404; }", "location = /metrics { return 404; }",
 		"proxy_set_header X-Forwarded-For $remote_addr;",
@@ -46,7 +46,7 @@ func TestWriteChoices(t *testing.T) {
 			}
 		}
 	}
-	f(Conf{Log: "/l", Standalone: true}, "listen 8080;", "worker_processes auto;", `pid "/nginx.pid";`)
+	f(Conf{Log: "/l", Standalone: true}, "listen 8080;", "listen [::]:8080;", "worker_processes auto;", `pid "/nginx.pid";`)
 	f(Conf{Log: "/l", Standalone: true, Prefix: "/run/x"}, `pid "/run/x/nginx.pid";`, `error_log "/run/x/nginx-error.log" warn;`)
 	f(Conf{Log: "/l", Standalone: true, User: "www-data"}, "user www-data;")
 	f(Conf{Log: "/l", Standalone: true, User: "www-data:adm"}, "user www-data adm;")
