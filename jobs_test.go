@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -120,4 +121,65 @@ func TestArchiveWaitsForAnother(t *testing.T) {
 	if done, _ := v.lastDone(jobArchive); done.IsZero() {
 		t.Error("it did not archive")
 	}
+}
+
+// TestArchiveIsReplaced puts a backup of archive.db in its place under the daemon,
+// and takes it away.
+func TestArchiveIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	cfg := mustLoad(t, map[string]string{"DATA_DIR": dir, "SECRET": "secret"}, "")
+	v := newVault(newLive(cfg), nil, counter.NewKeys("ddkk", false), slog.New(slog.DiscardHandler))
+	t.Cleanup(func() {
+		if err := v.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	archived := func(want int64) {
+		t.Helper()
+		if err := v.learn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if j, _ := v.job(jobRotate); j.Done.Unix() != want {
+			t.Errorf("the note is of %v, want %d", j.Done, want)
+		}
+	}
+	note := func(at int64) {
+		t.Helper()
+		if err := v.noteDone(t.Context(), jobRotate, time.Unix(at, 0), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	note(1)
+	path, backup := filepath.Join(dir, "archive.db"), filepath.Join(dir, "backup.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("VACUUM INTO ?", backup); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	note(2)
+	archived(2)
+	if err := os.Rename(backup, path); err != nil {
+		t.Fatal(err)
+	}
+	archived(1)
+	note(3)
+	archived(3)
+	if err := os.Rename(path, backup); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.learn(t.Context()); err == nil || !strings.Contains(err.Error(), "put it back") {
+		t.Errorf("it is gone: %v", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("an empty one was made in its place")
+	}
+	if err := os.Rename(backup, path); err != nil {
+		t.Fatal(err)
+	}
+	archived(3)
 }

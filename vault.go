@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -50,9 +51,13 @@ func (v *vault) cfg() *Config { return v.live.get() }
 func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
 	v.opening.Lock()
 	defer v.opening.Unlock()
-	if a, err := v.opened(); err == nil {
+	if a, err := v.opened(); err == nil && !a.Replaced() {
 		a.Judge(v.cfg().archiveRules()) // they may have changed since
 		return a, nil
+	} else if err == nil {
+		if err := v.giveUp(a); err != nil {
+			return nil, err
+		}
 	}
 	mode, err := archive.ParseIPMode(v.cfg().IPMode)
 	if err != nil {
@@ -72,6 +77,24 @@ func (v *vault) open(ctx context.Context) (*archive.Archive, error) {
 	defer v.mu.Unlock()
 	v.archive = a
 	return a, nil
+}
+
+// giveUp closes an archive whose file is not in its place any more. Nothing is
+// made anew where there is none: it may come back.
+func (v *vault) giveUp(a *archive.Archive) error {
+	path := filepath.Join(v.cfg().DataDir, "archive.db")
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("open archive: it was removed while it was open: %w; put it back, or restart the daemon to begin a new one", err)
+	}
+	v.log.Error("archive.db was replaced while it was open; what was archived since went into the old one. The new one is used from now on, and what it lacks is archived again", "file", path)
+	v.mu.Lock()
+	v.archive = nil
+	v.mu.Unlock()
+	// Before the new one is opened: the old one's write-ahead log has the same name.
+	if err := a.Abandon(); err != nil {
+		v.log.Warn("cannot close the old archive", "err", err)
+	}
+	return nil
 }
 
 // clocks are those that the archive compares its own with.

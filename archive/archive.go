@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -210,6 +212,40 @@ func (a *Archive) beside() querier {
 	}
 	return a.reads
 }
+
+// Replaced tells whether the file that was opened is not in its place any more, as
+// after somebody restored a backup under the daemon: the archive must be opened
+// again. Of MySQL it is always false.
+func (a *Archive) Replaced() bool {
+	d, ok := a.dialect.(*sqliteDialect)
+	return ok && d.replaced()
+}
+
+// Abandon closes an archive whose file was replaced. Its write-ahead log has the
+// name that the new file's would have: SQLite leaves it where the file was moved,
+// and would take it for the new one's.
+func (a *Archive) Abandon() error {
+	d, ok := a.dialect.(*sqliteDialect)
+	if !ok {
+		return a.Close()
+	}
+	var ours []string
+	for _, end := range []string{"-wal", "-shm"} {
+		if now, err := os.Stat(d.path + end); err == nil && d.logs[end] != nil && os.SameFile(now, d.logs[end]) {
+			ours = append(ours, d.path+end)
+		}
+	}
+	err := a.Close()
+	for _, name := range ours {
+		if rerr := os.Remove(name); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
+	}
+	return err
+}
+
+// ErrReplaced says that nothing was archived, since the file is not in its place.
+var ErrReplaced = errors.New("archive.db was replaced or removed while it was open; it is opened again")
 
 // Ping reports whether the database answers.
 func (a *Archive) Ping(ctx context.Context) error {

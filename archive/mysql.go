@@ -89,6 +89,9 @@ const (
 // reach makes sure that the database answers at all, which it does quickly. A
 // connection that does not is given up for a fresh one.
 func (a *Archive) reach(ctx context.Context) error {
+	if a.Replaced() {
+		return ErrReplaced
+	}
 	var err error
 	for range 2 {
 		one, cancel := context.WithTimeout(ctx, min(reachLimit, a.opt.Patience))

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,6 +24,8 @@ import (
 type sqliteDialect struct {
 	db    *sql.DB
 	path  string
+	file  os.FileInfo            // that was opened
+	logs  map[string]os.FileInfo // what SQLite keeps beside it, by the end of its name
 	pause func(context.Context, time.Duration) error
 }
 
@@ -39,7 +42,8 @@ func (a *Archive) openSQLite(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("open SQLite: %w; is DATA_DIR there and writable?", err)
 	}
-	if err := f.Close(); err != nil {
+	there, err := f.Stat()
+	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("open SQLite: %w", err)
 	}
 	pragmas := url.Values{"_pragma": {
@@ -54,10 +58,18 @@ func (a *Archive) openSQLite(ctx context.Context, path string) error {
 		return fmt.Errorf("open SQLite: %w", err)
 	}
 	a.reads.SetMaxOpenConns(8)
-	a.dialect = &sqliteDialect{db: a.db, path: path, pause: a.pause}
-	if err := a.db.PingContext(ctx); err != nil {
+	a.dialect = &sqliteDialect{db: a.db, path: path, file: there, pause: a.pause}
+	var tables int // a first read: it makes the files beside it
+	if err := a.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master").Scan(&tables); err != nil {
 		return fmt.Errorf("open SQLite %s: %w; is DATA_DIR there and writable?", path, err)
 	}
+	logs := map[string]os.FileInfo{}
+	for _, end := range []string{"-wal", "-shm"} {
+		if fi, err := os.Stat(path + end); err == nil {
+			logs[end] = fi
+		}
+	}
+	a.dialect.(*sqliteDialect).logs = logs
 	return nil
 }
 
@@ -99,6 +111,13 @@ func (*sqliteDialect) retryable(err error) bool {
 
 // alreadyThere never happens: a migration is one transaction.
 func (*sqliteDialect) alreadyThere(error) bool { return false }
+
+// replaced tells whether another file lies where ours did, or none: what is
+// written would go into one that nobody sees.
+func (d *sqliteDialect) replaced() bool {
+	now, err := os.Stat(d.path)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, d.file)
+}
 
 // lockWait is how long a lock is waited for.
 const lockWait = time.Minute
