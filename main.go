@@ -70,7 +70,7 @@ with data in ./data and needs no other program.`,
 	}
 	root.PersistentFlags().StringVar(&file, "config", "", "YAML file with settings (default ./ddkk-stats.yaml if it exists)")
 	load := func() (*Config, error) { return LoadConfig(file, os.LookupEnv) }
-	root.AddCommand(serverCommand(load), nginxConfCommand(), rotateCommand(load), versionCommand(), manCommand(),
+	root.AddCommand(serverCommand(load), nginxConfCommand(), rotateCommand(load), configCommand(load), versionCommand(), manCommand(),
 		asOwner(checkCommand(load), load, false))
 	for _, c := range []*cobra.Command{archiveCommand(load), restoreCommand(load), verifyCommand(load), mirrorCommand(load),
 		importCommand(load), importCountsCommand(load), recountCommand(load)} {
