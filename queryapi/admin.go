@@ -99,6 +99,23 @@ func peerAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
+// toldAddr reads an address as proxies write it: alone, with a port, an IPv6 one in
+// brackets with a port or without, and any of these in quotes.
+func toldAddr(text string) (netip.Addr, bool) {
+	text = strings.TrimSpace(text)
+	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' {
+		text = strings.TrimSpace(text[1 : n-1])
+	}
+	if ap, err := netip.ParseAddrPort(text); err == nil {
+		return ap.Addr().Unmap().WithZone(""), true
+	}
+	if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		text = text[1 : len(text)-1]
+	}
+	a, err := netip.ParseAddr(text)
+	return a.Unmap().WithZone(""), err == nil
+}
+
 // clientAddr is the address of who made the request: the peer, or what a
 // trusted proxy says in X-Real-IP, else the last address in X-Forwarded-For
 // that is not a trusted proxy itself (those before it can be made up).
@@ -109,8 +126,8 @@ func (s *Server) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 	}
 	h := &ctx.Request.Header
 	if text := h.Peek("X-Real-IP"); len(text) > 0 { // an error would cost more than all of this
-		if a, err := netip.ParseAddr(strings.TrimSpace(string(text))); err == nil {
-			return a.Unmap().WithZone("")
+		if a, ok := toldAddr(string(text)); ok {
+			return a
 		}
 	}
 	client := peer
@@ -121,11 +138,11 @@ func (s *Server) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 	for i := len(lists) - 1; i >= 0; i-- {
 		hops := strings.Split(string(lists[i]), ",")
 		for j := len(hops) - 1; j >= 0; j-- {
-			a, err := netip.ParseAddr(strings.TrimSpace(hops[j]))
-			if err != nil {
+			a, ok := toldAddr(hops[j])
+			if !ok {
 				return client
 			}
-			client = a.Unmap().WithZone("")
+			client = a
 			if !access.trusted(client) {
 				return client
 			}

@@ -3,7 +3,9 @@ package queryapi
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -170,16 +172,26 @@ func (s *Server) call(ctx *fasthttp.RequestCtx, argument string, callback []byte
 	return nil
 }
 
-// validCallback keeps what is written into a script a plain name.
+// validCallback keeps what is written into a script a plain name: identifiers with
+// dots between them, none of them a word of the language.
 func validCallback(name []byte) bool {
-	for i, c := range name {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$'
-		if !letter && (i == 0 || c != '.' && (c < '0' || c > '9')) {
+	for part := range bytes.SplitSeq(name, []byte(".")) {
+		if len(part) == 0 || slices.Contains(reservedWords, string(part)) {
 			return false
 		}
+		for i, c := range part {
+			letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$'
+			if !letter && (i == 0 || c < '0' || c > '9') {
+				return false
+			}
+		}
 	}
-	return len(name) > 0 && len(name) <= 64
+	return len(name) <= 64
 }
+
+// reservedWords are those of ECMAScript, and names that call code from a text.
+var reservedWords = strings.Fields("arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally " +
+	"for function Function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield")
 
 // object answers a JSON object with the numbers between head and tail.
 func (s *Server) object(ctx *fasthttp.RequestCtx, v visited, count bool, numbers []number, head, tail string) error {

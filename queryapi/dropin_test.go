@@ -61,7 +61,7 @@ func TestDropinProtocols(t *testing.T) {
 func TestDropinCallback(t *testing.T) {
 	b := newBackend()
 	s := newTestServer(t, b, nil)
-	for _, name := range []string{"", "1a", ".a", "a b", "a;b", "a(b", "alert(1)//", "a\n", "a</script>", "é", "a-b", "a[0]", strings.Repeat("a", 65)} {
+	for _, name := range []string{"", "1a", ".a", "a b", "a;b", "a(b", "alert(1)//", "a\n", "a</script>", "é", "a-b", "a[0]", "a.", "a..b", "a.1", "eval", "window.eval", "a.Function", "this", "a.if", strings.Repeat("a", 65)} {
 		ctx := ask(s, testPeer, "GET", "/jsonp?callback="+strings.NewReplacer(" ", "%20", ";", "%3B", "\n", "%0A", "<", "%3C").Replace(name), "", "Referer: https://ddkk.com/")
 		if ctx.Response.StatusCode() != 400 || !json.Valid(ctx.Response.Body()) || len(b.logged()) != 0 {
 			t.Errorf("%q: %d %s", name, ctx.Response.StatusCode(), ctx.Response.Body())

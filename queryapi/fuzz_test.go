@@ -89,7 +89,7 @@ func FuzzBody(f *testing.F) {
 
 // FuzzCallback: what is written into a script is a name, or refused.
 func FuzzCallback(f *testing.F) {
-	for _, seed := range []string{"cb", "a.b$", "alert(1)", "a\u2028b", "</script>", "a;b", strings.Repeat("a", 65), "1", ".", "é"} {
+	for _, seed := range []string{"cb", "a.b$", "alert(1)", "a\u2028b", "</script>", "a;b", strings.Repeat("a", 65), "1", ".", "a.", "a..b", "eval", "é"} {
 		f.Add(seed)
 	}
 	s := newTestServer(f, newBackend(), nil)

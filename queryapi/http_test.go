@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -220,6 +221,20 @@ func TestClientAddr(t *testing.T) {
 	f("192.0.2.7", testPeer, "X-Forwarded-For: 192.0.2.7")
 	f("2001:db8::1", &net.TCPAddr{IP: net.ParseIP("fd00::2"), Port: 1}, "X-Real-IP: 2001:db8::1")
 	f("203.0.113.5", stranger, "X-Real-IP: 198.51.100.1", "X-Forwarded-For: 198.51.100.2")
+
+	// As balancers and gateways write them: with a port, in brackets, in quotes.
+	for text, want := range map[string]string{
+		"198.51.100.4:51234": "198.51.100.4", `"198.51.100.4:51234"`: "198.51.100.4", `"198.51.100.4"`: "198.51.100.4", " 198.51.100.4 ": "198.51.100.4",
+		"[2001:db8::4]:51234": "2001:db8::4", "[2001:db8::4]": "2001:db8::4", `"[2001:db8::4]:51234"`: "2001:db8::4", `"2001:db8::4"`: "2001:db8::4",
+		"[::ffff:198.51.100.4]:1": "198.51.100.4", "[fe80::1%eth0]:1": "fe80::1",
+		"[2001:db8::4": "192.0.2.9", "2001:db8::4]": "192.0.2.9", "198.51.100.4:": "192.0.2.9", "198.51.100.4:99999": "192.0.2.9", ":80": "192.0.2.9",
+		`"`: "192.0.2.9", `""`: "192.0.2.9", "unknown": "192.0.2.9", "198.51.100.4 198.51.100.5": "192.0.2.9",
+	} {
+		f(want, testPeer, "X-Real-IP: "+text)
+		f(want, testPeer, "X-Forwarded-For: "+text)
+		f(want, testPeer, "X-Forwarded-For: 1.1.1.1, "+text)
+	}
+	f("198.51.100.4", testPeer, `X-Forwarded-For: 198.51.100.4:1, "192.0.2.7:443", 192.0.2.8:80`)
 }
 
 func TestPanicBecomes500(t *testing.T) {
@@ -338,6 +353,34 @@ func rawRequests(t *testing.T, addr string) {
 	f("GET /api/hot HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", maxHeader)+"\r\n\r\n", 431, CodeHeadersTooLarge)
 	f("nonsense\r\n\r\n", 400, CodeBadRequest)
 	f("GET http://h/event.png?page=/x HTTP/1.1\r\nHost: h\r\n\r\n", 200, "GIF89a")
+
+	// What says in two ways how long it is is answered, and nothing behind it.
+	const body = `{"site":"ddkk.com","fields":["site_pv"]}`
+	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+	answers := func(headers, body string, want int) {
+		t.Helper()
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		one := "POST /api/stats HTTP/1.1\r\nHost: x\r\n" + headers
+		if _, err := io.WriteString(c, one+"\r\n"+body+one+"Connection: close\r\n\r\n"+body); err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(c)
+		if n := strings.Count(string(all), "HTTP/1.1 200 OK"); n != want {
+			t.Errorf("%q: %d answers, want %d: %s (%v)", headers, n, want, all, err)
+		}
+	}
+	answers("Transfer-Encoding: chunked\r\n", chunked, 2)
+	answers(fmt.Sprintf("Content-Length: %d\r\n", len(body)), body, 2)
+	answers("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", chunked, 1)
+	answers("Transfer-Encoding: chunked\r\ncontent-length: 5\r\n", chunked, 1)
 }
 
 // Answers reuse memory: no request may see another's.

@@ -1,6 +1,7 @@
 package queryapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -187,7 +188,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		if route != "none" {
 			s.cfg.Observe(route, ctx.Response.StatusCode(), s.cfg.Now().Sub(began))
 		}
-		if s.draining.Load() {
+		if s.draining.Load() || twoLengths(ctx) {
 			ctx.SetConnectionClose()
 		}
 	}()
@@ -200,6 +201,23 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	if err := s.serve(ctx, at); err != nil {
 		s.writeFailure(ctx, route, err)
 	}
+}
+
+// twoLengths tells a request that says in two ways how long it is: another server on
+// its way may have seen another end of it, so nothing that follows is read (RFC
+// 9112, 6.3).
+func twoLengths(ctx *fasthttp.RequestCtx) bool {
+	h := &ctx.Request.Header
+	if len(h.Peek(fasthttp.HeaderTransferEncoding)) == 0 {
+		return false
+	}
+	for line := range bytes.Lines(h.RawHeaders()) {
+		name, _, ok := bytes.Cut(line, []byte(":"))
+		if ok && bytes.EqualFold(bytes.TrimSpace(name), []byte(fasthttp.HeaderContentLength)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
