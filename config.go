@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -193,7 +196,7 @@ func LoadConfig(path string, lookup func(string) (string, bool)) (*Config, error
 	var problems problemList
 	var fromFile []fileValue
 	if path != "" {
-		data, err := os.ReadFile(path)
+		data, err := readOwn(path)
 		if err != nil {
 			return nil, fmt.Errorf("read configuration: %w", err)
 		}
@@ -213,6 +216,36 @@ func LoadConfig(path string, lookup func(string) (string, bool)) (*Config, error
 		return nil, err
 	}
 	return c, nil
+}
+
+// readOwn reads a file that only its owner may write, and root: whoever else could
+// would decide where the daemon writes and whom it obeys.
+func readOwn(path string) (data []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := fi.Mode(); mode.IsRegular() && othersMayWrite(fi) {
+		return nil, fmt.Errorf("cannot take settings from %s: others may write it (%v); nothing was read. Run: chmod go-w %s", path, mode.Perm(), path)
+	}
+	return io.ReadAll(f)
+}
+
+// othersMayWrite tells whether more than a file's owner may write it. A group that is
+// named for one user, as many systems give to each, is that user.
+func othersMayWrite(fi os.FileInfo) bool {
+	const group, all = 0o020, 0o002
+	mode := fi.Mode().Perm()
+	if mode&all != 0 {
+		return true
+	}
+	of, ok := fi.Sys().(*syscall.Stat_t)
+	return mode&group != 0 && !(ok && (of.Gid == of.Uid || of.Gid == 0))
 }
 
 // configPath picks the file to read; empty means none.

@@ -401,3 +401,38 @@ func TestWriteMarkdownReportsErrors(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// TestSettingsOfOthers: a file that others may write is not obeyed, by name and mode,
+// and nothing of it is read.
+func TestSettingsOfOthers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ddkk-stats.yaml")
+	if err := os.WriteFile(file, []byte("port: 9000\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, ok := range map[os.FileMode]bool{0o400: true, 0o600: true, 0o640: true, 0o644: true, 0o646: false, 0o666: false, 0o602: false, 0o777: false} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		c, err := LoadConfig(file, func(string) (string, bool) { return "", false })
+		if ok && (err != nil || c.Port != 9000) {
+			t.Errorf("%v: %v", mode, err)
+		}
+		if !ok && (err == nil || !strings.Contains(err.Error(), "chmod go-w "+file)) {
+			t.Errorf("%v: %v", mode, err)
+		}
+	}
+	if os.Geteuid() != 0 {
+		return // who is not root cannot give a file away
+	}
+	if err := os.Chmod(file, 0o664); err != nil {
+		t.Fatal(err)
+	}
+	for gid, ok := range map[int]bool{0: true, 1000: true, 100: false} {
+		if err := os.Chown(file, 1000, gid); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadConfig(file, func(string) (string, bool) { return "", false }); (err == nil) != ok {
+			t.Errorf("group %d: %v", gid, err)
+		}
+	}
+}

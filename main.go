@@ -28,6 +28,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/plain"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -38,6 +39,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal kills
+	stdout, stderr = &plain.Writer{To: stdout}, &plain.Writer{To: stderr}
 	root := rootCommand()
 	root.SetArgs(args)
 	root.SetOut(stdout)

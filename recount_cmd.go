@@ -338,11 +338,11 @@ func (r *recounting) missing(ctx context.Context, sites []string) (n int64, err 
 // shareBar shows how much is done on a terminal as a bar, and elsewhere as a
 // line every few seconds.
 func shareBar(w io.Writer, what string) func(done, total int64) {
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
+	if f, ok := terminal(w); ok {
 		var bar *progressbar.ProgressBar
 		return func(done, total int64) {
 			if bar == nil {
-				bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+				bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
 					progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond))
 			}
 			bar.ChangeMax64(total)

@@ -13,6 +13,7 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/plain"
 )
 
 // restoreOptions are what a person asks for.
@@ -178,8 +179,8 @@ func (v *vault) complete(ctx context.Context, site string) error {
 // newBar shows rows on a terminal as a bar, and elsewhere as a line every few
 // seconds.
 func newBar(w io.Writer, what string) func(rows int64) {
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
-		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+	if f, ok := terminal(w); ok {
+		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond))
 		return func(rows int64) {
 			if err := bar.Set64(rows); err != nil {
@@ -198,12 +199,20 @@ func newBar(w io.Writer, what string) func(rows int64) {
 
 // endBar ends the line that a bar of newBar is in.
 func endBar(w io.Writer) {
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
-		fmt.Fprintln(w)
+	if f, ok := terminal(w); ok {
+		fmt.Fprintln(f)
 	}
 }
 
-func isTerminal(f *os.File) bool {
+// terminal is the one that w writes to, if that is one: bars are drawn on it as it is.
+func terminal(w io.Writer) (*os.File, bool) {
+	if p, ok := w.(*plain.Writer); ok {
+		w = p.To
+	}
+	f, ok := w.(*os.File)
+	if !ok {
+		return nil, false
+	}
 	fi, err := f.Stat()
-	return err == nil && fi.Mode()&os.ModeCharDevice != 0
+	return f, err == nil && fi.Mode()&os.ModeCharDevice != 0
 }

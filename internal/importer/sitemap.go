@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -74,11 +75,40 @@ func (m *sitemaps) read(location string) error {
 		}
 	}
 	for _, s := range doc.Sitemaps {
-		if err := m.read(strings.TrimSpace(s)); err != nil {
+		s = strings.TrimSpace(s)
+		if err := named(location, s); err != nil {
+			return fmt.Errorf("%s: %w", location, err)
+		}
+		if err := m.read(s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// named makes sure that a list only leads where its writer may: to http(s) addresses,
+// never to a file of this machine, and from elsewhere not to a server on it.
+func named(by, location string) error {
+	u, err := url.Parse(location)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("it names %q, which is no http or https address of a sitemap", location)
+	}
+	if from, err := url.Parse(by); err == nil && remote(from) && inside(u.Hostname()) && !inside(from.Hostname()) {
+		return fmt.Errorf("it names %q, which is an address of this machine or its network", location)
+	}
+	return nil
+}
+
+func remote(u *url.URL) bool { return u.Scheme == "http" || u.Scheme == "https" }
+
+// inside tells hosts that mean something else on each machine.
+func inside(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		a = a.Unmap()
+		return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified()
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 func (m *sitemaps) text(data []byte) error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ddkk-stats/internal/plain"
 	"ddkk-stats/parser"
 )
 
@@ -131,7 +132,7 @@ func (s *SiteReport) write(b *strings.Builder) {
 	}
 	b.WriteByte('\n')
 	for _, d := range s.Shown {
-		fmt.Fprintf(b, "  %s is %s, want %s\n", d.Key, d.Have, d.Want)
+		fmt.Fprintf(b, "  %s is %s, want %s\n", plain.Text(d.Key), plain.Text(d.Have), plain.Text(d.Want))
 	}
 	if more := s.Differences - len(s.Shown); more > 0 {
 		fmt.Fprintf(b, "  and %d more\n", more)
@@ -140,10 +141,10 @@ func (s *SiteReport) write(b *strings.Builder) {
 		fmt.Fprintf(b, "  cannot be verified: segment %s was counted up to %d and is neither on this disk nor archived so far\n", id, s.Lacking[id])
 	}
 	for _, p := range s.Problems {
-		fmt.Fprintf(b, "  cannot be verified: %s\n", p)
+		fmt.Fprintf(b, "  cannot be verified: %s\n", plain.Text(p))
 	}
 	for _, n := range s.Notes {
-		fmt.Fprintf(b, "  note: %s\n", n)
+		fmt.Fprintf(b, "  note: %s\n", plain.Text(n))
 	}
 }
 
