@@ -79,7 +79,7 @@ type checkup struct {
 // one finding for what it looked at, none for what is not in use.
 var checks = []func(*checkup, context.Context) []finding{
 	(*checkup).config, (*checkup).hostNames, (*checkup).admin, (*checkup).secretFiles,
-	(*checkup).timezone, (*checkup).dataDir, (*checkup).owners, (*checkup).logFiles, (*checkup).logLines,
+	(*checkup).timezone, (*checkup).dataDir, (*checkup).owners, (*checkup).logFiles, (*checkup).privateLogs, (*checkup).logLines,
 	(*checkup).segments, (*checkup).rotation, (*checkup).nginxPID,
 	(*checkup).redis, (*checkup).archive, (*checkup).port,
 }
