@@ -248,7 +248,7 @@ func (c *conn) answer(f fault, args []string) {
 	}
 	if e, refuses := errorOf[f.kind]; refuses && refused(f.kind, name, e.writes) {
 		if name == "EXEC" || name == "DISCARD" {
-			c.s.run(c.link, []string{"DISCARD"})
+			c.s.heard(c, []string{"DISCARD"})
 			c.multi = false
 		}
 		c.dirty = c.dirty || c.multi
@@ -261,17 +261,25 @@ func (c *conn) answer(f fault, args []string) {
 	case "EXEC":
 		if c.multi && c.dirty {
 			c.multi = false
-			c.s.run(c.link, []string{"DISCARD"})
+			c.s.heard(c, []string{"DISCARD"})
 			c.out.WriteString("-EXECABORT Transaction discarded because of previous errors.\r\n")
 			return
 		}
 		c.multi = false
 	}
-	answer := c.s.run(c.link, args)
-	if c.s.tap != nil {
-		c.s.tap(c, args, answer)
+	c.out.WriteString(c.s.heard(c, args))
+}
+
+// heard runs a command; who listens hears of all of them in their order.
+func (s *store) heard(c *conn, args []string) string {
+	if s.tap == nil {
+		return s.run(c.link, args)
 	}
-	c.out.WriteString(answer)
+	s.hearing.Lock()
+	defer s.hearing.Unlock()
+	answer := s.run(c.link, args)
+	s.tap(c, args, answer)
+	return answer
 }
 
 // refused tells whether a command is refused by a Redis in a state.

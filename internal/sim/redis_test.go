@@ -49,8 +49,9 @@ func realRedis(t *testing.T) string {
 
 // realLink is a connection to it.
 type realLink struct {
-	c net.Conn
-	r *bufio.Reader
+	c      net.Conn
+	r      *bufio.Reader
+	queued [][]string // since MULTI
 }
 
 func dialReal(t *testing.T, path string) *realLink {
@@ -64,7 +65,7 @@ func dialReal(t *testing.T, path string) *realLink {
 			t.Error(err)
 		}
 	})
-	return &realLink{c, bufio.NewReader(c)}
+	return &realLink{c: c, r: bufio.NewReader(c)}
 }
 
 func (l *realLink) do(t *testing.T, args ...string) any {
@@ -127,7 +128,7 @@ func reply(r *bufio.Reader) (any, error) {
 }
 
 // unordered are commands whose answers come in any order, in groups of so many.
-var unordered = map[string]int{"SMEMBERS": 1, "HKEYS": 1, "HGETALL": 2, "HSCAN": 2, "ZSCAN": 2, "SCAN": 1}
+var unordered = map[string]int{"SMEMBERS": 1, "HKEYS": 1, "HGETALL": 2, "HSCAN": 2, "ZSCAN": 2, "SCAN": 1, "SSCAN": 1}
 
 // same compares two answers to a command.
 func same(args []string, a, b any) bool {
@@ -136,6 +137,21 @@ func same(args []string, a, b any) bool {
 		return shown(grouped(a, name, group)) == shown(grouped(b, name, group))
 	}
 	return shown(a) == shown(b)
+}
+
+// sameAll compares what a transaction said of each of its commands.
+func sameAll(queued [][]string, a, b any) bool {
+	x, ok := a.([]any)
+	y, ok2 := b.([]any)
+	if !ok || !ok2 || len(x) != len(y) || len(x) != len(queued) {
+		return shown(a) == shown(b)
+	}
+	for i, args := range queued {
+		if !same(args, x[i], y[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func shown(v any) string { return fmt.Sprintf("%T %v", v, v) }
@@ -202,7 +218,18 @@ func TestRedisTellsTheTruth(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if theirs := l.do(t, x.args...); !same(x.args, ours, theirs) {
+			theirs := l.do(t, x.args...)
+			equal := same(x.args, ours, theirs)
+			switch name {
+			case "MULTI", "DISCARD":
+				l.queued = nil
+			case "EXEC":
+				equal = sameAll(l.queued, ours, theirs)
+				l.queued = nil
+			default:
+				l.queued = append(l.queued, x.args) // cleared by MULTI, if this is within none
+			}
+			if !equal {
 				t.Fatalf("seed %d, command %d: %.300q\nsimulated: %.600s\nreal:      %.600s", 500+seed, i, x.args, shown(ours), shown(theirs))
 			}
 			commands[name]++

@@ -33,6 +33,7 @@ type store struct {
 	struck  func(kind string)
 	kill    func(owner int) // ends a process at once
 	script  scriptRun
+	hearing sync.Mutex                                  // while tap hears of a command
 	tap     func(c *conn, args []string, answer string) // nil: nobody listens
 }
 
