@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -50,10 +51,13 @@ func TestOwnerOfDataDir(t *testing.T) {
 	command("archive")
 	command("verify")
 	command("restore-from-mysql")
-	body, err := d.Post("/api/stats", `{"site":"ddkk.com","fields":["site_pv"]}`)
-	if err != nil || !strings.Contains(string(body), `"site_pv":2`) {
-		t.Errorf("%s, %v", body, err)
-	}
+	Eventually(t, 30*time.Second, "the daemon takes the restored site up", func() error {
+		body, err := d.Post("/api/stats", `{"site":"ddkk.com","fields":["site_pv"]}`)
+		if err == nil && !strings.Contains(string(body), `"site_pv":2}`) {
+			err = errors.New(string(body))
+		}
+		return err
+	})
 	must(t, filepath.WalkDir(d.Dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
