@@ -43,6 +43,10 @@ const validateFlag = "validate"
 // sees the difference, and Redis is spared the same question under load.
 const freshFor = 2 * time.Millisecond
 
+// readLife is how long reads use a connection: within it they follow a failover that
+// broke none of them.
+const readLife = 3 * time.Second
+
 func serverCommand(load func() (*Config, error)) *cobra.Command {
 	var validate bool
 	cmd := &cobra.Command{
@@ -188,7 +192,7 @@ func (s *server) openRedis() error {
 		opt = s.embedded.options()
 	}
 	s.ingestDB = counter.Connect(opt)
-	opt.Timeout, opt.PoolSize = time.Second, 64
+	opt.Timeout, opt.PoolSize, opt.Life = time.Second, 64, readLife
 	s.readDB = counter.Connect(opt)
 	var err error
 	s.reader, err = counter.NewReader(s.readDB, s.keys, counter.ReaderOptions{Location: s.cfg().Timezone, FreshFor: freshFor})
@@ -340,7 +344,7 @@ func (s *server) countingOptions(cfg *Config) counter.Options {
 		UVSetTTL: cfg.UVSetTTL, DedupeWindow: cfg.Dedupe.For,
 		Progress: filepath.Join(cfg.DataDir, "progress.json"),
 		Sync:     cfg.LogSync, Grace: countingGrace,
-		Stale: s.reader.MarkStale, Waits: s.reader.Wait, Reading: s.reader.Busy, Archive: s.vault,
+		Stale: s.reader.MarkStale, Committed: s.reader.Committed, Waits: s.reader.Wait, Reading: s.reader.Busy, Archive: s.vault,
 	}
 }
 

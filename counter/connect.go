@@ -20,6 +20,10 @@ type ConnectOptions struct {
 	DB       int           // not in a cluster
 	Timeout  time.Duration // of one read or write; 4 s
 	PoolSize int           // connections at most; 16
+	// Life is how long a connection is used; 0: for as long as it holds. One that
+	// is never made anew stays with the server that it found, whoever is the
+	// master by now.
+	Life time.Duration
 	// Dial connects; nil: over the network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -37,8 +41,8 @@ func Connect(o ConnectOptions) redis.UniversalClient {
 	return redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: o.Addrs, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, DB: o.DB,
 		Dialer: o.Dial, DialTimeout: min(o.Timeout, 2*time.Second), ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
-		ContextTimeoutEnabled: true,
-		MaxRetries:            -1, PoolSize: o.PoolSize, PoolTimeout: o.Timeout,
+		ContextTimeoutEnabled: true, ConnMaxLifetime: o.Life, ConnMaxLifetimeJitter: o.Life / 4,
+		MaxRetries: -1, PoolSize: o.PoolSize, PoolTimeout: o.Timeout,
 		PipelinePoolSize: -1, // pipelines share the pool
 		Protocol:         2,  // plain replies; nothing here needs RESP3
 		DisableIdentity:  true,

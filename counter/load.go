@@ -45,6 +45,7 @@ type checkpoint struct {
 	part    bool  // a script was applied in part (see prelude.lua)
 	lost    int64 // keys that scripts found gone
 	behind  bool  // the log is not counted again since a rebuild
+	done    int64 // scripts that have run
 }
 
 func parseCheckpoint(fields map[string]string) (checkpoint, error) {
@@ -60,6 +61,13 @@ func parseCheckpoint(fields map[string]string) (checkpoint, error) {
 			return c, fmt.Errorf("read checkpoint of segment %s: %w", f, err)
 		}
 		c.offsets[f] = n
+	}
+	if v, ok := fields[fieldDone]; ok {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return c, fmt.Errorf("read checkpoint, the scripts that have run: %w", err)
+		}
+		c.done = n
 	}
 	if v, ok := fields[fieldLost]; ok {
 		n, err := strconv.ParseInt(v, 10, 64)
@@ -165,6 +173,7 @@ func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoin
 	for i, name := range names {
 		s := in.newSite(name, cs[i])
 		in.sites[s.name] = s
+		in.opt.Committed(s.name, cs[i].epoch, cs[i].done)
 		if cs[i].behind {
 			in.recount(s.name)
 		}

@@ -46,6 +46,10 @@ type Options struct {
 	// Stale is told when a site's numbers in Redis cannot be trusted and when
 	// they can again. May be nil.
 	Stale func(site string, stale bool)
+	// Committed is told the life of a site's keys and how many scripts had run for
+	// it when it was learned, and after each commit: who finds less in Redis reads
+	// an old one. May be nil.
+	Committed func(site, epoch string, scripts int64)
 	// Waits is told when counting begins to wait for Redis and when it goes on: the
 	// numbers are old meanwhile, though Redis may answer reads. May be nil.
 	Waits func(bool)
@@ -123,6 +127,9 @@ func (o *Options) defaults() {
 	}
 	if o.Stale == nil {
 		o.Stale = func(string, bool) {}
+	}
+	if o.Committed == nil {
+		o.Committed = func(string, string, int64) {}
 	}
 	if o.Waits == nil {
 		o.Waits = func(bool) {}

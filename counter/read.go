@@ -115,6 +115,7 @@ type Reader struct {
 	asked       atomic.Int64  // when Redis was asked last, in Unix nanoseconds
 	lanes       []lane
 	slows       [slowLanes]readBreaker
+	committed   sync.Map // site -> *commits, as counting knows them
 	seed        maphash.Seed
 	reports     keptCalls
 

@@ -142,7 +142,7 @@ func (r *Reader) travel(ctx context.Context, l *lane, together []*asked) {
 	_, err := pipe.Exec(ctx)
 	for _, x := range together {
 		failed := r.take(x)
-		x.ok = failed == nil && !x.state.remade()
+		x.ok = failed == nil && !x.state.remade() && !x.state.old()
 		if failed != nil && !outage(err) {
 			err = failed // Exec tells the first error; an outage weighs more
 		}

@@ -46,13 +46,17 @@ func (q *Query) lags() uint64 {
 // pending is asked again after the values of pages: a commit that came in between
 // may be in the totals alone.
 type stateAsked struct {
+	known          *commits // when it was asked; nil: nothing is known
 	checkpoint     *redis.SliceCmd
 	pending, after *redis.IntCmd // after is nil where no pages are asked for
 }
 
 // askState adds it to a pipeline, before the values.
 func (r *Reader) askState(ctx context.Context, pipe redis.Pipeliner, site string) *stateAsked {
+	known, _ := r.committed.Load(site)
+	c, _ := known.(*commits)
 	return &stateAsked{
+		known:      c,
 		checkpoint: pipe.HMGet(ctx, r.keys.Checkpoint(site), fieldEpoch, fieldDone, fieldBehind),
 		pending:    pipe.LLen(ctx, r.keys.Pending(site)),
 	}
@@ -71,7 +75,32 @@ func (s *stateAsked) field(i int) string {
 func (s *stateAsked) remade() bool { return strings.HasPrefix(s.field(0), rebuilding) }
 
 // whole tells whether the site's numbers can be used.
-func (s *stateAsked) whole() bool { return !s.remade() && s.lag()&lagAll == 0 }
+func (s *stateAsked) whole() bool { return !s.remade() && !s.old() && s.lag()&lagAll == 0 }
+
+// commits are what counting has seen of a site's keys.
+type commits struct {
+	epoch   string
+	scripts int64
+}
+
+// Committed notes what counting has seen of a site, see Options.Committed.
+func (r *Reader) Committed(site, epoch string, scripts int64) {
+	if epoch == "" || strings.HasPrefix(epoch, rebuilding) {
+		r.committed.Delete(site)
+		return
+	}
+	r.committed.Store(site, &commits{epoch, scripts})
+}
+
+// old tells that this Redis has less than what was committed before it was asked: it
+// was the master once, or went back in time, or lost the site.
+func (s *stateAsked) old() bool {
+	if s.known == nil || s.checkpoint.Err() != nil {
+		return false
+	}
+	scripts, _ := strconv.ParseInt(s.field(1), 10, 64) // none: 0
+	return s.field(0) != s.known.epoch || scripts < s.known.scripts
+}
 
 // lag are the bits of what lags.
 func (s *stateAsked) lag() (bits uint64) {

@@ -136,6 +136,7 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 	in.log.Error("a site's keys are damaged and its log is not complete: run restore-from-mysql, or verify --repair",
 		"site", s.name, "cause", cause, "segments_lacking", lacking)
 	in.forget(s)
+	in.opt.Committed(s.name, at.epoch, at.done)
 	delete(in.known.Sites, s.name) // what its totals were is not to be had again
 	c.health = wounded
 	fresh := in.newSite(s.name, at)

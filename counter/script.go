@@ -85,7 +85,7 @@ type answer struct {
 	// commit or in one before (ok, dup, and moved of a fold); of lost and of a
 	// commit's moved it is the check that failed, counted from one.
 	lost  int64
-	cards []int64 // ok: the checked keys' cardinalities afterwards
+	cards []int64 // ok: the checked keys' cardinalities afterwards, and last the scripts that have run
 }
 
 func parseAnswer(cmd *redis.Cmd) (answer, error) {

@@ -124,6 +124,9 @@ func (in *Ingester) applied(p *part, a answer) {
 	s := p.site
 	s.epoch = p.epoch
 	s.at(p.segment).stored = p.to
+	if n := len(a.cards); n > 0 {
+		in.opt.Committed(s.name, s.epoch, a.cards[n-1])
+	}
 	in.meter.update(func(st *IngestStats) {
 		if a.verdict == duplicate {
 			st.Duplicates++

@@ -15,7 +15,8 @@
 --   online    n, 0 or 1: (trim below, trim above, ttl, m, (score, member)...)
 --   pending   m blobs appended to a list; key only when m > 0
 --
--- Returns {'ok', lost, cardinality after each check (0 for a STRLEN)...}
+-- Returns {'ok', lost, cardinality after each check (0 for a STRLEN)..., scripts
+--          that have run for the site}
 --         {'dup', lost}      the checkpoint already stands at the new offset
 --         {'gap', offset}    the checkpoint is elsewhere
 --         {'epoch', epoch}   the site's keys are gone or were rebuilt
@@ -122,4 +123,5 @@ end
 
 local reply = {'ok', gone}
 for i = 1, checks do reply[i + 2] = checked[i] and after[checked[i]] or 0 end
+reply[checks + 3] = begun
 return reply
