@@ -43,7 +43,7 @@ func (e *waitError) trouble() counter.Trouble {
 // adviceOn is what an operator does about a trouble.
 func adviceOn(name counter.Trouble) string {
 	if name == archiveDown {
-		return "is MYSQL_DSN right, and does the database run? Nothing is counted without what it has"
+		return "Is MYSQL_DSN right? Does the database run? Nothing is counted without what it has"
 	}
 	return name.Advice()
 }

@@ -168,13 +168,13 @@ func (w *waiting) first() error {
 
 // advice is by trouble.
 var advice = map[Trouble]string{
-	RedisDown:          "is REDIS_ADDR right, and does Redis run?",
+	RedisDown:          "Is REDIS_ADDR right? Does Redis run?",
 	RedisLoading:       "it passes by itself",
 	RedisFull:          "raise maxmemory",
 	RedisReadOnly:      "name the primary in REDIS_ADDR, or look after its replicas",
 	RedisCannotSave:    "look at Redis' log and its disk",
 	RedisBusy:          "another client's script holds it: SCRIPT KILL",
-	RedisRefuses:       "are REDIS_USERNAME and REDIS_PASSWORD right, and has the user the rights of deploy/redis-users.conf?",
+	RedisRefuses:       "Are REDIS_USERNAME and REDIS_PASSWORD right, and has the user the rights of deploy/redis-users.conf?",
 	ScriptsUnsupported: "Redis " + MinRedis + " or later is needed, with EVAL and EVALSHA; KeyDB, Dragonfly and older versions cannot run the scripts",
 }
 
