@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestBlockIsLookedAtAhead(t *testing.T) {
 		text.WriteString(h.line() + "\n")
 		if i%2 == 0 { // half of them were counted before: the same view, too
 			p.Parse([]byte(h.line()), &in.hit)
-			m.HSet(in.keys.Checkpoint(h.site), "epoch", "e", "before", "1")
+			m.HSet(in.keys.Checkpoint(h.site), fieldEpoch, "e", fieldLayout, strconv.Itoa(layout), "before", "1")
 			entry := binary.LittleEndian.AppendUint64(nil, parser.PairHash(in.hit.Visitor, in.hit.ViewID))
 			entry = binary.LittleEndian.AppendUint32(entry, uint32(in.hit.Time%DefaultIDWindow.Milliseconds()))
 			if err := m.Set(in.keys.Seen(h.site, RuleID, in.hit.Time/DefaultIDWindow.Milliseconds()), string(entry)); err != nil {

@@ -33,6 +33,7 @@ const (
 	// fieldBehind is there from the end of a rebuild until a daemon has counted
 	// what its log has beyond the archive: meanwhile the numbers are too small.
 	fieldBehind = "behind"
+	fieldLayout = "layout"
 )
 
 // rebuilding starts the epoch of a site while it is being rebuilt.
@@ -42,11 +43,14 @@ const rebuilding = "rebuild:"
 type checkpoint struct {
 	epoch   string
 	offsets map[string]int64
+	layout  int
 	part    bool  // a script was applied in part (see prelude.lua)
 	lost    int64 // keys that scripts found gone
 	behind  bool  // the log is not counted again since a rebuild
 	done    int64 // scripts that have run
 }
+
+func (c *checkpoint) rebuilding() bool { return strings.HasPrefix(c.epoch, rebuilding) }
 
 func parseCheckpoint(fields map[string]string) (checkpoint, error) {
 	c := checkpoint{epoch: fields[fieldEpoch], offsets: map[string]int64{},
@@ -59,6 +63,10 @@ func parseCheckpoint(fields map[string]string) (checkpoint, error) {
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil {
 			return c, fmt.Errorf("read checkpoint of segment %s: %w", f, err)
+		}
+		if f == fieldLayout {
+			c.layout = int(n)
+			continue
 		}
 		c.offsets[f] = n
 	}
@@ -169,6 +177,10 @@ func (in *Ingester) adopt(ctx context.Context, name string, c checkpoint) (*site
 // adoptAll adopts many sites in few round trips. cs has a checkpoint for each
 // name, and may have more.
 func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoint) error {
+	spoiled, err := in.migrate(ctx, names, cs)
+	if err != nil {
+		return err
+	}
 	there := make([]*site, 0, len(names))
 	for i, name := range names {
 		s := in.newSite(name, cs[i])
@@ -178,8 +190,16 @@ func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoin
 			in.recount(s.name)
 		}
 		cause := in.lostCause(s, cs[i])
-		if strings.HasPrefix(s.epoch, rebuilding) {
+		switch {
+		case cs[i].rebuilding():
 			cause = "a rebuild was not finished"
+		case spoiled[name]:
+			cause = "another site's page was counted into its keys"
+		case cs[i].layout > layout:
+			in.park(s)
+			in.log.Error("cannot count a site: a newer version wrote its keys; its lines wait in the log; start that version again, or run restore-from-mysql",
+				"site", name, "layout", cs[i].layout, "known", layout)
+			continue
 		}
 		if cause == "" {
 			there = append(there, s)

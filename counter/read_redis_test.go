@@ -11,15 +11,16 @@ import (
 // readServer is a real redis-server on a free loopback port that keeps its
 // data in a temporary folder.
 type readServer struct {
-	t    *testing.T
-	port int
-	dir  string
-	cmd  *exec.Cmd
+	t       *testing.T
+	options []string
+	port    int
+	dir     string
+	cmd     *exec.Cmd
 }
 
 func (s *readServer) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-func startReadServer(t *testing.T) *readServer {
+func startReadServer(t *testing.T, options ...string) *readServer {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Fatal("redis-server is missing: run `make deps`")
@@ -28,7 +29,7 @@ func startReadServer(t *testing.T) *readServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &readServer{t: t, port: ln.Addr().(*net.TCPAddr).Port, dir: t.TempDir()}
+	s := &readServer{t: t, options: options, port: ln.Addr().(*net.TCPAddr).Port, dir: t.TempDir()}
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -39,8 +40,8 @@ func startReadServer(t *testing.T) *readServer {
 
 func (s *readServer) start() {
 	s.t.Helper()
-	s.cmd = exec.Command("redis-server", "--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir,
-		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no")
+	s.cmd = exec.Command("redis-server", append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir,
+		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no"}, s.options...)...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}

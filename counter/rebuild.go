@@ -135,6 +135,10 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 	c := in.careOf(s.name)
 	in.log.Error("a site's keys are damaged and its log is not complete: run restore-from-mysql, or verify --repair",
 		"site", s.name, "cause", cause, "segments_lacking", lacking)
+	at, err := in.renameLeft(ctx, s.name, at)
+	if err != nil {
+		return err
+	}
 	in.forget(s)
 	in.opt.Committed(s.name, at.epoch, at.done)
 	delete(in.known.Sites, s.name) // what its totals were is not to be had again
@@ -154,9 +158,14 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 	if err := in.foldPending(ctx, fresh, errs[0]); err == nil && c.keepOn(in.opt.Now()) {
 		return in.catchUpWith(s, at)
 	}
-	in.turn(fresh, parked)
-	in.stale(s.name, true)
+	in.park(fresh)
 	return nil
+}
+
+// park leaves a site until an operator comes.
+func (in *Ingester) park(s *site) {
+	in.turn(s, parked)
+	in.stale(s.name, true)
 }
 
 // catchUpWith has the log read again from a checkpoint that a site goes on from: what

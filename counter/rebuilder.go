@@ -297,7 +297,7 @@ return 1`
 // release opens a rebuilt site for counting.
 func (r *Rebuilder) release(ctx context.Context, name string, held *locks, done map[string]int64) error {
 	held.drop(name) // it is deleted as the site opens
-	args := []any{rebuilding + held.life, newEpoch(), fieldBehind, "1"}
+	args := []any{rebuilding + held.life, newEpoch(), fieldBehind, "1", fieldLayout, layout}
 	for id, size := range done {
 		args = append(args, id, size)
 	}

@@ -15,16 +15,19 @@ var preludeLua string
 //go:embed lua/commit.lua
 var commitLua string
 
+//go:embed lua/layout.lua
+var layoutLua string
+
 //go:embed lua/fold.lua
 var foldLua string
 
-// scripts are the two that write counters. With the shebang a full Redis
+// scripts are those that write counters. With the shebang a full Redis
 // refuses a script before it starts and a cluster rejects keys of another
 // slot; miniredis does not parse that line, so the embedded server goes
 // without it.
 type scripts struct {
-	commit, fold *redis.Script
-	mirror       mirrorScripts
+	commit, fold, layout *redis.Script
+	mirror               mirrorScripts
 }
 
 func newScripts(shebang bool) scripts {
@@ -33,8 +36,9 @@ func newScripts(shebang bool) scripts {
 		head = "#!lua\n"
 	}
 	return scripts{
-		commit: redis.NewScript(head + preludeLua + commitLua),
+		commit: redis.NewScript(head + fmt.Sprintf("local newLayout = '%d'\n", layout) + preludeLua + commitLua),
 		fold:   redis.NewScript(head + preludeLua + foldLua),
+		layout: redis.NewScript(head + preludeLua + layoutLua),
 		mirror: newMirrorScripts(head + preludeLua),
 	}
 }

@@ -27,7 +27,7 @@ const prefix = "ddkk:"
 var compared = []string{"site:pv:", "site:uv:", "page:pv:", "page:uv:", "page:bot:", "hot:", "event:"}
 
 // packed are keys under the above that hold who was seen, not how often.
-var packed = []string{"site:uv:set:", "page:uv:set:"}
+var packed = []string{"site:uv:set:"}
 
 // Compare reads every key that the ledger implies, and the names of all
 // others, and lists what differs; nothing means equal. A key that is missing

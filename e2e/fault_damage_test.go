@@ -44,7 +44,7 @@ func counterKeys() map[string]string {
 		"site pv":      prefix + "site:pv:" + site,
 		"site uv":      prefix + "site:uv:" + site,
 		"visitor set":  prefix + "site:uv:set:" + site + ":" + today,
-		"pairs":        prefix + "page:uv:set:" + site + ":" + today,
+		"pairs":        prefix + "page:pairs:" + site + ":" + today,
 		"page pv":      prefix + "page:pv:" + site + ":" + damagedPage,
 		"page uv":      prefix + "page:uv:" + site + ":" + damagedPage,
 		"hot all":      prefix + "hot:" + site + ":all",

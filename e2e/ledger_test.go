@@ -50,7 +50,7 @@ func smallCounters() [][]any {
 		{"HSET", "ddkk:page:bot:a.com", "/", 1}, {"HSET", "ddkk:page:bot:a.com:20261228", "/", 1},
 		// What the ledger does not know about is passed over.
 		{"SADD", "ddkk:site:uv:set:a.com:20261228", "v1", "v2"},
-		{"SET", "ddkk:page:uv:set:a.com:20261228", "12345678"},
+		{"SET", "ddkk:page:pairs:a.com:20261228", "12345678"},
 		{"HSET", "ddkk:ckpt:a.com", "segment", 100},
 		{"SET", "other:page:pv:a.com:/", 9},
 	}

@@ -1,10 +1,63 @@
 package keys
 
 import (
+	"fmt"
 	"testing"
 
 	"ddkk-stats/parser"
 )
+
+var hostileSites = []string{
+	"ddkk.com", "set", "pv", "uv", "bot", "all", "day", "hour", "site", "page", "sites", "id", "state", "take", "20261130", "1", "-", "_", "a.b",
+	"[::1]", "[2001:db8::1]", "[::ffff:1.2.3.4]",
+	"", "x:20261130", "set:x", "{x}", "{", "}", "x}:20261130", "[", "]", "[]", "[x", "[::1]:20261130", "%", "%3a", "%78", "X", "www.x:80", "uv:set:x",
+	"*", "?", "x\x00", "\xff", "日本", "all:day:20261130", "../x",
+}
+
+var hostileRests = []string{
+	"", "/", "/a", "20261130", ":20261130", "victim.com:20261130", "[::1]:20261130", "{victim.com}:20261130", "uv:set:victim.com:20261130",
+	"set:victim.com:20261130", "all", "day:20261130", "latency", ":latency", "pv:set", "2026W48", "202611", "2026113012", "202611301259", "1", "-1", "007",
+	"{}", "}", "%", "\x00", "\xff\xfe", "/a:b:c", "/日本",
+}
+
+// names are all that hostile sites and pages make of every family.
+func names() []Name {
+	var all []Name
+	for f := range families {
+		form := &forms[f]
+		sites := hostileSites
+		if !form.site {
+			sites = []string{""}
+		}
+		for _, s := range sites {
+			for _, r := range hostileRests {
+				if form.fits(r) {
+					all = append(all, Name{f, s, r})
+				}
+			}
+		}
+	}
+	return all
+}
+
+func TestNoTwoNamesMakeOneKey(t *testing.T) {
+	for _, cluster := range []bool{false, true} {
+		k, made := New("ddkk", cluster), map[string]Name{}
+		for _, n := range names() {
+			key := k.Key(n)
+			if other, taken := made[key]; taken {
+				t.Fatalf("cluster %v: %q is %+v and %+v", cluster, key, other, n)
+			}
+			made[key] = n
+			if got, ok := k.Parse(key); !ok || got != n {
+				t.Fatalf("cluster %v: Parse(%q) = %+v, %v; it was made of %+v", cluster, key, got, ok, n)
+			}
+		}
+		if len(made) < 10*len(hostileSites) {
+			t.Fatalf("only %d keys were tried", len(made))
+		}
+	}
+}
 
 // Methods make the keys that their families' patterns promise to users.
 func TestMethods(t *testing.T) {
@@ -28,7 +81,7 @@ func TestMethods(t *testing.T) {
 			{Minutes, k.Minutes(s, d), "ddkk:site:minutes:@:20261130"}, {Referrers, k.Referrers(s, d), "ddkk:referrer:@:20261130"},
 			{PagePV, k.PagePV(s, "/a"), "ddkk:page:pv:@:/a"}, {PageUV, k.PageUV(s, "/a"), "ddkk:page:uv:@:/a"},
 			{PageBots, k.PageBots(s), "ddkk:page:bot:@"}, {PageBotsDay, k.PageBotsDay(s, d), "ddkk:page:bot:@:20261130"},
-			{Pairs, k.Pairs(s, d), "ddkk:page:uv:set:@:20261130"}, {Online, k.Online(s), "ddkk:online:@"},
+			{Pairs, k.Pairs(s, d), "ddkk:page:pairs:@:20261130"}, {Online, k.Online(s), "ddkk:online:@"},
 			{HotDay, k.HotDay(s, d), "ddkk:hot:@:day:20261130"}, {HotWeek, k.HotWeek(s, d), "ddkk:hot:@:week:2026W49"},
 			{HotMonth, k.HotMonth(s, d), "ddkk:hot:@:month:202611"}, {HotAll, k.HotAll(s), "ddkk:hot:@:all"}, {Events, k.Events(s, d), "ddkk:event:@:20261130"},
 			{SeenID, k.Seen(s, RuleID, 7), "ddkk:seen:id:@:7"}, {SeenWindow, k.Seen(s, RuleWindow, 7), "ddkk:seen:window:@:7"},
@@ -72,4 +125,51 @@ func TestForeignKeysAreNotOurs(t *testing.T) {
 			}
 		}
 	}
+}
+
+func FuzzParse(f *testing.F) {
+	for i, n := range names() {
+		if i%37 == 0 {
+			f.Add(uint8(n.Family), n.Site, n.Rest, i%2 == 0)
+		}
+	}
+	f.Fuzz(func(t *testing.T, family uint8, site, rest string, cluster bool) {
+		k := New("ddkk", cluster)
+		n := Name{Family(family) % families, site, rest}
+		if !forms[n.Family].site {
+			n.Site = ""
+		}
+		if forms[n.Family].fits(rest) {
+			key := k.Key(n)
+			if got, ok := k.Parse(key); !ok || got != n {
+				t.Fatalf("Parse(%q) = %+v, %v; it was made of %+v", key, got, ok, n)
+			}
+			if err := onlyOne(k, key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// Whatever a key is taken for makes that very key.
+		for _, key := range []string{"ddkk:" + rest, "ddkk:" + forms[n.Family].head + rest} {
+			if got, ok := k.Parse(key); ok && k.Key(got) != key {
+				t.Fatalf("%q is taken for %+v, which makes %q", key, got, k.Key(got))
+			}
+			if err := onlyOne(k, key); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// onlyOne tells whether at most one family takes a key for its own.
+func onlyOne(k Keys, key string) error {
+	var takes []string
+	for f := range families {
+		if _, ok := k.parseAs(f, key[len("ddkk:"):]); ok {
+			takes = append(takes, Table[f].Pattern)
+		}
+	}
+	if len(takes) > 1 {
+		return fmt.Errorf("%q is of families %q", key, takes)
+	}
+	return nil
 }

@@ -106,7 +106,7 @@ var Table = [families]Spec{
 	Secret:     {"secret", "String", "permanent", Apart, "key of the visitor hash"},
 	Rebuilds:   {"rebuilds", "String", "permanent", Apart, "another one after every rebuild: daemons look at it once a second"},
 	Rebuild:    {"rebuild:S", "String", "15 s, renewed", Apart, "lock of a rebuild"},
-	Checkpoint: {"ckpt:S", "Hash", "permanent", Apart, "segment -> offset, and `epoch`, `fold` (version of folding), `begun` and `done` (scripts begun and ended)"},
+	Checkpoint: {"ckpt:S", "Hash", "permanent", Apart, "segment -> offset, and `epoch`, `layout`, `fold` (version of folding), `begun` and `done` (scripts begun and ended), `lost` (keys that were found gone), `behind` (rebuilt, and the log is not counted again yet)"},
 
 	SitePV:    {"site:pv:S", "String", "permanent", Counts, "views of people"},
 	SiteUV:    {"site:uv:S", "String", "permanent", Counts, "visitors: the sum of the days' visitors"},
@@ -121,7 +121,7 @@ var Table = [families]Spec{
 	PageUV:      {"page:uv:S:PAGE", "String", "permanent", Counts, "visitors of a page"},
 	PageBots:    {"page:bot:S", "Hash", "permanent", Counts, "page -> views of bots"},
 	PageBotsDay: {"page:bot:S:D", "Hash", "2 days after the day ends", Counts, "the same of a day; also tells which pages keep a name of their own"},
-	Pairs:       {"page:uv:set:S:D", "String", "`UV_SET_TTL`", Notes, "(visitor, page) and (visitor, event) pairs of a day, 8 bytes each, packed"},
+	Pairs:       {"page:pairs:S:D", "String", "`UV_SET_TTL`", Notes, "(visitor, page) and (visitor, event) pairs of a day, 8 bytes each, packed"},
 
 	Online:   {"online:S", "Sorted set", "5 minutes", Notes, "visitor -> last seen, in Unix seconds"},
 	HotDay:   {"hot:S:day:D", "Sorted set", "2 days after the day ends", Counts, "page -> views of a day"},

@@ -116,7 +116,7 @@ end
 local gone = missed(state[5])
 -- Where nothing was applied in part, as many scripts ended as began.
 if current == '' then
-  call('HSET', KEYS[1], 'epoch', epoch, segment, to, 'done', begun)
+  call('HSET', KEYS[1], 'epoch', epoch, 'layout', newLayout, segment, to, 'done', begun)
 else
   call('HSET', KEYS[1], segment, to, 'done', begun)
 end

@@ -1,0 +1,235 @@
+package counter
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/counter/keys"
+)
+
+// layout is the version of the keys' names; a site's checkpoint has the one that
+// its keys were written under. Before layout 2 a day's pairs were called what
+// the visitors of a page of a site "set" are called.
+//
+// A site gets today's names before anything is counted into it: at the start, or
+// when Redis went back to a time before. That is one script for each site, so it may
+// be killed anywhere, and of several daemons one does it. To a daemon of an
+// older version the field is a segment that it does not have: it goes on
+// counting, and does not rebuild the site under the former names.
+const layout = 2
+
+// former is a day of a site that has pairs under the former name or, left by an
+// earlier life, under the present one.
+type former struct {
+	day     string
+	spoiled bool // another site's page was counted into the same key
+}
+
+// migrate gives keys of an older layout their present names. It returns the sites
+// whose keys are spoiled, both that the key was of: only a rebuild helps. cs is
+// brought up to date.
+func (in *Ingester) migrate(ctx context.Context, names []string, cs []checkpoint) (spoiled map[string]bool, err error) {
+	spoiled = map[string]bool{}
+	for {
+		old := map[string]int{}
+		for i, name := range names {
+			if cs[i].outdated() && !spoiled[name] {
+				old[name] = i
+			}
+		}
+		if len(old) == 0 {
+			return spoiled, nil
+		}
+		found, err := in.formerDays(ctx, old)
+		if err != nil {
+			return nil, fmt.Errorf("look for keys of an older version: %w", err)
+		}
+		renamed, done := 0, make([]string, 0, len(old))
+		for _, name := range slices.Sorted(maps.Keys(old)) {
+			if slices.ContainsFunc(found[name], func(f former) bool { return f.spoiled }) {
+				spoiled[name] = true
+				spoiled[keys.FormerSite] = true
+				continue
+			}
+			a, err := in.rename(ctx, name, cs[old[name]], found[name])
+			if err != nil {
+				return nil, err
+			}
+			if a.verdict == damaged {
+				spoiled[name] = true
+				continue
+			}
+			renamed, done = renamed+int(a.lost), append(done, name)
+		}
+		again, err := in.readCheckpoints(ctx, done)
+		if err != nil {
+			return nil, err
+		}
+		for i, name := range done {
+			cs[old[name]] = again[i]
+		}
+		in.log.Info("keys that an older version wrote have their present names", "sites", len(old), "spoiled", len(spoiled), "keys", renamed)
+	}
+}
+
+// outdated tells whether the keys of a site that is counted have former names.
+func (c *checkpoint) outdated() bool { return c.epoch != "" && !c.rebuilding() && c.layout < layout }
+
+// rename is one run of layout.lua.
+func (in *Ingester) rename(ctx context.Context, name string, c checkpoint, days []former) (a answer, err error) {
+	from := ""
+	if c.layout > 0 {
+		from = strconv.Itoa(c.layout)
+	}
+	x := &call{}
+	x.key(in.keys.Checkpoint(name))
+	var spoiled []string
+	for _, d := range days {
+		if d.spoiled {
+			spoiled = append(spoiled, in.keys.FormerPairs(name, d.day))
+		}
+		x.key(in.keys.FormerPairs(name, d.day), in.keys.Key(keys.Name{Family: keys.Pairs, Site: name, Rest: d.day}))
+	}
+	x.key(spoiled...)
+	x.arg(c.epoch, from, layout, len(days), len(spoiled))
+	err = in.retry(ctx, "rename keys of "+name, func() (err error) {
+		a, err = x.run(ctx, in.rdb, in.scripts.layout)
+		return err
+	})
+	return a, err
+}
+
+// renameLeft renames what is left of a site that cannot be rebuilt; spoiled keys go.
+func (in *Ingester) renameLeft(ctx context.Context, name string, c checkpoint) (checkpoint, error) {
+	if !c.outdated() {
+		return c, nil
+	}
+	found, err := in.formerDays(ctx, map[string]int{name: 0})
+	if err != nil {
+		return c, fmt.Errorf("look for keys of an older version: %w", err)
+	}
+	if _, err := in.rename(ctx, name, c, found[name]); err != nil {
+		return c, err
+	}
+	cs, err := in.readCheckpoints(ctx, []string{name})
+	if err != nil {
+		return c, err
+	}
+	return cs[0], nil
+}
+
+// formerDays finds the days of sites that have pairs.
+func (in *Ingester) formerDays(ctx context.Context, sites map[string]int) (map[string][]former, error) {
+	var days map[keys.Name]bool
+	err := in.retry(ctx, "look for keys of an older version", func() (err error) {
+		days, err = in.scanPairs(ctx, sites)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := map[string][]former{}
+	for names := range slices.Chunk(slices.Collect(maps.Keys(days)), chunk) {
+		if err := in.judgeFormer(ctx, names, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// scanPairs names the days of sites that have pairs under any name.
+func (in *Ingester) scanPairs(ctx context.Context, sites map[string]int) (map[keys.Name]bool, error) {
+	var mu sync.Mutex
+	days := map[keys.Name]bool{}
+	node := func(ctx context.Context, node redis.Cmdable) error {
+		for _, pattern := range in.keys.PairsPatterns() {
+			for cursor := uint64(0); ; {
+				page, next, err := node.Scan(ctx, cursor, pattern, 2000).Result()
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				for _, key := range page {
+					n, ok := in.keys.ParseFormerPairs(key)
+					if !ok {
+						n, ok = in.keys.Parse(key)
+					}
+					if _, wanted := sites[n.Site]; ok && wanted && n.Family == keys.Pairs {
+						days[n] = true
+					}
+				}
+				mu.Unlock()
+				if cursor = next; cursor == 0 {
+					break
+				}
+			}
+		}
+		return nil
+	}
+	if c, ok := in.rdb.(*redis.ClusterClient); ok {
+		return days, c.ForEachMaster(ctx, func(ctx context.Context, n *redis.Client) error { return node(ctx, n) })
+	}
+	return days, node(ctx, in.rdb)
+}
+
+// judgeFormer looks at what lies under the former names of days.
+func (in *Ingester) judgeFormer(ctx context.Context, names []keys.Name, found map[string][]former) error {
+	type look struct {
+		life   *redis.DurationCmd
+		length *redis.IntCmd
+		start  *redis.StringCmd
+	}
+	looks := make([]look, len(names))
+	err := in.askMany(ctx, "look at keys of an older version", func(pipe redis.Pipeliner) {
+		for i, n := range names {
+			key := in.keys.FormerPairs(n.Site, n.Rest)
+			looks[i] = look{pipe.PTTL(ctx, key), pipe.StrLen(ctx, key), pipe.GetRange(ctx, key, 0, 31)}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i, n := range names {
+		l := looks[i]
+		f := former{day: n.Rest}
+		switch {
+		case l.life.Val() == -2*time.Nanosecond: // there is none
+		case l.length.Err() == nil && l.life.Val() > 0 && l.length.Val()%8 == 0: // pairs
+		case l.length.Err() == nil && l.life.Val() < 0 && isCount(l.start.Val()):
+			// Visitors of a page of a site "set", and of nobody else.
+			if exists, err := in.hasPairs(ctx, n); !exists || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		default:
+			f.spoiled = true
+		}
+		found[n.Site] = append(found[n.Site], f)
+	}
+	return nil
+}
+
+// hasPairs tells whether a day has pairs under the present name.
+func (in *Ingester) hasPairs(ctx context.Context, n keys.Name) (there bool, err error) {
+	err = in.retry(ctx, "look for pairs", func() error {
+		found, err := in.rdb.Exists(ctx, in.keys.Key(n)).Result()
+		there = found == 1
+		return err
+	})
+	return there, err
+}
+
+func isCount(text string) bool {
+	_, err := strconv.ParseInt(text, 10, 64)
+	return err == nil
+}
