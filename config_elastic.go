@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"ddkk-stats/internal/mirror"
 )
 
 // parseElasticURL reads ES_URL. Credentials have settings of their own, so that
@@ -47,6 +49,8 @@ func parseElasticID(c *Config, text string) error {
 		return errors.New("has no {page}: all pages would be one document")
 	case strings.ContainsAny(rest, "{}"):
 		return errors.New("has something else in braces")
+	case !mirror.Distinct(text):
+		return errors.New("has {site} after {page} and nothing between them that no site's name has, such as @: two pages could be one document")
 	}
 	c.Elastic.ID = text
 	return nil

@@ -252,7 +252,7 @@ var settings = []setting{
 	{Name: "ES_INDEX", Default: "ddkk-pages", Allowed: "the name of an index or alias",
 		Doc: "The index that the totals are written into.",
 		set: parseElasticIndex},
-	{Name: "ES_ID", Default: "{site}{page}", Allowed: "a text with {page}, and {site} where there are several sites",
+	{Name: "ES_ID", Default: "{site}{page}", Allowed: "a text with {page}, and {site} where there are several sites, best before it",
 		Doc: "How a page's document is named.",
 		set: parseElasticID},
 	{Name: "ES_FIELDS", Default: "views,bot_views", Allowed: "two names of fields, the second may be -",

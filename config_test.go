@@ -436,3 +436,11 @@ func TestSettingsOfOthers(t *testing.T) {
 		}
 	}
 }
+
+func TestElasticIDTellsSitesApart(t *testing.T) {
+	for text, ok := range map[string]bool{"{page}": true, "{site}{page}": true, "{page}@{site}": true, "{page}{site}": false, "{page}.{site}": false, "{site}": false, "{site}{x}{page}": false} {
+		if err := parseElasticID(&Config{}, text); (err == nil) != ok {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

@@ -74,6 +74,7 @@ type MirrorState struct {
 	Takes   map[int64]string // number -> nonce of those that may not be in SQL
 	Due     int64            // pages that changed since they were taken
 	Sink    int64            // pages that the sink has not acknowledged
+	Named   bool             // all pages were due to the sink since documents have their present ids
 }
 
 // Sites are the names of all sites that ever counted.
@@ -93,7 +94,7 @@ func (m *Mirror) State(ctx context.Context, site string) (MirrorState, error) {
 	}
 	f := fields.Val()
 	s := MirrorState{Life: f["life"], Open: f["phase"] == "open", Due: due.Val(), Sink: sink.Val(), Takes: map[int64]string{},
-		Closed: epoch.Val() == "" || strings.HasPrefix(epoch.Val(), rebuilding), Current: f["epoch"] == epoch.Val()}
+		Closed: epoch.Val() == "" || strings.HasPrefix(epoch.Val(), rebuilding), Current: f["epoch"] == epoch.Val(), Named: f["ids"] == sinkIDs}
 	for name, v := range f {
 		number, isTake := strings.CutPrefix(name, "open:")
 		if name != "seq" && !isTake {

@@ -40,6 +40,18 @@ func (m *Mirror) SinkAll(ctx context.Context, site string) error {
 	return nil
 }
 
+// sinkIDs is the version of how a sink names what it is sent: with another one
+// all pages are sent again. 1 did not tell some names of sites and pages apart.
+const sinkIDs = "2"
+
+// SinkNamed notes that all pages of a site are due to the sink, or were.
+func (m *Mirror) SinkNamed(ctx context.Context, site string) error {
+	if err := m.rdb.HSet(ctx, m.keys.MirrorState(site), "ids", sinkIDs).Err(); err != nil {
+		return fmt.Errorf("note that all pages of %s are due: %w", site, err)
+	}
+	return nil
+}
+
 // SinkPages makes pages of the site due to the sink, such as those whose base was
 // set: what is sent has the base in it.
 func SinkPages(ctx context.Context, rdb redis.UniversalClient, keys Keys, site string, pages []string) error {

@@ -4,8 +4,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDashboardFiles(t *testing.T) {
@@ -73,5 +75,33 @@ func TestBadge(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// Whatever public sites are called, each has its own page and badge, and metrics
+// do not know their names.
+func TestPublicSitesWithOddNames(t *testing.T) {
+	sites := []string{"-", "public.js", "a", "a.svg", "set", "page", "[::1]", "badge"}
+	routes := map[string]int{}
+	s := newTestServer(t, newBackend(), func(c *Config) {
+		c.PublicSites = sites
+		c.Observe = func(route string, _ int, _ time.Duration) { routes[route]++ }
+	})
+	seen := map[string]bool{}
+	for _, r := range s.publicRoutes() {
+		if seen[r.path] {
+			t.Errorf("%s is of two sites", r.path)
+		}
+		seen[r.path] = true
+	}
+	for _, site := range sites {
+		for _, path := range []string{"/public/" + site, "/badge/" + site + ".svg", "/badge/" + url.PathEscape(site) + ".svg"} {
+			if code := ask(s, testPeer, "GET", path, "").Response.StatusCode(); code != 200 {
+				t.Errorf("%s: %d", path, code)
+			}
+		}
+	}
+	if ask(s, testPeer, "GET", "/public/-/public.js", "").Response.StatusCode() != 200 || len(routes) > 3 {
+		t.Errorf("routes are counted by %v", routes)
 	}
 }

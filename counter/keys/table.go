@@ -146,7 +146,7 @@ var Table = [families]Spec{
 
 	Pending: {"pending:S", "List", "until folded", Notes, "packed page changes"},
 
-	MirrorState: {"mirror:state:S", "Hash", "permanent", Notes, "the mirror's `epoch`, `life`, `phase`, `seq`, and `open:N` -> nonce of takes"},
+	MirrorState: {"mirror:state:S", "Hash", "permanent", Notes, "the mirror's `epoch`, `life`, `phase`, `seq`, `ids`, and `open:N` -> nonce of takes"},
 	MirrorDue:   {"mirror:due:S", "Set", "permanent", Notes, "pages that changed since they were taken"},
 	MirrorSink:  {"mirror:sink:S", "Set", "permanent", Notes, "pages that changed since the search index acknowledged them"},
 	MirrorPV:    {"mirror:pv:S", "Hash", "permanent", Notes, "page -> total that was taken"},

@@ -3,8 +3,6 @@ package mirror
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,10 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"ddkk-stats/counter"
 )
@@ -38,7 +34,8 @@ type ElasticOptions struct {
 // partial updates through _bulk, so that other fields of a document stay as they
 // are. Make one with NewElastic.
 type Elastic struct {
-	opt ElasticOptions
+	opt    ElasticOptions
+	naming naming
 
 	mu       sync.Mutex
 	named    map[string]bool // documents that were refused and said so
@@ -47,7 +44,7 @@ type Elastic struct {
 
 // NewElastic makes an Elastic; it asks nothing yet.
 func NewElastic(opt ElasticOptions) *Elastic {
-	return &Elastic{opt: opt, named: map[string]bool{}}
+	return &Elastic{opt: opt, naming: newNaming(opt.ID), named: map[string]bool{}}
 }
 
 // Rejected is how many updates were refused for good. Any goroutine.
@@ -175,7 +172,7 @@ func (e *Elastic) body(site string, pages []counter.PageTotal) (body []byte, ids
 	for i := range pages {
 		p := &pages[i]
 		var a bulkAction
-		a.Update.ID, a.Update.Index, a.Update.Retry = e.documentID(site, p.Page), e.opt.Index, 3
+		a.Update.ID, a.Update.Index, a.Update.Retry = e.naming.id(site, p.Page), e.opt.Index, 3
 		fields := map[string]any{e.opt.Views: p.PV}
 		if e.opt.Bots != "" {
 			fields[e.opt.Bots] = p.Bots
@@ -194,39 +191,6 @@ func (e *Elastic) body(site string, pages []counter.PageTotal) (body []byte, ids
 		ids = append(ids, a.Update.ID)
 	}
 	return b.Bytes(), ids, nil
-}
-
-// maxID is what Elasticsearch allows, in bytes.
-const maxID = 512
-
-// documentID names a page's document. A name that is too long ends in a hash.
-func (e *Elastic) documentID(site, page string) string {
-	id := validText(strings.NewReplacer("{site}", site, "{page}", page).Replace(e.opt.ID))
-	if len(id) <= maxID {
-		return id
-	}
-	sum := sha256.Sum256([]byte(id))
-	cut := maxID - 1 - 2*len(sum)
-	for !utf8.RuneStart(id[cut]) {
-		cut--
-	}
-	return id[:cut] + "#" + hex.EncodeToString(sum[:])
-}
-
-// validText writes bytes that are no UTF-8, which JSON cannot hold, as %XX.
-func validText(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		if _, n := utf8.DecodeRuneInString(s[i:]); r == utf8.RuneError && n == 1 {
-			fmt.Fprintf(&b, "%%%02X", s[i])
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // maxAnswer bounds what is read of an answer: a server lists every document.

@@ -142,23 +142,6 @@ func TestElasticRefusedDocument(t *testing.T) {
 	}
 }
 
-func TestDocumentID(t *testing.T) {
-	e := NewElastic(ElasticOptions{ID: "{site}{page}"})
-	f := func(page, want string) {
-		t.Helper()
-		if id := e.documentID("s", page); id != want {
-			t.Errorf("%q is %q, want %q", page, id, want)
-		}
-	}
-	f("/文", "s/文")
-	f("/a\xff", "s/a%FF")
-	long := "/" + strings.Repeat("文", 200)
-	a, b := e.documentID("s", long), e.documentID("s", long+"x")
-	if len(a) > maxID || a == b {
-		t.Errorf("%q, %q", a, b)
-	}
-}
-
 // TestSenderResumes: what the index did not acknowledge stays due, and so does
 // a page that was seen again meanwhile.
 func TestSenderResumes(t *testing.T) {

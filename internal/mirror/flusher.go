@@ -25,6 +25,7 @@ type Counters interface {
 	Open(ctx context.Context, site, life string) (counter.Verdict, error)
 	SinkAll(ctx context.Context, site string) error
 	SinkPages(ctx context.Context, site string, pages []string) error
+	SinkNamed(ctx context.Context, site string) error
 }
 
 // Store is page_counts; an *archive.Archive is one.

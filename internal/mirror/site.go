@@ -39,6 +39,11 @@ func (s *site) flush(ctx context.Context) error {
 	if err := s.finish(ctx, &state); err != nil {
 		return err
 	}
+	if s.opt.Sink && !state.Named {
+		if err := s.sinkAll(ctx); err != nil {
+			return err
+		}
+	}
 	return s.takeAll(ctx, &state)
 }
 
@@ -210,14 +215,11 @@ func (s *site) refill(ctx context.Context, old string) (bool, error) {
 	s.checked[s.name] = life
 	delete(s.seen, s.name)
 	s.count(func(st *Stats) { st.Refills++ })
-	if s.opt.Sink {
-		return true, s.sinkAll(ctx)
-	}
 	return true, nil
 }
 
 // sinkAll makes all pages due to the sink, also those that have nothing but a
-// base.
+// base. That is done once in a life of the mirror.
 func (s *site) sinkAll(ctx context.Context) error {
 	if err := s.opt.Counters.SinkAll(ctx, s.name); err != nil {
 		return err
@@ -229,7 +231,10 @@ func (s *site) sinkAll(ctx context.Context) error {
 		}
 		based = append(based, c.Page)
 	}
-	return s.opt.Counters.SinkPages(ctx, s.name, based)
+	if err := s.opt.Counters.SinkPages(ctx, s.name, based); err != nil {
+		return err
+	}
+	return s.opt.Counters.SinkNamed(ctx, s.name)
 }
 
 // fill tells Redis what SQL has.
