@@ -129,7 +129,7 @@ func TestScrubFindsEveryLoss(t *testing.T) {
 			t.Fatalf("%d differences after %s is back: %+v", n, key, sc.sites)
 		}
 	}
-	for _, kind := range []string{"site:pv", "site:uv", "page:pv", "page:uv", "hot", "page:bot", "site:uv:set", "page:uv:set", "site:books", "site:minutes", "event"} {
+	for _, kind := range []string{"site:pv", "site:uv", "page:pv", "page:uv", "hot", "page:bot", "site:uv:set", "page:pairs", "site:books", "site:minutes", "event"} {
 		if kinds[kind] == 0 {
 			t.Errorf("no key of %s was lost", kind)
 		}

@@ -115,7 +115,7 @@ func (t *tallies) event(h *hit, d, books string) {
 		t.n["event:"+h.site+":"+d+" "+key]++
 		if t.first("event", h.site, d, h.visitor(), key) {
 			t.n["event:"+h.site+":"+d+" "+key+"|uv"]++
-			t.n["page:uv:set:"+h.site+":"+d]++
+			t.n["page:pairs:"+h.site+":"+d]++
 		}
 	}
 }
@@ -146,7 +146,7 @@ func (t *tallies) view(h *hit, local time.Time, d, books string) {
 	if t.first("page", h.site, d, h.visitor(), h.page) {
 		t.n["page:uv:"+h.site+":"+h.page]++
 		t.sql["page of a day:uv:"+h.site+":"+d+" "+h.page]++
-		t.n["page:uv:set:"+h.site+":"+d]++
+		t.n["page:pairs:"+h.site+":"+d]++
 	}
 }
 

@@ -73,7 +73,7 @@ func (s *store) read() numbers {
 				n, _ := m.SCard(key)
 				out[name] = int64(n)
 			}
-		case strings.HasPrefix(name, "page:uv:set:"):
+		case strings.HasPrefix(name, "page:pairs:"):
 			if is("string") {
 				v, _ := m.Get(key)
 				out[name] = int64(len(v) / 8)
