@@ -97,8 +97,9 @@ func (in *Ingester) settlePart(ctx context.Context, p *part, a answer) (drop boo
 	switch a.verdict {
 	case applied, duplicate:
 		in.applied(p, a)
-		f.gone = a.lost - in.knownLost(s.name)
-		cause = goneKeys(f.gone)
+		if f.gone = a.lost - in.knownLost(s.name); f.gone > 0 {
+			cause = goneKeys(f.gone)
+		}
 	case gap:
 		in.meter.update(func(st *IngestStats) { st.Gaps++ })
 		if !in.conflict(p, a.text) {
