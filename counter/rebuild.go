@@ -165,6 +165,7 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 // park leaves a site until an operator comes.
 func (in *Ingester) park(s *site) {
 	in.turn(s, parked)
+	in.countUnwell()
 	in.stale(s.name, true)
 }
 
