@@ -127,8 +127,10 @@ func TestIngestKeysOfANewerVersion(t *testing.T) {
 	r.log.write("a", lines(hits)...)
 	r.start()
 	r.counted(append(hits, hits[0]))
-	if st := r.in.Stats(); st.Parked != 1 || st.Rebuilds != 0 {
-		t.Errorf("%d sites parked, %d rebuilds", st.Parked, st.Rebuilds)
+	stats := func() IngestStats { return r.in.Stats() }
+	eventually(t, func() bool { return stats().Parked == 1 }, func() { t.Errorf("%d sites parked", stats().Parked) })
+	if n := stats().Rebuilds; n != 0 {
+		t.Errorf("%d rebuilds", n)
 	}
 	r.stop()
 	r.must(r.rdb.HSet(t.Context(), r.opt.Keys.Checkpoint("new.example"), fieldLayout, layout).Err())

@@ -108,9 +108,10 @@ func (a *aggregate) add(h *parser.Hit, segment string, end int64) outcome {
 }
 
 // lacking is what add says of a hit that lacks something. Reading that may replace
-// the state of a site, so no view may wait meanwhile.
+// the state of a site, so no view may wait meanwhile and the cursor is set anew.
 func (a *aggregate) lacking() outcome {
 	a.countViews()
+	a.cur = cursor{}
 	return lineLacks
 }
 
