@@ -64,6 +64,10 @@ func passedBy(what string, passed []tailer.Passed) []finding {
 			all = append(all, bad(what, "a rotated segment: %v; let the daemon's user read what logrotate makes (its directive create)", p.Err))
 			continue
 		}
+		if p.Counted {
+			all = append(all, bad(what, "%s", p.Why))
+			continue
+		}
 		if i == maxPassed {
 			all = append(all, poor(what, "and %d more files are neither read nor deleted", len(passed)-i))
 			break

@@ -202,7 +202,7 @@ func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logInput, c
 		torn += one(x.Torn)
 		grew += one(x.GrewAfterClose)
 		alarms += one(x.Alarm != "")
-		if !x.Closed {
+		if !x.Closed && !x.Refused {
 			gauge(ch, descSize, float64(x.Size), in.path, x.ID)
 			gauge(ch, descOffset, float64(x.Offset), in.path, x.ID)
 			gauge(ch, descCounted, float64(counted[x.ID]), in.path, x.ID)

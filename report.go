@@ -84,7 +84,7 @@ func bookReport(b *counter.Tally) queryapi.BookReport {
 func lagOf(segments []tailer.Segment) (bytes int64, seconds float64) {
 	var oldest time.Time
 	for _, x := range segments {
-		if behind := x.Size - x.Offset; behind > 0 && !x.Torn {
+		if behind := x.Size - x.Offset; behind > 0 && !x.Torn && !x.Refused {
 			bytes += behind
 			if oldest.IsZero() || x.LastWrite.Before(oldest) {
 				oldest = x.LastWrite

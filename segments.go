@@ -85,12 +85,14 @@ func (c *Config) segmentOptions(in logInput, log *slog.Logger) (tailer.Options, 
 		return tailer.Options{}, err
 	}
 	opt := tailer.Options{Path: in.path, Identify: in.identify, Telling: telling, Time: at, MaxLine: parser.MaxLine, Logger: log}
+	role := "beacon"
 	switch {
 	case in.calls:
-		opt.Segments = c.LogSegments.site
+		opt.Segments, role = c.LogSegments.site, "site"
 	case in.path == c.AccessLog:
-		opt.Segments = c.LogSegments.access
+		opt.Segments, role = c.LogSegments.access, "access"
 	}
+	opt.Memory = filepath.Join(c.DataDir, "segments."+role+".json")
 	for _, other := range c.logs() {
 		if other.path == in.path {
 			continue

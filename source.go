@@ -33,7 +33,7 @@ func (s logSource) Segments() []counter.SegmentInfo {
 	all := s.Tailer.Segments()
 	out := make([]counter.SegmentInfo, 0, len(all))
 	for _, x := range all {
-		if !x.Deleted || x.Offset < x.Size {
+		if !x.Refused && (!x.Deleted || x.Offset < x.Size) {
 			out = append(out, counter.SegmentInfo{ID: x.ID, Name: x.Name, Size: x.Size, Read: x.Offset, Whole: !x.Compressed})
 		}
 	}

@@ -95,7 +95,7 @@ func (l *lastViews) parserOf(in logInput) (*parser.Parser, error) {
 
 // newestFirst are the segments that can be read from their end.
 func newestFirst(all []tailer.Segment) []tailer.Segment {
-	all = slices.DeleteFunc(slices.Clone(all), func(s tailer.Segment) bool { return s.Compressed || s.Deleted || s.Size == 0 })
+	all = slices.DeleteFunc(slices.Clone(all), func(s tailer.Segment) bool { return s.Compressed || s.Deleted || s.Refused || s.Size == 0 })
 	slices.SortFunc(all, func(a, b tailer.Segment) int {
 		if a.Live != b.Live {
 			return cmp.Compare(one(b.Live), one(a.Live))

@@ -18,7 +18,8 @@ import (
 // by themselves: the archive, an import, a recount.
 type File struct {
 	ID, Name   string
-	Live       bool // it is the log that is being written
+	Base       string // identity by the first line alone, mostly the same as ID
+	Live       bool   // it is the log that is being written
 	Compressed bool
 	LastWrite  time.Time
 	stored     int64 // bytes of the file
@@ -63,6 +64,7 @@ func Look(opt Options) (l Listing, err error) {
 			l.Names = append(l.Names, name)
 		}
 	}
+	l.Passed = append(l.Passed, t.refused...)
 	for name, err := range t.unread {
 		l.Passed = append(l.Passed, Passed{Name: name, Why: err.Error(), Err: err})
 	}
@@ -75,14 +77,26 @@ func (t *Tailer) files() ([]File, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there may be segments that nobody sees
 		return nil, err
 	}
+	var found []segmentFile
+	for _, name := range names {
+		if f, ok := t.look(name); ok {
+			found = append(found, f)
+		}
+	}
+	t.settle(found)
+	slices.SortFunc(found, func(a, b segmentFile) int { return cmp.Compare(a.name, b.name) })
 	var files []File
 	at := map[string]int{}
-	for _, name := range names {
-		f, ok := t.look(name)
-		if !ok || f.id == "" {
+	for _, f := range found {
+		if f.why != "" {
+			t.refused = append(t.refused, Passed{Name: f.name, Why: f.why, Counted: true})
+			t.complain(f.name, f.why, "file", f.name)
 			continue
 		}
-		file := File{ID: f.id, Name: name, Live: name == t.opt.Path, Compressed: f.gz,
+		if f.id == "" {
+			continue
+		}
+		file := File{ID: f.id, Base: f.head.base, Name: f.name, Live: f.name == t.opt.Path, Compressed: f.gz,
 			LastWrite: f.fi.ModTime(), stored: f.fi.Size(), fi: f.fi}
 		if i, twice := at[f.id]; twice {
 			if files[i].Compressed || (!file.Compressed && file.stored > files[i].stored) {

@@ -17,12 +17,20 @@ const keepDeleted = 256
 func (t *Tailer) merge(files []segmentFile, whole bool) {
 	t.findRewritten(files)
 	groups := make(map[string][]segmentFile, len(files))
+	refused := make(map[string]segmentFile)
 	for _, f := range files {
-		if f.id != "" {
+		switch {
+		case f.why != "":
+			refused[refusedID(f.name)] = f
+		case f.id != "":
 			groups[f.id] = append(groups[f.id], f)
 		}
 	}
+	t.refuse(refused)
 	for _, s := range t.all {
+		if s.refused {
+			continue
+		}
 		if copies := groups[s.id]; len(copies) > 0 {
 			slices.SortFunc(copies, t.prefer)
 			t.seen(s, copies)
@@ -30,6 +38,7 @@ func (t *Tailer) merge(files []segmentFile, whole bool) {
 		} else {
 			t.unseen(s, whole)
 		}
+		t.learn(s)
 		t.publish(s)
 	}
 	for id, copies := range groups {
@@ -40,6 +49,37 @@ func (t *Tailer) merge(files []segmentFile, whole bool) {
 		return cmp.Or(compareBool(a.live, b.live), a.changed.Compare(b.changed), cmp.Compare(a.id, b.id))
 	})
 	t.trim()
+}
+
+// refusedID stands for a file that is not read among the segments.
+func refusedID(name string) string { return "refused:" + name }
+
+// refuse raises the alarms of files that are not read, and ends those of files
+// that are not there any more.
+func (t *Tailer) refuse(files map[string]segmentFile) {
+	t.all = slices.DeleteFunc(t.all, func(s *segment) bool {
+		if _, there := files[s.id]; !s.refused || there {
+			return false
+		}
+		t.opt.Logger.Info("resolved: a file that was not read is gone", "file", s.name)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.byID, s.id)
+		return true
+	})
+	for id, f := range files {
+		s := t.byID[id]
+		if s == nil {
+			s = &segment{id: id, refused: true, frozen: true}
+			t.all = append(t.all, s)
+			t.mu.Lock()
+			t.byID[id] = s
+			t.mu.Unlock()
+		}
+		s.name, s.fi, s.gz, s.size, s.live = f.name, f.fi, f.gz, f.fi.Size(), f.name == t.opt.Path
+		s.changed, s.rd.off = f.fi.ModTime(), s.size
+		t.raise(s, f.why)
+	}
 }
 
 func compareBool(a, b bool) int {
@@ -65,6 +105,17 @@ func (t *Tailer) findRewritten(files []segmentFile) {
 			}
 		}
 	}
+}
+
+// learn takes over how s begins, for those who look for its file.
+func (t *Tailer) learn(s *segment) {
+	tr := t.mem.traces[s.id]
+	if tr == nil || len(tr.Keys) == len(s.keys) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.base, s.keys = tr.Base, slices.Clone(tr.Keys)
 }
 
 // seen updates a known segment; copies are its files, best first.
@@ -203,7 +254,7 @@ func (t *Tailer) rebind(s *segment, f segmentFile) bool {
 func (t *Tailer) attach(s *segment, f segmentFile, src source, off int64) {
 	t.hold(s, src)
 	s.name, s.fi, s.gz, s.linked = f.name, f.fi, f.gz, true
-	s.rd = newReader(src, off)
+	s.rd = s.rd.again(src, off)
 	s.size = -1
 	if f.gz {
 		s.checked = f.fi
@@ -231,6 +282,7 @@ func (t *Tailer) found(id string, copies []segmentFile) {
 		return
 	}
 	s := &segment{id: id}
+	t.learn(s)
 	t.attach(s, f, newSource(f.gz, h), off)
 	s.live = f.name == t.opt.Path
 	t.all = append(t.all, s)

@@ -154,6 +154,7 @@ func (t *Tailer) list() ([]string, error) {
 type Passed struct {
 	Name, Why string
 	Err       error // it is a segment that could not be read; nil: it is none
+	Counted   bool  // it holds lines that were counted from another file
 }
 
 // similar returns the files in the log's folder whose names begin like the

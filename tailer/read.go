@@ -83,6 +83,8 @@ func (t *Tailer) failedStep(s *segment, err error) bool {
 	switch {
 	case errors.Is(err, errSkipping):
 		return true
+	case errors.Is(err, errOverwritten):
+		t.freeze(s, alarmOverwritten, "read", s.rd.off)
 	case errors.Is(err, errShort) && s.gz:
 		t.endOfGzip(s)
 	case errors.Is(err, errShort):
@@ -127,7 +129,7 @@ func (t *Tailer) hand(s *segment, p piece, buf *buffer) (Block, bool) {
 	case p.n == 0:
 		t.pool.put(buf)
 	default:
-		b.Data, b.buf, b.lease = buf.data[:p.n:p.n], buf, buf.lease.Load()
+		b.Data, b.buf, b.lease = buf.data[p.at:p.at+p.n:p.at+p.n], buf, buf.lease.Load()
 	}
 	b.Live = !t.moreAnywhere()
 	return b, true
@@ -192,7 +194,7 @@ func (t *Tailer) quiet(s *segment) bool {
 		return true
 	}
 	for _, o := range t.all {
-		if o != s && o.changed.After(s.changed) {
+		if o != s && !o.refused && o.changed.After(s.changed) {
 			return true
 		}
 	}

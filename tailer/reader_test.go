@@ -51,9 +51,9 @@ func readAll(t testing.TB, content []byte, cuts []int, maxLine, blockSize int) (
 		case Oversize:
 			out = append(out, fmt.Sprint("oversize ", p.end-p.start-1))
 		case Torn:
-			out = append(out, "torn "+string(buf[:p.n]))
+			out = append(out, "torn "+string(buf[p.at:p.at+p.n]))
 		default:
-			for line := range bytes.Lines(buf[:p.n]) {
+			for line := range bytes.Lines(buf[p.at : p.at+p.n]) {
 				out = append(out, "line "+strings.TrimSuffix(string(line), "\n"))
 			}
 		}

@@ -199,6 +199,14 @@ func (t *Tailer) locateAmong(id string, names []string) (segmentFile, source, er
 	return segmentFile{}, nil, errors.Join(append([]error{ErrGone}, errs...)...)
 }
 
+// begins reports whether a file begins like a segment.
+func (t *Tailer) begins(id string, h *head) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.byID[id]
+	return s != nil && h.base == s.base && agree(h.lines, s.keys) == min(len(h.lines), len(s.keys))
+}
+
 var errNotIt = errors.New("another segment")
 
 // openIf opens the file called name if it holds the segment.
@@ -214,7 +222,7 @@ func (t *Tailer) openIf(id, name string) (segmentFile, source, error) {
 	if errors.Is(err, errOtherFormat) {
 		err = nil // it is what the identity says
 	}
-	if err == nil && head.id(head.first()) != id {
+	if err == nil && !t.begins(id, &head) {
 		err = errNotIt
 	}
 	if err != nil {

@@ -15,16 +15,21 @@ import (
 type segmentFile struct {
 	name string
 	fi   fs.FileInfo
-	id   string // "" while it has no complete first line
+	head *head  // nil when it could not be read
+	id   string // "" while it is not known which segment it is
 	gz   bool
+	why  string // why it is refused; "" when it is not
 }
 
 // hint saves reading the first line of a file again that did not change.
 type hint struct {
-	fi  fs.FileInfo
-	id  string
-	gz  bool
-	why string // it is none of the log's segments; "" when it may be one
+	fi   fs.FileInfo
+	head *head
+	why  string // it is none of the log's segments; "" when it may be one
+
+	// What was found of it as a segment's file, see judge.
+	judged      bool
+	id, refused string
 }
 
 func unchanged(a, b fs.FileInfo) bool {
@@ -73,18 +78,19 @@ func (t *Tailer) checkSize(s *segment) {
 		s.size = size
 		t.publish(s)
 	case size < s.size:
-		s.rd = newReader(s.src, s.rd.off)
+		s.rd = s.rd.again(s.src, s.rd.off)
 		s.size, s.changed = size, t.opt.Now()
 		t.raise(s, alarmCut, "size", size, "read", s.rd.off)
 	}
 }
 
 const (
-	alarmShrank    = "the log shrank below what was read of it: copytruncate and editing are not supported, rotate by rename; this segment is frozen"
-	alarmCut       = "the log shrank, though not below what was read of it: copytruncate and editing are not supported, rotate by rename"
-	alarmShort     = "the segment is shorter than its checkpoint: it was cut or replaced; it is frozen, rotate the log to go on counting"
-	alarmRewritten = "the log was overwritten with other content: copytruncate is not supported, rotate by rename; this segment is frozen"
-	alarmClosed    = "a closed segment became shorter: it was cut or replaced"
+	alarmShrank      = "the log shrank below what was read of it: copytruncate and editing are not supported, rotate by rename; this segment is frozen"
+	alarmCut         = "the log shrank, though not below what was read of it: copytruncate and editing are not supported, rotate by rename"
+	alarmShort       = "the segment is shorter than its checkpoint: it was cut or replaced; it is frozen, rotate the log to go on counting"
+	alarmRewritten   = "the log was overwritten with other content: copytruncate is not supported, rotate by rename; this segment is frozen"
+	alarmOverwritten = "the log was overwritten: what was read of it is not there any more; this segment is frozen, rotate the log to go on counting"
+	alarmClosed      = "a closed segment became shorter: it was cut or replaced"
 )
 
 // scan reads the directory and brings the segments up to date.
@@ -99,10 +105,16 @@ func (t *Tailer) scan() {
 		if !ok {
 			continue
 		}
+		files = append(files, f)
+	}
+	for _, s := range t.all {
+		t.trace(s)
+	}
+	t.settle(files)
+	for _, f := range files {
 		if f.name == t.opt.Path {
 			t.live = liveFile{fi: f.fi, id: f.id}
 		}
-		files = append(files, f)
 	}
 	if t.live.fi == nil && t.said[t.opt.Path] == "" {
 		t.complain(t.opt.Path, "there is no log yet; waiting for it", "path", t.opt.Path)
@@ -111,6 +123,7 @@ func (t *Tailer) scan() {
 		t.forget(names)
 	}
 	t.merge(files, whole)
+	t.remember()
 }
 
 // names is list with its complaints. The live log's name is known even if its
@@ -144,7 +157,7 @@ func (t *Tailer) look(name string) (segmentFile, bool) {
 	}
 	f := segmentFile{name: name, fi: fi}
 	if h, ok := t.hints[name]; ok && unchanged(h.fi, fi) {
-		f.id, f.gz = h.id, h.gz
+		f.head, f.gz = h.head, h.head != nil && h.head.form == gzipped
 		return f, h.why == ""
 	}
 	h, err := t.readHead(name, fi)
@@ -170,8 +183,8 @@ func (t *Tailer) look(name string) (segmentFile, bool) {
 		return f, true // there, but nothing to read
 	}
 	t.passed(name, "file", name)
-	f.id, f.gz = h.id(h.first()), h.form == gzipped
-	t.hints[name] = hint{fi: fi, id: f.id, gz: f.gz}
+	f.head, f.gz = &h, h.form == gzipped
+	t.hints[name] = hint{fi: fi, head: &h}
 	return f, true
 }
 

@@ -28,6 +28,8 @@ type Segment struct {
 	GrewAfterClose bool
 	// Frozen: nothing more is handed out, see Alarm.
 	Frozen bool
+	// Refused: its file holds what was counted from another, and was not read.
+	Refused bool
 	// Alarm says what an operator must look at; "" when nothing.
 	Alarm string
 
@@ -49,6 +51,7 @@ type segment struct {
 	size    int64 // as seen last; of a compressed one -1 until its end is known
 	changed time.Time
 
+	refused                             bool // its file is not read at all, see settle
 	frozen, torn, grew, closed, deleted bool
 	alarm                               string
 
@@ -61,6 +64,8 @@ type segment struct {
 
 	// Guarded by Tailer.mu.
 	src     source // nil when no file is held; set by the engine only
+	base    string // how it begins, see trace
+	keys    []uint64
 	info    Segment
 	rewinds int   // requested, not yet applied
 	want    int64 // where to, when rewinds > 0
@@ -93,6 +98,7 @@ func (s *segment) publish() {
 	}
 	i.Live, i.Closed, i.Deleted = s.live, s.closed, s.deleted
 	i.Torn, i.GrewAfterClose = s.torn, s.grew
+	i.Refused = s.refused
 	i.Frozen, i.Alarm = s.frozen, s.alarm
 	i.LastWrite = s.changed
 }

@@ -54,6 +54,9 @@ type Options struct {
 	// is not of the log's format; a file without any that is, is not a segment.
 	// nil: every file is. It is called by several goroutines.
 	Time func(line []byte) int64
+	// Memory is a file in which what is known of the segments is kept from one
+	// start to the next, and for others who list them. "": nowhere.
+	Memory string
 	// Resume returns the offset to begin at in a segment that was just found,
 	// 0 for a new one. It is called once per segment by Next, no lock held. An
 	// offset inside a line begins at the start of that line; one that is the
@@ -102,7 +105,9 @@ type engine struct {
 	order   []*segment // who may read now, see readers
 	turn    int        // whose turn it is
 	hints   map[string]hint
-	unread  map[string]error  // what the last scan could not read
+	unread  map[string]error // what the last scan could not read
+	mem     knowledge
+	refused []Passed          // by files
 	said    map[string]string // complaints made, by what they are about
 	live    liveFile
 	scanAt  time.Time // when to read the directory next
@@ -139,12 +144,15 @@ func Open(opt Options) (*Tailer, error) {
 	t := &Tailer{
 		opt: opt, dir: filepath.Dir(path), base: filepath.Base(path), patterns: patterns,
 		disk: osDisk{},
-		pool: newBuffers(max(opt.BlockSize, opt.MaxLine+1)),
+		pool: newBuffers(max(opt.BlockSize, opt.MaxLine+1) + probeLen),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		byID: make(map[string]*segment),
 	}
 	t.hints, t.unread = make(map[string]hint), make(map[string]error)
 	t.said = make(map[string]string)
+	if t.mem, err = loadKnowledge(opt.Memory); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
 	return t, nil
 }
 
@@ -339,6 +347,12 @@ func (t *Tailer) Close() error {
 
 	t.reading.Lock()
 	defer t.reading.Unlock()
+	for _, s := range t.all {
+		t.trace(s)
+	}
+	if t.mem.changed && t.opt.Memory != "" {
+		t.saveMemory()
+	}
 	var errs []error
 	for _, s := range t.all {
 		errs = append(errs, t.drop(s))
