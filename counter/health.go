@@ -137,6 +137,11 @@ func decide(f finding) action {
 		if f.gone > 0 {
 			return rebuild
 		}
+		if f.verdict == duplicate {
+			// Another daemon may have applied these lines: what its commit wrote need
+			// not be what ours would have, though the lengths agree.
+			return relearn
+		}
 		return accept
 	case moved:
 		return merge

@@ -148,7 +148,7 @@ func TestDecide(t *testing.T) {
 		want action
 	}{
 		{finding{verdict: applied}, accept},
-		{finding{verdict: duplicate}, accept},
+		{finding{verdict: duplicate}, relearn},
 		{finding{verdict: applied, gone: 1}, rebuild},
 		{finding{verdict: duplicate, gone: 1}, rebuild},
 		{finding{verdict: moved}, merge},

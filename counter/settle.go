@@ -31,7 +31,7 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 			continue
 		}
 		var booked []bookedPart
-		if a.verdict != applied && a.verdict != duplicate || a.lost > in.knownLost(p.site.name) {
+		if a.verdict != applied || a.lost > in.knownLost(p.site.name) {
 			booked = in.booked(p.site, f.batch)
 		}
 		drop, err := in.settlePart(ctx, p, a)
