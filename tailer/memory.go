@@ -33,7 +33,8 @@ type trace struct {
 // knowledge are the traces of a log's segments. They are kept in a file, so that a
 // start, and whoever lists the segments beside a daemon, knows them apart as
 // the daemon does. Losing it costs the knowledge of what was there: then a file
-// that was edited while nobody looked is taken for a new one.
+// that was edited while nobody looked is taken for a new one, and of segments that
+// begin alike the one that is left takes the identity of the one that is gone.
 type knowledge struct {
 	traces  map[string]*trace
 	changed bool // since it was saved
@@ -60,7 +61,7 @@ func loadKnowledge(path string) (knowledge, error) {
 		return m, fmt.Errorf("read what is known of the log's segments: %w", err)
 	}
 	if err := json.Unmarshal(b, &m.traces); err != nil {
-		return m, fmt.Errorf("read what is known of the log's segments: %s is damaged (%w); delete it, nothing is counted twice by that", path, err)
+		return m, fmt.Errorf("read what is known of the log's segments: %s is damaged (%w); put a backup of it in its place. Without it, segments that begin with the same lines may be taken for each other: delete it only if none do, and run ddkk-stats verify then", path, err)
 	}
 	return m, nil
 }
@@ -78,6 +79,9 @@ func (m *knowledge) save(path string) error {
 	_, err = tmp.Write(b)
 	if err == nil {
 		err = tmp.Chmod(0o640)
+	}
+	if err == nil {
+		err = tmp.Sync() // else a power loss may leave an empty file under the name
 	}
 	if cerr := tmp.Close(); err == nil {
 		err = cerr
