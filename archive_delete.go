@@ -11,8 +11,8 @@ import (
 )
 
 // deleteOld deletes the files of segments that are archived whole and older
-// than LOG_RETENTION by the time that is believed. A file that is not, byte for byte, what was archived
-// stays, and so does one that somebody may still write to.
+// than LOG_RETENTION by the time that is believed. A file that is not, byte for
+// byte, what was archived stays, and so does one that somebody may still write to.
 func (v *vault) deleteOld(ctx context.Context, now time.Time) error {
 	if v.cfg().LogRetention <= 0 {
 		return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ddkk-stats/archive"
+	"ddkk-stats/internal/durable"
 	"ddkk-stats/internal/verify"
 )
 
@@ -28,7 +29,7 @@ func hostID(dir string) (string, error) {
 		return id, nil
 	}
 	id := rand.Text()
-	if err := replaceFile(path, []byte(id+"\n")); err != nil {
+	if err := durable.Replace(path, []byte(id+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("keep the host's name: %w", err)
 	}
 	return id, nil

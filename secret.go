@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"ddkk-stats/internal/durable"
 )
 
 // secretKeeper is a place that shares the secret.
@@ -53,7 +55,7 @@ func visitorSecret(ctx context.Context, cfg *Config, log *slog.Logger, keepers .
 		}
 	}
 	if secret != kept {
-		if err := replaceFile(path, []byte(secret+"\n")); err != nil {
+		if err := durable.Replace(path, []byte(secret+"\n"), 0o600); err != nil {
 			return nil, fmt.Errorf("keep secret: %w", err)
 		}
 	}
@@ -82,14 +84,4 @@ func findSecret(ctx context.Context, kept string, keepers []secretKeeper) (strin
 	var r [32]byte
 	rand.Read(r[:]) // never fails, by its documentation
 	return hex.EncodeToString(r[:]), nil
-}
-
-// replaceFile writes a file that only we may read; a crash leaves the old one
-// or the new one.
-func replaceFile(path string, b []byte) error {
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }

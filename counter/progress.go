@@ -8,8 +8,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"sync"
+
+	"ddkk-stats/internal/durable"
 )
 
 // progress is how far reading is: a hint that saves the next start from
@@ -53,28 +54,6 @@ func readProgress(path string) (*progress, error) {
 	return p, nil
 }
 
-// writeFile replaces a file so that a crash leaves the old one or the new one.
-func writeFile(path string, b []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(b)
-	if serr := tmp.Sync(); err == nil {
-		err = serr
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
-}
-
 // saveProgress writes what is committed now.
 func (in *Ingester) saveProgress() error {
 	if in.opt.Progress == "" {
@@ -116,7 +95,7 @@ func (in *Ingester) writeProgress(p *progress) error {
 	if bytes.Equal(b, in.saved) {
 		return nil
 	}
-	if err := writeFile(in.opt.Progress, b); err != nil {
+	if err := durable.Replace(in.opt.Progress, b, 0o600); err != nil {
 		return fmt.Errorf("save progress: %w", err)
 	}
 	in.saved = b

@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
+
+	"ddkk-stats/internal/durable"
 )
 
 // maxEnded bounds the sessions that are remembered as logged out.
@@ -96,32 +97,10 @@ func (e *ended) save() error {
 	if err != nil {
 		return fmt.Errorf("keep the logout: %w", err)
 	}
-	if err := replaceFile(e.file, text); err != nil {
+	if err := durable.Replace(e.file, text, 0o600); err != nil {
 		return fmt.Errorf("keep the logout: %w", err)
 	}
 	return nil
-}
-
-// replaceFile puts a file that only this user reads in the place of another, whole
-// or not at all.
-func replaceFile(name string, text []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }
 
 func (e *ended) has(id sessionID, until int64) bool {

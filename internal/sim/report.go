@@ -55,11 +55,12 @@ func (r *Report) add(o *Report) {
 	}
 }
 
-// never lists the kinds that did not strike.
+// never lists the kinds that did not strike, but for those that are left out.
 func (r *Report) never() []string {
 	var all []string
+	left := slices.Collect(maps.Values(holes))
 	for _, k := range Kinds() {
-		if r.Strikes[k] == 0 {
+		if r.Strikes[k] == 0 && !slices.Contains(left, k) {
 			all = append(all, k)
 		}
 	}

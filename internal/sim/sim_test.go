@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -142,7 +141,7 @@ func TestSimulation(t *testing.T) {
 		t.Errorf("seed %d: %s", f.Seed, f)
 	}
 	t.Logf("%v\nseeds from %d on, %.1f schedules a second", &all, seed, float64(all.Schedules)/time.Since(began).Seconds())
-	if never := all.never(); len(never) > 0 && len(holes) == 0 && schedules >= manySchedules && os.Getenv(envWithout) == "" {
+	if never := all.never(); len(never) > 0 && schedules >= manySchedules && os.Getenv(envWithout) == "" {
 		t.Errorf("these faults never struck: %s", strings.Join(never, ", "))
 	}
 }
@@ -203,7 +202,10 @@ func TestShard(t *testing.T) {
 		t.Skip("only for the processes of TestSimulation")
 	}
 	schedules, seed = envInt(t, envSchedules, 1), envInt(t, envSeed, 1)
-	without := maps.Clone(holes)
+	without := map[string]bool{}
+	for k := range holes {
+		without[k] = true
+	}
 	for _, k := range strings.Split(os.Getenv(envWithout), ",") {
 		if k != "" {
 			without[k] = true
