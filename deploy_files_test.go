@@ -13,6 +13,10 @@ import (
 
 	"github.com/robfig/cron/v3"
 	"go.yaml.in/yaml/v3"
+
+	"ddkk-stats/internal/cli"
+	"ddkk-stats/internal/config"
+	"ddkk-stats/internal/config/configtest"
 )
 
 //go:generate go test -count 1 -run ^TestNginxExamples$ . -args -write
@@ -33,7 +37,7 @@ var nginxExamples = []struct {
 func TestNginxExamples(t *testing.T) {
 	for _, e := range nginxExamples {
 		var out, problems bytes.Buffer
-		if status := run(append([]string{"nginx-conf"}, e.args...), &out, &problems); status != 0 {
+		if status := cli.Run("test", append([]string{"nginx-conf"}, e.args...), &out, &problems); status != 0 {
 			t.Fatalf("nginx-conf %v: %s", e.args, problems.String())
 		}
 		text := "# Made by: ddkk-stats nginx-conf " + strings.Join(e.args, " ") + "\n" + out.String()
@@ -150,16 +154,16 @@ func TestComposeFile(t *testing.T) {
 	env := maps.Clone(daemon.Environment)
 	for name, value := range env {
 		env[name] = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`).ReplaceAllString(value, "$1")
-		if !slices.ContainsFunc(settings, func(s setting) bool { return s.Name == name }) {
+		if !slices.ContainsFunc(config.Settings, func(s config.Setting) bool { return s.Name == name }) {
 			t.Errorf("%s is no setting", name)
 		}
 	}
-	cfg := mustLoad(t, env, "")
+	cfg := configtest.Load(t, env, "")
 	wantComposeAgrees(t, file.Services, cfg)
 }
 
 // wantComposeAgrees: what one service says about another is so.
-func wantComposeAgrees(t *testing.T, services map[string]composeService, cfg *Config) {
+func wantComposeAgrees(t *testing.T, services map[string]composeService, cfg *config.Config) {
 	t.Helper()
 	nginx := strings.Join(services["nginx-conf"].Command, " ")
 	for what, text := range map[string]string{
@@ -196,8 +200,8 @@ func wantComposeAgrees(t *testing.T, services map[string]composeService, cfg *Co
 // commented out.
 func TestShippedSettings(t *testing.T) {
 	text := readDoc(t, "deploy/ddkk-stats.yaml")
-	mustLoad(t, nil, text)
-	mustLoad(t, nil, regexp.MustCompile(`(?m)^#([a-z_]+: )`).ReplaceAllString(text, "$1"))
+	configtest.Load(t, nil, text)
+	configtest.Load(t, nil, regexp.MustCompile(`(?m)^#([a-z_]+: )`).ReplaceAllString(text, "$1"))
 }
 
 // workflow is as much of GitHub's workflow syntax as the file uses. What is not

@@ -9,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ddkk-stats/internal/cli"
+	"ddkk-stats/internal/config"
+	"ddkk-stats/internal/config/configtest"
 )
 
 //go:generate go test -count 1 -run ^TestConfigurationManual$ . -args -write
@@ -32,7 +36,7 @@ func TestConfigurationManual(t *testing.T) {
 		t.Fatalf("%s has lost its marks", manualFile)
 	}
 	var table bytes.Buffer
-	if err := WriteMarkdown(&table); err != nil {
+	if err := config.WriteMarkdown(&table); err != nil {
 		t.Fatal(err)
 	}
 	want := before + manualBegin + "\n" + table.String() + "\n" + manualEnd + after
@@ -136,8 +140,8 @@ func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
 // What the documents name in capitals is a setting, or one of a few words.
 func TestSettingsOfTheDocumentsExist(t *testing.T) {
 	words := []string{"CONFIG", "SIGTERM", "SIGHUP", "SIGKILL", "USR1", "LOG", "GET", "ZSET", "KEEP_DAYS", "KEEP_LEAST"}
-	for i := range settings {
-		words = append(words, settings[i].Name)
+	for i := range config.Settings {
+		words = append(words, config.Settings[i].Name)
 	}
 	for _, file := range docFiles(t) {
 		for _, m := range settingName.FindAllStringSubmatch(outside(readDoc(t, file)), -1) {
@@ -151,7 +155,7 @@ func TestSettingsOfTheDocumentsExist(t *testing.T) {
 // Every command that a document tells to run exists.
 func TestCommandsOfTheDocumentsExist(t *testing.T) {
 	known := map[string]bool{"help": true}
-	for _, c := range rootCommand().Commands() {
+	for _, c := range cli.RootCommand("test").Commands() {
 		known[c.Name()] = true
 	}
 	for _, file := range docFiles(t) {
@@ -174,19 +178,19 @@ func TestConfigurationsOfTheDocumentsLoad(t *testing.T) {
 		text := readDoc(t, file)
 		for _, m := range fence.FindAllStringSubmatch(text, -1) {
 			if m[1] == "yaml" {
-				mustLoad(t, nil, m[2])
+				configtest.Load(t, nil, m[2])
 			}
 		}
 		for _, m := range regexp.MustCompile(`(?s)<<'YAML'\n(.*?)\nYAML\n`).FindAllStringSubmatch(text, -1) {
-			mustLoad(t, nil, m[1])
+			configtest.Load(t, nil, m[1])
 		}
 	}
 }
 
 // Every metric that a document names is one that /metrics has: whatever a file of
-// this package registers.
+// the daemon registers.
 func TestMetricsOfTheDocumentsExist(t *testing.T) {
-	sources, err := filepath.Glob("*.go")
+	sources, err := filepath.Glob("internal/daemon/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,79 +11,17 @@
 //	                                       v
 //	widget, API <------ queryapi <------ Redis
 //
-// This package holds the commands, the configuration, the wiring and the
-// lifecycle; it is the only one that sees the whole pipeline.
+// The rooms of the pipeline are folders here; what ties them together lives under
+// internal: docs/DESIGN.md has the table of rooms and of which may know which.
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
-	"github.com/spf13/cobra"
-
-	"ddkk-stats/counter"
-	"ddkk-stats/internal/plain"
+	"ddkk-stats/internal/cli"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+// version is set by the linker in builds of the Makefile.
+var version string
 
-// run executes one command and returns the exit status: 0, or 1 after having
-// said once, on stderr, what went wrong.
-func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal kills
-	stdout, stderr = &plain.Writer{To: stdout}, &plain.Writer{To: stderr}
-	root := rootCommand()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil && !errors.Is(err, errDone) {
-		if !errors.Is(err, errQuiet) {
-			fmt.Fprintln(stderr, "ddkk-stats: "+err.Error())
-		}
-		return 1
-	}
-	return 0
-}
-
-// errQuiet ends a command with status 1 that has said everything already.
-var errQuiet = errors.New("failed")
-
-func rootCommand() *cobra.Command {
-	var file string
-	root := &cobra.Command{
-		Use:   "ddkk-stats",
-		Short: "A page counter that never loses a view and never counts one twice",
-		Long: `ddkk-stats counts page views and events from an access log that nginx, or its
-own beacon, writes, and serves the numbers to widgets, pages and programs.
-
-Settings come from the environment and from a YAML file (ddkk-stats.yaml);
-docs/CONFIGURATION.md lists them. "ddkk-stats server" alone starts everything
-with data in ./data and needs no other program.`,
-		SilenceUsage: true, SilenceErrors: true,
-		Args: cobra.NoArgs,
-	}
-	root.PersistentFlags().StringVar(&file, "config", "", "YAML file with settings (default ./ddkk-stats.yaml if it exists)")
-	load := func() (*Config, error) { return LoadConfig(file, os.LookupEnv) }
-	root.AddCommand(serverCommand(load), nginxConfCommand(), rotateCommand(load), configCommand(load), versionCommand(), manCommand(),
-		asOwner(checkCommand(load), load, false))
-	for _, c := range []*cobra.Command{archiveCommand(load), restoreCommand(load), verifyCommand(load), mirrorCommand(load),
-		importCommand(load), importCountsCommand(load), recountCommand(load)} {
-		root.AddCommand(asOwner(c, load, true))
-	}
-	return root
-}
-
-// newLogger writes structured lines; keys are stable.
-func newLogger(w io.Writer, level slog.Leveler) *slog.Logger {
-	log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
-	counter.LogTo(log)
-	return log
-}
+func main() { os.Exit(cli.Run(version, os.Args[1:], os.Stdout, os.Stderr)) }

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/internal/jobs"
+	"ddkk-stats/internal/logs"
+	"ddkk-stats/parser"
+	"ddkk-stats/tailer"
+)
+
+// tails are the ends of the log that are not archived: the daemons count them.
+type tails struct {
+	begin map[string]int64            // segment -> where its tail begins
+	sites map[string]map[string]int64 // site -> segment -> end of its last line
+	days  map[parser.Day]bool         // that views of tails are of
+	calls map[parser.Day]bool         // that API calls of tails are of
+	lines int64
+}
+
+// readLogs lists the segments that are archived and on the disk, and reads what
+// is not archived. A file that is renamed meanwhile makes it begin again.
+func (r *recounting) readLogs(ctx context.Context) (err error) {
+	for range 3 {
+		if err = r.readLogsOnce(ctx); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+func (r *recounting) readLogsOnce(ctx context.Context) error {
+	archived, err := r.archive.ArchivedSegments(ctx)
+	if err != nil {
+		return err
+	}
+	r.logs, r.calls = nil, nil
+	r.tails = tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, days: map[parser.Day]bool{}, calls: map[parser.Day]bool{}}
+	for _, in := range logs.LogsOf(r.v.Cfg()) {
+		if in.Calls {
+			r.calls = []archive.Source{} // its days are counted again, or named
+		}
+		if _, err := os.Stat(filepath.Dir(in.Path)); errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		p, err := parser.New(logs.ParserOf(r.v.Cfg(), in, r.secret))
+		if err != nil {
+			return fmt.Errorf("make parser: %w", err)
+		}
+		files, err := jobs.Files(r.v, in)
+		if err != nil {
+			return err
+		}
+		src := archive.Source{Name: in.Path, Parser: p}
+		for _, f := range files {
+			whole, ok := archived[f.ID]
+			// Calls that are archived meanwhile are found here, too.
+			seg, err := r.onDisk(ctx, f, in.Calls || ok && whole.End > 0)
+			if err != nil {
+				return err
+			}
+			if seg != nil {
+				src.Segments = append(src.Segments, seg)
+			}
+			if err := r.tail(ctx, f, p, whole.End); err != nil {
+				return fmt.Errorf("read %s: %w", f.Name, err)
+			}
+		}
+		if in.Calls {
+			r.calls = append(r.calls, src)
+		} else {
+			r.logs = append(r.logs, src)
+		}
+	}
+	return nil
+}
+
+// onDisk makes a file a segment that can be read again, if it may matter. One
+// whose last line was written before the first day has nothing of it; a day is
+// left for clocks that were wrong.
+func (r *recounting) onDisk(ctx context.Context, f tailer.File, archived bool) (archive.Segment, error) {
+	if !archived || f.LastWrite.Before(r.from.Date(r.v.Cfg().Timezone).AddDate(0, 0, -1)) {
+		return nil, nil
+	}
+	size, err := f.Size(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		r.v.Log.Warn("a segment cannot be read and is taken for one that is gone", "file", f.Name, "err", err)
+		return nil, nil
+	}
+	return jobs.ClosedSegment{File: f, Bytes: size}, nil
+}
+
+// tail reads what is not archived of a segment.
+func (r *recounting) tail(ctx context.Context, f tailer.File, p *parser.Parser, from int64) (err error) {
+	file, err := f.Open(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	r.tails.begin[f.ID] = from
+	in := bufio.NewReaderSize(file, 1<<20)
+	var h parser.Hit
+	for at := from; ; {
+		line, err := in.ReadSlice('\n')
+		long := false
+		for at += int64(len(line)); errors.Is(err, bufio.ErrBufferFull); at += int64(len(line)) {
+			long = true
+			line, err = in.ReadSlice('\n')
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if long {
+			continue
+		}
+		p.Parse(line[:len(line)-1], &h)
+		days := r.tails.days
+		switch h.Kind {
+		case parser.Pageview, parser.Event:
+		case parser.APICall:
+			days = r.tails.calls
+		default:
+			continue
+		}
+		r.tails.lines++
+		ends := r.tails.sites[h.Site]
+		if ends == nil {
+			ends = map[string]int64{}
+			r.tails.sites[h.Site] = ends
+		}
+		ends[f.ID] = at
+		if r.from <= h.Day && h.Day <= r.to {
+			days[h.Day] = true
+		}
+	}
+}

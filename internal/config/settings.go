@@ -1,0 +1,345 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// Setting is one row of the table that everything about the configuration is
+// derived from: reading, checking, reloading, redacting and the manual.
+type Setting struct {
+	Name    string // of the environment; the file has it in lower case
+	Default string // as one would write it; empty is a meaning of its own
+	Allowed string // what a value looks like, for messages and the manual
+	Doc     string // what it does, a sentence or two
+	Reload  bool   // takes effect on SIGHUP, without a restart
+	Secret  bool   // never printed
+	Pairs   bool   // a list of key=value; the file may have a mapping
+	set     func(c *Config, text string) error
+}
+
+// What several settings allow.
+const (
+	allowedSwitch   = "on or off (also 1/0, true/false, yes/no)"
+	allowedCron     = "a cron expression (five fields, six with seconds first, or @every 1h, @daily), or off"
+	allowedDuration = "a duration such as 20ms, 1h30m or 30d"
+	allowedFormat   = "v1, combined or json"
+	allowedNets     = "addresses and networks such as 127.0.0.1, 10.0.0.0/8, ::1, separated by commas"
+	allowedPath     = "a path"
+	allowedKeep     = "drop or keep"
+)
+
+// Settings is the table. Its order is the manual's.
+var Settings = []Setting{
+	{Name: "PORT", Default: "8360", Allowed: "0 to 65535; 0 takes any free port",
+		Doc: "Port of the HTTP server.",
+		set: intBetween(func(c *Config) *int { return &c.Port }, 0, 65535)},
+	{Name: "LISTEN", Default: "127.0.0.1", Allowed: "an address or a host name, without port; 0.0.0.0 or :: for all",
+		Doc: "Address of the HTTP server. Keep it on loopback behind nginx.",
+		set: parseListen},
+	{Name: "DATA_DIR", Default: "./data", Allowed: allowedPath,
+		Doc: "Folder of the built-in beacon's log, of SQLite and of the daemon's own state.",
+		set: text(func(c *Config) *string { return &c.DataDir })},
+
+	{Name: "ACCESS_LOG", Allowed: allowedPath,
+		Doc: "The beacon log that nginx writes. Empty: the built-in beacon's log in `DATA_DIR`.",
+		set: text(func(c *Config) *string { return &c.AccessLog })},
+	{Name: "LOG_FORMAT", Default: "v1", Allowed: allowedFormat,
+		Doc: "Format of `ACCESS_LOG`. Only v1 can tell a torn line from a whole one.",
+		set: logFormat(func(c *Config) *parser.Format { return &c.LogFormat })},
+	{Name: "SITE_LOG", Allowed: allowedPath,
+		Doc: "The site's own access log, for the series of API calls. Empty: no such series. It is archived, and its rotated segments deleted, as those of `ACCESS_LOG` are.",
+		set: text(func(c *Config) *string { return &c.SiteLog })},
+	{Name: "SITE_LOG_FORMAT", Default: "v1", Allowed: allowedFormat,
+		Doc: "Format of `SITE_LOG`.",
+		set: logFormat(func(c *Config) *parser.Format { return &c.SiteLogFormat })},
+	{Name: "LOG_SEGMENTS", Allowed: "paths whose last element may have *, ? and [...], separated by commas; ACCESS_LOG= or SITE_LOG= before one says whose it is",
+		Doc: "Rotated segments of `ACCESS_LOG` and `SITE_LOG` that have other names than rotations give (numbers and dates behind the log's name or before its extension, compressed or not), such as `/var/log/old/access-*.log.gz`. They are counted, archived and, once archived, deleted like the others. A path without a folder is beside the log.",
+		set: parseSegments},
+	{Name: "API_SITE", Allowed: "a host",
+		Doc: "The site of the calls in `SITE_LOG` where its lines have no host, as in combined ones. Empty: the one in `SITES`, if there is one alone.", Reload: true,
+		set: parseAPISite},
+	{Name: "API_ROUTES", Allowed: "patterns such as /users/:id, /api/*, separated by commas",
+		Doc: "What is one endpoint of the API. `:name` is any one element of the path, `*` at the end any rest; the pattern that is literal for longest wins. Other paths: numbers, UUIDs, hexadecimal and overlong elements become `:id`.", Reload: true,
+		set: parseRoutes},
+	{Name: "API_USER_ARG", Allowed: "the name of a query argument",
+		Doc: "The argument of a call that names its user. Empty, and where a call has none: $remote_user. It is kept and shown as it is: name no secret.", Reload: true,
+		set: parseArgument},
+	{Name: "API_FAILED_FROM", Default: "500", Allowed: "a status from 400 to 599",
+		Doc: "The lowest status of a failed call.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.APIFailedFrom }, 400, 599)},
+	{Name: "API_MAX_ENDPOINTS", Default: "500", Allowed: "1 to 10000",
+		Doc: "Distinct endpoints of a site and day beside those of `API_ROUTES`; what is over counts as `__other__`.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.APIMaxEndpoints }, 1, 10_000)},
+	{Name: "API_MAX_USERS", Default: "1000", Allowed: "1 to 100000",
+		Doc: "Distinct users of a site's API and day; what is over counts as `__other__`.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.APIMaxUsers }, 1, 100_000)},
+	{Name: "JSON_FIELDS", Allowed: "pairs such as time=ts,addr=client_ip; on the left: " + strings.Join(parser.JSONFieldNames(), ", "), Pairs: true,
+		Doc: "Keys under which a JSON log has the fields, where they are not the usual ones.", Reload: true,
+		set: parseJSONFields},
+	{Name: "LOG_TIMEZONE", Allowed: "a zone such as Asia/Shanghai or UTC",
+		Doc: "Zone of the times in a JSON or combined log that tell none, such as `2026-11-20 10:00:00`. Empty: `TIMEZONE`.", Reload: true,
+		set: parseLogTimezone},
+	{Name: "NGINX_PID", Allowed: allowedPath + " of nginx's pid file",
+		Doc: "Whom to tell (USR1) that the log was renamed. Empty: the daemon does not rotate `ACCESS_LOG` and `SITE_LOG`.",
+		set: text(func(c *Config) *string { return &c.NginxPID })},
+	{Name: "LOG_SYNC", Default: "always", Allowed: "always or off",
+		Doc: "`always`: the log is synced to the disk before its lines are committed, so that a power loss cannot leave Redis ahead of the log.",
+		set: parseLogSync},
+	{Name: "LOG_RETENTION", Default: "30d", Allowed: allowedDuration + "; 0 keeps everything",
+		Doc: "Age at which an archived segment may be deleted. Keep it longer than the longest outage of Redis or MySQL.", Reload: true,
+		set: duration(func(c *Config) *dur { return &c.LogRetention }, 0)},
+
+	{Name: "REDIS_ADDR", Allowed: "host:port, or a socket's absolute path; several host:port separated by commas for a cluster",
+		Doc: "Redis. Empty: the embedded one, for trying out and small sites.",
+		set: parseRedisAddr},
+	{Name: "REDIS_CLUSTER", Default: "off", Allowed: allowedSwitch,
+		Doc: "The one address in `REDIS_ADDR` is a cluster. Several addresses always are.",
+		set: toggle(func(c *Config) *bool { return &c.RedisCluster })},
+	{Name: "REDIS_USERNAME", Allowed: "any text",
+		Doc: "User of Redis, where it has an ACL (deploy/redis-users.conf). Empty: its default user.",
+		set: text(func(c *Config) *string { return &c.RedisUsername })},
+	{Name: "REDIS_PASSWORD", Secret: true, Allowed: "any text",
+		Doc: "Password of Redis.",
+		set: secret(func(c *Config) *Secret { return &c.RedisPassword })},
+	{Name: "REDIS_DB", Default: "0", Allowed: "a number from 0 on",
+		Doc: "Database of a Redis that is no cluster.",
+		set: intBetween(func(c *Config) *int { return &c.RedisDB }, 0, 1<<20)},
+	{Name: "REDIS_PREFIX", Default: "ddkk", Allowed: "1 to 32 letters, digits, _ or -",
+		Doc: "First part of every key.",
+		set: parsePrefix},
+	{Name: "ALLOW_EVICTION", Default: "off", Allowed: allowedSwitch,
+		Doc: "Start although Redis may evict keys, which loses counters.",
+		set: toggle(func(c *Config) *bool { return &c.AllowEviction })},
+	{Name: "UV_SET_TTL", Default: "72h", Allowed: allowedDuration + ", at least 24h",
+		Doc: "How long a day's set of visitors is kept. Lines that are read later than this may count a visitor again until the archive corrects it.",
+		set: duration(func(c *Config) *dur { return &c.UVSetTTL }, 24*hour)},
+
+	{Name: "MYSQL_DSN", Secret: true, Allowed: "user:password@tcp(host:3306)/database",
+		Doc: "The archive. Empty: SQLite in `DATA_DIR`.",
+		set: parseDSN},
+	{Name: "MYSQL_CONNECTIONS", Default: "8", Allowed: "a number from 2",
+		Doc: "Connections to MySQL at most; the account must be allowed as many.",
+		set: intBetween(func(c *Config) *int { return &c.MySQLConnections }, 2, 1000)},
+	{Name: "MYSQL_TIMEOUT", Default: "10m", Allowed: "a duration such as 30s or 10m",
+		Doc: "How long MySQL may take to answer at all. A statement that waits longer fails, and what it was for is tried again.",
+		set: duration(func(c *Config) *time.Duration { return &c.MySQLTimeout }, time.Second)},
+	{Name: "RAW_RETENTION_DAYS", Default: "90", Allowed: "a number of days; 0 keeps everything",
+		Doc: "How long the archive keeps raw rows. The sums per day stay for good.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.RawRetentionDays }, 0, 36500)},
+	{Name: "IP_MODE", Default: "full", Allowed: "full, masked or none",
+		Doc: "Addresses in the archive's raw rows: whole, cut to a /24 or /48, or left out.",
+		set: oneOf(func(c *Config) *string { return &c.IPMode }, "full", "masked", "none")},
+
+	{Name: "SITES", Allowed: "hosts separated by commas",
+		Doc: "The sites that count; others are skipped. Empty: every site counts.", Reload: true,
+		set: parseSites},
+	{Name: "SITE_ALIASES", Allowed: "pairs such as blog.ddkk.com=ddkk.com, separated by commas", Pairs: true,
+		Doc: "Hosts whose views count for another site.", Reload: true,
+		set: parseAliases},
+	{Name: "REFERER_CHECK", Default: "on", Allowed: allowedSwitch,
+		Doc: "A Referer, when there is one, must be of the site itself.", Reload: true,
+		set: toggle(func(c *Config) *bool { return &c.RefererCheck })},
+	{Name: "PAGE_QUERY", Default: "drop", Allowed: allowedKeep,
+		Doc: "Whether `?...` belongs to the page.", Reload: true,
+		set: keep(func(c *Config) *bool { return &c.Page.KeepQuery })},
+	{Name: "PAGE_FRAGMENT", Default: "drop", Allowed: allowedKeep,
+		Doc: "Whether `#...` belongs to the page, for sites whose router lives there.", Reload: true,
+		set: keep(func(c *Config) *bool { return &c.Page.KeepFragment })},
+	{Name: "PAGE_INDEX", Default: "keep", Allowed: "keep or strip",
+		Doc: "`strip`: /a/index.html counts as /a/.", Reload: true,
+		set: parsePageIndex},
+	{Name: "PAGE_SLASH", Default: "keep", Allowed: "keep, strip or add",
+		Doc: "`strip`: /a/ counts as /a; `add`: /a counts as /a/.", Reload: true,
+		set: parsePageSlash},
+	{Name: "MAX_PAGES_PER_SITE", Default: "100000", Allowed: "1 to 10000000",
+		Doc: "Distinct pages of a site and day; what is over counts as `__other__`.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.MaxPagesPerSite }, 1, 10_000_000)},
+	{Name: "MAX_SITES", Default: "10000", Allowed: "1 to 1000000",
+		Doc: "Distinct sites when `SITES` is empty; lines of further ones are skipped.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.MaxSites }, 1, 1_000_000)},
+	{Name: "DEDUPE_WINDOW", Default: "0", Allowed: "0, a duration such as 1h, or per site ddkk.com=1h, separated by commas", Pairs: true,
+		Doc: "The same address and page count one view within this time. 0: every view counts.", Reload: true,
+		set: parseDedupe},
+	{Name: "PRIVACY_GPC", Default: "uv", Allowed: "uv, all or off",
+		Doc: "What a browser's Sec-GPC: 1 leaves out: the visitor (the view counts), the whole view, or nothing.", Reload: true,
+		set: parseGPC},
+	{Name: "SECRET", Secret: true, Allowed: "any text; the same on every host",
+		Doc: "Key of the visitor hash. Empty: made once and kept in Redis and in the archive.",
+		set: secret(func(c *Config) *Secret { return &c.Secret })},
+	{Name: "BLOCK_IPS", Allowed: allowedNets,
+		Doc: "Client addresses whose lines are skipped.", Reload: true,
+		set: parseNets(func(c *Config) *nets { return &c.BlockIPs })},
+	{Name: "SELF_IPS", Allowed: allowedNets,
+		Doc: "The owner's own addresses; their lines are skipped, and told apart from blocked ones.", Reload: true,
+		set: parseNets(func(c *Config) *nets { return &c.SelfIPs })},
+	{Name: "BLOCK_PATHS", Allowed: "paths separated by commas; a * at the end matches what begins so",
+		Doc: "Pages whose lines are skipped.", Reload: true,
+		set: parseBlockPaths},
+	{Name: "BOT_AGENTS", Allowed: "texts separated by commas, letter case matters",
+		Doc: "User agents that hold one of these texts are bots, beside those of the built-in list.", Reload: true,
+		set: func(c *Config, s string) error { c.BotAgents = splitList(s); return nil }},
+
+	{Name: "CORS_ORIGINS", Default: "*", Allowed: "*, none, or origins such as https://ddkk.com separated by commas",
+		Doc: "Web origins that may read the numbers.", Reload: true,
+		set: parseOrigins},
+	{Name: "ADMIN_TOKEN", Secret: true, Allowed: "printable characters without blanks",
+		Doc: "Opens the dashboard and the admin API. Empty: only from this machine, and not through a proxy.", Reload: true,
+		set: parseToken},
+	{Name: "PUBLIC_SITES", Allowed: "hosts separated by commas",
+		Doc: "Sites with a page (`/public/SITE`) and a badge (`/badge/SITE.svg`) that anybody may see. Empty: none.",
+		set: parsePublicSites},
+	{Name: "TRUSTED_PROXIES", Default: "127.0.0.0/8,::1", Allowed: allowedNets + ", or none",
+		Doc: "Peers whose X-Real-IP and X-Forwarded-For are believed. Where a log has a list of addresses in place of one, the client is the last that is not of these.", Reload: true,
+		set: parseNets(func(c *Config) *nets { return &c.TrustedProxies })},
+
+	{Name: "API_RATE", Default: "100", Allowed: "0 to 1000000; 0: no limit",
+		Doc: "Requests of one client address per second, sustained; an IPv6 client is its /64. Each 16 KiB of an answer, and each 10 ms of work on past days, counts as one more. What is over gets 429. `TRUSTED_PROXIES` themselves and this machine are not limited.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.APIRate }, 0, 1_000_000)},
+	{Name: "API_BURST", Default: "500", Allowed: "1 to 1000000",
+		Doc: "Requests of one client address at once, after a pause.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.APIBurst }, 1, 1_000_000)},
+	{Name: "BEACON_RATE", Default: "100", Allowed: "0 to 1000000; 0: no limit",
+		Doc: "The same for the built-in beacon. nginx has its own limit: `nginx-conf --rate`.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.BeaconRate }, 0, 1_000_000)},
+	{Name: "BEACON_BURST", Default: "500", Allowed: "1 to 1000000",
+		Doc: "The same for the built-in beacon: at once, after a pause.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.BeaconBurst }, 1, 1_000_000)},
+	{Name: "CLIENT_CONNECTIONS", Default: "256", Allowed: "0 to 1000000; 0: no limit",
+		Doc: "Open connections of one client address, with the same exceptions.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.ClientConnections }, 0, 1_000_000)},
+	{Name: "MAX_CONNECTIONS", Default: "8192", Allowed: "16 to 1000000",
+		Doc: "Open connections of all clients; more get 503. Each needs a file descriptor.",
+		set: intBetween(func(c *Config) *int { return &c.MaxConnections }, 16, 1_000_000)},
+
+	{Name: "TIMEZONE", Default: "Local", Allowed: "a zone such as Asia/Shanghai or UTC; Local is the machine's",
+		Doc: "Zone in which a day begins. Changing it later splits a day.",
+		set: parseTimezone},
+	{Name: "ALERT_URL", Secret: true, Allowed: "an http(s) address",
+		Doc: "Where alerts are posted as JSON, for those without Prometheus; see OPERATIONS. Empty: nowhere. It may hold a secret and is never shown.", Reload: true,
+		set: parseAlertURL},
+	{Name: "ALERT_REPEAT", Default: "4h", Allowed: allowedDuration + ", at least 1m",
+		Doc: "After this time an alert that is still on is posted again.", Reload: true,
+		set: duration(func(c *Config) *dur { return &c.AlertRepeat }, time.Minute)},
+	{Name: "LOG_LEVEL", Default: "info", Allowed: "debug, info, warn or error",
+		Doc: "What the daemon writes about itself.", Reload: true,
+		set: parseLevel},
+	{Name: "BATCH_SIZE", Default: "3000", Allowed: "1 to 1000000",
+		Doc: "Writes to Redis in one commit at most, about. More is faster for a backlog and holds Redis longer.", Reload: true,
+		set: intBetween(func(c *Config) *int { return &c.BatchSize }, 1, 1_000_000)},
+	{Name: "BATCH_INTERVAL", Default: "2ms", Allowed: allowedDuration + ", at most 1m",
+		Doc: "Least time between two commits at the live edge. Less is fresher and costs more round trips.", Reload: true,
+		set: parseBatchInterval},
+	{Name: "ROTATE_CRON", Default: "0 0 * * *", Allowed: allowedCron,
+		Doc: "When the log is rotated. Off, when logrotate does it.", Reload: true,
+		set: schedule(func(c *Config) *Schedule { return &c.RotateCron })},
+	{Name: "ARCHIVE_CRON", Default: "0 3 * * *", Allowed: allowedCron,
+		Doc: "When closed segments go to the archive and days are summed up.", Reload: true,
+		set: schedule(func(c *Config) *Schedule { return &c.ArchiveCron })},
+	{Name: "FLUSH_CRON", Default: "* * * * *", Allowed: allowedCron,
+		Doc: "When `page_counts` in SQL follows the page totals, and changed ones go to `ES_URL`. Off: no mirror; see docs/MIRROR.md.", Reload: true,
+		set: schedule(func(c *Config) *Schedule { return &c.FlushCron })},
+	{Name: "MIRROR_SLOTS", Default: "16", Allowed: "1 to 1024",
+		Doc: "Slots of `page_counts` that hosts are spread over, so that they do not wait for each other's rows. One host uses one. May be changed at any time.",
+		set: intBetween(func(c *Config) *int { return &c.MirrorSlots }, 1, 1024)},
+	{Name: "ES_URL", Allowed: "http://host:9200 or https://host:9200, with a path if there is one",
+		Doc: "Elasticsearch or OpenSearch that gets the totals of pages that changed. Empty: none.",
+		set: parseElasticURL},
+	{Name: "ES_INDEX", Default: "ddkk-pages", Allowed: "the name of an index or alias",
+		Doc: "The index that the totals are written into.",
+		set: parseElasticIndex},
+	{Name: "ES_ID", Default: "{site}{page}", Allowed: "a text with {page}, and {site} where there are several sites, best before it",
+		Doc: "How a page's document is named.",
+		set: parseElasticID},
+	{Name: "ES_FIELDS", Default: "views,bot_views", Allowed: "two names of fields, the second may be -",
+		Doc: "The fields that get a page's views of people and of bots; `-` leaves the bots out.",
+		set: parseElasticFields},
+	{Name: "ES_UPSERT", Default: "on", Allowed: allowedSwitch,
+		Doc: "Off: only documents that exist get the numbers, such as articles that your application indexes.",
+		set: toggle(func(c *Config) *bool { return &c.Elastic.Upsert })},
+	{Name: "ES_USER", Allowed: "any text",
+		Doc: "User of Elasticsearch, with `ES_PASSWORD`.",
+		set: text(func(c *Config) *string { return &c.Elastic.User })},
+	{Name: "ES_PASSWORD", Secret: true, Allowed: "any text",
+		Doc: "Password of `ES_USER`.",
+		set: secret(func(c *Config) *Secret { return &c.Elastic.Password })},
+	{Name: "ES_API_KEY", Secret: true, Allowed: "an encoded API key",
+		Doc: "API key of Elasticsearch, in place of a user.",
+		set: secret(func(c *Config) *Secret { return &c.Elastic.Key })},
+	{Name: "VERIFY_CRON", Default: "0 5 * * 0", Allowed: allowedCron,
+		Doc: "When everything is counted again and compared.", Reload: true,
+		set: schedule(func(c *Config) *Schedule { return &c.VerifyCron })},
+}
+
+// lookup finds the setting's text and says where it came from. Empty texts
+// count as not given, as compose files pass them on for unset variables.
+func (s *Setting) lookup(env func(string) (string, bool), path string, file []fileValue) (text, where string) {
+	if v, ok := env(s.Name); ok && strings.TrimSpace(v) != "" {
+		return s.trim(v), "environment"
+	}
+	for _, v := range file {
+		if v.name == s.Name && strings.TrimSpace(v.text) != "" {
+			return s.trim(v.text), fmt.Sprintf("%s:%d", path, v.line)
+		}
+	}
+	return s.Default, "default"
+}
+
+// trim drops blanks around a value, but leaves secrets as they are.
+func (s *Setting) trim(text string) string {
+	if s.Secret {
+		return text
+	}
+	return strings.TrimSpace(text)
+}
+
+// apply parses text into c. NUL and line ends fit no setting, and in a secret
+// they are a mistake such as a file read with its last newline.
+func (s *Setting) apply(c *Config, text string) error {
+	if strings.ContainsAny(text, "\x00\r\n") {
+		return errors.New("holds a line end or NUL")
+	}
+	return s.set(c, text)
+}
+
+// problem describes a bad value. What a reader says about a secret may quote
+// it, so it is left out.
+func (s *Setting) problem(text, where string, err error) error {
+	e := &SettingError{Name: s.Name, Value: text, Where: where, Allowed: s.Allowed, Err: err}
+	if s.Secret {
+		e.Value, e.Err = "", errors.New("bad value")
+	}
+	return e
+}
+
+// shown is a value as it may be printed.
+func (s *Setting) shown(text string) string {
+	if s.Secret {
+		return Secret(text).String()
+	}
+	return text
+}
+
+// fileName is the setting's name in the YAML file.
+func (s *Setting) fileName() string { return strings.ToLower(s.Name) }
+
+func settingByFileName(name string) *Setting {
+	for i := range Settings {
+		if Settings[i].fileName() == name {
+			return &Settings[i]
+		}
+	}
+	return nil
+}
+
+func fileNames() []string {
+	names := make([]string, len(Settings))
+	for i := range Settings {
+		names[i] = Settings[i].fileName()
+	}
+	return names
+}

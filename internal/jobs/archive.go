@@ -1,0 +1,190 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/internal/logs"
+	"ddkk-stats/internal/options"
+	"ddkk-stats/internal/vault"
+	"ddkk-stats/parser"
+	"ddkk-stats/tailer"
+)
+
+// ArchiveLogs archives the rotated segments of all logs and deletes those that
+// are archived and older than LOG_RETENTION.
+func Archive(ctx context.Context, v *vault.Vault, secret []byte) (archive.Summary, error) {
+	a, err := v.Open(ctx)
+	if err != nil {
+		return archive.Summary{}, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return archive.Summary{}, fmt.Errorf("name this host: %w", err)
+	}
+	cfg := v.Cfg() // one set of rules for the whole cycle
+	a.KeepRaw(cfg.RawRetentionDays)
+	a.Every(cfg.ArchiveCron.Days(time.Now()))
+	a.Judge(options.ArchiveRules(cfg))
+	var sources []archive.Source
+	for _, in := range logs.LogsOf(cfg) {
+		p, err := parser.New(logs.ParserOf(cfg, in, secret))
+		if err != nil {
+			return archive.Summary{}, fmt.Errorf("make parser: %w", err)
+		}
+		segments, err := rotated(ctx, v, in)
+		if err != nil {
+			return archive.Summary{}, err
+		}
+		sources = append(sources, archive.Source{Name: host + ":" + in.Path, Parser: p, Segments: segments})
+	}
+	sum, err := Run(ctx, v, a, sources)
+	if err != nil {
+		return sum, err
+	}
+	if err := v.Learn(ctx); err != nil {
+		return sum, err
+	}
+	if err := v.NoteDone(ctx, vault.JobArchive, time.Now(), ""); err != nil {
+		return sum, err
+	}
+	return sum, deleteOld(ctx, v, sum.Now)
+}
+
+// LockLimit is how long one waits for others that archive: on another host that
+// has the same schedule, or beside the daemon.
+const LockLimit = 6 * time.Hour
+
+// RunArchive archives when no other does.
+func Run(ctx context.Context, v *vault.Vault, a *archive.Archive, sources []archive.Source) (archive.Summary, error) {
+	began := time.Now()
+	for told := false; ; told = true {
+		sum, err := a.Run(ctx, sources...)
+		if !errors.Is(err, archive.ErrLocked) || time.Since(began) > LockLimit {
+			return sum, err
+		}
+		if !told {
+			v.Log.Info("waiting for another process that archives")
+		}
+		if err := PauseFor(ctx, time.Second); err != nil {
+			return sum, err
+		}
+	}
+}
+
+// quiet is how long a rotated segment must not have changed to be archived.
+const quiet = time.Minute
+
+// isQuiet tells whether a file that was last written at a time is quiet. One of
+// the future was written by a clock that was ahead, so not since it is right.
+func isQuiet(now, written time.Time) bool {
+	age := now.Sub(written)
+	return age >= quiet || fromFuture(now, written)
+}
+
+func fromFuture(now, at time.Time) bool { return at.Sub(now) > quiet }
+
+// rotated lists the segments of a log that are closed.
+func rotated(ctx context.Context, v *vault.Vault, in logs.Input) ([]archive.Segment, error) {
+	files, err := Files(v, in)
+	if err != nil {
+		return nil, err
+	}
+	var out []archive.Segment
+	for _, f := range files {
+		if f.Live || !isQuiet(time.Now(), f.LastWrite) {
+			continue
+		}
+		size, err := f.Size(ctx)
+		if err != nil {
+			v.Log.Warn("a segment cannot be archived yet", "file", f.Name, "err", err)
+			continue
+		}
+		out = append(out, ClosedSegment{f, size})
+	}
+	return out, nil
+}
+
+// Files lists the segments of a log, the live one too.
+func Files(v *vault.Vault, in logs.Input) ([]tailer.File, error) {
+	opt, err := logs.SegmentOptions(v.Cfg(), in, v.Log)
+	if err != nil {
+		return nil, err
+	}
+	files, err := tailer.List(opt)
+	if err != nil {
+		return nil, fmt.Errorf("list segments: %w", err)
+	}
+	return files, nil
+}
+
+// ClosedSegment is a file as the archive reads it.
+type ClosedSegment struct {
+	File  tailer.File
+	Bytes int64
+}
+
+func (s ClosedSegment) ID() string { return s.File.ID }
+
+func (s ClosedSegment) Name() string { return s.File.Name }
+
+func (s ClosedSegment) Size() int64 { return s.Bytes }
+
+func (s ClosedSegment) Open(ctx context.Context, from int64) (io.ReadCloser, error) {
+	return s.File.Open(ctx, from)
+}
+
+// deleteOld deletes the files of segments that are archived whole and older
+// than LOG_RETENTION by the time that is believed. A file that is not, byte for
+// byte, what was archived stays, and so does one that somebody may still write to.
+func deleteOld(ctx context.Context, v *vault.Vault, now time.Time) error {
+	if v.Cfg().LogRetention <= 0 {
+		return nil
+	}
+	a, err := v.Open(ctx)
+	if err != nil {
+		return err
+	}
+	archived, err := a.ArchivedSegments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, in := range logs.LogsOf(v.Cfg()) {
+		files, err := Files(v, in)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			whole, ok := archived[f.ID]
+			written := f.LastWrite
+			if ok && fromFuture(now, written) {
+				written = whole.At
+			}
+			if f.Live || !ok || now.Sub(written) < v.Cfg().LogRetention {
+				continue
+			}
+			deleteFile(ctx, v, f, whole, now.Sub(written))
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// PauseFor waits, or ends with ctx.
+func PauseFor(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

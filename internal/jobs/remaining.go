@@ -1,0 +1,95 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"ddkk-stats/internal/logs"
+	"ddkk-stats/internal/vault"
+)
+
+// WaitingSegment is a segment with lines that the archive does not have yet.
+type WaitingSegment struct {
+	Name  string
+	Lines int64
+	Bytes int64
+	Live  bool
+	From  time.Time // when it may be archived; zero: now
+}
+
+// Remaining lists what the logs here have that is not archived: what a restore
+// leaves to the daemons to count, and what later archive runs will load.
+func Remaining(ctx context.Context, v *vault.Vault, now time.Time) ([]WaitingSegment, error) {
+	a, err := v.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	archived, err := a.ArchivedSegments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []WaitingSegment
+	for _, in := range logs.LogsOf(v.Cfg()) {
+		files, err := Files(v, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			done := archived[f.ID]
+			if !f.Compressed {
+				if size, err := f.Size(ctx); err == nil && size <= done.End {
+					continue
+				}
+			}
+			w := WaitingSegment{Name: f.Name, Live: f.Live}
+			if quietFrom := f.LastWrite.Add(quiet); quietFrom.After(now) {
+				w.From = quietFrom
+			}
+			w.Lines, w.Bytes, err = countLines(func() (io.ReadCloser, error) { return f.Open(ctx, done.End) })
+			if err != nil {
+				if ctx.Err() != nil {
+					return nil, ctx.Err()
+				}
+				v.Log.Warn("a segment cannot be read", "file", f.Name, "err", err)
+				continue
+			}
+			if w.Lines > 0 {
+				all = append(all, w)
+			}
+		}
+	}
+	return all, nil
+}
+
+// countLines counts the complete lines of what open reads, and their bytes.
+func countLines(open func() (io.ReadCloser, error)) (lines, size int64, err error) {
+	r, err := open()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	buf, at := make([]byte, 256<<10), int64(0)
+	for {
+		n, err := r.Read(buf)
+		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+			lines, size = lines+int64(bytes.Count(buf[:i+1], []byte{'\n'})), at+int64(i)+1
+		}
+		at += int64(n)
+		if errors.Is(err, io.EOF) {
+			return lines, size, nil
+		}
+		if err != nil {
+			return lines, size, err
+		}
+	}
+}
+
+func LinesOf(all []WaitingSegment) (n int64) {
+	for _, w := range all {
+		n += w.Lines
+	}
+	return n
+}

@@ -1,0 +1,47 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+	"ddkk-stats/internal/logs"
+	"ddkk-stats/internal/vault"
+)
+
+// Complete makes sure that a restore of a site would lose nothing: every
+// segment that was counted is archived or in the folder of a log here.
+func Complete(ctx context.Context, v *vault.Vault, site string) error {
+	counted, err := counter.Segments(ctx, v.Rdb, v.Keys, site)
+	if err != nil {
+		return err
+	}
+	a, err := v.Open(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := a.ArchivedSegments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, in := range logs.LogsOf(v.Cfg()) {
+		files, err := Files(v, in)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			there[f.ID] = archive.ArchivedSegment{}
+		}
+	}
+	lacking := 0
+	for _, id := range counted {
+		if _, ok := there[id]; !ok {
+			lacking++
+		}
+	}
+	if lacking > 0 {
+		return fmt.Errorf("%d counted segments are neither archived nor here, so their views would be lost; archive them on their host first, or use --force if that host's daemon still has them. Nothing was changed", lacking)
+	}
+	return nil
+}

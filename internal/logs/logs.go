@@ -1,0 +1,47 @@
+package logs
+
+import (
+	"ddkk-stats/internal/config"
+	"ddkk-stats/parser"
+	"ddkk-stats/tailer"
+)
+
+// identify names a segment by its first line. A request may be written to the
+// beacon log and to the site's own, and a site's log may be imported for its
+// views as well: so the same line names another segment here.
+func (l Input) identify(firstLine []byte) string {
+	if l.Calls {
+		return "api-" + parser.SegmentID(firstLine)
+	}
+	return parser.SegmentID(firstLine)
+}
+
+// ParserOf is the configuration of the parser of a log.
+func ParserOf(c *config.Config, l Input, secret []byte) parser.Config {
+	p := c.Parser(l.Format, secret)
+	if l.Calls {
+		p.Calls = c.CallRules()
+	}
+	return p
+}
+
+// logs are the logs that are counted: the built-in beacon's, nginx's and the
+// site's own where they are named.
+func LogsOf(c *config.Config) []Input {
+	all := []Input{{Path: c.BeaconLog(), Format: parser.FormatV1}}
+	if c.AccessLog != "" {
+		all = append(all, Input{Path: c.AccessLog, Format: c.LogFormat})
+	}
+	if c.SiteLog != "" {
+		all = append(all, Input{Path: c.SiteLog, Format: c.SiteLogFormat, Calls: true})
+	}
+	return all
+}
+
+// Input is a log that is counted.
+type Input struct {
+	Path   string
+	Format parser.Format
+	Calls  bool // it is the site's own: its lines are calls of the API
+	Tail   *tailer.Tailer
+}

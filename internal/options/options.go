@@ -1,0 +1,54 @@
+package options
+
+import (
+	"reflect"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+	"ddkk-stats/internal/config"
+	"ddkk-stats/internal/logs"
+	"ddkk-stats/queryapi"
+)
+
+// Redis is where Redis is.
+func Redis(c *config.Config) counter.ConnectOptions {
+	return counter.ConnectOptions{Addrs: c.RedisAddrs, Cluster: c.RedisCluster, Username: c.RedisUsername, Password: string(c.RedisPassword), DB: c.RedisDB}
+}
+
+// SameRules tells whether two configurations make the same of a line.
+func SameRules(a, b *config.Config) bool {
+	for _, in := range logs.LogsOf(a) {
+		if !reflect.DeepEqual(logs.ParserOf(a, in, nil), logs.ParserOf(b, in, nil)) {
+			return false
+		}
+	}
+	return true
+}
+
+// Limits are the rules that the parser cannot apply alone.
+func Limits(c *config.Config) counter.Limits {
+	return counter.Limits{
+		MaxPages: c.MaxPagesPerSite, MaxSites: c.MaxSites, MaxEndpoints: c.APIMaxEndpoints, MaxUsers: c.APIMaxUsers,
+		DedupeWindow: c.Dedupe.For,
+	}
+}
+
+func SameLimits(c *config.Config, other *config.Config) bool {
+	return c.MaxPagesPerSite == other.MaxPagesPerSite && c.MaxSites == other.MaxSites &&
+		c.APIMaxEndpoints == other.APIMaxEndpoints && c.APIMaxUsers == other.APIMaxUsers && reflect.DeepEqual(c.Dedupe, other.Dedupe)
+}
+
+// ArchiveRules are the same for what is archived.
+func ArchiveRules(c *config.Config) archive.Rules {
+	return archive.Rules{MaxPages: c.MaxPagesPerSite, MaxEndpoints: c.APIMaxEndpoints, MaxUsers: c.APIMaxUsers, DedupeWindow: c.Dedupe.For}
+}
+
+// Access is who may ask the API.
+func Access(c *config.Config) queryapi.Access {
+	return queryapi.Access{
+		CORSOrigins: c.CORSOrigins, AdminToken: string(c.AdminToken), TrustedProxies: c.TrustedProxies,
+		APILimit:       queryapi.Limit{Rate: float64(c.APIRate), Burst: c.APIBurst},
+		BeaconLimit:    queryapi.Limit{Rate: float64(c.BeaconRate), Burst: c.BeaconBurst},
+		ConnsPerClient: c.ClientConnections,
+	}
+}
