@@ -42,7 +42,7 @@ func TestNginxExamples(t *testing.T) {
 		}
 		text := "# Made by: ddkk-stats nginx-conf " + strings.Join(e.args, " ") + "\n" + out.String()
 		path := filepath.Join("deploy", "nginx", e.file)
-		if *writeManual {
+		if *writeGenerated {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}

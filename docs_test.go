@@ -15,9 +15,9 @@ import (
 	"ddkk-stats/internal/config/configtest"
 )
 
-//go:generate go test -count 1 -run ^TestConfigurationManual$ . -args -write
+//go:generate go test -count 1 -run ^(TestConfigurationManual|TestRooms)$ . -args -write
 
-var writeManual = flag.Bool("write", false, "write the table of settings into docs/CONFIGURATION.md")
+var writeGenerated = flag.Bool("write", false, "write the tables of settings and of rooms into docs")
 
 // Marks around what is generated in the manual.
 const (
@@ -40,7 +40,7 @@ func TestConfigurationManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := before + manualBegin + "\n" + table.String() + "\n" + manualEnd + after
-	if *writeManual {
+	if *writeGenerated {
 		if err := os.WriteFile(manualFile, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}

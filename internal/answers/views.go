@@ -2,7 +2,6 @@ package answers
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,8 +102,11 @@ func (l *LastViews) parserOf(in logs.Input) (*parser.Parser, error) {
 func newestFirst(all []tailer.Segment) []tailer.Segment {
 	all = slices.DeleteFunc(slices.Clone(all), func(s tailer.Segment) bool { return s.Compressed || s.Deleted || s.Refused || s.Size == 0 })
 	slices.SortFunc(all, func(a, b tailer.Segment) int {
-		if a.Live != b.Live {
-			return cmp.Compare(config.One(b.Live), config.One(a.Live))
+		if a.Live != b.Live { // the live one first
+			if a.Live {
+				return -1
+			}
+			return 1
 		}
 		return b.LastWrite.Compare(a.LastWrite)
 	})

@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"ddkk-stats/counter"
-	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/logs"
 	"ddkk-stats/parser"
 )
@@ -155,7 +154,7 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	}
 	gauge(ch, descArchived, archived)
 	if p.s.vault != nil {
-		gauge(ch, descClock, config.One(p.s.vault.ClockTrouble() != ""))
+		gauge(ch, descClock, one(p.s.vault.ClockTrouble() != ""))
 	}
 	up := 0.0
 	if s.Redis {
@@ -171,7 +170,7 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 		}
 	}
 	if r := p.s.reloader; r != nil {
-		gauge(ch, descReloadOK, config.One(!r.failed.Load()))
+		gauge(ch, descReloadOK, one(!r.failed.Load()))
 		gauge(ch, descReloaded, float64(r.done.Load()))
 	}
 }
@@ -201,9 +200,9 @@ func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logs.Input,
 	lag, seconds := lagOf(in.Tail.Segments())
 	var torn, grew, alarms float64
 	for _, x := range in.Tail.Segments() {
-		torn += config.One(x.Torn)
-		grew += config.One(x.GrewAfterClose)
-		alarms += config.One(x.Alarm != "")
+		torn += one(x.Torn)
+		grew += one(x.GrewAfterClose)
+		alarms += one(x.Alarm != "")
 		if !x.Closed && !x.Refused {
 			gauge(ch, descSize, float64(x.Size), in.Path, x.ID)
 			gauge(ch, descOffset, float64(x.Offset), in.Path, x.ID)
@@ -215,4 +214,11 @@ func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logs.Input,
 	gauge(ch, descTorn, torn, in.Path)
 	gauge(ch, descGrew, grew, in.Path)
 	gauge(ch, descAlarms, alarms, in.Path)
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

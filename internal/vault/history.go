@@ -1,5 +1,3 @@
-// Package vault is the archive as counting and restoring see it: the two do not know
-// each other.
 package vault
 
 import (

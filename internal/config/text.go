@@ -1,8 +1,0 @@
-package config
-
-func One(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}
