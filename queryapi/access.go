@@ -1,77 +1,167 @@
 package queryapi
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"net/netip"
+	"fmt"
+	"math"
 	"slices"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"ddkk-stats/queryapi/edge"
 )
-
-// Access says who may ask, for what and how often. It may change while the
-// server runs: see Server.SetAccess.
-type Access struct {
-	// CORSOrigins are exact origins such as "https://ddkk.com", or "*". Empty
-	// is "*": the numbers are public unless somebody says otherwise.
-	CORSOrigins []string
-	// AdminToken opens the admin routes; empty: only direct loopback requests.
-	AdminToken string
-	// TrustedProxies may name the client in X-Real-IP and X-Forwarded-For.
-	TrustedProxies []netip.Prefix
-
-	// API and Beacon limit the requests of one client, IPv6 clients by their
-	// /64. Trusted proxies and this machine itself are not limited: all
-	// visitors may come from there. The zero Limit is none.
-	APILimit, BeaconLimit Limit
-	// ConnsPerClient limits the open connections of one client, in the same
-	// way; 0: no limit.
-	ConnsPerClient int
-}
-
-// admission is Access as requests need it.
-type admission struct {
-	Access
-	cors  corsRule
-	token [sha256.Size]byte
-}
-
-func newAdmission(a Access) (*admission, error) {
-	cors, err := newCORSRule(a.CORSOrigins)
-	if err != nil {
-		return nil, err
-	}
-	a.TrustedProxies = slices.Clone(a.TrustedProxies)
-	return &admission{Access: a, cors: cors, token: sha256.Sum256([]byte(a.AdminToken))}, nil
-}
-
-// tokenMatches takes as long for any token, whatever its length.
-func (a *admission) tokenMatches(token []byte) bool {
-	got := sha256.Sum256(token)
-	return subtle.ConstantTimeCompare(got[:], a.token[:]) == 1
-}
-
-func (a *admission) trusted(addr netip.Addr) bool {
-	for _, p := range a.TrustedProxies {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
-
-// limited tells whether a client's requests are limited at all.
-func (a *admission) limited(addr netip.Addr) bool {
-	return addr.IsValid() && !addr.IsLoopback() && !addr.IsUnspecified() && !a.trusted(addr)
-}
 
 // SetAccess changes who may ask. Requests that are under way end by the rules
 // that they began with. After an error the old ones stay.
-func (s *Server) SetAccess(a Access) error {
-	now, err := newAdmission(a)
+func (s *Server) SetAccess(a edge.Access) error {
+	now, err := edge.NewAdmission(a)
 	if err != nil {
 		return err
 	}
 	s.access.Store(now)
-	s.apiLimit.set(a.APILimit)
-	s.beaconLimit.set(a.BeaconLimit)
+	s.apiLimit.Set(a.APILimit)
+	s.beaconLimit.Set(a.BeaconLimit)
 	return nil
+}
+
+// tryToken compares a token with the admin's. A wrong one may be answered late.
+func (s *Server) tryToken(ctx *fasthttp.RequestCtx, token []byte) (bool, error) {
+	client := s.clientAddr(ctx)
+	if s.access.Load().TokenMatches(token) {
+		s.attempts.Right(client)
+		return true, nil
+	}
+	hold, held := s.attempts.Wrong(client, s.cfg.Now())
+	if s.access.Load().Limited(client) {
+		s.apiLimit.Charge(client, edge.GuessTokens, s.cfg.Now())
+	}
+	if hold == 0 {
+		return false, nil
+	}
+	if held {
+		s.pause(hold)
+		s.attempts.Let()
+	}
+	seconds := strconv.Itoa(int(math.Ceil(hold.Seconds())))
+	ctx.Response.Header.Set("Retry-After", seconds)
+	return false, fail(fasthttp.StatusTooManyRequests, CodeTooManyAttempts, "token: it is not the ADMIN_TOKEN, and there were many that are not: try again in %s seconds", seconds)
+}
+
+// rest waits for d, or until the server ends.
+func (s *Server) rest(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.base.Done():
+	}
+}
+
+// Answers to connections that are not let in.
+var (
+	answerFull    = rawAnswer("503 Service Unavailable", CodeUnavailable, "too many connections are open")
+	answerTooMany = rawAnswer("429 Too Many Requests", CodeTooManyRequests, "too many connections are open from one address")
+)
+
+// rawAnswer is an answer as bytes, for connections that never get to the server.
+func rawAnswer(status, code, message string) string {
+	body := fmt.Sprintf(`{"error":{"code":%q,"message":%q}}`, code, message)
+	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+		status, len(body), body)
+}
+
+func foreignOrigin(ctx *fasthttp.RequestCtx) error {
+	return fail(fasthttp.StatusUnauthorized, CodeOriginDenied, "origin %q is not allowed: add it to CORS_ORIGINS", ctx.Request.Header.Peek("Origin"))
+}
+
+// preflight answers OPTIONS.
+func (s *Server) preflight(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
+	h := &ctx.Response.Header
+	h.Set("Allow", at.allow)
+	if at.sharable() {
+		if !s.access.Load().Cors.Apply(ctx) {
+			return foreignOrigin(ctx)
+		}
+		h.Set("Access-Control-Allow-Methods", at.allow)
+		h.Set("Access-Control-Allow-Headers", at.headers())
+		h.Set("Access-Control-Max-Age", "86400")
+	}
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}
+
+// charge holds a client to what its request has cost, told by the answer's size
+// and the time that was worked on it.
+func (s *Server) charge(ctx *fasthttp.RequestCtx, at *pathRoutes) {
+	if at.class != classAPI {
+		return
+	}
+	tokens := int64(len(ctx.Response.Body()) / edge.ChargedBytes)
+	if work, ok := ctx.UserValue(workKey{}).(time.Duration); ok {
+		tokens += int64(work / edge.ChargedWork)
+	}
+	if tokens == 0 {
+		return
+	}
+	if client := s.clientAddr(ctx); s.access.Load().Limited(client) {
+		s.apiLimit.Charge(client, tokens, s.cfg.Now())
+	}
+}
+
+// admitClient holds a request to its client's limit.
+func (s *Server) admitClient(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
+	l := s.apiLimit
+	switch at.class {
+	case classBeacon:
+		l = s.beaconLimit
+	case classFree:
+		return nil
+	}
+	if l.Interval.Load() == 0 {
+		return nil
+	}
+	client := s.clientAddr(ctx)
+	if !s.access.Load().Limited(client) {
+		return nil
+	}
+	wait, ok := l.Allow(client, s.cfg.Now())
+	if ok || at.admin() && s.admit(ctx) == nil {
+		return nil
+	}
+	ctx.Response.Header.Set("Retry-After", strconv.Itoa(edge.RetryAfter(wait)))
+	// A page of another origin may learn why it got nothing.
+	ctx.Response.Header.Set("Access-Control-Allow-Origin", "*")
+	return fail(fasthttp.StatusTooManyRequests, CodeTooManyRequests, "too many requests from one address; try again in %d s", edge.RetryAfter(wait))
+}
+
+// Limits is what a Server did not let in since its start, and who is in.
+type Limits struct {
+	Connections int // open now
+	// Refused counts by reason: what was limited, too large, too slow, or no
+	// HTTP.
+	Refused map[string]int64
+	// AcceptErrors are connections that could not be taken, as without free
+	// file descriptors.
+	AcceptErrors int64
+}
+
+// Limits tells what was refused. Any goroutine.
+func (s *Server) Limits() Limits {
+	l := Limits{Refused: map[string]int64{
+		"api_rate": s.apiLimit.Refused.Load(), "beacon_rate": s.beaconLimit.Refused.Load(),
+		"body_too_large": s.refused.Body.Load(), "header_too_large": s.refused.Header.Load(),
+		"too_slow": s.refused.Slow.Load(), "not_http": s.refused.Unreadable.Load(),
+		"connections": 0, "connections_per_client": 0,
+	}}
+	s.mu.Lock()
+	gates := slices.Clone(s.gates)
+	s.mu.Unlock()
+	for _, g := range gates {
+		l.Connections += g.Connections()
+		l.Refused["connections"] += g.RefusedAll.Load()
+		l.Refused["connections_per_client"] += g.RefusedClient.Load()
+		l.AcceptErrors += g.Failed.Load()
+	}
+	return l
 }

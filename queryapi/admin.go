@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"ddkk-stats/queryapi/edge"
 )
 
 // admit applies the admin rule: the token or the cookie that a login with it
@@ -57,7 +59,7 @@ func localRequest(ctx *fasthttp.RequestCtx) bool {
 		}
 	}
 	origin := ctx.Request.Header.Peek("Origin")
-	return loopbackHost(string(ctx.Host())) && (len(origin) == 0 || sameOrigin(origin, ctx.Host()))
+	return loopbackHost(string(ctx.Host())) && (len(origin) == 0 || edge.SameOrigin(origin, ctx.Host()))
 }
 
 // forwarding tells headers that proxies add.
@@ -121,7 +123,7 @@ func toldAddr(text string) (netip.Addr, bool) {
 // that is not a trusted proxy itself (those before it can be made up).
 func (s *Server) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 	peer, access := peerAddr(ctx), s.access.Load()
-	if !access.trusted(peer) {
+	if !access.Trusted(peer) {
 		return peer
 	}
 	h := &ctx.Request.Header
@@ -143,7 +145,7 @@ func (s *Server) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 				return client
 			}
 			client = a
-			if !access.trusted(client) {
+			if !access.Trusted(client) {
 				return client
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/queryapi/edge"
 )
 
 // Reader reads counters; a *counter.Reader is one. Its error means that the
@@ -116,7 +117,7 @@ type Config struct {
 	// PublicSites have a page and a badge that anybody may see.
 	PublicSites []string
 	// Access is what may change later; the server keeps it in a place of its own.
-	Access
+	edge.Access
 
 	Concurrency int // connections of all clients; 0: DefaultConcurrency
 	// How long a request may take to arrive whole, an answer to be taken, and a

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/queryapi/edge"
 )
 
 // hostile are the longest names that a page may have, each of a byte that costs
@@ -158,7 +159,7 @@ func TestCostIsCharged(t *testing.T) {
 	work := time.Duration(0)
 	s := newTestServer(t, b, func(c *Config) {
 		c.Now = func() time.Time { return now }
-		c.APILimit = Limit{Rate: 10, Burst: 20}
+		c.APILimit = edge.Limit{Rate: 10, Burst: 20}
 		c.AdminToken = "t"
 		c.Series, c.EventKey = slowPast{work: func() { now = now.Add(work) }}, func(...string) string { return "" }
 	})
@@ -197,6 +198,7 @@ func (s slowPast) Days(context.Context, *DaysQuery) ([]DayCount, bool, error) {
 	s.work()
 	return nil, false, nil
 }
+
 func (s slowPast) Events(context.Context, *EventsQuery) (EventPage, error) {
 	s.work()
 	return EventPage{}, nil
@@ -204,10 +206,10 @@ func (s slowPast) Events(context.Context, *EventsQuery) (EventPage, error) {
 
 // TestTurns: slow requests of one site, or one lane, leave room for others'.
 func TestTurns(t *testing.T) {
-	turns := newTurns(maxLane)
+	turns := edge.NewTurns(edge.MaxLane)
 	var backs []func()
-	for range maxLane {
-		back, ok := turns.take(t.Context(), "busy.example")
+	for range edge.MaxLane {
+		back, ok := turns.Take(t.Context(), "busy.example")
 		if !ok {
 			t.Fatal("no turn")
 		}
@@ -215,12 +217,12 @@ func TestTurns(t *testing.T) {
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, ok := turns.take(over, "busy.example"); ok {
+	if _, ok := turns.Take(over, "busy.example"); ok {
 		t.Error("one site has more turns than a lane")
 	}
 	other := "other.example"
 	for i := 0; ; i++ {
-		if back, ok := turns.take(over, other); ok { // ctx is over and the turn is free: either may be taken
+		if back, ok := turns.Take(over, other); ok { // ctx is over and the turn is free: either may be taken
 			backs = append(backs, back)
 			break
 		}
@@ -230,7 +232,7 @@ func TestTurns(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		back, ok := turns.take(t.Context(), "busy.example")
+		back, ok := turns.Take(t.Context(), "busy.example")
 		if !ok {
 			t.Error("no turn after waiting")
 			return
@@ -241,7 +243,7 @@ func TestTurns(t *testing.T) {
 		back()
 	}
 	wg.Wait()
-	if len(turns.all) != 0 {
-		t.Errorf("%d turns were not given back", len(turns.all))
+	if len(turns.All) != 0 {
+		t.Errorf("%d turns were not given back", len(turns.All))
 	}
 }

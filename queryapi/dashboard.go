@@ -1,6 +1,8 @@
 package queryapi
 
-import "github.com/valyala/fasthttp"
+import (
+	"github.com/valyala/fasthttp"
+)
 
 // dashboardFiles are the dashboard, the page of a public site, and what they
 // load. The page's own files are not under /admin/, which a proxy may close.

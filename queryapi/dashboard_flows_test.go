@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"ddkk-stats/queryapi/edge"
 )
 
 // click is a script that clicks what a selector finds.
@@ -27,7 +29,7 @@ func testDashboardLogin(t *testing.T, b context.Context) {
 		t.Helper()
 		eval(t, d.ctx, fmt.Sprintf(`document.querySelector('#token').value = %q; document.querySelector('form').requestSubmit()`, token))
 	}
-	for range maxClientAttempts {
+	for range edge.MaxClientAttempts {
 		try("wrong")
 		becomes(t, d.ctx, has("#login-error", "not the admin token"), `document.querySelector('#token').value === ''`, `!document.querySelector('form button').disabled`)
 		eval(t, d.ctx, `document.querySelector('#login-error').textContent = ''`)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"ddkk-stats/queryapi/edge"
 )
 
 // What one connection may cost.
@@ -34,27 +36,27 @@ type Server struct {
 	cfg                   Config
 	table                 map[string]*pathRoutes
 	http                  *fasthttp.Server
-	access                atomic.Pointer[admission]
-	apiLimit, beaconLimit *limiter
+	access                atomic.Pointer[edge.Admission]
+	apiLimit, beaconLimit *edge.Limiter
 	files                 map[string]*asset // by path
 
 	base       context.Context // ends when Shutdown gives up waiting
 	cancel     context.CancelFunc
 	waiting    atomic.Int32
-	turns      *turns    // of requests for past days
-	adminTurns *turns    // those of the admin
-	pool       sync.Pool // of *work
+	turns      *edge.Turns // of requests for past days
+	adminTurns *edge.Turns // those of the admin
+	pool       sync.Pool   // of *work
 
-	attempts attempts // to guess the admin's token
-	ended    *ended   // sessions
+	attempts edge.Attempts // to guess the admin's token
+	ended    *ended        // sessions
 	pause    func(time.Duration)
 
 	mu     sync.Mutex
 	closed bool
-	gates  []*gate
+	gates  []*edge.Gate
 
 	draining atomic.Bool // connections end with their next answer
-	refused  refusals
+	refused  edge.Refusals
 }
 
 // New checks the configuration and makes a Server. It listens nowhere and
@@ -64,12 +66,12 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, turns: newTurns(maxLane), adminTurns: newTurns(maxSeries),
-		apiLimit: newLimiter(Limit{}), beaconLimit: newLimiter(Limit{})}
+	s := &Server{cfg: cfg, turns: edge.NewTurns(edge.MaxLane), adminTurns: edge.NewTurns(edge.MaxSeries),
+		apiLimit: edge.NewLimiter(edge.Limit{}), beaconLimit: edge.NewLimiter(edge.Limit{})}
 	if err := s.SetAccess(cfg.Access); err != nil {
 		return nil, err
 	}
-	s.cfg.Access = Access{} // changes: only s.access is right
+	s.cfg.Access = edge.Access{} // changes: only s.access is right
 	s.pause = s.rest
 	if s.ended, err = openEnded(cfg.EndedSessions); err != nil {
 		return nil, err
@@ -113,7 +115,7 @@ var ErrClosed = errors.New("query API is shut down")
 // Serve answers requests from ln, which it closes, until Shutdown; then it
 // returns nil.
 func (s *Server) Serve(ln net.Listener) error {
-	door := newGate(ln, s.cfg.Concurrency, s.connsOf, s.cfg.Logger)
+	door := edge.NewGate(ln, s.cfg.Concurrency, s.connsOf, edge.Refusal{Full: answerFull, TooMany: answerTooMany}, s.cfg.Logger)
 	s.mu.Lock()
 	closed := s.closed
 	s.gates = append(s.gates, door)
@@ -133,7 +135,7 @@ func (s *Server) Serve(ln net.Listener) error {
 // connsOf is how many connections a client may have; 0: as many as it likes.
 func (s *Server) connsOf(client netip.Addr) int {
 	a := s.access.Load()
-	if !a.limited(client) {
+	if !a.Limited(client) {
 		return 0
 	}
 	return a.ConnsPerClient
@@ -156,7 +158,7 @@ func (s *Server) Drain(ctx context.Context, d time.Duration) {
 	}
 	for _, g := range gates {
 		select {
-		case <-g.empty:
+		case <-g.Empty:
 		case <-ctx.Done():
 		}
 	}
@@ -239,12 +241,12 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 		ctx.SetUserValue(adminKey{}, true)
 	}
 	if r.cors {
-		if err := s.access.Load().cors.apply(ctx); err != nil {
-			return err
+		if !s.access.Load().Cors.Apply(ctx) {
+			return foreignOrigin(ctx)
 		}
 	}
 	if n := len(ctx.Request.Body()); n > r.maxBody {
-		s.refused.body.Add(1)
+		s.refused.Body.Add(1)
 		return fail(fasthttp.StatusRequestEntityTooLarge, CodeTooLarge, "body: %d bytes are more than the %d that are read", n, r.maxBody)
 	}
 	err := r.handle(ctx)
@@ -273,17 +275,17 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var netErr net.Error
 	e := fail(fasthttp.StatusBadRequest, CodeBadRequest, "not an HTTP request that can be read")
-	why := &s.refused.unreadable
+	why := &s.refused.Unreadable
 	defer func() { why.Add(1) }()
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		why = &s.refused.body
+		why = &s.refused.Body
 		e = fail(fasthttp.StatusRequestEntityTooLarge, CodeTooLarge, "body: more than the %d bytes that are read", maxBody)
 	case errors.As(err, &small):
-		why = &s.refused.header
+		why = &s.refused.Header
 		e = fail(fasthttp.StatusRequestHeaderFieldsTooLarge, CodeHeadersTooLarge, "header: more than the %d bytes that are read", maxHeader)
 	case errors.As(err, &netErr) && netErr.Timeout():
-		why = &s.refused.slow
+		why = &s.refused.Slow
 		e = fail(fasthttp.StatusRequestTimeout, CodeTimeout, "the request did not arrive in time")
 	}
 	writeError(ctx, e)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"ddkk-stats/queryapi/edge"
 )
 
 const (
@@ -90,7 +92,7 @@ func ownPage(ctx *fasthttp.RequestCtx) bool {
 		return string(site) == "same-origin"
 	}
 	if origin := h.Peek("Origin"); len(origin) > 0 {
-		return sameOrigin(origin, ctx.Host())
+		return edge.SameOrigin(origin, ctx.Host())
 	}
 	return len(h.Peek(adminHeader)) > 0
 }
@@ -167,11 +169,11 @@ func (s *Server) setCookie(ctx *fasthttp.RequestCtx, value string, maxAge int) {
 // of us as that says, or as the browser itself says of its page.
 func (s *Server) overTLS(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
-	if ctx.IsTLS() || s.access.Load().trusted(peerAddr(ctx)) && bytes.EqualFold(h.Peek("X-Forwarded-Proto"), []byte("https")) {
+	if ctx.IsTLS() || s.access.Load().Trusted(peerAddr(ctx)) && bytes.EqualFold(h.Peek("X-Forwarded-Proto"), []byte("https")) {
 		return true
 	}
 	origin := h.Peek("Origin")
-	return bytes.HasPrefix(origin, []byte("https://")) && sameOrigin(origin, ctx.Host())
+	return bytes.HasPrefix(origin, []byte("https://")) && edge.SameOrigin(origin, ctx.Host())
 }
 
 // sessionState answers GET /api/admin/session: whether the asker is the admin,

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"ddkk-stats/queryapi/edge"
 )
 
 // loginServer has the token "secret" and a clock that the test sets.
@@ -194,7 +196,7 @@ func TestGuessingIsSlowed(t *testing.T) {
 	}
 	guess := func(peer net.Addr) {
 		t.Helper()
-		for range maxClientAttempts {
+		for range edge.MaxClientAttempts {
 			f(peer, "wrong", 401, 0)
 		}
 		for _, ms := range []int{100, 200, 400, 800, 1000, 1000} {
@@ -204,7 +206,7 @@ func TestGuessingIsSlowed(t *testing.T) {
 	guess(testPeer)
 	// The same goes for tokens in headers.
 	held = 0
-	if ctx := ask(s, testPeer, "GET", "/metrics", "", "Authorization: Bearer guess"); ctx.Response.StatusCode() != 429 || held != maxHold {
+	if ctx := ask(s, testPeer, "GET", "/metrics", "", "Authorization: Bearer guess"); ctx.Response.StatusCode() != 429 || held != edge.MaxHold {
 		t.Errorf("a header: %d after %v", ctx.Response.StatusCode(), held)
 	}
 	if ctx := ask(s, testPeer, "GET", "/api/admin/session", ""); ctx.Response.StatusCode() != 200 {
@@ -217,14 +219,14 @@ func TestGuessingIsSlowed(t *testing.T) {
 	guess(testPeer)
 	f(testPeer, "secret", 204, 0)
 	guess(testPeer)
-	*now = now.Add(attemptWindow)
+	*now = now.Add(edge.AttemptWindow)
 	guess(testPeer)
 
 	// A /64 is one client.
-	for i := range maxClientAttempts {
+	for i := range edge.MaxClientAttempts {
 		f(&net.TCPAddr{IP: net.ParseIP(fmt.Sprintf("2001:db8::%x", i+1))}, "wrong", 401, 0)
 	}
-	f(&net.TCPAddr{IP: net.ParseIP("2001:db8::ffff")}, "wrong", 429, minHold)
+	f(&net.TCPAddr{IP: net.ParseIP("2001:db8::ffff")}, "wrong", 429, edge.MinHold)
 	f(&net.TCPAddr{IP: net.ParseIP("2001:db8::ffff")}, "secret", 204, 0)
 	f(&net.TCPAddr{IP: net.ParseIP("2001:db8:0:1::1")}, "wrong", 401, 0)
 }
@@ -236,13 +238,13 @@ func TestGuessingFromEverywhere(t *testing.T) {
 	var held time.Duration
 	s.pause = func(d time.Duration) { held += d }
 	peer := func(i int) net.Addr { return &net.TCPAddr{IP: net.IPv4(10, 0, byte(i>>8), byte(i))} }
-	for i := range maxAttempts {
+	for i := range edge.MaxAttempts {
 		if code := tryLogin(s, peer(i), "wrong").Response.StatusCode(); code != 401 {
 			t.Fatalf("attempt %d: %d", i, code)
 		}
 	}
-	if code := tryLogin(s, peer(maxAttempts), "wrong").Response.StatusCode(); code != 429 || held != minHoldAll {
-		t.Errorf("after %d wrong tokens: %d after %v", maxAttempts, code, held)
+	if code := tryLogin(s, peer(edge.MaxAttempts), "wrong").Response.StatusCode(); code != 429 || held != edge.MinHoldAll {
+		t.Errorf("after %d wrong tokens: %d after %v", edge.MaxAttempts, code, held)
 	}
 	held = 0
 	for i := range 300 {
@@ -255,7 +257,7 @@ func TestGuessingFromEverywhere(t *testing.T) {
 // TestTheAdminPassesTheLimit: an address that is over its limit of requests, such as
 // that of an office in which somebody guesses, still lets the admin in.
 func TestTheAdminPassesTheLimit(t *testing.T) {
-	s, _ := loginServer(t, func(c *Config) { c.APILimit = Limit{Rate: 1, Burst: 3} })
+	s, _ := loginServer(t, func(c *Config) { c.APILimit = edge.Limit{Rate: 1, Burst: 3} })
 	s.pause = func(time.Duration) {}
 	cookie := mustLogin(t, s)
 	f := func(want int, path string, headers ...string) {
@@ -278,19 +280,19 @@ func TestTheAdminPassesTheLimit(t *testing.T) {
 }
 
 func TestAttemptsAreBounded(t *testing.T) {
-	var a attempts
+	var a edge.Attempts
 	now := time.Unix(1e9, 0)
-	for i := range maxClients + 100 {
-		if _, held := a.wrong(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), now); held != (i >= maxAttempts && i < maxAttempts+maxHeld) {
+	for i := range edge.MaxClients + 100 {
+		if _, held := a.Wrong(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), now); held != (i >= edge.MaxAttempts && i < edge.MaxAttempts+edge.MaxHeld) {
 			t.Fatalf("%d: held is %v", i, held)
 		}
 	}
-	if len(a.clients) != maxClients {
-		t.Errorf("%d clients", len(a.clients))
+	if len(a.Clients) != edge.MaxClients {
+		t.Errorf("%d clients", len(a.Clients))
 	}
-	a.wrong(netip.MustParseAddr("192.0.2.1"), now.Add(attemptWindow))
-	if len(a.clients) != 1 {
-		t.Errorf("%d clients after the window", len(a.clients))
+	a.Wrong(netip.MustParseAddr("192.0.2.1"), now.Add(edge.AttemptWindow))
+	if len(a.Clients) != 1 {
+		t.Errorf("%d clients after the window", len(a.Clients))
 	}
 }
 

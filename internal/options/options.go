@@ -7,7 +7,7 @@ import (
 	"ddkk-stats/counter"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/logs"
-	"ddkk-stats/queryapi"
+	"ddkk-stats/queryapi/edge"
 )
 
 // Redis is where Redis is.
@@ -44,11 +44,11 @@ func ArchiveRules(c *config.Config) archive.Rules {
 }
 
 // Access is who may ask the API.
-func Access(c *config.Config) queryapi.Access {
-	return queryapi.Access{
+func Access(c *config.Config) edge.Access {
+	return edge.Access{
 		CORSOrigins: c.CORSOrigins, AdminToken: string(c.AdminToken), TrustedProxies: c.TrustedProxies,
-		APILimit:       queryapi.Limit{Rate: float64(c.APIRate), Burst: c.APIBurst},
-		BeaconLimit:    queryapi.Limit{Rate: float64(c.BeaconRate), Burst: c.BeaconBurst},
+		APILimit:       edge.Limit{Rate: float64(c.APIRate), Burst: c.APIBurst},
+		BeaconLimit:    edge.Limit{Rate: float64(c.BeaconRate), Burst: c.BeaconBurst},
 		ConnsPerClient: c.ClientConnections,
 	}
 }

@@ -1,8 +1,7 @@
-package queryapi
+package edge
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,32 +12,38 @@ import (
 	"time"
 )
 
-// gate is the listener of a Server. It bounds the connections, of one client
+// Gate is the listener of a Server. It bounds the connections, of one client
 // and of all together, outlives passing errors of accept, and can be closed for
 // newcomers while those inside are served.
-type gate struct {
+type Gate struct {
 	net.Listener
-	most  int // connections of all clients
-	limit func(client netip.Addr) int
-	pause func(time.Duration) // between two tries of accept
-	log   *slog.Logger
+	most    int // connections of all clients
+	refusal Refusal
+	limit   func(client netip.Addr) int
+	pause   func(time.Duration) // between two tries of accept
+	log     *slog.Logger
 
 	mu     sync.Mutex
 	open   int
 	by     map[netip.Addr]int // network -> its open connections
 	closed bool
-	empty  chan struct{} // closed when closed and open is 0
+	Empty  chan struct{} // closed when closed and open is 0
 
-	refusedAll, refusedClient, failed atomic.Int64
+	RefusedAll, RefusedClient, Failed atomic.Int64
 }
 
-func newGate(ln net.Listener, most int, limit func(netip.Addr) int, log *slog.Logger) *gate {
-	return &gate{Listener: ln, most: most, limit: limit, pause: time.Sleep, log: log,
-		by: map[netip.Addr]int{}, empty: make(chan struct{})}
+// Refusal is what connections that are not let in are answered, as bytes.
+type Refusal struct {
+	Full, TooMany string
+}
+
+func NewGate(ln net.Listener, most int, limit func(netip.Addr) int, r Refusal, log *slog.Logger) *Gate {
+	return &Gate{Listener: ln, most: most, refusal: r, limit: limit, pause: time.Sleep, log: log,
+		by: map[netip.Addr]int{}, Empty: make(chan struct{})}
 }
 
 // Accept returns the next connection that is let in; io.EOF after Close.
-func (g *gate) Accept() (net.Conn, error) {
+func (g *Gate) Accept() (net.Conn, error) {
 	for wait := time.Millisecond; ; {
 		c, err := g.Listener.Accept()
 		if err != nil {
@@ -48,7 +53,7 @@ func (g *gate) Accept() (net.Conn, error) {
 			if !passingAccept(err) {
 				return nil, err
 			}
-			g.failed.Add(1)
+			g.Failed.Add(1)
 			g.pause(wait)
 			wait = min(2*wait, time.Second)
 			continue
@@ -76,38 +81,25 @@ func passingAccept(err error) bool {
 	return false
 }
 
-// Answers to connections that are not let in.
-var (
-	answerFull    = rawAnswer("503 Service Unavailable", CodeUnavailable, "too many connections are open")
-	answerTooMany = rawAnswer("429 Too Many Requests", CodeTooManyRequests, "too many connections are open from one address")
-)
-
-// rawAnswer is an answer as bytes, for connections that never get to the server.
-func rawAnswer(status, code, message string) string {
-	body := fmt.Sprintf(`{"error":{"code":%q,"message":%q}}`, code, message)
-	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
-		status, len(body), body)
-}
-
 // enter counts a connection, or says what it is answered.
-func (g *gate) enter(client netip.Addr) string {
+func (g *Gate) enter(client netip.Addr) string {
 	limit := g.limit(client)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.open >= g.most:
-		g.refusedAll.Add(1)
-		return answerFull
+		g.RefusedAll.Add(1)
+		return g.refusal.Full
 	case limit > 0 && g.by[client] >= limit:
-		g.refusedClient.Add(1)
-		return answerTooMany
+		g.RefusedClient.Add(1)
+		return g.refusal.TooMany
 	}
 	g.open++
 	g.by[client]++
 	return ""
 }
 
-func (g *gate) leave(client netip.Addr) {
+func (g *Gate) leave(client netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open--
@@ -118,31 +110,31 @@ func (g *gate) leave(client netip.Addr) {
 }
 
 // checkEmpty needs mu.
-func (g *gate) checkEmpty() {
+func (g *Gate) checkEmpty() {
 	if !g.closed || g.open > 0 {
 		return
 	}
 	select {
-	case <-g.empty:
+	case <-g.Empty:
 	default:
-		close(g.empty)
+		close(g.Empty)
 	}
 }
 
-func (g *gate) isClosed() bool {
+func (g *Gate) isClosed() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.closed
 }
 
-func (g *gate) connections() int {
+func (g *Gate) Connections() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.open
 }
 
 // Close lets nobody in any more. A second one does nothing.
-func (g *gate) Close() error {
+func (g *Gate) Close() error {
 	g.mu.Lock()
 	was := g.closed
 	g.closed = true
@@ -175,7 +167,7 @@ func connClient(c net.Conn) netip.Addr {
 // countedConn leaves the gate when it is closed.
 type countedConn struct {
 	net.Conn
-	gate   *gate
+	gate   *Gate
 	client netip.Addr
 	left   atomic.Bool
 }

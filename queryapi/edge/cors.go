@@ -1,4 +1,4 @@
-package queryapi
+package edge
 
 import (
 	"bytes"
@@ -35,48 +35,29 @@ func newCORSRule(origins []string) (corsRule, error) {
 	return rule, errors.Join(errs...)
 }
 
-// apply sets the response's CORS headers, or returns the 40010 error.
-func (c *corsRule) apply(ctx *fasthttp.RequestCtx) error {
+// Apply sets the response's CORS headers, and tells whether the request's origin is allowed.
+func (c *corsRule) Apply(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Response.Header
 	if c.any {
 		h.Set("Access-Control-Allow-Origin", "*")
-		return nil
+		return true
 	}
 	// The answer depends on the origin, also where there is none.
 	h.Set("Vary", "Origin")
 	origin := ctx.Request.Header.Peek("Origin")
 	if len(origin) == 0 {
-		return nil // not a browser, or a plain same-origin GET
+		return true // not a browser, or a plain same-origin GET
 	}
 	if _, ok := c.exact[string(origin)]; ok {
 		h.SetBytesV("Access-Control-Allow-Origin", origin)
-		return nil
+		return true
 	}
-	if sameOrigin(origin, ctx.Host()) {
-		return nil
-	}
-	return fail(fasthttp.StatusUnauthorized, CodeOriginDenied, "origin %q is not allowed: add it to CORS_ORIGINS", origin)
+	return SameOrigin(origin, ctx.Host())
 }
 
-// sameOrigin compares hosts only: behind a proxy that ends TLS the server
+// SameOrigin compares hosts only: behind a proxy that ends TLS the server
 // cannot know the scheme.
-func sameOrigin(origin, host []byte) bool {
+func SameOrigin(origin, host []byte) bool {
 	_, rest, ok := bytes.Cut(origin, []byte("://"))
 	return ok && len(host) > 0 && bytes.EqualFold(rest, host)
-}
-
-// preflight answers OPTIONS.
-func (s *Server) preflight(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
-	h := &ctx.Response.Header
-	h.Set("Allow", at.allow)
-	if at.sharable() {
-		if err := s.access.Load().cors.apply(ctx); err != nil {
-			return err
-		}
-		h.Set("Access-Control-Allow-Methods", at.allow)
-		h.Set("Access-Control-Allow-Headers", at.headers())
-		h.Set("Access-Control-Max-Age", "86400")
-	}
-	ctx.SetStatusCode(fasthttp.StatusNoContent)
-	return nil
 }
