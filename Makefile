@@ -18,6 +18,8 @@ CHAOS_SEED := $(or $(CHAOS_SEED),$(shell date +%s%N))
 # The end-to-end tests that every change has to pass.
 QUICK = Harness|Pipeline|Embedded|Fault|Archive|Import|Counts|History|Calls|DeployNginx|DeployMetrics|DeployInstall|DeployRedisConf|DeployLogrotate|DeployBackupRetention|DeployCompose|Attack|MirrorFollows|Reload|Upgrade|ServiceManager|SocketActivation
 
+# How long make attack measures what others wait for.
+ATTACK_MINUTES ?= 0.5
 # What make sim plays; the same seed makes the same schedules.
 SCHEDULES ?= 3000
 SEED      ?= 1
@@ -29,7 +31,7 @@ SYSCONF  ?= /etc
 # What make release builds, as GOOS/GOARCH.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build test check test-unit test-race sim sim-quick sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos test-cluster deps deps-full generate man install uninstall release release-check vuln clean
+.PHONY: help build test check test-unit test-race sim sim-quick sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos attack test-cluster deps deps-full generate man install uninstall release release-check vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -85,6 +87,10 @@ e2e-quick: ## the end-to-end tests of make test
 chaos: ## all fault-injection tests, the long ones too; CHAOS_SEED=n repeats a run
 	@echo "CHAOS_SEED=$(CHAOS_SEED)"
 	CHAOS_SEED=$(CHAOS_SEED) go test $(RACE) -count 1 -timeout 2h -parallel 4 -tags chaos -run 'Fault|Chaos' -v ./e2e/...
+
+# -parallel 1: what others wait for is measured.
+attack: ## what strangers can do, against the built daemon behind nginx (ATTACK_MINUTES=0.5; 10 for a release)
+	DDKK_E2E_RACE=0 ATTACK_MINUTES=$(ATTACK_MINUTES) go test -count 1 -timeout 1h -parallel 1 -tags attack -run Attack -v ./e2e
 
 test-cluster: ## three hosts on a real Redis Cluster and a Galera, with faults (needs make deps-full)
 	go test $(RACE) -count 1 -timeout 30m -tags cluster -run Cluster -v ./e2e

@@ -16,7 +16,7 @@ import (
 
 // raw sends bytes as no client library would and returns the status and the
 // body of the answer.
-func raw(t *testing.T, addr, request string) (int, string) {
+func raw(t testing.TB, addr, request string) (int, string) {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
 	must(t, err)

@@ -151,6 +151,17 @@ func (d *Daemon) Get(path string) ([]byte, error) {
 	return readResponse(resp, err)
 }
 
+// getWith is Get with a token in the header.
+func (d *Daemon) getWith(path, token string) ([]byte, error) {
+	req, err := http.NewRequest(http.MethodGet, d.URL(path), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	return readResponse(resp, err)
+}
+
 // Post sends a JSON body.
 func (d *Daemon) Post(path, body string) ([]byte, error) {
 	resp, err := http.Post(d.URL(path), "application/json", strings.NewReader(body))

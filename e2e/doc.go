@@ -23,9 +23,12 @@
 //
 //	DDKK_E2E_BINARY  test this binary instead of building one
 //	DDKK_E2E_RACE=0  build without the race detector
+//	ATTACK_MINUTES   how long strangers do their best in TestAttackLoad
 //	CHAOS_SEED       what all chance of the fault tests comes from
 //	CHAOS_ROUNDS     rounds of TestChaosEverything, in place of ten minutes
 //
 // Tests of faults begin with TestFault; the long and the random ones begin with
-// TestChaos and need the build tag chaos (make chaos).
+// TestChaos and need the build tag chaos (make chaos). Tests of what strangers can
+// do begin with TestAttack; those that measure, or need a database server, need the build
+// tag attack (make attack).
 package e2e

@@ -218,7 +218,11 @@ func readBooks(d *Daemon) (books, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := books{}
+	return parseBooks(text)
+}
+
+func parseBooks(text []byte) (b books, err error) {
+	b = books{}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
 		i := strings.LastIndexByte(line, ' ')
