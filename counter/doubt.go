@@ -104,7 +104,7 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 			return nil
 		}
 		if d.wait == minDoubtWait {
-			in.log.Warn("cannot ask the archive whether Redis lacks what it has; asking again. Numbers of sites that went back are stale until then",
+			in.log.Warn("cannot ask the archive what Redis lacks; retrying. Numbers of sites that went back are stale until then",
 				"sites", len(asked), "err", a.err)
 		}
 		d.next, d.wait = in.opt.Now().Add(d.wait), min(2*d.wait, maxDoubtWait)

@@ -28,7 +28,7 @@ func (in *Ingester) newDayLoad(s *site, day parser.Day) dayLoad {
 	return dayLoad{site: s, day: in.newDay(day)}
 }
 
-// keepDay has a day in memory that was read, or says why it could not be.
+// keepDay stores a loaded day, or returns why loading failed.
 func (in *Ingester) keepDay(l *dayLoad) error {
 	if l.err != nil {
 		return fmt.Errorf("read day %d of %s: %w", l.day.day, l.site.name, l.err)

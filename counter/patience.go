@@ -28,7 +28,7 @@ func (p *patience) retry(ctx context.Context, what string, f func() error) error
 		err := f()
 		if err == nil || !passing(err) {
 			if n > 3 {
-				p.log.Info("goes on", "with", what, "tries", n)
+				p.log.Info("recovered", "what", what, "tries", n)
 			}
 			p.tell(n, nil)
 			return err
@@ -37,7 +37,7 @@ func (p *patience) retry(ctx context.Context, what string, f func() error) error
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		if n == 3 {
-			p.log.Warn("waiting; the log keeps what is not counted yet", "for", what, "trouble", TroubleOf(err), "err", err)
+			p.log.Warn("cannot reach Redis, retrying; uncounted lines stay in the log", "for", what, "trouble", TroubleOf(err), "err", err)
 		}
 		p.tell(n, err)
 		select {

@@ -108,7 +108,7 @@ func (in *Ingester) switchRules() {
 		in.limit(*r.Limits)
 	}
 	in.cur = cursor{}
-	in.log.Info("lines are counted by the new rules from here on", "segments", in.places())
+	in.log.Info("new rules apply to lines from here on", "segments", in.places())
 }
 
 // limit puts other limits into force. Names that were admitted keep their own

@@ -185,7 +185,7 @@ func (in *Ingester) conflict(p *part, stored string) (ahead bool) {
 	}
 	in.loop.warned = now
 	if ahead {
-		in.log.Error("another daemon counts the same log: nothing is counted twice, but stop one of them",
+		in.log.Error("another daemon is counting this log: nothing is counted twice; run only one",
 			"site", p.site.name, "segment", p.segment, "ours", p.from, "theirs", offset)
 		return ahead
 	}

@@ -98,7 +98,7 @@ func TestAlertWebhook(t *testing.T) {
 		}
 		return nil
 	})
-	r.wantLogged("an alert cannot be posted to ALERT_URL; it is tried again")
+	r.wantLogged("cannot post an alert to ALERT_URL; will retry")
 	r.wantLogged("status 502")
 	hook.answer(http.StatusNoContent)
 	hook.await(t, "DdkkRedisDown critical false")

@@ -100,7 +100,7 @@ func TestFaultTwoDaemons(t *testing.T) {
 	if first.sum("ddkk_commits_total", `result="gap"`)+other.sum("ddkk_commits_total", `result="gap"`) == 0 {
 		t.Error("no commit of either daemon was refused")
 	}
-	if !strings.Contains(r.daemon.Log()+second.Log(), "another daemon counts the same log") {
+	if !strings.Contains(r.daemon.Log()+second.Log(), "another daemon is counting this log") {
 		t.Error("neither daemon said that there is another one")
 	}
 	r.daemon.Kill()

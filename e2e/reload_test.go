@@ -77,8 +77,8 @@ func TestReload(t *testing.T) {
 
 	// The other site counts from here on, and the first one does not.
 	r.replace("sites: example.org\nlog_level: debug\nadmin_token: sesame-open-thyself\nuv_set_ttl: 96h\n")
-	r.wantLogged(`these settings changed and need a restart; until then they stay as they were" settings=UV_SET_TTL`)
-	r.wantLogged("lines are counted by the new rules from here on")
+	r.wantLogged(`changed settings need a restart; until then the old values stay in force" settings=UV_SET_TTL`)
+	r.wantLogged("new rules apply to lines from here on")
 	if _, err := r.daemon.Post("/api/stats", `{"site":"example.org","fields":["site_pv"]}`); err != nil {
 		t.Error(err)
 	}
@@ -93,7 +93,7 @@ func TestReload(t *testing.T) {
 	}
 	r.wantLoggedTimes("settings reloaded: nothing to change", 1)
 	r.replace("sites: [ddkk.com, example.org]\n")
-	r.wantLoggedTimes("lines are counted by the new rules from here on", 2)
+	r.wantLoggedTimes("new rules apply to lines from here on", 2)
 	checkBooks(t, r.daemon)
 
 	// Gone is no reason to forget what was set.

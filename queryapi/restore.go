@@ -79,7 +79,7 @@ func (s *Server) restore(ctx *fasthttp.RequestCtx) error {
 	case errors.Is(err, ErrEnding) || err != nil && s.base.Err() != nil:
 		return fail(fasthttp.StatusServiceUnavailable, CodeUnavailable, "the server is being stopped; what was begun is done again at its next start")
 	case errors.Is(err, ErrArchiveAway):
-		s.cfg.Logger.Warn("a site cannot be restored", "site", site, "err", err)
+		s.cfg.Logger.Warn("cannot restore a site", "site", site, "err", err)
 		return fail(fasthttp.StatusServiceUnavailable, CodeArchiveAway, "the archive does not answer: nothing was changed")
 	case err != nil:
 		s.cfg.Logger.Error("restore failed", "site", site, "err", err)

@@ -32,7 +32,7 @@ func (s *Server) series(ctx *fasthttp.RequestCtx, site string, f func(context.Co
 	err := f(work)
 	ctx.SetUserValue(workKey{}, s.cfg.Now().Sub(began))
 	if errors.Is(err, ErrArchiveAway) || err != nil && work.Err() != nil {
-		s.cfg.Logger.Warn("past days cannot be read", "err", err)
+		s.cfg.Logger.Warn("cannot read past days", "err", err)
 		return archiveAway()
 	}
 	return err

@@ -91,7 +91,7 @@ func (h *Webhook) Post(ctx context.Context, now time.Time, address string) {
 		if err := h.post(ctx, address, &h.queue[0]); err != nil {
 			h.Failed++
 			if h.wait == 0 {
-				h.log.Error("an alert cannot be posted to ALERT_URL; it is tried again", "alert", h.queue[0].Name, "err", err)
+				h.log.Error("cannot post an alert to ALERT_URL; will retry", "alert", h.queue[0].Name, "err", err)
 			}
 			h.wait = min(max(2*h.wait, minWait), maxWait)
 			h.next = now.Add(h.wait)

@@ -14,7 +14,7 @@ import (
 func checkCommand(load func() (*config.Config, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check [HOST...]",
-		Short: "Look at everything that can be set up wrong, and say how to mend it",
+		Short: "Check the whole setup and say how to fix what is wrong",
 		Long: `Looks at the configuration, the folders, the logs and their rotation, nginx,
 Redis, the clock and the port, and prints a line for each:
 

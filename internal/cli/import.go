@@ -26,7 +26,7 @@ func importCommand(load func() (*config.Config, error)) *cobra.Command {
 	var opt importOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Take over history from old access logs, once",
+		Short: "Import history from old access logs, once",
 		Long: `Reads old access logs (nginx's and Apache's combined, JSON, v1; plain, or packed
 by gzip, zstd, bzip2 or xz, whatever their names) into the archive and rebuilds the sites in Redis, so that their numbers hold
 what was counted and the history. A daemon may run meanwhile.

@@ -37,7 +37,7 @@ type countsOptions struct {
 func importCountsCommand(load func() (*config.Config, error)) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import-counts",
-		Short: "Take over totals from an earlier counter",
+		Short: "Import totals from an earlier counter",
 		Long: `Sets what an earlier counter had counted of sites and pages. These numbers are
 kept apart, in Redis and in the archive, and added when totals are read: to
 site_pv, site_uv, page_pv and page_uv, not to days and hot lists.

@@ -24,7 +24,7 @@ func mirrorCommand(load func() (*config.Config, error)) *cobra.Command {
 	var opt mirrorOptions
 	cmd := &cobra.Command{
 		Use:   "mirror",
-		Short: "Bring page_counts in SQL up to date now, or make it anew",
+		Short: "Update page_counts in SQL now, or rebuild it",
 		Long: `Adds what changed since the last time to page_counts (see docs/MIRROR.md), as
 the daemon does by FLUSH_CRON. It may run at any time, also beside daemons.
 

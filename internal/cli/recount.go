@@ -33,7 +33,7 @@ func recountCommand(load func() (*config.Config, error)) *cobra.Command {
 	var opt recountOptions
 	cmd := &cobra.Command{
 		Use:   "recount",
-		Short: "Count past days again by the rules of now",
+		Short: "Recount past days with the current rules",
 		Long: `Counts days again, by the bot list, SITE_ALIASES, SITES, page rules, BLOCK_IPS,
 BLOCK_PATHS, SELF_IPS, DEDUPE_WINDOW and REFERER_CHECK as they are set now, API
 calls by API_ROUTES, API_SITE, API_USER_ARG, API_FAILED_FROM, API_MAX_ENDPOINTS
@@ -50,7 +50,7 @@ API calls have no raw rows: where a segment of SITE_LOG is gone that may hold
 calls of a day, that day's calls stay as they are, and the summary names it.
 
 It may be killed and run again. What is not archived yet is counted again by the
-daemon. The order of --from and --to is that of the calendar, both included.`,
+daemon. --from and --to are inclusive.`,
 		Example: `  ddkk-stats recount --days 7 --dry-run
   ddkk-stats recount --from 2026-11-01 --to 2026-11-15 --site ddkk.com`,
 		Args: cobra.NoArgs,
@@ -215,7 +215,7 @@ func (r *recounting) recount(ctx context.Context) (archive.Recounted, error) {
 			return done, err
 		}
 		if !told {
-			r.v.Log.Info("waiting for another process that archives")
+			r.v.Log.Info("waiting for another archive run to end")
 		}
 		if err := jobs.PauseFor(ctx, time.Second); err != nil {
 			return done, err

@@ -25,7 +25,7 @@ func verifyCommand(load func() (*config.Config, error)) *cobra.Command {
 	var opt verifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Count the log and the archive again and compare with what is shown",
+		Short: "Recount the log and the archive, and compare with what is shown",
 		Long: `Counts again what the log and the archive have, apart from the daemon, and
 compares every counter in Redis with it; and compares the archive's sums with
 its raw rows, and page_counts with the totals of pages. It may run at any time,

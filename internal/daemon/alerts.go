@@ -46,7 +46,7 @@ var alertRules = []alertRule{
 			"Redis uses %d of %d bytes; when it is full, counting waits", v.redisUsed, v.redisMax)
 	}},
 	{"DdkkRedisEvicts", alert.Critical, 0, "any, within a quarter of an hour", func(v, was *vitals) string {
-		return grown(v.redisEvicted, was.redisEvicted, "Redis threw %d keys away; set maxmemory-policy noeviction")
+		return grown(v.redisEvicted, was.redisEvicted, "Redis evicted %d keys; set maxmemory-policy noeviction")
 	}},
 	{"DdkkWriteFailures", alert.Warning, 5 * time.Minute, "over 0.1% of the writes within a quarter of an hour, for 5 minutes", func(v, was *vitals) string {
 		tries, failed := v.stats.Commits-was.stats.Commits, v.stats.Retries-was.stats.Retries

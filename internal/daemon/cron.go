@@ -164,7 +164,7 @@ func (c *timetable) loop(ctx context.Context, j *scheduledJob) {
 		now := c.now().In(c.zone)
 		missed := d.missing(j, c.zone, started)
 		if missed {
-			c.log.Info("a job was missed; it runs now", "job", j.name)
+			c.log.Info("running a missed job now", "job", j.name)
 		}
 		if missed || d.is(now) {
 			err := j.run(ctx)
@@ -173,7 +173,7 @@ func (c *timetable) loop(ctx context.Context, j *scheduledJob) {
 			}
 			d.ended(c.now().In(c.zone), err)
 			if err != nil {
-				c.log.Warn("a job failed; it is tried again", "job", j.name, "in", d.wait)
+				c.log.Warn("a job failed; will retry", "job", j.name, "in", d.wait)
 			}
 			continue
 		}
@@ -241,10 +241,10 @@ func (s *server) archive(ctx context.Context) error {
 	case ctx.Err() != nil:
 	case errors.Is(err, archive.ErrLocked):
 		s.archived.done(time.Now(), err)
-		s.log.Error("another process archived all the time; this host's logs wait", "waited", jobs.LockLimit)
+		s.log.Error("another archive run held the lock; this host's logs wait", "waited", jobs.LockLimit)
 	case err != nil:
 		s.archived.done(time.Now(), err)
-		s.log.Error("archiving failed; it is tried again, and the log keeps everything until then", "err", err)
+		s.log.Error("cannot archive; will retry; the log keeps everything until then", "err", err)
 	default:
 		s.log.Info("archived", "segments", sum.Segments, "lines", sum.Lines, "rows", sum.Rows, "days", sum.Days, "took", sum.Took)
 		s.archived.done(time.Now(), nil)

@@ -62,7 +62,7 @@ func (m *mirroring) flush(ctx context.Context) {
 	}
 	m.refresh(ctx) // so that lists are known to be right until the flush begins
 	if err := m.flusher.Flush(ctx); err != nil && ctx.Err() == nil {
-		m.s.log.Error("page_counts is not brought up to date; it is tried again at its next time", "err", err)
+		m.s.log.Error("cannot update page_counts; will retry at the next flush", "err", err)
 	}
 	m.refresh(ctx)
 }

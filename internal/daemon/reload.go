@@ -76,7 +76,7 @@ func (r *reloader) reload(why string) {
 	defer r.s.notify.ready()
 	if err := r.tryReload(why); err != nil {
 		r.failed.Store(true)
-		r.s.log.Error("settings are not reloaded; those before stay in force", "because", why, "err", err)
+		r.s.log.Error("cannot reload settings; the previous ones stay in force", "because", why, "err", err)
 		return
 	}
 	r.failed.Store(false)
@@ -100,7 +100,7 @@ func (r *reloader) tryReload(why string) error {
 	}
 	changed, restart := config.Names(old.Diff(read))
 	if len(restart) > 0 {
-		r.s.log.Warn("these settings changed and need a restart; until then they stay as they were", "settings", strings.Join(restart, " "))
+		r.s.log.Warn("changed settings need a restart; until then the old values stay in force", "settings", strings.Join(restart, " "))
 	}
 	if len(changed) == 0 {
 		r.s.log.Info("settings reloaded: nothing to change", "because", why)

@@ -131,13 +131,13 @@ func (s *server) alerts(r *queryapi.Report, stats *counter.IngestStats, evicted 
 		}
 	}
 	say(!r.Redis.Up, "redis_down", "Redis does not answer; views wait in the log")
-	say(evicted > 0, "redis_evicts", "Redis threw %d keys away: set maxmemory-policy noeviction, then run verify --repair", evicted)
+	say(evicted > 0, "redis_evicts", "Redis evicted %d keys: set maxmemory-policy noeviction, then run verify --repair", evicted)
 	used := float64(r.Redis.Memory)
 	say(r.Redis.MaxMemory > 0 && used > alertMemory*float64(r.Redis.MaxMemory), "redis_full",
 		"Redis uses %.0f%% of its maxmemory", 100*used/float64(max(r.Redis.MaxMemory, 1)))
 	say(!r.Books.Closes, "books", "the books do not close: %d lines were read, and what became of them adds up to another number", r.Books.Read)
 	for _, in := range r.Inputs {
-		say(in.LagSeconds > alertLagSeconds, "lag", "%s: %d bytes are not counted yet, some since %.0f seconds", in.Path, in.LagBytes, in.LagSeconds)
+		say(in.LagSeconds > alertLagSeconds, "lag", "%s: %d bytes are not counted yet, the oldest for %.0f s", in.Path, in.LagBytes, in.LagSeconds)
 	}
 	for _, in := range s.inputs {
 		for _, x := range in.Tail.Segments() {

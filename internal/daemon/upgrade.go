@@ -90,7 +90,7 @@ func (s *server) awaitUpgrade(ctx context.Context, usr2 <-chan os.Signal, stop f
 		}
 		h, err := s.prepareUpgrade(ctx)
 		if err != nil {
-			s.log.Error("not upgraded; the daemon goes on as it is", "err", err)
+			s.log.Error("cannot upgrade; the daemon continues unchanged", "err", err)
 			continue
 		}
 		s.log.Info("upgrading: the daemon stops and becomes the new binary; clients wait meanwhile", "binary", h.exe)

@@ -69,7 +69,7 @@ func Run(ctx context.Context, v *vault.Vault, a *archive.Archive, sources []arch
 			return sum, err
 		}
 		if !told {
-			v.Log.Info("waiting for another process that archives")
+			v.Log.Info("waiting for another archive run to end")
 		}
 		if err := PauseFor(ctx, time.Second); err != nil {
 			return sum, err
@@ -102,7 +102,7 @@ func rotated(ctx context.Context, v *vault.Vault, in logs.Input) ([]archive.Segm
 		}
 		size, err := f.Size(ctx)
 		if err != nil {
-			v.Log.Warn("a segment cannot be archived yet", "file", f.Name, "err", err)
+			v.Log.Warn("cannot archive a segment yet", "file", f.Name, "err", err)
 			continue
 		}
 		out = append(out, ClosedSegment{f, size})

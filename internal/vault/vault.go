@@ -217,7 +217,7 @@ func (v *Vault) KeepLearning(ctx context.Context) {
 	for failed := false; ; {
 		err := v.Learn(ctx)
 		if err != nil && !failed && ctx.Err() == nil {
-			v.Log.Error("the archive does not answer; counting goes on, archiving and restoring wait. "+v.hint(), "err", err)
+			v.Log.Error("the archive does not answer; counting continues, archiving and restoring wait. "+v.hint(), "err", err)
 		}
 		failed = err != nil
 		select {
