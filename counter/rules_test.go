@@ -25,7 +25,7 @@ func rulesFor(t *testing.T, site string) *parser.Parser {
 type logged chan struct{}
 
 func (l logged) Write(b []byte) (int, error) {
-	if bytes.Contains(b, []byte("by the new rules from here on")) {
+	if bytes.Contains(b, []byte("new rules apply to lines from here on")) {
 		l <- struct{}{}
 	}
 	return len(b), nil

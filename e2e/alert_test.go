@@ -124,7 +124,7 @@ func TestAlertWebhook(t *testing.T) {
 	if m.Host == "" || m.Summary == "" || time.Since(m.Since) > 10*time.Minute || !strings.HasPrefix(m.Text, "[critical] DdkkRedisDown ("+m.Host+"): ") {
 		t.Errorf("%+v", m)
 	}
-	if n := strings.Count(r.daemon.Log(), "an alert cannot be posted"); n != 1 {
+	if n := strings.Count(r.daemon.Log(), "cannot post an alert"); n != 1 {
 		t.Errorf("the log says %d times that alerts cannot be posted", n)
 	}
 	if strings.Contains(r.daemon.Log(), "hush") {

@@ -67,7 +67,7 @@ func TestReload(t *testing.T) {
 
 	// A broken file changes nothing, and all that is wrong with it is said.
 	r.replace("sites: [ddkk.com, example.org]\nlog_level: loud\nbatch_size: many\nsitez: x\n")
-	r.wantLogged("settings are not reloaded")
+	r.wantLogged("cannot reload settings")
 	for _, text := range []string{"LOG_LEVEL", "BATCH_SIZE", "sitez", "did you mean sites"} {
 		r.wantLogged(text)
 	}
@@ -98,7 +98,7 @@ func TestReload(t *testing.T) {
 
 	// Gone is no reason to forget what was set.
 	must(t, os.Remove(r.file))
-	r.wantLoggedTimes("settings are not reloaded", 2)
+	r.wantLoggedTimes("cannot reload settings", 2)
 	if strings.Contains(r.daemon.Log(), "sesame") {
 		t.Error("the log has the token")
 	}

@@ -122,8 +122,8 @@ func TestUpgrade(t *testing.T) {
 	must(t, os.WriteFile(broken, []byte("#!/bin/sh\necho it is broken >&2\nexit 1\n"), 0o755))
 	install(broken)
 	d.signal(syscall.SIGUSR2)
-	Eventually(t, 20*time.Second, "the daemon says that it is not upgraded", func() error {
-		if log := d.Log(); !strings.Contains(log, "not upgraded") || !strings.Contains(log, "it is broken") {
+	Eventually(t, 20*time.Second, "the daemon says that it is cannot upgrade", func() error {
+		if log := d.Log(); !strings.Contains(log, "cannot upgrade") || !strings.Contains(log, "it is broken") {
 			return errors.New("it does not")
 		}
 		return nil

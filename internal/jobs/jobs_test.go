@@ -93,7 +93,7 @@ func (s *said) Handle(_ context.Context, r slog.Record) error {
 func TestArchiveWaitsForAnother(t *testing.T) {
 	dir := t.TempDir()
 	cfg := configtest.Load(t, map[string]string{"DATA_DIR": dir, "SECRET": "secret"}, "")
-	waits := &said{Handler: slog.DiscardHandler, text: "waiting for another process", came: make(chan struct{})}
+	waits := &said{Handler: slog.DiscardHandler, text: "waiting for another archive run", came: make(chan struct{})}
 	v := vault.New(config.NewLive(cfg), nil, counter.NewKeys("ddkk", false), slog.New(waits))
 	t.Cleanup(func() {
 		if err := v.Close(); err != nil {
