@@ -166,6 +166,8 @@ func (c Conf) render() ([]byte, error) {
 	t := template.New("")
 	t.Funcs(template.FuncMap{
 		"logFormat": logFormat,
+		"cuts":      func() []cut { return cuts[:] },
+		"maxURI":    func() int { return maxURI },
 		"quote":     func(s string) string { return `"` + s + `"` }, // checked: no quote, backslash or $ in it
 		"indent": func(name string, data any) (string, error) {
 			var b strings.Builder

@@ -18,18 +18,40 @@ var variables = [...]string{
 	"$msec",
 	"$request_id",
 	"$remote_addr",
-	"$host",
-	"$request_method",
+	"$ddkk_host",
+	"$ddkk_method",
 	"$status",
 	"$request_uri",
-	"$http_referer",
-	"$http_user_agent",
-	"$http_sec_purpose",
-	"$http_sec_gpc",
-	"$remote_user",
+	"$ddkk_referer",
+	"$ddkk_agent",
+	"$ddkk_purpose",
+	"$ddkk_gpc",
+	"$ddkk_user",
 	"$request_time",
 	"$body_bytes_sent",
 }
+
+// cut is a variable with the first bytes of what a stranger sends.
+type cut struct {
+	Name, Of string
+	Bytes    int
+}
+
+// cuts bound a line: of these no more is used. A browser's user agent is shorter, and
+// what a longer Referer ends with is a query, which nobody reads.
+var cuts = [...]cut{
+	{"ddkk_host", "host", 256},
+	{"ddkk_method", "request_method", 16},
+	{"ddkk_referer", "http_referer", 2048},
+	{"ddkk_agent", "http_user_agent", 512},
+	{"ddkk_purpose", "http_sec_purpose", 300},
+	{"ddkk_gpc", "http_sec_gpc", 300},
+	{"ddkk_user", "remote_user", 300},
+}
+
+// maxURI is the longest request line of a beacon: the longest page with all levels of
+// an event has less.
+const maxURI = 4096
 
 // logFormat is the argument of nginx's log_format, one field a line. nginx
 // joins the strings and turns \t into a TAB.

@@ -73,7 +73,8 @@ func hostile() map[string]sent {
 			referer: value, agent: value, purpose: value, gpc: value,
 			user: bytesBut(0, ":"),
 		},
-		"long": {uri: []byte("/event.png?page=" + strings.Repeat("\xe6", 6000)), host: []byte("ddkk.com"), agent: bytes.Repeat([]byte("\xff"), 6000)},
+		"long":      {uri: []byte("/event.png?page=" + strings.Repeat("\xe6", beacon.MaxURI-len("/event.png?page="))), host: []byte("ddkk.com"), agent: bytes.Repeat([]byte("\xff"), 3000)},
+		"many long": {uri: []byte("/event.png?page=%2F"), host: bytes.Repeat([]byte("\xff"), 600), referer: bytes.Repeat([]byte("\xff"), 6000), purpose: bytes.Repeat([]byte("\xff"), 900), gpc: bytes.Repeat([]byte("\xff"), 900), user: bytes.Repeat([]byte("\xff"), 900)},
 	}
 }
 
@@ -160,8 +161,8 @@ func checkHit(t *testing.T, name string, r sent, line string) {
 		what      string
 		got, want []byte
 	}{
-		{"uri", h.URI, r.uri}, {"referer", h.Referer, r.referer}, {"agent", h.UserAgent, r.agent},
-		{"user", h.RemoteUser, r.user}, {"method", h.Method, []byte("GET")},
+		{"uri", h.URI, r.uri}, {"referer", h.Referer, r.referer[:min(len(r.referer), 2048)]}, {"agent", h.UserAgent, r.agent[:min(len(r.agent), 512)]},
+		{"user", h.RemoteUser, r.user[:min(len(r.user), 300)]}, {"method", h.Method, []byte("GET")},
 		{"id", h.RequestID, []byte(strings.Split(line, "\t")[2])},
 	} {
 		if !bytes.Equal(f.got, f.want) {
@@ -176,7 +177,7 @@ func checkHit(t *testing.T, name string, r sent, line string) {
 	}
 }
 
-// Headers that are sent empty give empty fields, which is not "-" but the same.
+// Headers that are sent empty are as those that are not sent.
 func TestRealEmptyHeaders(t *testing.T) {
 	s := start(t, nginxConf())
 	empty := []byte{}
@@ -184,8 +185,8 @@ func TestRealEmptyHeaders(t *testing.T) {
 	s.raw(t, r.bytes())
 	line := s.lines(t)[0]
 	checkHit(t, "empty", r, line)
-	if !strings.Contains(line, "\t\t") {
-		t.Errorf("nginx writes something for an empty header: %q", line)
+	if strings.Contains(line, "\t\t") || !strings.Contains(line, "\t-\t-\t-\t-\t-\t") {
+		t.Errorf("of empty headers: %q", line)
 	}
 }
 
@@ -205,5 +206,25 @@ func TestRealUncountedLines(t *testing.T) {
 		if p.Parse([]byte(line), &h); h.Kind != parser.Skipped || h.Reason != want[i] {
 			t.Errorf("%v, %v: %s", h.Kind, h.Reason, line)
 		}
+	}
+}
+
+// What is longer than any beacon is refused and not logged; the longest line that
+// a stranger can have written stays below half of what the parser takes.
+func TestRealLongestLine(t *testing.T) {
+	s := start(t, nginxConf())
+	for _, r := range []sent{
+		{uri: []byte("/event.png?page=" + strings.Repeat("a", beacon.MaxURI)), host: []byte("ddkk.com")},
+		{uri: []byte("/event.png?page=" + strings.Repeat("\xff", beacon.MaxURI)), host: []byte("ddkk.com")},
+	} {
+		if a := s.raw(t, r.bytes()); a.status != 414 {
+			t.Errorf("a request line of %d bytes: status %d", len(r.uri), a.status)
+		}
+	}
+	wide := bytes.Repeat([]byte("\xff"), 2500)
+	s.raw(t, sent{uri: append([]byte("/event.png?page="), bytes.Repeat([]byte("\xff"), beacon.MaxURI-16)...), host: wide[:500], referer: wide, agent: wide[:1500], purpose: wide[:500], gpc: wide[:500], user: wide[:500]}.bytes())
+	lines := s.lines(t)
+	if len(lines) != 1 || len(lines[0]) < 30_000 || len(lines[0]) > 32<<10 {
+		t.Fatalf("%d lines; the longest that was tried has %d bytes", len(lines), len(lines[len(lines)-1]))
 	}
 }

@@ -54,6 +54,29 @@ func TestStatsReadsOnlyWhatIsAsked(t *testing.T) {
 	}
 }
 
+// What is longer than any beacon is refused, in the words of the client's error, and
+// nothing is logged of it.
+func TestLongBeacon(t *testing.T) {
+	b := newBackend()
+	s := newTestServer(t, b, nil)
+	long := "/event.png?site=ddkk.com&page=/" + strings.Repeat("a", maxURI)
+	for _, c := range []struct {
+		target string
+		status int
+	}{{long[:maxURI], 200}, {long[:maxURI+1], 431}} {
+		if ctx := ask(s, testPeer, "GET", c.target, ""); ctx.Response.StatusCode() != c.status {
+			t.Errorf("%d bytes: status %d, want %d", len(c.target), ctx.Response.StatusCode(), c.status)
+		}
+	}
+	body := `{"site":"ddkk.com","page":"/` + strings.Repeat("é", 1000) + `","action":"count","fields":["page_pv"]}`
+	if ctx := ask(s, testPeer, "POST", "/api/stats", body); ctx.Response.StatusCode() != 431 {
+		t.Errorf("a page of 2000 bytes: %d %s", ctx.Response.StatusCode(), ctx.Response.Body())
+	}
+	if n := len(b.logged()); n != 1 {
+		t.Errorf("%d lines, want 1", n)
+	}
+}
+
 func TestCount(t *testing.T) {
 	b := newBackend()
 	s := newTestServer(t, b, nil)

@@ -33,8 +33,15 @@ func (s *Server) pixel(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
+// maxURI is the longest beacon that is logged, as in the shipped nginx configuration:
+// the longest page with all levels of an event has less.
+const maxURI = 4096
+
 // append logs the client's request as a beacon for uri.
 func (s *Server) append(ctx *fasthttp.RequestCtx, uri []byte) (segment string, end int64, err error) {
+	if len(uri) > maxURI {
+		return "", 0, fail(fasthttp.StatusRequestHeaderFieldsTooLarge, CodeHeadersTooLarge, "page: as a beacon's request line it has %d bytes, %d at most are counted", len(uri), maxURI)
+	}
 	now, h := s.cfg.Now(), &ctx.Request.Header
 	segment, end, err = s.cfg.Beacon.Append(s.base, &Record{
 		Time: now, Addr: s.clientAddr(ctx), Host: ctx.Host(), Method: fasthttp.MethodGet, URI: uri,

@@ -9,6 +9,17 @@ import (
 // MaxLine is the longest line, with its newline, that the parser takes.
 const MaxLine = 64 << 10
 
+// Bounds of what strangers send into a line, in bytes before they are escaped: the
+// shipped nginx configuration has the same. MaxURI is for whoever takes requests.
+const (
+	MaxURI     = 4096
+	maxHost    = 256
+	maxMethod  = 16
+	maxReferer = 2048
+	maxAgent   = 512
+	maxField   = 300 // Sec-Purpose, Sec-GPC, the user
+)
+
 // Record is one request as the log tells it. Append copies what it needs, so
 // the slices may point into the request's buffers.
 type Record struct {
@@ -38,18 +49,23 @@ func appendLine(dst []byte, r *Record, id []byte) []byte {
 	}
 	dst = appendField(dst, id)
 	dst = appendAddr(dst, r.Addr)
-	dst = appendField(dst, r.Host)
-	dst = appendField(dst, r.Method)
+	dst = appendCut(dst, r.Host, maxHost)
+	dst = appendCut(dst, r.Method, maxMethod)
 	dst = append(strconv.AppendInt(dst, int64(r.Status), 10), '\t')
 	dst = appendField(dst, r.URI)
-	dst = appendField(dst, r.Referer)
-	dst = appendField(dst, r.UserAgent)
-	dst = appendField(dst, r.SecPurpose)
-	dst = appendField(dst, r.SecGPC)
-	dst = appendField(dst, r.RemoteUser)
+	dst = appendCut(dst, r.Referer, maxReferer)
+	dst = appendCut(dst, r.UserAgent, maxAgent)
+	dst = appendCut(dst, r.SecPurpose, maxField)
+	dst = appendCut(dst, r.SecGPC, maxField)
+	dst = appendCut(dst, r.RemoteUser, maxField)
 	dst = append(appendMillis(dst, max(r.RequestTime.Milliseconds(), 0)), '\t')
 	dst = append(strconv.AppendInt(dst, r.BytesSent, 10), '\t')
 	return append(dst, "end\n"...)
+}
+
+// appendCut appends the first bytes of a field.
+func appendCut(dst, value []byte, most int) []byte {
+	return appendField(dst, value[:min(len(value), most)])
 }
 
 // appendMillis writes seconds with three decimals, as $msec and $request_time.

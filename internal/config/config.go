@@ -74,6 +74,7 @@ type Config struct {
 	RawRetentionDays int    // 0: forever
 	IPMode           string // full, masked or none
 	LogRetention     time.Duration
+	LogBudget        int64 // bytes; 0: none
 
 	Sites           []string          // empty: every site
 	SiteAliases     map[string]string // host -> site

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -94,6 +95,25 @@ func duration(field func(*Config) *dur, low dur) func(*Config, string) error {
 			return errors.New("too short")
 		}
 		*field(c) = d
+		return nil
+	}
+}
+
+// size takes bytes, also as 500MB or 10GB.
+func size(field func(*Config) *int64) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		number, factor := strings.ToUpper(s), int64(1)
+		for i, unit := range []string{"KB", "MB", "GB", "TB"} {
+			if rest, ok := strings.CutSuffix(number, unit); ok {
+				number, factor = strings.TrimSpace(rest), 1<<(10*(i+1))
+				break
+			}
+		}
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt64/factor {
+			return errors.New("not a size")
+		}
+		*field(c) = n * factor
 		return nil
 	}
 }

@@ -27,6 +27,7 @@ const (
 	allowedSwitch   = "on or off (also 1/0, true/false, yes/no)"
 	allowedCron     = "a cron expression (five fields, six with seconds first, or @every 1h, @daily), or off"
 	allowedDuration = "a duration such as 20ms, 1h30m or 30d"
+	allowedSize     = "bytes, or with KB, MB, GB or TB (of 1024)"
 	allowedFormat   = "v1, combined or json"
 	allowedNets     = "addresses and networks such as 127.0.0.1, 10.0.0.0/8, ::1, separated by commas"
 	allowedPath     = "a path"
@@ -93,6 +94,9 @@ var Settings = []Setting{
 	{Name: "LOG_RETENTION", Default: "30d", Allowed: allowedDuration + "; 0 keeps everything",
 		Doc: "Age at which an archived segment is deleted. Keep it above the longest outage of Redis or MySQL you expect.", Reload: true,
 		set: duration(func(c *Config) *dur { return &c.LogRetention }, 0)},
+	{Name: "LOG_BUDGET", Default: "10GB", Allowed: allowedSize + "; 0: no budget",
+		Doc: "Room for all files of the logs together. From 80% on it is an alert (`DdkkLogBudget`), a line in the log and in `check`; nothing is refused or deleted for it.", Reload: true,
+		set: size(func(c *Config) *int64 { return &c.LogBudget })},
 
 	{Name: "REDIS_ADDR", Allowed: "host:port, or a socket's absolute path; several host:port separated by commas for a cluster",
 		Doc: "Redis address. Empty: an embedded store, for evaluation and small sites.",

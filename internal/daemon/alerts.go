@@ -9,6 +9,7 @@ import (
 
 	"ddkk-stats/counter"
 	"ddkk-stats/internal/alert"
+	"ddkk-stats/internal/logs"
 	"ddkk-stats/internal/vault"
 	"ddkk-stats/parser"
 )
@@ -78,6 +79,9 @@ var alertRules = []alertRule{
 	{"DdkkArchiveMissed", alert.Warning, 10 * time.Minute, "26 hours without a cycle that went well, or two more than ARCHIVE_CRON says", func(v, _ *vitals) string {
 		return when(v.archives && v.sinceArchive > v.archiveLimit, "nothing was archived for %v; the log keeps everything until then", v.sinceArchive.Round(time.Hour))
 	}},
+	{"DdkkLogBudget", alert.Warning, 0, "over 80% of LOG_BUDGET", func(v, _ *vitals) string {
+		return when(v.logs.Over(), "%s; find out what writes so much before the disk is full", v.logs)
+	}},
 	{"DdkkClock", alert.Critical, 0, "any", func(v, _ *vitals) string {
 		return when(v.clock != "", "the clock is in doubt: %s", v.clock)
 	}},
@@ -127,6 +131,7 @@ type vitals struct {
 	handedOut       int64 // bytes of all segments
 	lag             time.Duration
 	alarms          int
+	logs            logs.Usage
 	archives        bool // ARCHIVE_CRON is on
 	sinceArchive    time.Duration
 	archiveLimit    time.Duration
@@ -236,6 +241,7 @@ func (s *server) vitals(ctx context.Context, now time.Time) *vitals {
 			}
 		}
 	}
+	v.logs = s.logUsage()
 	if s.embedded == nil {
 		ctx, cancel := context.WithTimeout(ctx, infoTimeout)
 		defer cancel()

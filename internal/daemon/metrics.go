@@ -86,6 +86,8 @@ var (
 	descCounted    = desc("segment_counted_bytes", "Up to where a segment is counted for every site: the checkpoint.", "log", "segment")
 	descLag        = desc("tail_lag_bytes", "Bytes of a log that are not read yet.", "log")
 	descLagSeconds = desc("tail_lag_seconds", "Time since the oldest segment that is not read to its end was last written; 0 when all is read.", "log")
+	descLogBytes   = desc("logs_bytes", "What the files of all logs take on the disk.")
+	descLogBudget  = desc("logs_budget_bytes", "LOG_BUDGET; 0: none.")
 	descTorn       = desc("segments_torn", "Closed segments whose last line is unfinished.", "log")
 	descGrew       = desc("segments_grew_after_close", "Segments that were written to after they were closed: a worker did not reopen its log.", "log")
 	descReloadOK   = desc("config_last_reload_successful", "1 unless the settings could not be reloaded the last time; those before are in force then.")
@@ -153,6 +155,9 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 		archived = float64(at.Unix())
 	}
 	gauge(ch, descArchived, archived)
+	usage := p.s.logUsage()
+	gauge(ch, descLogBytes, float64(usage.Bytes))
+	gauge(ch, descLogBudget, float64(usage.Budget))
 	if p.s.vault != nil {
 		gauge(ch, descClock, one(p.s.vault.ClockTrouble() != ""))
 	}

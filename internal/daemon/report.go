@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/logs"
 	"ddkk-stats/internal/vault"
 	"ddkk-stats/parser"
 	"ddkk-stats/queryapi"
@@ -98,6 +99,19 @@ func lagOf(segments []tailer.Segment) (bytes int64, seconds float64) {
 	return bytes, seconds
 }
 
+// logUsage is how much of their budget the logs take. That it begins to be too much is
+// logged once; what cannot be looked at counts for nothing.
+func (s *server) logUsage() logs.Usage {
+	u, err := logs.UsageOf(s.cfg())
+	if err != nil {
+		s.log.Debug("the size of the logs is not known whole", "err", err)
+	}
+	if over := u.Over(); s.overBudget.Swap(over) != over && over {
+		s.log.Warn(u.String() + "; find out what writes so much before the disk is full")
+	}
+	return u
+}
+
 func (s *server) archiveReport(ctx context.Context) (r queryapi.ArchiveReport) {
 	_, err := s.archived.last()
 	at := s.lastArchived()
@@ -144,6 +158,8 @@ func (s *server) alerts(r *queryapi.Report, stats *counter.IngestStats, evicted 
 			say(x.Alarm != "", "segment", "%s: %s", x.Name, x.Alarm)
 		}
 	}
+	usage := s.logUsage()
+	say(usage.Over(), "log_budget", "%s; find out what writes so much before the disk is full", usage)
 	say(stats.Parked > 0, "parked", "%d sites are not counted: their keys are damaged and their log is not complete; the daemon's log names them", stats.Parked)
 	say(stats.Missing > 0, "gap", "%d segments were gone before they were read, with %d bytes at least", stats.Missing, stats.MissingBytes)
 	say(stats.Cut > 0, "cut", "%d segments are shorter than what was counted of them: rotate the log now", stats.Cut)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -86,11 +87,13 @@ type server struct {
 	ranking  *answers.Ranking
 	archived archiveRuns
 	started  time.Time
-	secret   []byte // of the visitor hash; set before counting begins
-	alerter  *alerter
-	metrics  *metrics
-	listener net.Listener
-	http     *queryapi.Server
+	// overBudget: the logs were told to be over LOG_BUDGET.
+	overBudget atomic.Bool
+	secret     []byte // of the visitor hash; set before counting begins
+	alerter    *alerter
+	metrics    *metrics
+	listener   net.Listener
+	http       *queryapi.Server
 }
 
 // newServer opens everything that can be wrong, so that a mistake is told at

@@ -57,7 +57,7 @@ type Checkup struct {
 var checks = []func(*Checkup, context.Context) []Finding{
 	(*Checkup).config, (*Checkup).hostNames, (*Checkup).admin, (*Checkup).secretFiles,
 	(*Checkup).timezone, (*Checkup).dataDir, (*Checkup).owners, (*Checkup).logFiles, (*Checkup).privateLogs, (*Checkup).logLines,
-	(*Checkup).segments, (*Checkup).rotation, (*Checkup).nginxPID,
+	(*Checkup).logBudget, (*Checkup).segments, (*Checkup).rotation, (*Checkup).nginxPID,
 	(*Checkup).redis, (*Checkup).archive, (*Checkup).port,
 }
 
