@@ -15,6 +15,7 @@ const maxToken = 64
 type params struct {
 	site, page, ref, id, uid       []byte
 	category, action, label, value []byte
+	sig                            []byte
 }
 
 // beaconHit decides whether the request is a beacon that counts and completes
@@ -49,6 +50,9 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 		p.setPage(h, rest)
 	} else {
 		p.paramPage(h, q.page)
+	}
+	if p.signed != nil && !p.signed.good(q.sig, h.Site, h.Page) {
+		return SkipUnsigned
 	}
 	return p.complete(h)
 }
@@ -196,6 +200,8 @@ func (q *params) slot(name []byte) *[]byte {
 		return &q.label
 	case "value":
 		return &q.value
+	case "sig":
+		return &q.sig
 	}
 	return nil
 }

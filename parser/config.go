@@ -75,6 +75,10 @@ type Config struct {
 	// Self are the owner's own networks: skipped as SkipSelf.
 	Self []netip.Prefix
 
+	// BeaconKeys are the keys of which one must have signed a beacon, see Sign; none:
+	// beacons need no signature.
+	BeaconKeys []string
+
 	// JSONFields says under which key FormatJSON finds a field, for those that
 	// differ from the usual names: field (see JSONFieldNames) -> key.
 	JSONFields map[string]string
@@ -98,6 +102,7 @@ type Parser struct {
 	proxies    prefixSet
 	zone       *time.Location // of times that tell none
 	pages      pageList
+	signed     *signatures
 	picky      bool // there is something in blocked, self or pages
 	jsonFields map[string]jsonKey
 	calls      *callRules // nil: a beacon's log
@@ -144,6 +149,7 @@ func New(c Config) (*Parser, error) {
 		proxies: newPrefixSet(c.Proxies), zone: c.LogLocation, pages: newPageList(c.BlockedPaths),
 		agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)},
 		sites:  newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
+		signed:  newSignatures(c.BeaconKeys),
 		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
 		buf:     make([]byte, 0, startBuf),
 		pageBuf: make([]byte, 0, startBuf),

@@ -33,6 +33,7 @@ const (
 	SkipReferer  // the Referer's host is not the site's
 	SkipBlocked  // blocked address, network or path
 	SkipSelf     // the owner's own view
+	SkipUnsigned // no signature of one of the keys (BEACON_KEY)
 
 	BadVersion // the first field is not the format's
 	BadEnd     // torn: the end mark is missing

@@ -91,6 +91,7 @@ type Config struct {
 	SelfIPs         []netip.Prefix // the owner's own
 	BlockPaths      []string
 	BotAgents       []string // texts in user agents
+	BeaconKey       Secret   // keys separated by commas; empty: beacons need no signature
 
 	AlertURL    Secret // empty: nowhere
 	AlertRepeat time.Duration
@@ -180,6 +181,7 @@ func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
 		Sites: c.Sites, Aliases: c.SiteAliases, RefererCheck: c.RefererCheck,
 		GPC: c.PrivacyGPC, Page: c.Page,
 		Blocked: c.BlockIPs, BlockedPaths: c.BlockPaths, Self: c.SelfIPs, BotAgents: c.BotAgents,
+		BeaconKeys: splitList(string(c.BeaconKey)),
 		JSONFields: c.JSONFields, LogLocation: c.LogTimezone, Proxies: c.TrustedProxies,
 	}
 }

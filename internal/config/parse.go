@@ -405,3 +405,14 @@ func parseLevel(c *Config, s string) error {
 	}
 	return nil
 }
+
+// parseBeaconKey takes the keys of signed beacons. The message does not quote them.
+func parseBeaconKey(c *Config, s string) error {
+	for _, key := range splitList(s) {
+		if len(key) < 16 {
+			return errors.New("a key is shorter than 16 characters: it could be guessed from a page's signature")
+		}
+	}
+	c.BeaconKey = Secret(s)
+	return nil
+}

@@ -187,6 +187,9 @@ var Settings = []Setting{
 	{Name: "BOT_AGENTS", Allowed: "texts separated by commas, letter case matters",
 		Doc: "User agents that contain one of these texts are bots, in addition to the built-in list.", Reload: true,
 		set: func(c *Config, s string) error { c.BotAgents = splitList(s); return nil }},
+	{Name: "BEACON_KEY", Secret: true, Allowed: "keys of 16 characters or more, separated by commas",
+		Doc: "Only beacons count that one of these keys has signed: see [API.md](API.md#signed-beacons). For pages that are rendered by a program of yours. Empty: beacons need no signature.", Reload: true,
+		set: parseBeaconKey},
 
 	{Name: "CORS_ORIGINS", Default: "*", Allowed: "*, none, or origins such as https://ddkk.com separated by commas",
 		Doc: "Web origins that may read the API.", Reload: true,

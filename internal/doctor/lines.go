@@ -174,6 +174,8 @@ func mostly(n []int) (parser.Reason, string) {
 		return most, "the Referer is of another host than the site; name it in SITE_ALIASES, or set REFERER_CHECK=off"
 	case parser.SkipPath:
 		return most, "this is not the log of /event.png; write that location to a log of its own (`ddkk-stats nginx-conf`)"
+	case parser.SkipUnsigned:
+		return most, "BEACON_KEY is set and they are not signed with it: sign them where pages are rendered (docs/API.md), or leave it empty"
 	case parser.SkipStatus:
 		return most, "nginx did not answer 200; look into its error log"
 	case parser.SkipBlocked, parser.SkipSelf:
