@@ -73,6 +73,9 @@ func Look(opt Options) (l Listing, err error) {
 }
 
 func (t *Tailer) files() ([]File, error) {
+	if err := t.recall(); err != nil {
+		return nil, err
+	}
 	names, err := t.names()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there may be segments that nobody sees
 		return nil, err

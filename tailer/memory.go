@@ -1,12 +1,12 @@
 package tailer
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"time"
 
@@ -33,13 +33,13 @@ type trace struct {
 
 // knowledge are the traces of a log's segments. They are kept in a file, so that a
 // start, and whoever lists the segments beside a daemon, knows them apart as
-// the daemon does. Losing it costs the knowledge of what was there: then a file
-// that was edited while nobody looked is taken for a new one, and of segments that
-// begin alike the one that is left takes the identity of the one that is gone.
+// the daemon does. Where that file is lost, Options.Recall has them.
 type knowledge struct {
 	traces  map[string]*trace
-	changed bool // since it was saved
-	urgent  bool // something came or went
+	told    map[string]json.RawMessage // as they were saved and noted last
+	changed bool                       // since it was saved
+	urgent  bool                       // something came or went
+	lost    bool                       // there was no file, or it was torn
 	saved   time.Time
 }
 
@@ -49,35 +49,46 @@ const saveEvery = 5 * time.Second
 // keepTraces is how many segments without a file are remembered.
 const keepTraces = 1000
 
-func loadKnowledge(path string) (knowledge, error) {
-	m := knowledge{traces: map[string]*trace{}}
+// loadKnowledge reads the memory file. damage tells why what it had is lost.
+func loadKnowledge(path string) (m knowledge, damage, err error) {
+	m = knowledge{traces: map[string]*trace{}, told: map[string]json.RawMessage{}}
 	if path == "" {
-		return m, nil
+		m.lost = true
+		return m, nil, nil
 	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
+	m.traces, damage, err = readMemory(path)
+	m.lost = damage != nil || errors.Is(err, fs.ErrNotExist)
+	if err != nil && !m.lost {
+		return m, nil, fmt.Errorf("read what is known of the log's segments: %w", err)
 	}
-	if err != nil {
-		return m, fmt.Errorf("read what is known of the log's segments: %w", err)
-	}
-	if err := json.Unmarshal(b, &m.traces); err != nil {
-		return m, fmt.Errorf("read what is known of the log's segments: %s is damaged (%w); put a backup of it in its place. Without it, segments that begin with the same lines may be taken for each other: delete it only if none do, and run ddkk-stats verify then", path, err)
-	}
-	return m, nil
+	return m, damage, nil
 }
 
-// save replaces the file, so that a reader has the old one or the new one.
-func (m *knowledge) save(path string) error {
-	b, err := json.Marshal(m.traces)
-	if err != nil {
-		return err
+// save replaces the file, so that a reader has the old one or the new one, and
+// returns the traces that are not as they were.
+func (m *knowledge) save(path string) (changed map[string][]byte, err error) {
+	all := make(map[string]json.RawMessage, len(m.traces))
+	changed = map[string][]byte{}
+	for id, tr := range m.traces {
+		b, err := json.Marshal(tr)
+		if err != nil {
+			return nil, err
+		}
+		if all[id] = b; !bytes.Equal(b, m.told[id]) {
+			changed[id] = b
+		}
 	}
-	if err := durable.Replace(path, b, 0o640); err != nil {
-		return err
+	if path != "" {
+		b, err := json.Marshal(all)
+		if err != nil {
+			return nil, err
+		}
+		if err := durable.Replace(path, b, 0o640); err != nil {
+			return nil, err
+		}
 	}
-	m.changed, m.urgent = false, false
-	return nil
+	m.told, m.changed, m.urgent = all, false, false
+	return changed, nil
 }
 
 // trim forgets the oldest of those that have no file.
@@ -126,11 +137,11 @@ func (tr *trace) shared(lines []headLine) int {
 	return n
 }
 
-// begin makes the trace of a segment that was never seen.
-func (m *knowledge) begin(f *segmentFile, now time.Time) {
+// begin makes the trace of a segment that is not known.
+func (m *knowledge) begin(id string, f *segmentFile, now time.Time) {
 	tr := &trace{Name: f.name, Base: f.head.base, Seen: now.Unix()}
 	tr.starts(f.head.lines)
-	m.traces[f.id] = tr
+	m.traces[id] = tr
 	m.changed, m.urgent = true, true
 }
 

@@ -98,6 +98,10 @@ func (t *Tailer) scan() {
 	var files []segmentFile
 	t.live = liveFile{}
 	clear(t.unread)
+	if err := t.recall(); err != nil {
+		t.complain("recall", "the log is not read yet; trying again", "err", err)
+		return
+	}
 	names, err := t.names()
 	whole := err == nil
 	for _, name := range names {
@@ -228,7 +232,7 @@ func (t *Tailer) forget(names []string) {
 		}
 	}
 	for about := range t.said {
-		if about == t.dir || about == t.opt.Path {
+		if about == t.dir || about == t.opt.Path || about == t.opt.Memory {
 			continue
 		}
 		if _, there := slices.BinarySearch(names, about); !there && filepath.IsAbs(about) {

@@ -3,8 +3,10 @@ package tailer
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +41,7 @@ func (t *Tailer) settle(files []segmentFile) {
 		switch {
 		case !known:
 			fresh[f.id] = true
-			t.mem.begin(f, t.opt.Now())
+			t.mem.begin(f.id, f, t.opt.Now())
 		case fresh[f.id] && len(f.head.lines) < len(t.mem.traces[f.id].Keys):
 			// A shorter copy: what the longer one has behind it may be another's.
 			t.mem.traces[f.id].starts(f.head.lines)
@@ -113,10 +115,23 @@ func (t *Tailer) recognise(f *segmentFile, present map[string]bool) (id string, 
 			n = max(n, same+1) // the first line in which they differ
 		}
 	}
+	if best == "" {
+		id, apart, err := t.proven(f)
+		if err != nil {
+			t.complain(f.name, "cannot read a log; trying again", "file", f.name, "err", err)
+			return "", false
+		}
+		if id != "" {
+			return id, true
+		}
+		if n = max(n, apart); n > len(lines) && cut == "" {
+			return t.undecided(f)
+		}
+	}
 	switch {
 	case best != "":
 		return best, true
-	case cut != "" && f.name == t.opt.Path && present[cut] && t.heldAs(f.fi) != cut:
+	case cut != "" && f.name == t.opt.Path && t.heldAs(f.fi) != cut && (present[cut] || t.mayBeNew(f, t.mem.traces[cut])):
 		if what := "the log begins like another segment; it is read as soon as they differ"; t.said[f.name] != what {
 			t.said[f.name] = what
 			t.opt.Logger.Info(what, "file", f.name, "other", t.mem.traces[cut].Name)
@@ -126,6 +141,30 @@ func (t *Tailer) recognise(f *segmentFile, present map[string]bool) (id string, 
 		return cut, true
 	}
 	return f.head.id(n), false
+}
+
+// mayBeNew reports whether a live log that begins like a segment that was read
+// further, and is gone, has too little in it to be taken for what is left of that.
+func (t *Tailer) mayBeNew(f *segmentFile, tr *trace) bool {
+	return tr.At > f.fi.Size() && tr.shared(f.head.lines) < 2
+}
+
+// undecided deals with a file all of whose lines another segment begins with, of
+// which nothing else is left: the live log is held until it has more, any other is
+// taken for a part of that segment.
+func (t *Tailer) undecided(f *segmentFile) (id string, known bool) {
+	if f.name == t.opt.Path && len(f.head.lines) < headLines {
+		if what := "the log begins like a segment that was counted and is gone; it is read as soon as it has another line"; t.said[f.name] != what {
+			t.said[f.name] = what
+			t.opt.Logger.Info(what, "file", f.name)
+		}
+		return "", false
+	}
+	id = f.head.id(len(f.head.lines))
+	if t.mem.traces[id] == nil {
+		t.mem.begin(id, f, t.opt.Now())
+	}
+	return id, true
 }
 
 // judge refuses a file that holds what was counted under another identity, or
@@ -167,12 +206,6 @@ const clockSlack = 2000
 
 // original finds the segment whose lines a file holds that was never seen.
 func (t *Tailer) original(f *segmentFile, present map[string]bool) *trace {
-	first := int64(0)
-	for _, l := range f.head.lines {
-		if first = l.at; first != 0 {
-			break
-		}
-	}
 	for id, tr := range t.mem.traces {
 		if id == f.id || tr.Refused != "" {
 			continue
@@ -180,11 +213,22 @@ func (t *Tailer) original(f *segmentFile, present map[string]bool) *trace {
 		if tr.shared(f.head.lines) >= 2 { // one alone may be a probe's
 			return tr
 		}
-		if !present[id] && tr.At > 0 && t.sameTime(f, tr, first) {
+		if !present[id] && tr.At > 0 && t.sameTime(f, tr, tr.firstOther(f.head.lines)) {
 			return tr
 		}
 	}
 	return nil
+}
+
+// firstOther is the time of the first line that a segment does not begin with: one
+// that both begin with may be a probe's, too.
+func (tr *trace) firstOther(lines []headLine) int64 {
+	for _, l := range lines {
+		if l.at != 0 && !slices.Contains(tr.Keys, l.key) {
+			return l.at
+		}
+	}
+	return 0
 }
 
 // sameTime reports whether a file begins in the time of a segment whose content
@@ -322,23 +366,36 @@ func ignoreEnd(err error) error {
 
 // remember notes how far segments were read, and has the memory saved.
 func (t *Tailer) remember() {
-	if t.opt.Memory == "" {
+	if t.opt.Memory == "" && t.opt.Note == nil {
 		return
 	}
 	now := t.opt.Now()
 	due := now.Sub(t.mem.saved) >= saveEvery || now.Before(t.mem.saved)
-	if t.mem.urgent || due && t.mem.changed {
+	if t.mem.urgent || due && (t.mem.changed || t.memoryGone()) {
 		t.mem.saved = now
 		t.saveMemory()
 	}
 }
 
+// memoryGone reports whether the memory file was deleted under our eyes.
+func (t *Tailer) memoryGone() bool {
+	if t.opt.Memory == "" || len(t.mem.traces) == 0 {
+		return false
+	}
+	_, err := os.Stat(t.opt.Memory)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 func (t *Tailer) saveMemory() {
-	if err := t.mem.save(t.opt.Memory); err != nil {
+	changed, err := t.mem.save(t.opt.Memory)
+	if err != nil {
 		t.complain(t.opt.Memory, "what is known of the log's segments is not saved; a file that is edited while the daemon is down is then taken for a new one", "err", err)
 		return
 	}
 	t.passed(t.opt.Memory)
+	if t.opt.Note != nil && len(changed) > 0 {
+		t.opt.Note(changed)
+	}
 }
 
 // trace notes how far a segment was read.

@@ -57,6 +57,13 @@ type Options struct {
 	// Memory is a file in which what is known of the segments is kept from one
 	// start to the next, and for others who list them. "": nowhere.
 	Memory string
+	// Recall returns what those know of segments who keep the offsets. It is asked
+	// before segments are told apart, again while it fails, by whoever calls Next or
+	// List. nil: nobody does.
+	Recall func() (Recollection, error)
+	// Note is given traces for Recall, by identity, as they change. It is called by
+	// Next and Close and must not block. nil: nobody keeps them.
+	Note func(changed map[string][]byte)
 	// Resume returns the offset to begin at in a segment that was just found,
 	// 0 for a new one. It is called once per segment by Next, no lock held. An
 	// offset inside a line begins at the start of that line; one that is the
@@ -101,18 +108,21 @@ type Tailer struct {
 
 // engine is the state that belongs to whoever is inside Next.
 type engine struct {
-	all     []*segment // oldest first
-	order   []*segment // who may read now, see readers
-	turn    int        // whose turn it is
-	hints   map[string]hint
-	unread  map[string]error // what the last scan could not read
-	mem     knowledge
-	refused []Passed          // by files
-	said    map[string]string // complaints made, by what they are about
-	live    liveFile
-	scanAt  time.Time // when to read the directory next
-	checkAt time.Time // when to look at the open files next
-	timer   *time.Timer
+	all      []*segment // oldest first
+	order    []*segment // who may read now, see readers
+	turn     int        // whose turn it is
+	hints    map[string]hint
+	unread   map[string]error // what the last scan could not read
+	mem      knowledge
+	others   map[string]*trace // see Recollection
+	sums     map[string]Sum
+	recalled bool
+	refused  []Passed          // by files
+	said     map[string]string // complaints made, by what they are about
+	live     liveFile
+	scanAt   time.Time // when to read the directory next
+	checkAt  time.Time // when to look at the open files next
+	timer    *time.Timer
 }
 
 // liveFile is what was found under Options.Path.
@@ -150,8 +160,12 @@ func Open(opt Options) (*Tailer, error) {
 	}
 	t.hints, t.unread = make(map[string]hint), make(map[string]error)
 	t.said = make(map[string]string)
-	if t.mem, err = loadKnowledge(opt.Memory); err != nil {
+	var damage error
+	if t.mem, damage, err = loadKnowledge(opt.Memory); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
+	}
+	if damage != nil {
+		t.opt.Logger.Warn("what was known of the log's segments is lost: its file is damaged. It is made anew from where they were counted and from the files themselves", "file", opt.Memory, "err", damage)
 	}
 	return t, nil
 }
@@ -350,7 +364,7 @@ func (t *Tailer) Close() error {
 	for _, s := range t.all {
 		t.trace(s)
 	}
-	if t.mem.changed && t.opt.Memory != "" {
+	if t.mem.changed && (t.opt.Memory != "" || t.opt.Note != nil) {
 		t.saveMemory()
 	}
 	var errs []error
