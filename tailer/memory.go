@@ -1,7 +1,6 @@
 package tailer
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -36,11 +35,11 @@ type trace struct {
 // the daemon does. Where that file is lost, Options.Recall has them.
 type knowledge struct {
 	traces  map[string]*trace
-	told    map[string]json.RawMessage // as they were saved and noted last
+	saved   map[string]json.RawMessage // as they were saved last; not changed any more
 	changed bool                       // since it was saved
 	urgent  bool                       // something came or went
 	lost    bool                       // there was no file, or it was torn
-	saved   time.Time
+	savedAt time.Time
 }
 
 // saveEvery is how often what was read is noted at most.
@@ -51,7 +50,7 @@ const keepTraces = 1000
 
 // loadKnowledge reads the memory file. damage tells why what it had is lost.
 func loadKnowledge(path string) (m knowledge, damage, err error) {
-	m = knowledge{traces: map[string]*trace{}, told: map[string]json.RawMessage{}}
+	m.traces = map[string]*trace{}
 	if path == "" {
 		m.lost = true
 		return m, nil, nil
@@ -64,31 +63,27 @@ func loadKnowledge(path string) (m knowledge, damage, err error) {
 	return m, damage, nil
 }
 
-// save replaces the file, so that a reader has the old one or the new one, and
-// returns the traces that are not as they were.
-func (m *knowledge) save(path string) (changed map[string][]byte, err error) {
+// save replaces the file, so that a reader has the old one or the new one.
+func (m *knowledge) save(path string) error {
 	all := make(map[string]json.RawMessage, len(m.traces))
-	changed = map[string][]byte{}
 	for id, tr := range m.traces {
 		b, err := json.Marshal(tr)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if all[id] = b; !bytes.Equal(b, m.told[id]) {
-			changed[id] = b
-		}
+		all[id] = b
 	}
 	if path != "" {
 		b, err := json.Marshal(all)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := durable.Replace(path, b, 0o640); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	m.told, m.changed, m.urgent = all, false, false
-	return changed, nil
+	m.saved, m.changed, m.urgent = all, false, false
+	return nil
 }
 
 // trim forgets the oldest of those that have no file.

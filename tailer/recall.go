@@ -18,7 +18,7 @@ import (
 type Recollection struct {
 	// Ours are traces of this very log, as Options.Note was given them, Others
 	// those of other logs, other hosts' too: a file of ours may have moved here.
-	Ours, Others map[string][]byte
+	Ours, Others map[string]json.RawMessage
 	// Sums are of contents that were counted under an identity.
 	Sums map[string]Sum
 }
@@ -62,7 +62,7 @@ func (t *Tailer) recall() error {
 }
 
 // parseTraces leaves out what cannot be read.
-func parseTraces(all map[string][]byte) (map[string]*trace, error) {
+func parseTraces(all map[string]json.RawMessage) (map[string]*trace, error) {
 	out := make(map[string]*trace, len(all))
 	var errs []error
 	for id, b := range all {

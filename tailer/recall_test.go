@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,20 +20,20 @@ import (
 // keeper stands for those who keep offsets and traces.
 type keeper struct {
 	offsets map[string]int64
-	traces  map[string][]byte
+	traces  map[string]json.RawMessage
 	sums    map[string]Sum
 	others  bool // the traces are those of another log's
 	down    error
 }
 
 func newKeeper() *keeper {
-	return &keeper{offsets: map[string]int64{}, traces: map[string][]byte{}, sums: map[string]Sum{}}
+	return &keeper{offsets: map[string]int64{}, traces: map[string]json.RawMessage{}, sums: map[string]Sum{}}
 }
 
 // keep has a tailer's offsets and traces kept.
 func (k *keeper) options(opt Options) Options {
 	opt.Resume = func(id string) int64 { return k.offsets[id] }
-	opt.Note = func(changed map[string][]byte) { maps.Copy(k.traces, changed) }
+	opt.Note = func(all map[string]json.RawMessage) { maps.Copy(k.traces, all) }
 	opt.Recall = func() (Recollection, error) {
 		r := Recollection{Ours: k.traces, Sums: k.sums}
 		if k.others {

@@ -370,9 +370,9 @@ func (t *Tailer) remember() {
 		return
 	}
 	now := t.opt.Now()
-	due := now.Sub(t.mem.saved) >= saveEvery || now.Before(t.mem.saved)
+	due := now.Sub(t.mem.savedAt) >= saveEvery || now.Before(t.mem.savedAt)
 	if t.mem.urgent || due && (t.mem.changed || t.memoryGone()) {
-		t.mem.saved = now
+		t.mem.savedAt = now
 		t.saveMemory()
 	}
 }
@@ -387,14 +387,13 @@ func (t *Tailer) memoryGone() bool {
 }
 
 func (t *Tailer) saveMemory() {
-	changed, err := t.mem.save(t.opt.Memory)
-	if err != nil {
+	if err := t.mem.save(t.opt.Memory); err != nil {
 		t.complain(t.opt.Memory, "what is known of the log's segments is not saved; a file that is edited while the daemon is down is then taken for a new one", "err", err)
 		return
 	}
 	t.passed(t.opt.Memory)
-	if t.opt.Note != nil && len(changed) > 0 {
-		t.opt.Note(changed)
+	if t.opt.Note != nil {
+		t.opt.Note(t.mem.saved)
 	}
 }
 

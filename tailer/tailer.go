@@ -2,6 +2,7 @@ package tailer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,9 +62,10 @@ type Options struct {
 	// before segments are told apart, again while it fails, by whoever calls Next or
 	// List. nil: nobody does.
 	Recall func() (Recollection, error)
-	// Note is given traces for Recall, by identity, as they change. It is called by
-	// Next and Close and must not block. nil: nobody keeps them.
-	Note func(changed map[string][]byte)
+	// Note is given all traces of this log by identity, for Recall, when some of them
+	// have changed. It is called by Next and Close, must not block, and must not change
+	// them. nil: nobody keeps them.
+	Note func(traces map[string]json.RawMessage)
 	// Resume returns the offset to begin at in a segment that was just found,
 	// 0 for a new one. It is called once per segment by Next, no lock held. An
 	// offset inside a line begins at the start of that line; one that is the

@@ -36,6 +36,9 @@ func (k Keys) Sites() string { return k.of(Sites, "", "") }
 // Secret holds the secret of the visitor hash.
 func (k Keys) Secret() string { return k.of(Secret, "", "") }
 
+// Segments holds segment -> trace.
+func (k Keys) Segments() string { return k.of(Segments, "", "") }
+
 // Checkpoint holds segment -> offset, and the epoch.
 func (k Keys) Checkpoint(s string) string { return k.of(Checkpoint, s, "") }
 

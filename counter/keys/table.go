@@ -28,6 +28,7 @@ type Family uint8
 const (
 	Sites Family = iota
 	Secret
+	Segments
 	Rebuilds
 	Rebuild
 	Checkpoint
@@ -104,6 +105,7 @@ type Spec struct {
 var Table = [families]Spec{
 	Sites:      {"sites", "Set", "permanent", Apart, "all sites that ever counted"},
 	Secret:     {"secret", "String", "permanent", Apart, "key of the visitor hash"},
+	Segments:   {"segments", "Hash", "permanent", Apart, "segment -> when, by which log and how it begins and what stood before its offset: tells segments apart where `DATA_DIR` is lost"},
 	Rebuilds:   {"rebuilds", "String", "permanent", Apart, "another one after every rebuild: daemons look at it once a second"},
 	Rebuild:    {"rebuild:S", "String", "15 s, renewed", Apart, "lock of a rebuild"},
 	Checkpoint: {"ckpt:S", "Hash", "permanent", Apart, "segment -> offset, and `epoch`, `layout`, `fold` (version of folding), `begun` and `done` (scripts begun and ended), `lost` (keys that were found gone), `behind` (rebuilt, and the log is not counted again yet)"},

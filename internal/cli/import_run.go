@@ -133,7 +133,7 @@ func (m *importing) all(ctx context.Context, files []string) error {
 
 // learn opens the archive and reads what it has. A dry run makes none.
 func (m *importing) learn(ctx context.Context) (err error) {
-	if err := m.listLogs(); err != nil {
+	if err := m.listLogs(ctx); err != nil {
 		return err
 	}
 	if m.opt.dryRun && m.v.Cfg().MySQLDSN == "" {
@@ -149,12 +149,12 @@ func (m *importing) learn(ctx context.Context) (err error) {
 }
 
 // listLogs finds the segments that the daemon counts.
-func (m *importing) listLogs() error {
+func (m *importing) listLogs(ctx context.Context) error {
 	for _, in := range logs.LogsOf(m.v.Cfg()) {
 		if _, err := os.Stat(filepath.Dir(in.Path)); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		files, err := jobs.Files(m.v, in)
+		files, err := jobs.Files(ctx, m.v, in)
 		if err != nil {
 			return err
 		}

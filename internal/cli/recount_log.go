@@ -54,7 +54,7 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("make parser: %w", err)
 		}
-		files, err := jobs.Files(r.v, in)
+		files, err := jobs.Files(ctx, r.v, in)
 		if err != nil {
 			return err
 		}

@@ -79,6 +79,8 @@ type server struct {
 	reader   *counter.Reader
 	beacon   *beacon.Log
 	inputs   []logs.Input
+	traces   *traceKeeper
+	recalled recalled
 	counting *counting
 	vault    *vault.Vault
 	restores *restores
@@ -120,6 +122,7 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 	if s.beacon, err = beacon.OpenLog(cfg.BeaconLog(), beacon.Options{SegmentID: parser.SegmentID, Logger: log}); err != nil {
 		return nil, err
 	}
+	s.traces = newTraceKeeper(s.ingestDB, s.keys, log)
 	if err := s.openLogs(s.counting.resume); err != nil {
 		return nil, err
 	}
@@ -205,6 +208,9 @@ func (s *server) run(ctx context.Context, told *signals) error {
 	g.Go(func() error { return s.http.Serve(s.listener) })
 	g.Go(func() error { return s.count(ctx) })
 	g.Go(func() error { s.vault.KeepLearning(ctx); return nil })
+	if s.embedded == nil {
+		g.Go(func() error { s.traces.run(ctx); return nil })
+	}
 	g.Go(func() error { s.restores.run(ctx); return nil })
 	g.Go(func() error { s.verifier.run(ctx); return nil })
 	g.Go(func() error { s.alerter.run(ctx); return nil })
@@ -259,7 +265,7 @@ func (s *server) count(ctx context.Context) error {
 // keeps what it is given, and the secret of the visitor hash. It returns the
 // configuration whose rules the ingester has as well.
 func (s *server) newIngester(ctx context.Context) (*counter.Ingester, *config.Config, error) {
-	for _, try := range []func(context.Context) error{s.startRedis, s.startArchive, s.startSecret} {
+	for _, try := range []func(context.Context) error{s.startRedis, s.startArchive, s.startSecret, s.startSegments} {
 		if err := s.awaitStart(ctx, try); err != nil {
 			return nil, nil, err
 		}
@@ -310,6 +316,9 @@ func (s *server) close() error {
 	var errs []error
 	for _, in := range s.inputs {
 		errs = append(errs, in.Tail.Close())
+	}
+	if s.traces != nil && s.embedded == nil {
+		s.traces.close()
 	}
 	if s.beacon != nil {
 		errs = append(errs, s.beacon.Close())

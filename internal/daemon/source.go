@@ -49,6 +49,9 @@ func (s *server) openLogs(resume func(string) int64) error {
 			return err
 		}
 		opt.Resume = resume
+		if err := s.remembering(&opt, in); err != nil {
+			return err
+		}
 		t, err := tailer.Open(opt)
 		if err != nil {
 			return fmt.Errorf("open log: %w", err)

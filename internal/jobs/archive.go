@@ -91,7 +91,7 @@ func fromFuture(now, at time.Time) bool { return at.Sub(now) > quiet }
 
 // rotated lists the segments of a log that are closed.
 func rotated(ctx context.Context, v *vault.Vault, in logs.Input) ([]archive.Segment, error) {
-	files, err := Files(v, in)
+	files, err := Files(ctx, v, in)
 	if err != nil {
 		return nil, err
 	}
@@ -111,11 +111,12 @@ func rotated(ctx context.Context, v *vault.Vault, in logs.Input) ([]archive.Segm
 }
 
 // Files lists the segments of a log, the live one too.
-func Files(v *vault.Vault, in logs.Input) ([]tailer.File, error) {
+func Files(ctx context.Context, v *vault.Vault, in logs.Input) ([]tailer.File, error) {
 	opt, err := logs.SegmentOptions(v.Cfg(), in, v.Log)
 	if err != nil {
 		return nil, err
 	}
+	opt.Recall = func() (tailer.Recollection, error) { return Recall(ctx, v, in) }
 	files, err := tailer.List(opt)
 	if err != nil {
 		return nil, fmt.Errorf("list segments: %w", err)
@@ -155,7 +156,7 @@ func deleteOld(ctx context.Context, v *vault.Vault, now time.Time) error {
 		return err
 	}
 	for _, in := range logs.LogsOf(v.Cfg()) {
-		files, err := Files(v, in)
+		files, err := Files(ctx, v, in)
 		if err != nil {
 			return err
 		}

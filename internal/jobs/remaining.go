@@ -33,7 +33,7 @@ func Remaining(ctx context.Context, v *vault.Vault, now time.Time) ([]WaitingSeg
 	}
 	var all []WaitingSegment
 	for _, in := range logs.LogsOf(v.Cfg()) {
-		files, err := Files(v, in)
+		files, err := Files(ctx, v, in)
 		if err != nil {
 			return nil, err
 		}

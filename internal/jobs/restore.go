@@ -26,7 +26,7 @@ func Complete(ctx context.Context, v *vault.Vault, site string) error {
 		return err
 	}
 	for _, in := range logs.LogsOf(v.Cfg()) {
-		files, err := Files(v, in)
+		files, err := Files(ctx, v, in)
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func Verify(ctx context.Context, v *vault.Vault, secret []byte, scope verify.Sco
 			return nil, fmt.Errorf("make parser: %w", err)
 		}
 		opt.Logs = append(opt.Logs, verify.Log{Parser: p, List: func(context.Context) ([]verify.Segment, error) {
-			files, err := Files(v, in)
+			files, err := Files(ctx, v, in)
 			segments := make([]verify.Segment, len(files))
 			for i, f := range files {
 				segments[i] = logFile{f}
