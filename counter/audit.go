@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -141,8 +142,7 @@ func (in *Ingester) relist(ctx context.Context, names []string) error {
 			return err
 		})
 		if redis.HasErrorPrefix(err, "WRONGTYPE") {
-			err = in.retry(ctx, "replace the list of sites", func() error { return in.rdb.Del(ctx, in.keys.Sites()).Err() })
-			listed = make([]bool, len(trip))
+			err, listed = nil, make([]bool, len(trip))
 		}
 		if err != nil {
 			return fmt.Errorf("look for sites: %w", err)
@@ -152,6 +152,20 @@ func (in *Ingester) relist(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
+}
+
+// listSites adds names to the list of all sites. Where somebody made it something else it
+// is made anew: of the names, and of what the next audit of each daemon misses.
+func listSites(ctx context.Context, rdb redis.UniversalClient, k Keys, log *slog.Logger, names ...any) error {
+	err := rdb.SAdd(ctx, k.Sites(), names...).Err()
+	if !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return err
+	}
+	log.Error("the list of sites is no set: somebody wrote into it. It is made anew", "key", k.Sites())
+	if err := rdb.Eval(ctx, dropOtherType, []string{k.Sites()}, "set").Err(); err != nil {
+		return err
+	}
+	return rdb.SAdd(ctx, k.Sites(), names...).Err()
 }
 
 // listMissing adds the names that are not listed to the set of all sites.
@@ -165,7 +179,7 @@ func (in *Ingester) listMissing(ctx context.Context, names []string, listed []bo
 	if len(gone) == 0 {
 		return nil
 	}
-	err := in.retry(ctx, "list sites", func() error { return in.rdb.SAdd(ctx, in.keys.Sites(), gone...).Err() })
+	err := in.retry(ctx, "list sites", func() error { return listSites(ctx, in.rdb, in.keys, in.log, gone...) })
 	if err != nil {
 		return fmt.Errorf("list sites: %w", err)
 	}

@@ -2,6 +2,7 @@ package counter
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"ddkk-stats/parser"
 )
@@ -255,7 +256,14 @@ func (p *part) seenOf(b *bucket) *seenChange {
 
 // seal fixes what the scripts must find: the checkpoint and the lengths of the
 // packed keys, as they will be once the parts before this one are applied.
+//
+// A part may have got no line, as its site could not be read: it goes, since there is
+// nowhere that it could move the checkpoint to.
 func (b *batch) seal() {
+	b.parts = slices.DeleteFunc(b.parts, func(p *part) bool {
+		o := p.site.at(p.segment)
+		return o.open == o.sent
+	})
 	for _, p := range b.parts {
 		o := p.site.at(p.segment)
 		p.from, p.to = o.sent, o.open

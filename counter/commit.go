@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"ddkk-stats/counter/keys"
 	"ddkk-stats/parser"
 )
 
@@ -186,7 +187,7 @@ func writable(dies, now time.Time) bool { return dies.After(now.Add(time.Hour)) 
 func (in *Ingester) encode(p *part) *call {
 	k, s := in.keys, p.site.name
 	c := &call{}
-	c.key(k.Checkpoint(s), k.MirrorState(s), k.MirrorDue(s), k.PageBots(s))
+	c.key(k.Checkpoint(s), k.MirrorState(s), k.MirrorDue(s), k.PageBots(s), k.Made(s))
 	from := any("")
 	if p.from != none {
 		from = p.from
@@ -287,33 +288,34 @@ func flag(b bool) string {
 func (in *Ingester) encodeCounters(c *call, p *part, deferred bool) {
 	k, s := in.keys, p.site.name
 	at := len(c.args)
-	c.arg(0)
-	n := 0
-	add := func(key string, delta int64, known bool, expire int64) {
+	c.arg(0, 0)
+	n, visitors := 0, int64(0)
+	add := func(key string, delta int64, known string, expire int64) {
 		c.key(key)
-		c.arg(delta, flag(known), expire)
+		c.arg(delta, known, expire)
 		n++
 	}
 	if !deferred {
 		for _, d := range p.days {
 			for i := range d.pages {
 				ch := &d.pages[i]
-				add(k.PagePV(s, ch.page.name), ch.pv, ch.page.seenPV, 0)
+				add(k.PagePV(s, ch.page.name), ch.pv, flag(ch.page.seenPV), 0)
 				if ch.uv > 0 {
-					add(k.PageUV(s, ch.page.name), ch.uv, ch.page.seenUV, 0)
+					add(k.PageUV(s, ch.page.name), ch.uv, flag(ch.page.seenUV), 0)
+					visitors += ch.uv
 				}
 			}
 		}
 	}
 	if p.pv > 0 {
-		add(k.SitePV(s), p.pv, false, 0)
+		add(k.SitePV(s), p.pv, checkedOr(p.site.pv, keys.MarkPV, keys.Forever), 0)
 	}
 	for _, d := range p.days {
 		if end, ok := in.expireAt(d.state.day.Next(), DayKeysTTL); ok && d.pv > 0 {
-			add(k.SitePVDay(s, d.state.day), d.pv, false, end)
+			add(k.SitePVDay(s, d.state.day), d.pv, checkedOr(d.state.least.pv, keys.MarkPV, d.state.digits), end)
 		}
 	}
-	c.args[at] = n
+	c.args[at], c.args[at+1] = visitors, n
 }
 
 func (in *Ingester) encodeHashes(c *call, p *part) {
@@ -328,14 +330,14 @@ func (in *Ingester) encodeHashes(c *call, p *part) {
 		}
 		if fields := append(d.books.fields(), d.hours()...); len(fields) > 0 {
 			c.key(k.Books(s, d.state.day))
-			c.arg(end, flag(d.state.seen.books), len(fields)/2)
+			c.arg(end, known(d.state.seen.books, keys.MarkBooks, d.state.digits), len(fields)/2)
 			c.arg(fields...)
 			n++
 		}
 		n += in.encodeMinutes(c, s, d)
 		if len(d.referrers) > 0 {
 			c.key(k.Referrers(s, d.state.day))
-			c.arg(end, flag(d.state.seen.referrers), len(d.referrers))
+			c.arg(end, known(d.state.seen.referrers, keys.MarkReferrers, d.state.digits), len(d.referrers))
 			for i := range d.referrers {
 				c.arg(d.referrers[i].page.name, d.referrers[i].pv)
 			}
@@ -343,7 +345,7 @@ func (in *Ingester) encodeHashes(c *call, p *part) {
 		}
 		if len(d.events) > 0 {
 			c.key(k.Events(s, d.state.day))
-			c.arg(end, flag(d.state.seen.events))
+			c.arg(end, known(d.state.seen.events, keys.MarkEvents, d.state.digits))
 			fields := len(c.args)
 			c.arg(0)
 			m := 0
@@ -383,16 +385,16 @@ func (in *Ingester) encodeBots(c *call, p *part) (n int) {
 }
 
 // encodeBotDay writes views of bots into the hash of all days and the day's.
-func (in *Ingester) encodeBotDay(c *call, site string, d parser.Day, known, knownDay bool, pages int, all func(func(page string, pv int64))) (n int) {
-	add := func(key string, end int64, known bool) {
+func (in *Ingester) encodeBotDay(c *call, site string, d parser.Day, seen, seenDay bool, pages int, all func(func(page string, pv int64))) (n int) {
+	add := func(key string, end int64, known string) {
 		c.key(key)
-		c.arg(end, flag(known), pages)
+		c.arg(end, known, pages)
 		all(func(page string, pv int64) { c.arg(page, pv) })
 		n++
 	}
-	add(in.keys.PageBots(site), 0, known)
+	add(in.keys.PageBots(site), 0, known(seen, keys.MarkBots, keys.Forever))
 	if end, ok := in.expireAt(d.Next(), HotDayTTL); ok {
-		add(in.keys.PageBotsDay(site, d), end, knownDay)
+		add(in.keys.PageBotsDay(site, d), end, known(seenDay, keys.MarkBots, keys.Day(d)))
 	}
 	return n
 }
@@ -467,7 +469,8 @@ func (in *Ingester) encodeVisitors(c *call, p *part) {
 		}
 		c.key(k.Visitors(s, d.state.day), k.SiteUV(s), k.SiteUVDay(s, d.state.day))
 		const size = len(parser.Visitor{})
-		c.arg(seconds(in.opt.UVSetTTL), end, len(d.visitors)/size)
+		c.arg(seconds(in.opt.UVSetTTL), end, in.lasting(d.state, d.state.least.visitors, keys.MarkVisitors),
+			checkedOr(d.state.least.uv, keys.MarkUV, d.state.digits), len(d.visitors)/size)
 		for v := range slices.Chunk(d.visitors, size) {
 			c.arg(v)
 		}
@@ -491,13 +494,13 @@ func (in *Ingester) encodeAppends(c *call, p *part) {
 	for _, d := range p.days {
 		if len(d.pairs) > 0 {
 			c.key(k.Pairs(s, d.state.day))
-			c.arg(seconds(in.opt.UVSetTTL), "1", d.pairs)
+			c.arg(seconds(in.opt.UVSetTTL), "1", in.lasting(d.state, d.pairsLen, keys.MarkPairs), d.pairs)
 			n++
 		}
 	}
 	for _, x := range p.seen {
 		c.key(k.Seen(s, x.rule.name, x.bucket.number))
-		c.arg(seconds(seenTTL(in.opt.UVSetTTL, time.Duration(x.rule.width)*time.Millisecond)), "0", x.data)
+		c.arg(seconds(seenTTL(in.opt.UVSetTTL, time.Duration(x.rule.width)*time.Millisecond)), "0", in.markSeen(x), x.data)
 		n++
 	}
 	c.args[at] = n

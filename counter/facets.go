@@ -3,6 +3,7 @@ package counter
 import (
 	"fmt"
 
+	"ddkk-stats/counter/keys"
 	"ddkk-stats/parser"
 )
 
@@ -96,7 +97,7 @@ func (in *Ingester) encodeMinutes(c *call, site string, d *dayChange) int {
 		return 0
 	}
 	c.key(in.keys.Minutes(site, d.state.day))
-	c.arg(end, flag(d.state.seen.minutes))
+	c.arg(end, known(d.state.seen.minutes, keys.MarkMinutes, d.state.digits))
 	at := len(c.args)
 	c.arg(0)
 	n := 0

@@ -262,7 +262,7 @@ func nextVersion(v string) string {
 func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []string, step string) (ok bool, gone int64, err error) {
 	k, name := in.keys, at.site
 	c := &call{}
-	c.key(k.Checkpoint(name), k.MirrorState(name), k.MirrorDue(name), k.PageBots(name), k.Pending(name))
+	c.key(k.Checkpoint(name), k.MirrorState(name), k.MirrorDue(name), k.PageBots(name), k.Made(name), k.Pending(name))
 	c.arg(at.epoch, at.version, take, len(put))
 	for _, b := range put {
 		c.arg(b)
@@ -296,14 +296,14 @@ func (in *Ingester) encodeFold(c *call, name, step string) (pages int, err error
 	} else if len(all) > 0 {
 		in.encodeFoldPages(c, name, all)
 	} else {
-		c.arg(0, 0, 0, 0) // an empty element: it only goes
+		c.arg(0, 0, 0, 0, 0) // an empty element: it only goes
 	}
 	return len(all), nil
 }
 
 // encodeFoldBots adds the sections of a step with views of bots.
 func (in *Ingester) encodeFoldBots(c *call, name string, all []pendingPage) {
-	c.arg(0, 0) // no types, no counters
+	c.arg(0, 0, 0) // no types, no visitors, no counters
 	at := len(c.args)
 	c.arg(0)
 	c.args[at] = in.encodeBotDay(c, name, all[0].day, false, false, len(all), func(f func(string, int64)) {
@@ -318,6 +318,7 @@ func (in *Ingester) encodeFoldBots(c *call, name string, all []pendingPage) {
 func (in *Ingester) encodeFoldPages(c *call, name string, all []pendingPage) {
 	var counters, ranks, visitors []any
 	var keys, uvKeys []string
+	sum := int64(0)
 	for i := range all {
 		p := &all[i]
 		keys = append(keys, in.keys.PagePV(name, p.name))
@@ -325,6 +326,7 @@ func (in *Ingester) encodeFoldPages(c *call, name string, all []pendingPage) {
 		if p.uv > 0 {
 			uvKeys = append(uvKeys, in.keys.PageUV(name, p.name))
 			visitors = append(visitors, p.uv, "0", 0)
+			sum += p.uv
 		}
 		ranks = append(ranks, p.name, p.pv)
 	}
@@ -335,7 +337,7 @@ func (in *Ingester) encodeFoldPages(c *call, name string, all []pendingPage) {
 	for range rankKeys {
 		c.arg("zset")
 	}
-	c.arg(len(keys))
+	c.arg(sum, len(keys))
 	c.key(keys...)
 	c.arg(counters...)
 	c.arg(0) // no hashes

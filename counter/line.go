@@ -3,6 +3,7 @@ package counter
 import (
 	"time"
 
+	"ddkk-stats/counter/keys"
 	"ddkk-stats/parser"
 )
 
@@ -157,7 +158,7 @@ func (a *aggregate) dayOf(s *site, day parser.Day) *dayState {
 // newDay is the state of a day of which nothing is known.
 func (a *aggregate) newDay(day parser.Day) *dayState {
 	a.serial++
-	return &dayState{day: day, serial: a.serial, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{},
+	return &dayState{day: day, digits: keys.Day(day), serial: a.serial, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{},
 		from: newReferrers(), minutes: writable(expiry(a.caps.location, day.Next(), MinutesTTL), a.now), used: a.number, touched: a.now}
 }
 

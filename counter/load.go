@@ -139,7 +139,7 @@ func (in *Ingester) loadSites(ctx context.Context, names []string) error {
 	if len(kept) == 0 {
 		return nil
 	}
-	err = in.retry(ctx, "note sites", func() error { return in.rdb.SAdd(ctx, in.keys.Sites(), members...).Err() })
+	err = in.retry(ctx, "note sites", func() error { return listSites(ctx, in.rdb, in.keys, in.log, members...) })
 	if err != nil {
 		return fmt.Errorf("note sites: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -70,7 +69,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, sites []string) ([]map[string]i
 			mine, at = append(mine, name), append(at, i)
 		}
 	}
-	held := &locks{rebuilder: r, life: life, names: map[string]bool{}}
+	held := &locks{rebuilder: r, life: life, turn: make(chan struct{}, 1), names: map[string]bool{}}
 	for _, name := range mine {
 		held.names[name] = true
 	}
@@ -136,6 +135,10 @@ func (r *Rebuilder) lock(ctx context.Context, name, life string) (bool, error) {
 		return got, err
 	}
 	holder, err := r.Redis.Get(ctx, r.Keys.Rebuild(name)).Result()
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		r.Logger.Error("the lock of a rebuild is no string: somebody wrote into it; it is deleted", "site", name, "key", r.Keys.Rebuild(name))
+		err = r.Redis.Eval(ctx, dropOtherType, []string{r.Keys.Rebuild(name)}, "string").Err()
+	}
 	if isNil(err) {
 		err = nil // it has just ended: the next try gets it
 	}
@@ -151,15 +154,15 @@ type locks struct {
 	rebuilder *Rebuilder
 	life      string // their value
 
-	mu    sync.Mutex
+	turn  chan struct{}   // has one element while somebody uses what follows: Redis is asked meanwhile
 	names map[string]bool // sites
 }
 
 // drop lets a lock go that is deleted by now.
 func (l *locks) drop(name string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.turn <- struct{}{}
 	delete(l.names, name)
+	<-l.turn
 }
 
 // keep renews the locks until stop is called. Where one is lost, held ends.
@@ -195,8 +198,8 @@ return 1`
 // renew is false when a lock is another's by now. A Redis that does not answer
 // says nothing: it is asked again.
 func (l *locks) renew(ctx context.Context) bool {
-	l.mu.Lock() // none is dropped, and taken by another, meanwhile
-	defer l.mu.Unlock()
+	l.turn <- struct{}{} // none is dropped, and taken by another, meanwhile
+	defer func() { <-l.turn }()
 	r := l.rebuilder
 	for n := range l.names {
 		ok, err := r.Redis.Eval(ctx, renewLock, []string{r.Keys.Rebuild(n)}, l.life, seconds(lockTTL)).Int()
@@ -279,7 +282,7 @@ func (r *Rebuilder) remake(ctx context.Context, names []string, held *locks) ([]
 }
 
 // openSite opens a rebuilt site, once: a try whose answer was lost has opened it,
-// and somebody may have counted since. KEYS: checkpoint, lock. ARGV: the epoch that
+// and somebody may have counted since. KEYS: checkpoint, lock, hash of what was made. ARGV: the epoch that
 // fences it, the new one, then the checkpoint's other fields. Returns 1, or 0 when
 // another rebuild has fenced it meanwhile.
 const openSite = `
@@ -291,6 +294,7 @@ redis.call('HSET', KEYS[1], 'epoch', ARGV[2])
 for i = 3, #ARGV, 1000 do
   redis.call('HSET', KEYS[1], unpack(ARGV, i, math.min(i + 999, #ARGV)))
 end
+redis.call('HSET', KEYS[3], 'epoch', ARGV[2])
 redis.call('DEL', KEYS[2])
 return 1`
 
@@ -303,7 +307,7 @@ func (r *Rebuilder) release(ctx context.Context, name string, held *locks, done 
 	}
 	var ok int
 	err := r.patience().retry(ctx, "open site", func() (err error) {
-		ok, err = r.Redis.Eval(ctx, openSite, []string{r.Keys.Checkpoint(name), r.Keys.Rebuild(name)}, args...).Int()
+		ok, err = r.Redis.Eval(ctx, openSite, []string{r.Keys.Checkpoint(name), r.Keys.Rebuild(name), r.Keys.Made(name)}, args...).Int()
 		return err
 	})
 	if err != nil {
@@ -313,7 +317,7 @@ func (r *Rebuilder) release(ctx context.Context, name string, held *locks, done 
 		return fmt.Errorf("open %s: %w", name, errLockLost)
 	}
 	return r.patience().retry(ctx, "tell of the rebuild", func() error {
-		if err := r.Redis.SAdd(ctx, r.Keys.Sites(), name).Err(); err != nil {
+		if err := listSites(ctx, r.Redis, r.Keys, r.Logger, name); err != nil {
 			return err
 		}
 		return r.Redis.Set(ctx, r.Keys.Rebuilds(), newEpoch(), 0).Err()

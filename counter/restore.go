@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"ddkk-stats/counter/keys"
 	"ddkk-stats/parser"
 )
 
@@ -93,6 +94,7 @@ type Restorer struct {
 type restoring struct {
 	*Restorer
 	*sender
+	made *madeNotes
 	site string
 	done Restored
 }
@@ -101,13 +103,16 @@ type restoring struct {
 // that it covers, with their sizes.
 func (r *Restorer) Restore(ctx context.Context, h History, site string) (map[string]int64, Restored, error) {
 	start := r.Now()
-	run := &restoring{Restorer: r, sender: newSender(ctx, r.Redis, r.Progress), site: site}
+	run := &restoring{Restorer: r, sender: newSender(ctx, r.Redis, r.Progress), made: newMadeNotes(), site: site}
 	segments, err := h.Segments(ctx, site)
 	if err != nil {
 		return nil, run.done, fmt.Errorf("read archived segments: %w", err)
 	}
 	if err := run.all(ctx, h); err != nil {
 		return nil, run.done, err
+	}
+	if err := run.noteMade(); err != nil {
+		return nil, run.done, fmt.Errorf("note what was restored: %w", err)
 	}
 	run.done.Segments = int64(len(segments))
 	run.done.Took = r.Now().Sub(start)
@@ -117,7 +122,7 @@ func (r *Restorer) Restore(ctx context.Context, h History, site string) (map[str
 // all does one step after the other. Pages are written while the steps behind
 // them read the archive.
 func (r *restoring) all(ctx context.Context, h History) (err error) {
-	beside := &restoring{Restorer: r.Restorer, sender: r.fork(), site: r.site}
+	beside := &restoring{Restorer: r.Restorer, sender: r.fork(), made: r.made, site: r.site}
 	var writing sync.WaitGroup
 	var failed error
 	defer func() {
@@ -163,14 +168,18 @@ func (r *restoring) days(h History) error {
 		if !at.After(r.Now()) {
 			return nil
 		}
+		digits := keys.Day(d.Day)
 		r.pipe.SetArgs(r.ctx, k.SitePVDay(r.site, d.Day), d.PV, redis.SetArgs{ExpireAt: at})
+		r.made.add(keys.MarkPV, digits)
 		if d.UV > 0 {
+			r.made.add(keys.MarkUV, digits)
 			r.pipe.SetArgs(r.ctx, k.SiteUVDay(r.site, d.Day), d.UV, redis.SetArgs{ExpireAt: at})
 		}
 		books := dayBooks{bot: d.Bot, botEvents: d.BotEvents, events: d.Events, pc: d.PC, mobile: d.Mobile, dedup: d.Dedup}
 		if f := books.fields(); len(f) > 0 {
 			r.pipe.HSet(r.ctx, k.Books(r.site, d.Day), f...)
 			r.pipe.ExpireAt(r.ctx, k.Books(r.site, d.Day), at)
+			r.made.add(keys.MarkBooks, digits)
 		}
 		return r.row()
 	})
@@ -179,9 +188,11 @@ func (r *restoring) days(h History) error {
 	}
 	if r.done.SitePV > 0 {
 		r.pipe.Set(r.ctx, k.SitePV(r.site), r.done.SitePV, 0)
+		r.made.add(keys.MarkPV, keys.Forever)
 	}
 	if r.done.SiteUV > 0 {
 		r.pipe.Set(r.ctx, k.SiteUV(r.site), r.done.SiteUV, 0)
+		r.made.add(keys.MarkUV, keys.Forever)
 	}
 	return nil
 }
@@ -211,6 +222,7 @@ func (r *restoring) events(h History) error {
 	}
 	for name, at := range ends {
 		r.pipe.ExpireAt(r.ctx, name, at)
+		r.made.addKey(r.Keys, name)
 	}
 	return nil
 }
@@ -256,9 +268,10 @@ func (r *restoring) openDay(h History, d parser.Day, seen *seenKeys) error {
 	key := r.Keys.Visitors(r.site, d)
 	members := make([]any, 0, chunk)
 	var packed []byte
-	minutes := minuteFields{}
+	minutes, some := minuteFields{}, false
 	err := h.OpenDay(r.ctx, r.site, d, OpenDay{
 		Visitor: func(v parser.Visitor) error {
+			some = true
 			if members = append(members, v[:]); len(members) == chunk {
 				r.pipe.SAdd(r.ctx, key, members...)
 				members = make([]any, 0, chunk)
@@ -279,6 +292,9 @@ func (r *restoring) openDay(h History, d parser.Day, seen *seenKeys) error {
 	}
 	if len(members) > 0 {
 		r.pipe.SAdd(r.ctx, key, members...)
+	}
+	if some {
+		r.made.addKey(r.Keys, key)
 	}
 	if err := r.barrier(); err != nil { // a key must be there to be given its end
 		return err
@@ -339,6 +355,7 @@ func (r *restoring) put(key string, packed []byte, ttl time.Duration) error {
 		packed = packed[n:]
 	}
 	r.pipe.Expire(r.ctx, key, ttl)
+	r.made.addKey(r.Keys, key)
 	return r.flush()
 }
 

@@ -74,6 +74,7 @@ func (r *restoring) putHash(key string, end time.Time, fields []any) error {
 	}
 	r.pipe.HSet(r.ctx, key, fields...)
 	r.pipe.ExpireAt(r.ctx, key, end)
+	r.made.addKey(r.Keys, key)
 	return r.row()
 }
 

@@ -120,6 +120,7 @@ func (r *restoring) writePages(p *pageSums) error {
 			}
 			if p.uv[i] > 0 {
 				set = append(set, r.Keys.PageUV(r.site, p.names[i]), p.uv[i])
+				r.made.visitors(p.uv[i])
 			}
 		}
 		if len(set) > 0 {
@@ -159,6 +160,7 @@ func (r *restoring) bots(h *hotSums, names []string, from, to int) {
 	}
 	if len(fields) > 0 {
 		r.pipe.HSet(r.ctx, h.key, fields...)
+		r.made.addKey(r.Keys, h.key)
 	}
 }
 
@@ -171,5 +173,6 @@ func (r *restoring) rank(h *hotSums, names []string, from, to int) {
 	}
 	if len(z) > 0 {
 		r.pipe.ZAdd(r.ctx, h.key, z...)
+		r.made.addKey(r.Keys, h.key)
 	}
 }

@@ -30,6 +30,7 @@ type scrubber struct {
 	loc    *time.Location
 	now    func() time.Time
 	uvTTL  time.Duration
+	idWide time.Duration // how long a view id is remembered
 	log    *slog.Logger
 	every  time.Duration // from the beginning of one round to that of the next
 	rate   int           // keys a second at most
@@ -39,16 +40,13 @@ type scrubber struct {
 
 	round int
 	sites map[string]*scrubbed
-	room  int // pages whose visitors can still be remembered
 }
 
 // scrubbed is what earlier rounds left of a site.
 type scrubbed struct {
-	epoch   string
-	uv      map[uint64]int64 // visitors of pages by the hash of their name: they only grow
-	noted   string           // the differences that were noted last
-	strikes int              // times that they were the same again
-	next    int              // the round from which on they may be noted again
+	noted   string // the differences that were noted last
+	strikes int    // times that they were the same again
+	next    int    // the round from which on they may be noted again
 }
 
 const (
@@ -56,17 +54,18 @@ const (
 	scrubRate = 20_000
 	// scrubFirst is when the first round begins.
 	scrubFirst = 5 * time.Second
-	// scrubPages bounds the memory of pages' visitors, to about 10 MB.
-	scrubPages = 200_000
+	// scrubOld is in which rounds keys of former days are looked for one by one: some
+	// minutes apart.
+	scrubOld = 20
 	// scrubPiece is how many members or keys are read at once.
 	scrubPiece = 500
 )
 
 func (in *Ingester) newScrubber() *scrubber {
 	return &scrubber{
-		rdb: in.rdb, keys: in.keys, loc: in.opt.Location, now: in.opt.Now, uvTTL: in.opt.UVSetTTL, log: in.log,
+		rdb: in.rdb, keys: in.keys, loc: in.opt.Location, now: in.opt.Now, uvTTL: in.opt.UVSetTTL, idWide: in.opt.IDWindow, log: in.log,
 		every: in.opt.Scrub, rate: scrubRate, pause: pause, found: func() { in.lossFound.Store(true) }, update: in.meter.update,
-		sites: map[string]*scrubbed{}, room: scrubPages,
+		sites: map[string]*scrubbed{},
 	}
 }
 
@@ -107,9 +106,8 @@ func (s *scrubber) goRound(ctx context.Context) error {
 			return fmt.Errorf("scrub %s: %w", name, err)
 		}
 	}
-	for name, was := range s.sites {
+	for name := range s.sites {
 		if !there[name] {
-			s.room += len(was.uv)
 			delete(s.sites, name)
 		}
 	}
@@ -175,6 +173,9 @@ type look struct {
 	epoch string
 	lost  int64 // what the checkpoint said already
 
+	leastUV int64 // visitors that all pages had together when the look began; -1: not known
+	uv      int64 // and those that were found since
+
 	differences []string
 }
 
@@ -228,22 +229,17 @@ func (l *look) paced(ctx context.Context, n int) {
 
 // all does one comparison after the other.
 func (l *look) all(ctx context.Context) error {
+	if l.sites[l.site] == nil {
+		l.sites[l.site] = &scrubbed{}
+	}
 	if err := l.numbers(ctx); err != nil {
 		return err
 	}
-	was := l.sites[l.site]
-	if was == nil || was.epoch != l.epoch {
-		if was != nil {
-			l.room += len(was.uv)
-			was.uv = nil
-		} else {
-			was = &scrubbed{}
-			l.sites[l.site] = was
-		}
-		was.epoch = l.epoch
+	if err := l.present(ctx); err != nil {
+		return err
 	}
-	if was.uv == nil {
-		was.uv = map[uint64]int64{}
+	if err := l.lists(ctx); err != nil {
+		return err
 	}
-	return l.lists(ctx)
+	return l.visitorsOfPages(ctx)
 }

@@ -78,7 +78,12 @@ func (l *look) numbers(ctx context.Context) error {
 		return err
 	}
 	l.compareTotals(names, totals.Val(), active)
-	return l.calls(ctx, young[1])
+	for _, d := range young {
+		if err := l.calls(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *look) askDay(ctx context.Context, p redis.Pipeliner, d *scrubDay, young bool) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"ddkk-stats/counter/keys"
 	"ddkk-stats/parser"
 )
 
@@ -12,6 +13,7 @@ import (
 type callHash struct {
 	key    string
 	period string
+	mark   string // see keys.Marked; empty: it has none
 	day    *callDay
 	fields []any // field, delta
 }
@@ -20,6 +22,14 @@ func (h *callHash) add(field string, n int64) {
 	if n > 0 {
 		h.fields = append(h.fields, field, n)
 	}
+}
+
+// known is what the script is told of it; see known.
+func (h *callHash) known() string {
+	if seen := h.day.seen[h.key]; seen || h.mark == "" {
+		return flag(seen)
+	}
+	return h.mark + h.period
 }
 
 func (h *callHash) sums(s *callSums) {
@@ -85,8 +95,8 @@ func (d *callHour) merge(h *callHour) {
 // appendCallHour writes the two hashes of an hour or a day; byEndpoint: with
 // how long each endpoint's calls took.
 func appendCallHour(k Keys, all []callHash, site string, h *callHour, period string, byEndpoint bool) []callHash {
-	sums := callHash{key: k.Calls(site, period), period: period, day: h.day}
-	took := callHash{key: k.CallLatency(site, period), period: period, day: h.day}
+	sums := callHash{key: k.Calls(site, period), period: period, mark: keys.MarkCalls, day: h.day}
+	took := callHash{key: k.CallLatency(site, period), period: period, mark: keys.MarkLatency, day: h.day}
 	sums.sums(&h.callSums)
 	for bucket, n := range h.latency {
 		took.add(parser.LatencyName(bucket, ""), n)
@@ -142,7 +152,7 @@ func (in *Ingester) encodeCalls(c *call, p *part) int {
 			continue // err: cannot be, the period was formatted by the same layout
 		}
 		c.key(h.key)
-		c.arg(at.Unix(), flag(h.day.seen[h.key]), len(h.fields)/2)
+		c.arg(at.Unix(), h.known(), len(h.fields)/2)
 		c.arg(h.fields...)
 		p.callKeys = append(p.callKeys, callKey{h.day, h.key})
 		n++

@@ -87,6 +87,7 @@ func (w *callWriter) flush() {
 		if len(h.fields) > 0 && w.ends.After(r.Now()) {
 			r.pipe.HSet(r.ctx, h.key, h.fields...)
 			r.pipe.ExpireAt(r.ctx, h.key, w.ends)
+			r.made.addKey(r.Keys, h.key)
 		}
 		h.fields = nil
 	}

@@ -124,6 +124,7 @@ type page struct {
 // dayState is what is remembered of one site's day.
 type dayState struct {
 	day      parser.Day
+	digits   string // of the day, as in keys
 	serial   uint64 // no two states have the same
 	visitors set64  // first 8 bytes of the visitors known to be in Redis
 	pairs    set64  // (visitor, page) and (visitor, event key)

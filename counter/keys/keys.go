@@ -147,6 +147,9 @@ func (k Keys) CallLatency(s, period string) string {
 // pages' keys: catching up commits one append instead of six writes a page.
 func (k Keys) Pending(s string) string { return k.of(Pending, s, "") }
 
+// Made holds which keys were made, by period; see Mark.
+func (k Keys) Made(s string) string { return k.of(Made, s, "") }
+
 // The mirror's keys: a site has them while its page totals are mirrored into SQL.
 
 // MirrorState holds epoch, life, phase, seq, and open:<seq> of takes that are

@@ -63,6 +63,7 @@ const (
 	LatencyHour
 	LatencyDay
 	Pending
+	Made
 	MirrorState
 	MirrorDue
 	MirrorSink
@@ -147,6 +148,8 @@ var Table = [families]Spec{
 	LatencyDay:  {"api:S:day:D:latency", "Hash", "365 days", Counts, "the same of a day, and `BUCKET:E`"},
 
 	Pending: {"pending:S", "List", "until folded", Notes, "packed page changes"},
+
+	Made: {"made:S", "Hash", "permanent", Notes, "which keys must be there: period -> a letter for each that was written (see keys/made.go); `pages`: the sum of all pages' visitors; `epoch`: the life that this is of"},
 
 	MirrorState: {"mirror:state:S", "Hash", "permanent", Notes, "the mirror's `epoch`, `life`, `phase`, `seq`, `ids`, and `open:N` -> nonce of takes"},
 	MirrorDue:   {"mirror:due:S", "Set", "permanent", Notes, "pages that changed since they were taken"},

@@ -1,8 +1,8 @@
 -- commit applies one batch of one site and one segment and moves the
 -- checkpoint, all or nothing, if the checkpoint is where the caller left it.
 --
--- KEYS[1] -> checkpoint hash, KEYS[2..4] -> those of mirrored() in prelude.lua;
--- the rest in the order of the sections below.
+-- KEYS[1] -> checkpoint hash, KEYS[2..4] -> those of mirrored() in prelude.lua, then the
+-- hash of what was made; the rest in the order of the sections below.
 -- ARGV: epoch expected ('' = none: a new site), epoch to write (where it is
 --       there already, an earlier part or a lost reply has made it), segment,
 --       offset expected ('' = none), new offset, then the sections:
@@ -10,8 +10,9 @@
 --             the key; 'STRLEN' must equal value, others must reach it
 --   types     n, per key the type it must have if it exists
 --   counters, hashes, ranks: see prelude.lua
---   visitors  n, per day: set, total, day total; (ttl, expire-at, m, members)
---   appends   n, per key: (ttl, whether each write renews it 0/1, data)
+--   visitors  n, per day: set, total, day total; (ttl, expire-at, known of the set and of
+--             the day total, m, members)
+--   appends   n, per key: (ttl, whether each write renews it 0/1, known, data)
 --   online    n, 0 or 1: (trim below, trim above, ttl, m, (score, member)...)
 --   pending   m blobs appended to a list; key only when m > 0
 --
@@ -25,6 +26,7 @@
 --         {'damaged', text}  a key has the wrong type; nothing was written
 local expected, epoch, segment, from, to = arg(), arg(), arg(), arg(), arg()
 mirrored()
+local made = key()
 
 local state = call('HMGET', KEYS[1], 'epoch', segment, 'begun', 'done', 'lost')
 local current = state[1] or ''
@@ -75,25 +77,31 @@ end
 
 for _ = 1, num() do
   local set, total, today = key(), key(), key()
-  local ttl, at, m = arg(), arg(), num()
-  local fresh, i = 0, 0
+  local ttl, at, knownSet, knownDay, m = arg(), arg(), arg(), arg(), num()
+  local added, i = 0, 0
   while i < m do
     local n = math.min(m - i, 1000)
-    fresh = fresh + call('SADD', set, unpack(ARGV, a + i + 1, a + i + n))
+    added = added + call('SADD', set, unpack(ARGV, a + i + 1, a + i + n))
     i = i + n
   end
   a = a + m
   call('EXPIRE', set, ttl)
-  if fresh > 0 then
-    after[set] = after[set] and after[set] + fresh
-    add(total, fresh)
-    if at ~= '0' and add(today, fresh) == fresh then call('EXPIREAT', today, at) end
+  if added > 0 then
+    if after[set] == 0 then fresh(knownSet) end
+    after[set] = after[set] and after[set] + added
+    if add(total, added) == added then fresh('uall') end
+    if at ~= '0' and add(today, added) == added then
+      fresh(knownDay)
+      call('EXPIREAT', today, at)
+    end
   end
 end
 
 for _ = 1, num() do
-  local name, ttl, renew, data = key(), arg(), arg(), arg()
-  if call('APPEND', name, data) == #data or renew == '1' then call('EXPIRE', name, ttl) end
+  local name, ttl, renew, known, data = key(), arg(), arg(), arg(), arg()
+  local none = call('APPEND', name, data) == #data
+  if none then fresh(known) end
+  if none or renew == '1' then call('EXPIRE', name, ttl) end
 end
 
 for _ = 1, num() do
@@ -113,6 +121,7 @@ if blobs > 0 then
   for _ = 1, blobs do call('RPUSH', name, arg()) end
 end
 
+noteMade(made, epoch)
 local gone = missed(state[5])
 -- Where nothing was applied in part, as many scripts ended as began.
 if current == '' then

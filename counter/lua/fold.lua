@@ -3,7 +3,7 @@
 -- back at the front, all or nothing, if nobody else folded meanwhile.
 --
 -- KEYS[1] -> checkpoint hash, KEYS[2..4] -> those of mirrored() in prelude.lua,
--- KEYS[5] -> pending list, then the sections'.
+-- KEYS[5] -> hash of what was made, KEYS[6] -> pending list, then the sections'.
 -- ARGV: epoch expected, fold version expected ('' = none), elements to take,
 --       m blobs to put back (in order), sections counters (of views, in the order of
 --       the ranks' members, then of visitors), hashes and ranks (one group at most).
@@ -12,7 +12,7 @@
 --         {'damaged', text}: nothing was written.
 local expected, version = arg(), arg()
 mirrored()
-local list = key()
+local made, list = key(), key()
 
 local state = call('HMGET', KEYS[1], 'epoch', 'fold', 'begun', 'done', 'lost')
 if (state[1] or '') ~= expected then return {'epoch', state[1] or ''} end
@@ -43,6 +43,7 @@ noted()
 call('LTRIM', list, take, -1)
 for i = #back, 1, -1 do call('LPUSH', list, back[i]) end
 call('HINCRBY', KEYS[1], 'fold', 1)
+noteMade(made, expected)
 local gone = missed(state[5])
 call('HSET', KEYS[1], 'done', begun)
 return {'ok', gone}

@@ -29,7 +29,36 @@ end
 -- never arrive, and what was written makes the key look whole. So the count is
 -- kept in the checkpoint hash, which goes with the rebuild that makes it good, and
 -- every answer has it. missed does that; before is what the hash had.
-local lost = 0
+--
+-- Nobody may know of a key any more that was there: after a start, or since it was lost a
+-- minute ago. So one that comes up new is noted in the hash of what was made (Keys.Made),
+-- by a mark: a letter and its period. One that is noted already was lost. Where known is
+-- '1' or '0' instead of a mark, the caller knows that it must be there, or that it is not noted.
+local lost, new, visitors = 0, {}, 0
+local function fresh(known)
+  if known == '1' then lost = lost + 1 elseif known ~= '0' then new[#new + 1] = known end
+end
+
+-- noteMade keeps what came up new, and how many visitors pages got, for the life epoch.
+local function noteMade(made, epoch)
+  if #new > 0 then
+    if pcall('HGET', made, 'epoch') ~= epoch then -- none, of another life, or no hash
+      call('DEL', made)
+      call('HSET', made, 'epoch', epoch)
+    end
+    for _, mark in ipairs(new) do
+      local letter, period = string.sub(mark, 1, 1), string.sub(mark, 2)
+      local have = call('HGET', made, period) or ''
+      if string.find(have, letter, 1, true) then
+        lost = lost + 1
+      else
+        call('HSET', made, period, have .. letter)
+      end
+    end
+  end
+  if visitors > 0 then pcall('HINCRBY', made, 'pages', visitors) end
+end
+
 local function missed(before)
   if lost == 0 then return tonumber(before or 0) end
   return call('HINCRBY', KEYS[1], 'lost', lost)
@@ -84,33 +113,35 @@ end
 -- list; where they differ one of the two was lost.
 local totals
 
--- counters: n, then per counter a key and (delta, known 0/1, expire-at or 0).
+-- counters: how many visitors the pages among them get, n, then per counter a key and
+-- (delta, known (see fresh), expire-at or 0).
 local function counters()
+  visitors = num()
   for i = 1, num() do
     local name, delta, known, at = key(), arg(), arg(), arg()
     local v, err = incr(name, delta)
     if not v then return name .. ': ' .. err end
     if totals then totals[i] = v end
     if v == tonumber(delta) then
-      if known == '1' then lost = lost + 1 end
+      fresh(known)
       if at ~= '0' then call('EXPIREAT', name, at) end
     end
   end
 end
 
--- hashes: n, then per hash a key and (expire-at, known 0/1, fields, (field, delta)...).
+-- hashes: n, then per hash a key and (expire-at, known (see fresh), fields, (field, delta)...).
 local function hashes()
   for _ = 1, num() do
     local name, at, known, n = key(), arg(), arg(), num()
-    local fresh = call('EXISTS', name) == 0
-    if fresh and known == '1' then lost = lost + 1 end
+    local none = call('EXISTS', name) == 0
+    if none then fresh(known) end
     for _ = 1, n do
       local field, delta = arg(), arg()
       local v, err = hincr(name, field, delta)
       if not v then return name .. ': ' .. err end
       if changed and name == bots then changed[#changed + 1] = field end
     end
-    if fresh and at ~= '0' then call('EXPIREAT', name, at) end
+    if none and at ~= '0' then call('EXPIREAT', name, at) end
   end
 end
 
@@ -120,7 +151,8 @@ local function typed(name, want)
   return t == 'none' or t == want
 end
 
--- ranks: groups; per group known 0/1 and z sorted sets (a key and expire-at
+-- ranks: groups; per group known 0/1 (where it is 0 each is marked by the end of its name)
+-- and z sorted sets (a key and expire-at
 -- each, 0: never), then m (member, delta) that every one of them gets.
 local function ranks()
   for _ = 1, num() do
@@ -129,7 +161,7 @@ local function ranks()
     if call('EXISTS', unpack(sets)) < z then
       for i = 1, z do
         if call('EXISTS', sets[i]) == 0 then
-          if known == '1' then lost = lost + 1 end
+          fresh(known == '1' and known or 'h' .. string.match(sets[i], '[^:]*$'))
           if ends[i] ~= '0' then sets[-i] = ends[i] end
         end
       end

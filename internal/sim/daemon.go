@@ -163,7 +163,7 @@ func (d *daemon) live(ctx context.Context, p *process) error {
 		err := d.count(ctx, p, rdb)
 		return errors.Join(err, rdb.Close())
 	}
-	k := &keeper{w: d.w, rdb: rdb, keys: counter.NewKeys(counter.DefaultPrefix, false)}
+	k := newKeeper(d.w, rdb)
 	p.mu.Lock()
 	p.keeper = k
 	p.mu.Unlock()

@@ -28,10 +28,16 @@ type keeper struct {
 	rdb  redis.UniversalClient
 	keys counter.Keys
 
+	opening chan struct{}    // has one element while somebody does; time goes by, which it does not while one waits for a sync.Mutex
+	archive *archive.Archive // nil until it could be opened
+
 	mu       sync.Mutex
-	archive  *archive.Archive // nil until it could be opened
 	sites    map[string]bool
 	segments map[string]bool
+}
+
+func newKeeper(w *world, rdb redis.UniversalClient) *keeper {
+	return &keeper{w: w, rdb: rdb, keys: counter.NewKeys(counter.DefaultPrefix, false), opening: make(chan struct{}, 1)}
 }
 
 var errAway = errors.New("the archive does not answer")
@@ -60,8 +66,8 @@ func (k *keeper) open(ctx context.Context) (*archive.Archive, error) {
 	if k.w.archiveAway() {
 		return nil, errAway
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.opening <- struct{}{}
+	defer func() { <-k.opening }()
 	if k.archive != nil {
 		return k.archive, nil
 	}
@@ -74,8 +80,8 @@ func (k *keeper) open(ctx context.Context) (*archive.Archive, error) {
 }
 
 func (k *keeper) close() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.opening <- struct{}{}
+	defer func() { <-k.opening }()
 	if k.archive == nil {
 		return nil
 	}

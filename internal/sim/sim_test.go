@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -146,14 +147,22 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// hung is how long a schedule may take before its process is ended: it goes round
-// without time going by.
-const hung = 3 * time.Minute
+// hung is how long a schedule may take before its process is ended, which then tells
+// what each goroutine does: one goes round without time going by, or waits for what is
+// outside of the bubble.
+const hung = time.Minute
+
+// endHung has a process print its stacks, and ends it in case it cannot.
+func endHung(p *os.Process) {
+	_ = p.Signal(syscall.SIGQUIT) // if it ended just now all is well, here and below
+	time.Sleep(5 * time.Second)
+	_ = p.Kill()
+}
 
 // shard plays its share in a process of its own.
 func shard(ctx context.Context, i, n int, schedules, seed uint64) (*Report, error) {
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestShard$", "-test.timeout=0")
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=400", "GODEBUG=asyncpreemptoff=1",
+	cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GOMAXPROCS=1", "GOGC=400", "GODEBUG=asyncpreemptoff=1",
 		fmt.Sprintf("%s=%d/%d", envShard, i, n), fmt.Sprintf("%s=%d", envSchedules, schedules), fmt.Sprintf("%s=%d", envSeed, seed))
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
@@ -167,7 +176,7 @@ func shard(ctx context.Context, i, n int, schedules, seed uint64) (*Report, erro
 	if err := cmd.Start(); err != nil {
 		return &Report{}, err
 	}
-	watch := time.AfterFunc(hung, func() { _ = cmd.Process.Kill() }) // if it ended just now all is well
+	watch := time.AfterFunc(hung, func() { endHung(cmd.Process) })
 	defer watch.Stop()
 	all, at, rest := &Report{}, "", ""
 	lines := bufio.NewScanner(pipe)
@@ -187,13 +196,13 @@ func shard(ctx context.Context, i, n int, schedules, seed uint64) (*Report, erro
 		rest += line + "\n"
 	}
 	if err := cmd.Wait(); err != nil && len(all.Failures) == 0 {
-		return all, fmt.Errorf("the process that played seed %s ended: %w\nAgain: make sim SCHEDULES=1 SEED=%s\n%.6000s%.2000s", at, err, at, rest, said.String())
+		return all, fmt.Errorf("the process that played seed %s ended: %w\nAgain: make sim SCHEDULES=1 SEED=%s\n%.6000s%.60000s", at, err, at, rest, said.String())
 	}
 	return all, nil
 }
 
 // mostFailures is how many failures a process tells before it gives up.
-const mostFailures = 3
+const mostFailures = 12
 
 // TestShard is what the processes of TestSimulation do.
 func TestShard(t *testing.T) {

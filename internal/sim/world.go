@@ -529,7 +529,7 @@ func (w *world) operate() error {
 	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return w.store.dial(ctx, operator) }})
 	r := counter.Rebuilder{Redis: rdb, Keys: counter.NewKeys(counter.DefaultPrefix, false), Logger: w.log}
-	k := &keeper{w: w, rdb: rdb, keys: r.Keys}
+	k := newKeeper(w, rdb)
 	if w.sch.Archive {
 		r.Restore, r.Ready = k.Restore, k.Reachable
 	}

@@ -1,0 +1,90 @@
+package counter
+
+import (
+	"strconv"
+	"time"
+
+	"ddkk-stats/counter/keys"
+	"ddkk-stats/parser"
+)
+
+// What a script is told of each key that it may make: that it must be there ("1"), else
+// the mark by which it is noted that it was made (see package keys, Mark), or "0": it is
+// not noted. A key whose least value the script has checked already is one of those.
+
+func known(seen bool, letter, period string) string {
+	if seen {
+		return "1"
+	}
+	return letter + period
+}
+
+func checkedOr(least int64, letter, period string) string {
+	if least > 0 {
+		return "0"
+	}
+	return letter + period
+}
+
+// lasting is the same for the sets of a day, which die by themselves once nobody writes them.
+func (in *Ingester) lasting(d *dayState, least int64, letter string) string {
+	if !lasts(d.day.Date(in.opt.Location), in.opt.UVSetTTL, in.opt.Now()) {
+		return "0"
+	}
+	return checkedOr(least, letter, d.digits)
+}
+
+// lasts tells whether keys that live for ttl from when they were made are still there,
+// if they were made after a moment. Redis' clock need not be ours.
+func lasts(after time.Time, ttl time.Duration, now time.Time) bool {
+	return now.Before(after.Add(ttl - time.Hour))
+}
+
+func (in *Ingester) markSeen(x *seenChange) string {
+	width := in.opt.IDWindow
+	if x.rule.name != RuleID || x.length > 0 || !lasts(seenBegin(x.bucket.number, width), in.opt.UVSetTTL, in.opt.Now()) {
+		return "0"
+	}
+	return keys.MarkSeen + strconv.FormatInt(x.bucket.number, 10)
+}
+
+func seenBegin(bucket int64, width time.Duration) time.Time {
+	return time.UnixMilli(bucket * width.Milliseconds())
+}
+
+// madeUntil is until when a key that is noted is surely there; dies is false for those
+// that are for good. idWindow is how long a view id is remembered.
+func madeUntil(n keys.Name, loc *time.Location, uvTTL time.Duration, idWindow time.Duration) (until time.Time, dies bool) {
+	day := func() parser.Day {
+		v, _ := strconv.ParseInt(n.Rest, 10, 32) // its form was checked
+		return parser.Day(v)
+	}
+	switch n.Family {
+	case keys.SitePV, keys.SiteUV, keys.PageBots, keys.HotAll:
+		return time.Time{}, false
+	case keys.Visitors, keys.Pairs:
+		return day().Date(loc).Add(uvTTL), true
+	case keys.Minutes:
+		return expiry(loc, day().Next(), MinutesTTL), true
+	case keys.PageBotsDay, keys.HotDay:
+		return expiry(loc, day().Next(), HotDayTTL), true
+	case keys.HotWeek:
+		year, _ := strconv.Atoi(n.Rest[:4])
+		week, _ := strconv.Atoi(n.Rest[5:])
+		// The fourth of January is in the first week.
+		monday := time.Date(year, 1, 4, 0, 0, 0, 0, time.UTC)
+		monday = monday.AddDate(0, 0, 7*week-(int(monday.Weekday())+6)%7)
+		return expiry(loc, parser.DayOf(monday), HotWeekTTL), true
+	case keys.HotMonth:
+		year, _ := strconv.Atoi(n.Rest[:4])
+		month, _ := strconv.Atoi(n.Rest[4:])
+		return expiry(loc, parser.DayOf(time.Date(year, time.Month(month)+1, 1, 0, 0, 0, 0, time.UTC)), HotMonthTTL), true
+	case keys.CallsDay, keys.CallsHour, keys.LatencyDay, keys.LatencyHour:
+		until, _ = CallExpiry(loc, n.Rest)
+		return until, true
+	case keys.SeenID:
+		number, _ := strconv.ParseInt(n.Rest, 10, 64)
+		return seenBegin(number, idWindow).Add(uvTTL), true
+	}
+	return expiry(loc, day().Next(), DayKeysTTL), true
+}
