@@ -178,46 +178,59 @@ func (l *look) number(key string, v any) int64 {
 	return n
 }
 
-// calls compares the calls of a day by hour and by minute.
+// calls compares the calls of a day by hour and by minute. Minutes are asked of the hours
+// that are there: an hour that is lost shows by its day.
 func (l *look) calls(ctx context.Context, d parser.Day) error {
 	k, s := l.keys, l.site
 	key := k.Calls(s, keys.Day(d))
-	var there *redis.IntCmd
-	if err := l.at(ctx, 25, func(p redis.Pipeliner) {
-		// A lost day shows by its hours.
-		names := []string{key}
-		for h := range 24 {
-			names = append(names, k.Calls(s, fmt.Sprintf("%s%02d", keys.Day(d), h)))
+	hours := make([]string, 24)
+	for h := range hours {
+		hours[h] = fmt.Sprintf("%s%02d", keys.Day(d), h)
+	}
+	there := make([]*redis.IntCmd, 25) // hours, and last the day
+	var some int64
+	err := l.at(ctx, len(there), func(p redis.Pipeliner) {
+		for h, hour := range hours {
+			there[h] = p.Exists(ctx, k.Calls(s, hour))
 		}
-		there = p.Exists(ctx, names...)
-	}); err != nil || there.Val() == 0 {
+		there[24] = p.Exists(ctx, key)
+	})
+	for _, t := range there {
+		some += t.Val()
+	}
+	if err != nil || some == 0 {
 		return err
 	}
 	var total *redis.StringCmd
-	var hours, minutes []*redis.StringCmd
-	err := l.at(ctx, 24*61, func(p redis.Pipeliner) {
+	var byHour, whole, byMinute []*redis.StringCmd // whole are the hours whose minutes are asked
+	err = l.at(ctx, 25+60*int(some), func(p redis.Pipeliner) {
 		total = p.HGet(ctx, key, CallTotal)
-		for h := range 24 {
-			hour := fmt.Sprintf("%s%02d", keys.Day(d), h)
-			hours = append(hours, p.HGet(ctx, k.Calls(s, hour), CallTotal))
+		for h, hour := range hours {
+			byHour = append(byHour, p.HGet(ctx, k.Calls(s, hour), CallTotal))
+			if there[h].Val() == 0 {
+				continue
+			}
+			whole = append(whole, byHour[h])
 			for m := range 60 {
-				minutes = append(minutes, p.HGet(ctx, k.Calls(s, fmt.Sprintf("%s%02d", hour, m)), CallTotal))
+				byMinute = append(byMinute, p.HGet(ctx, k.Calls(s, fmt.Sprintf("%s%02d", hour, m)), CallTotal))
 			}
 		}
 	})
 	if err != nil {
 		return err
 	}
-	sum := func(what string, all []*redis.StringCmd) int64 {
+	sum := func(what string, all ...*redis.StringCmd) int64 {
 		n, err := sumOf(all)
 		if err != nil {
 			l.differ("calls of %s by %s: %v", keys.Day(d), what, err)
 		}
 		return n
 	}
-	day, byHour, byMinute := sum("day", []*redis.StringCmd{total}), sum("hour", hours), sum("minute", minutes)
-	if day != byHour || day != byMinute {
-		l.differ("%s has %d calls, %d by hour, %d by minute", key, day, byHour, byMinute)
+	if day, parts := sum("day", total), sum("hour", byHour...); day != parts {
+		l.differ("%s has %d calls, %d by hour", key, day, parts)
+	}
+	if parts, minutes := sum("hour", whole...), sum("minute", byMinute...); parts != minutes {
+		l.differ("%s has %d calls by hour, %d by minute", key, parts, minutes)
 	}
 	return nil
 }

@@ -148,9 +148,9 @@ const secret = "0123456789abcdef0123456789abcdef"
 // Counting looks at files less often than in use: a look that finds nothing costs
 // time and shows nothing.
 const (
-	looks  = 100 * time.Millisecond
+	looks  = 200 * time.Millisecond
 	quiet  = 2 * time.Second
-	rescan = 500 * time.Millisecond
+	rescan = time.Second
 	audits = 2 * time.Second
 	grace  = time.Second
 )

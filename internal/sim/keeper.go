@@ -115,7 +115,7 @@ func (k *keeper) learn(ctx context.Context) error {
 }
 
 // learns is how often the archive is asked what it has.
-const learns = 3 * time.Second
+const learns = 5 * time.Second
 
 func (k *keeper) keepLearning(ctx context.Context) {
 	t := time.NewTicker(learns)

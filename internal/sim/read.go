@@ -33,7 +33,7 @@ func toNumber(s string) int64 {
 // is left out: locks, checkpoints, who is online, the mirror.
 func (s *store) read() numbers {
 	m, out := s.mini, numbers{}
-	for _, key := range s.keys() {
+	for _, key := range m.Keys() {
 		name, ours := strings.CutPrefix(key, prefix)
 		if !ours {
 			out[key] = wrong

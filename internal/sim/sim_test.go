@@ -162,7 +162,7 @@ func endHung(p *os.Process) {
 // shard plays its share in a process of its own.
 func shard(ctx context.Context, i, n int, schedules, seed uint64) (*Report, error) {
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestShard$", "-test.timeout=0")
-	cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GOMAXPROCS=1", "GOGC=400", "GODEBUG=asyncpreemptoff=1",
+	cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GOMAXPROCS=1", "GOGC=800", "GODEBUG=asyncpreemptoff=1",
 		fmt.Sprintf("%s=%d/%d", envShard, i, n), fmt.Sprintf("%s=%d", envSchedules, schedules), fmt.Sprintf("%s=%d", envSeed, seed))
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {

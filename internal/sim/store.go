@@ -29,7 +29,8 @@ type store struct {
 	armed   []*fault
 	outage  string // what befalls every exchange until then
 	until   time.Time
-	asked   int // exchanges so far
+	asked   int       // exchanges so far
+	ticked  time.Time // up to when keys have died
 	struck  func(kind string)
 	kill    func(owner int) // ends a process at once
 	script  scriptRun
@@ -73,10 +74,9 @@ func newMini() (*miniredis.Miniredis, error) {
 }
 
 func newStore(m *miniredis.Miniredis, struck func(string)) *store {
-	s := &store{mini: m, admin: newLink(), scripts: map[string]string{}, conns: map[*conn]bool{}, dead: map[int]bool{}, struck: struck}
+	s := &store{mini: m, admin: newLink(), scripts: map[string]string{}, conns: map[*conn]bool{}, dead: map[int]bool{}, struck: struck, ticked: time.Now()}
 	s.script.limit = -1
 	m.FlushAll()
-	m.ClockTTL(true)
 	m.Server().SetPreHook(s.hook)
 	return s
 }
@@ -84,8 +84,26 @@ func newStore(m *miniredis.Miniredis, struck func(string)) *store {
 // do runs a command for the simulation itself and returns the raw answer.
 func (s *store) do(args ...string) string { return s.run(s.admin, args) }
 
+// tick is how exactly keys die: to look for those at each command costs as much as
+// the commands.
+const tick = 100 * time.Millisecond
+
+// age lets keys die whose time is over.
+func (s *store) age() {
+	s.mu.Lock()
+	passed := time.Since(s.ticked)
+	if passed < tick {
+		s.mu.Unlock()
+		return
+	}
+	s.ticked = time.Now()
+	s.mu.Unlock()
+	s.mini.FastForward(passed)
+}
+
 // run executes one command and returns its answer as it goes over the wire.
 func (s *store) run(l *link, args []string) string {
+	s.age()
 	switch strings.ToUpper(args[0]) {
 	case "CONFIG":
 		return "*2\r\n$16\r\nmaxmemory-policy\r\n$10\r\nnoeviction\r\n"

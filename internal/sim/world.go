@@ -370,7 +370,7 @@ func (w *world) spoil(d *daemon, s *step) error {
 }
 
 const (
-	lookAgain = 250 * time.Millisecond
+	lookAgain = 500 * time.Millisecond
 	patience  = 90 * time.Second
 )
 
