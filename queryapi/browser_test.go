@@ -57,8 +57,8 @@ type rig struct {
 // watch collects what must not happen on a page: layout shifts, violations of
 // the policy, uncaught errors.
 const watch = `
-	window.seen = { shift: 0, bad: [] };
-	new PerformanceObserver(l => l.getEntries().forEach(e => { seen.shift += e.value })).observe({ type: 'layout-shift', buffered: true });
+	window.seen = { shift: 0, moved: [], bad: [] };
+	new PerformanceObserver(l => l.getEntries().forEach(e => { seen.shift += e.value; e.sources.forEach(s => seen.moved.push((s.node?.outerHTML || '').slice(0, 60) + ' from ' + Math.round(s.previousRect.top) + ' to ' + Math.round(s.currentRect.top))) })).observe({ type: 'layout-shift', buffered: true });
 	addEventListener('securitypolicyviolation', e => seen.bad.push(e.violatedDirective + ' ' + e.blockedURI), true);
 	addEventListener('error', e => e.message && seen.bad.push(e.message));`
 

@@ -21,7 +21,7 @@ func TestDashboardInBrowser(t *testing.T) {
 		name string
 		test func(*testing.T, context.Context)
 	}{
-		{"login", testDashboardLogin}, {"state", testDashboardState}, {"page", testDashboardPage},
+		{"login", testDashboardLogin}, {"state", testDashboardState}, {"filters", testDashboardFilters}, {"keys", testDashboardKeys}, {"calm", testDashboardCalm},
 		{"strangers' texts", testDashboardTexts}, {"export", testDashboardExport}, {"languages", testDashboardLanguages},
 		{"phone", testDashboardPhone}, {"access", testDashboardAccess}, {"trouble", testDashboardTrouble},
 		{"events", testDashboardEvents}, {"system", testDashboardSystem}, {"first run", testDashboardFirstRun},
@@ -117,7 +117,7 @@ func testPictures(t *testing.T, b context.Context) {
 		return
 	}
 	for _, width := range []int64{1280, 390, 320} {
-		for i, path := range []string{"?range=7d&lang=en", "?range=today&lang=zh-CN", "?view=events&lang=en", "?view=calls&lang=en", "?view=system&lang=en", "?view=system&lang=zh-CN"} {
+		for i, path := range []string{"?range=7d&lang=en", "?range=today&lang=zh-CN", "?view=events&lang=en", "?view=calls&lang=en", "?view=system&lang=en", "?view=system&lang=zh-CN", "?lang=en&where=page:/hello+referrer:github.com", "?lang=en&range=30d"} {
 			eval(t, d.ctx, fmt.Sprintf(`localStorage.setItem('ddkk-admin-theme', %q)`, []string{"light", "dark"}[i%2]))
 			d.size(t, width, 1900)
 			d.open(t, "/admin/"+path)

@@ -32,6 +32,7 @@ type front struct {
 	stale     bool
 	page      string // a page of a stranger's making
 	referrer  string
+	title     string
 	event     string
 	asked     []string // "METHOD path?query body"
 	baselines map[string][2]int64
@@ -80,7 +81,7 @@ func newFront(t *testing.T, change func(*Config)) *front {
 	t.Helper()
 	b := newBackend()
 	b.views["/hello"], b.views["/about"] = 5120, 77
-	f := &front{t: t, sites: []string{"ddkk.com", "blog.ddkk.com"}, page: "/posts/why-the-log-is-the-queue", referrer: "news.example",
+	f := &front{t: t, sites: []string{"ddkk.com", "blog.ddkk.com"}, page: "/posts/why-the-log-is-the-queue", referrer: "news.example", title: "Hello, world",
 		event: "shop.buy", missing: map[string]bool{}, baselines: map[string][2]int64{"": {120000, 43000}, "/old": {812, 300}}}
 	b.set(func() { b.hot = evil })
 	s := newTestServer(t, b, func(c *Config) {
@@ -221,6 +222,16 @@ func (f *front) answer(w http.ResponseWriter, q *http.Request, body string) {
 	case "referrers":
 		list := []object{{"referrer": "", "pv": 2210}, {"referrer": f.referrer, "pv": 903}, {"referrer": "www.google.com", "pv": 611}, {"referrer": "zhihu.com", "pv": 402}, {"referrer": "github.com", "pv": 188}, {"referrer": "lobste.rs", "pv": 61}}
 		f.send(w, 200, object{"referrers": list, "total": len(list)})
+	case "facets":
+		rows := map[string][]object{"country": {{"name": "DE", "pv": 910, "uv": 402}, {"name": "CN", "pv": 700, "uv": nil}, {"name": "", "pv": 3, "uv": nil}}, "browser": {{"name": "Firefox", "pv": 800, "uv": 300}}, "os": {}}
+		list, ok := rows[args.Get("facet")]
+		if !ok {
+			f.send(w, 400, object{"error": object{"code": CodeBadValue, "message": "no such facet"}})
+			return
+		}
+		f.send(w, 200, object{"site": args.Get("site"), "facet": args.Get("facet"), "from": args.Get("from"), "to": args.Get("to"), "total": len(list), "rows": list})
+	case "explore":
+		f.explore(w, args)
 	case "views":
 		list := []object{}
 		for i := range 20 {
@@ -239,6 +250,27 @@ func (f *front) answer(w http.ResponseWriter, q *http.Request, body string) {
 	default:
 		f.answerSystem(w, q, body)
 	}
+}
+
+// explore plays a hundred views a day for whatever is asked.
+func (f *front) explore(w http.ResponseWriter, args url.Values) {
+	var rows []object
+	switch args.Get("by") {
+	case "day":
+		for d := dateArg(args.Get("from")); !d.After(dateArg(args.Get("to"))); d = d.AddDate(0, 0, 1) {
+			rows = append(rows, object{"name": d.Format(time.DateOnly), "pv": 100, "uv": 40})
+		}
+	case "page":
+		rows = []object{{"name": "/hello", "pv": 60, "uv": 30}, {"name": "/a b%*", "pv": 40, "uv": 10}}
+	case "referrer":
+		rows = []object{{"name": "news.example", "pv": 70, "uv": 30}, {"name": "", "pv": 30, "uv": 10}}
+	case "device":
+		rows = []object{{"name": "pc", "pv": 80, "uv": 30}, {"name": "mobile", "pv": 20, "uv": 10}}
+	default:
+		f.send(w, 400, object{"error": object{"code": CodeBadValue, "message": "by must be day, hour, page, referrer, device or event"}})
+		return
+	}
+	f.send(w, 200, object{"site": args.Get("site"), "by": args.Get("by"), "from": args.Get("from"), "to": args.Get("to"), "rows": rows, "scanned": 1000, "took_ms": 3, "complete": !strings.Contains(args.Get("where"), "github.com")})
 }
 
 func dateArg(text string) time.Time {
@@ -265,7 +297,11 @@ func (f *front) pages(q string) object {
 	list := []object{}
 	for i, page := range []string{f.page, "/hello", "/posts/rotation-without-losing-a-line", "/", "/café/naïve", "/about", "/tags/redis", "/=1+1", "/posts/two-daemons-one-log", "/archive"} {
 		if strings.Contains(page, q) {
-			list = append(list, object{"page": page, "pv": 1800 / (i + 1), "uv": 700 / (i + 1)})
+			row := object{"page": page, "pv": 1800 / (i + 1), "uv": 700 / (i + 1)}
+			if page == "/hello" {
+				row["title"] = f.title
+			}
+			list = append(list, row)
 		}
 	}
 	return object{"pages": list, "total": len(list)}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"ddkk-stats/queryapi/edge"
 )
@@ -100,20 +101,83 @@ func testDashboardState(t *testing.T, b context.Context) {
 	d.clean(t)
 }
 
-func testDashboardPage(t *testing.T, b context.Context) {
+func testDashboardFilters(t *testing.T, b context.Context) {
 	d := newDesk(t, b, nil)
 	d.enter(t, "/admin/?lang=en")
 	eval(t, d.ctx, `(e => { e.value = 'hel'; e.dispatchEvent(new Event('input')) })(document.querySelector('.filter'))`)
 	becomes(t, d.ctx, `document.querySelectorAll('.panel-pages .bars li').length === 1`)
+	// A page that told its title is named by it, and its path stands beside.
+	becomes(t, d.ctx, shows(".panel-pages .bars button", "Hello, world /hello"))
+	becomes(t, d.ctx, `(a => a.href === 'http://ddkk.com/hello' && a.rel === 'noopener noreferrer' && a.target === '_blank' || a.outerHTML)(document.querySelector('.panel-pages .open'))`)
+	// A click filters by it: figures, series, referrers and lines of this page.
 	eval(t, d.ctx, click(".panel-pages .bars button"))
-	becomes(t, d.ctx, `document.querySelector('dialog.drawer').open && location.search.includes('page=%2Fhello')`, has(".drawer h2", "/hello"),
-		has(".drawer .tiles", "5,120"), `document.querySelectorAll('.drawer canvas').length === 1 && document.querySelectorAll('.drawer tbody tr').length === 7`, has(".drawer", "known once that day is archived"))
+	becomes(t, d.ctx, ready, `new URLSearchParams(location.search).get('where') === 'page:/hello'`, has(".filters .chip", "/hello"), `document.activeElement.className === 'filters'`,
+		has(".tile-pvEver", "5,120"), `document.querySelectorAll('.panel-series tbody tr').length === 7`, has(".panel-series", "known once that day is archived"),
+		`document.querySelector('.panel-heat, .panel-minutes') === null`, shows(".panel-referrers .bars li:first-child > :first-child", "news.example"),
+		`[...document.querySelectorAll('.panel-tail td .link')].length > 0 && [...document.querySelectorAll('.panel-tail td:nth-child(2) .link')].every(e => e.textContent === '/hello')`)
 	run(t, d.ctx, chromedp.Reload())
-	becomes(t, d.ctx, `document.querySelector('dialog.drawer')?.open === true`)
-	eval(t, d.ctx, click(".drawer header button"))
-	becomes(t, d.ctx, `!document.querySelector('dialog.drawer').open && !location.search.includes('page=')`)
-	eval(t, d.ctx, click(`.panel-pages [data-value="all"]`))
-	becomes(t, d.ctx, `location.search.includes('hot=all') && document.querySelectorAll('.panel-pages .bars li').length === 10`)
+	becomes(t, d.ctx, ready, has(".filters .chip", "/hello"), `document.querySelector('.panel-pages .bars [aria-pressed=true]').textContent.includes('/hello')`)
+	// A second name narrows it, and what could not be looked at is said.
+	eval(t, d.ctx, `[...document.querySelectorAll('.panel-tail td:nth-child(3) .link')].find(e => e.textContent === 'github.com').click()`)
+	becomes(t, d.ctx, ready, `new URLSearchParams(location.search).get('where') === 'page:/hello referrer:github.com' || location.search`, has(".tile-pv .value", "700"), has(".panel-figures .note", "Not every day"))
+	eval(t, d.ctx, click(`[data-key="without referrer"]`))
+	becomes(t, d.ctx, ready, `document.querySelectorAll('.chip').length === 1`)
+	eval(t, d.ctx, `history.back(); history.back()`)
+	becomes(t, d.ctx, ready, `document.querySelector('.filters').hidden === false`)
+	eval(t, d.ctx, `document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'x', bubbles: true}))`)
+	becomes(t, d.ctx, ready, `document.querySelector('.filters').hidden && document.querySelector('.panel-minutes') !== null && !location.search.includes('where')`)
+	// Facets are there as far as the server counts by them; each name filters.
+	becomes(t, d.ctx, `[...document.querySelectorAll('.panel-facet:not([hidden]) h2')].map(e => e.textContent).join() === 'Countries,Browsers'`, shows(".panel-country li:first-child button", "Germany"), has(".panel-country li:first-child", "402 visitors"))
+	eval(t, d.ctx, click(".panel-referrers .bars li:nth-child(2) button"))
+	becomes(t, d.ctx, ready, `location.search.includes('where=referrer%3Anews.example')`)
+	eval(t, d.ctx, `[...document.querySelectorAll('.panel-pages .bars button')].find(e => e.textContent === '/a b%*').click()`)
+	becomes(t, d.ctx, ready, `new URLSearchParams(location.search).get('where') === 'referrer:news.example page:/a%20b%25%2A' || location.search`, has(".filters", "/a b%*"))
+	eval(t, d.ctx, click(`.filters > button`))
+	becomes(t, d.ctx, ready, `document.querySelector('.filters').hidden`)
+	for _, step := range []struct{ selector, where string }{{".panel-devices .bars button", "device:pc"}, {".panel-country .bars button", "country:DE"}, {".panel-tail td:nth-child(2) .link", "page:" + d.page}} {
+		d.open(t, "/admin/?lang=en")
+		becomes(t, d.ctx, ready, `document.querySelector('.panel-country button') !== null`)
+		eval(t, d.ctx, click(step.selector))
+		becomes(t, d.ctx, fmt.Sprintf(`new URLSearchParams(location.search).get('where') === %q || location.search`, step.where))
+	}
+	// Addresses of before there were filters named a page.
+	d.open(t, "/admin/?lang=en&page=/hello")
+	becomes(t, d.ctx, ready, has(".filters .chip", "/hello"))
+	d.open(t, "/admin/?lang=en&hot=all")
+	becomes(t, d.ctx, ready, `document.querySelectorAll('.panel-pages .bars li').length === 10`)
+	d.clean(t)
+}
+
+func testDashboardKeys(t *testing.T, b context.Context) {
+	d := newDesk(t, b, nil)
+	d.enter(t, "/admin/?lang=en")
+	run(t, d.ctx, chromedp.KeyEvent("?"))
+	becomes(t, d.ctx, `document.querySelector('dialog.keys').open`, has("dialog.keys", "Range: 7 days"), `document.activeElement.textContent === 'Close'`, access)
+	run(t, d.ctx, chromedp.KeyEvent("\x1b"))
+	becomes(t, d.ctx, `!document.querySelector('dialog.keys').open`)
+	run(t, d.ctx, chromedp.KeyEvent("/"))
+	becomes(t, d.ctx, `document.activeElement.className === 'filter'`)
+	run(t, d.ctx, chromedp.KeyEvent("4")) // typed, not a key
+	becomes(t, d.ctx, `document.querySelector('.filter').value === '4'`)
+	eval(t, d.ctx, `document.activeElement.blur()`)
+	run(t, d.ctx, chromedp.KeyEvent("4"))
+	becomes(t, d.ctx, ready, `location.search.includes('view=system')`)
+	run(t, d.ctx, chromedp.KeyEvent("1"))
+	becomes(t, d.ctx, ready, `!location.search.includes('view=')`)
+	// A chart tells its points by the arrow keys.
+	eval(t, d.ctx, `document.querySelector('.panel-series .chart').focus()`)
+	run(t, d.ctx, chromedp.KeyEvent(kb.ArrowLeft))
+	becomes(t, d.ctx, `(e => /^Sun, Nov 22: Views before [\d,]+, Views [\d,]+, Visitors [\d,]+$/.test(e.textContent) || e.textContent)(document.querySelector('.panel-series [role=status].visually-hidden'))`, `document.querySelector('.panel-series .tip').classList.contains('seen')`)
+	run(t, d.ctx, chromedp.KeyEvent(kb.ArrowLeft))
+	becomes(t, d.ctx, has(".panel-series [role=status].visually-hidden", "Sat, Nov 21"))
+	// Keys can be switched off, for good.
+	eval(t, d.ctx, click(".help")+"; "+click("dialog.keys input"))
+	d.open(t, "/admin/?lang=en")
+	becomes(t, d.ctx, ready)
+	run(t, d.ctx, chromedp.KeyEvent("4"))
+	eval(t, d.ctx, settle)
+	becomes(t, d.ctx, `!location.search.includes('view=')`)
+	eval(t, d.ctx, click(".help")+"; "+click("dialog.keys input"))
 	d.clean(t)
 }
 
@@ -129,7 +193,7 @@ func testDashboardTexts(t *testing.T, b context.Context) {
 	d.enter(t, "/admin/?lang=en")
 	for _, text := range corpus {
 		d.set(func() {
-			d.page, d.referrer, d.event = text, text, strings.ReplaceAll(text, ".", "%2E")
+			d.page, d.referrer, d.title, d.event = text, text, text, strings.ReplaceAll(text, ".", "%2E")
 			d.sites = []string{"ddkk.com", text}
 			d.baselines = map[string][2]int64{text: {1, 1}}
 		})
@@ -143,8 +207,10 @@ func testDashboardTexts(t *testing.T, b context.Context) {
 		becomes(t, d.ctx, ready, fmt.Sprintf(`[...document.querySelectorAll('.panel-pages .bars button')].some(e => e.textContent === %q)`, text),
 			fmt.Sprintf(`[...document.querySelectorAll('.panel-referrers .bars li > :first-child')].some(e => e.textContent === %q)`, text),
 			fmt.Sprintf(`[...document.querySelectorAll('.panel-tail td .link')].some(e => e.textContent === %q)`, text))
+		becomes(t, d.ctx, fmt.Sprintf(`[...document.querySelectorAll('.panel-pages .bars button')].some(e => e.textContent === %q)`, text+" /hello"))
+		becomes(t, d.ctx, `[...document.querySelectorAll('main a[href]')].every(a => /^http:\/\/[a-z.]+(:\d+)?(\/|$)/.test(a.href) && !a.href.includes('<') || a.href)`)
 		eval(t, d.ctx, click(".panel-pages .bars button"))
-		becomes(t, d.ctx, shows(".drawer h2.path", text), `!document.title.includes('owned')`, `document.querySelectorAll('.drawer img, .drawer script').length === 0`)
+		becomes(t, d.ctx, ready, shows(".chip .path", text), `!document.title.includes('owned')`, `document.querySelectorAll('.filters img, .filters script').length === 0`, `document.documentElement.scrollWidth <= 390 || document.documentElement.scrollWidth`)
 		d.clean(t)
 	}
 }
@@ -155,7 +221,7 @@ func testDashboardExport(t *testing.T, b context.Context) {
 	d.set(func() { d.page, d.referrer = "=HYPERLINK(\"http://evil.example\",\"x\")", "@SUM(1)" })
 	d.enter(t, "/admin/?lang=en&range=30d")
 	eval(t, d.ctx, click(`.panel-pages [data-export="CSV"]`))
-	becomes(t, d.ctx, `window.saved?.startsWith('\uFEFF'.slice(1) + 'page,pv,uv\r\n"\'=HYPERLINK(""http://evil.example"",""x"")",1800,700\r\n') || window.saved`)
+	becomes(t, d.ctx, `window.saved?.startsWith('\uFEFF'.slice(1) + 'page,pv,uv,title\r\n"\'=HYPERLINK(""http://evil.example"",""x"")",1800,700,\r\n') || window.saved`)
 	becomes(t, d.ctx, `named === 'ddkk.com_pages_2026-10-24_2026-11-22.csv' || named`, `kind.startsWith('text/csv')`)
 	eval(t, d.ctx, click(`.panel-referrers [data-export="CSV"]`))
 	becomes(t, d.ctx, `saved.includes("\r\n'@SUM(1),903\r\n") || saved`)
@@ -241,7 +307,7 @@ func testDashboardAccess(t *testing.T, b context.Context) {
 	d.enter(t, "/admin/?lang=en")
 	for _, theme := range []string{"light", "dark"} {
 		eval(t, d.ctx, fmt.Sprintf(`localStorage.setItem('ddkk-admin-theme', %q)`, theme))
-		for _, view := range []string{"overview", "events", "calls", "system", "overview&page=/hello"} {
+		for _, view := range []string{"overview", "events", "calls", "system", "overview&where=page:/hello"} {
 			d.open(t, "/admin/?lang=en&view="+view)
 			becomes(t, d.ctx, ready, access)
 		}

@@ -1,5 +1,5 @@
-// Line charts by uPlot on a canvas, which a screen reader and a keyboard
-// cannot read: the same numbers are always there as a table, too.
+// Line charts by uPlot on a canvas, which a screen reader cannot read: the same
+// numbers are always there as a table, too, and the arrow keys tell them one by one.
 import uPlot from '../vendor/uplot/uPlot.esm.js';
 import { h, fill } from './dom.js';
 import { t, number, short } from './i18n.js';
@@ -9,8 +9,9 @@ import { color, onTheme } from './theme.js';
 // axis, names of the tooltip and the table; a series is {label, values, color,
 // fill, dash, off}. The result is {nodes, close}.
 export function lineChart(data, height = 260) {
-  const box = h('div', { class: 'chart', role: 'img', 'aria-label': summary(data), vars: { '--height': `${height}px` } });
+  const box = h('div', { class: 'chart', role: 'img', tabindex: '0', 'aria-label': summary(data), vars: { '--height': `${height}px` }, onkeydown: step, onblur: () => move(-1) });
   const tip = h('div', { class: 'tip', 'aria-hidden': 'true' });
+  const voice = h('p', { class: 'visually-hidden', role: 'status' });
   const table = h('div', { class: 'chart-table visually-hidden', tabindex: '-1' }, seriesTable(data));
   const on = data.series.map((series) => !series.off);
   let plot = null;
@@ -36,6 +37,21 @@ export function lineChart(data, height = 260) {
     },
   }, t('chart.showTable'));
 
+  // step moves the pointer by a key, and says what is there.
+  let at = -1;
+  function step(event) {
+    const last = data.names.length - 1;
+    const to = { ArrowLeft: at < 0 ? last : Math.max(0, at - 1), ArrowRight: Math.min(last, at + 1), Home: 0, End: last, Escape: -1 }[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    move(to);
+  }
+  function move(to) {
+    at = to;
+    fill(voice, to < 0 ? null : `${data.names[to]}: ${data.series.filter((series, i) => on[i]).map((series) => `${series.label} ${number(series.values[to])}`).join(', ')}`);
+    if (plot) plot.setCursor(to < 0 ? { left: -10, top: -10 } : { left: plot.valToPos(to, 'x'), top: 10 });
+  }
+
   function build() {
     if (plot) plot.destroy();
     plot = null;
@@ -54,7 +70,7 @@ export function lineChart(data, height = 260) {
   watcher.observe(box);
   const off = onTheme(build);
   return {
-    nodes: [h('div', { class: 'chart-head' }, legend, toggle), box, table],
+    nodes: [h('div', { class: 'chart-head' }, legend, toggle), box, voice, table],
     close() {
       watcher.disconnect();
       off();

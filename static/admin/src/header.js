@@ -4,6 +4,7 @@ import { t, number, other, day } from './i18n.js';
 import * as state from './state.js';
 import { ranges } from './dates.js';
 import { choice } from './panel.js';
+import { rangeKeys } from './keys.js';
 import { theme, themes, setTheme } from './theme.js';
 
 // preferences are the buttons of language and theme. speak switches to another
@@ -23,11 +24,11 @@ export function preferences(speak) {
   ];
 }
 
-export function topBar({ session, speak, logout }) {
-  const sites = h('select', { 'aria-label': t('header.site'), onchange: () => state.set({ site: sites.value, page: '', event: '' }) });
+export function topBar({ session, speak, logout, help }) {
+  const sites = h('select', { 'aria-label': t('header.site'), onchange: () => state.set({ site: sites.value, where: '', event: '' }) });
   const node = h('header', { class: 'top' }, h('div', { class: 'inner' },
     h('a', { class: 'brand', href: '/admin/' }, h('img', { src: '/admin/icon.svg', alt: '', width: '26', height: '26' }), h('span', null, 'ddkk-stats')),
-    sites, h('div', { class: 'end' }, preferences(speak), session.login && h('button', { type: 'button', class: 'quiet', onclick: logout }, t('header.logout')))));
+    sites, h('div', { class: 'end' }, h('button', { type: 'button', class: 'quiet help', title: t('keys.title'), 'aria-label': t('keys.title'), 'aria-keyshortcuts': '?', onclick: help }, '?'), preferences(speak), session.login && h('button', { type: 'button', class: 'quiet', onclick: logout }, t('header.logout')))));
   node.setSites = (list) => {
     const now = state.get().site;
     const options = list.some((s) => s.site === now) || !now ? list : [...list, { site: now }];
@@ -62,9 +63,9 @@ export function viewTabs() {
   return node;
 }
 
-const keys = { today: 'd', '7d': 'w', month: 'm', year: 'y' };
+const keys = Object.fromEntries(Object.entries(rangeKeys).map(([key, range]) => [range, key]));
 
-// rangeBar chooses the range: by its buttons, by dates, by the keys d, w, m, y.
+// rangeBar chooses the range: by its buttons, by dates, by keys.
 export function rangeBar() {
   const pick = (range) => {
     const { from, to } = state.here();
@@ -90,10 +91,6 @@ export function rangeBar() {
     from.max = to.max = state.now();
     fill(shown, now.from === now.to ? day(now.from) : t('range.span', { from: day(now.from), to: day(now.to) }));
   };
-  node.key = (key) => {
-    const range = Object.keys(keys).find((name) => keys[name] === key);
-    if (range) pick(range);
-    return Boolean(range);
-  };
+  node.pick = pick;
   return node;
 }

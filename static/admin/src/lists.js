@@ -1,21 +1,5 @@
-// Lists and tables that several panels have.
+// Tables that several panels have; the list of names is in names.js.
 import { h, hidden } from './dom.js';
-import { number, percent } from './i18n.js';
-
-// bars is a list of {key, text, n, more, title, click}: each a text, its number
-// and a bar of its share in the largest.
-export function bars(items, label, unit) {
-  const most = Math.max(1, ...items.map((item) => item.n || 0));
-  return h('ol', { class: 'bars', 'aria-label': label }, items.map((item) => {
-    const text = item.click
-      ? h('button', { type: 'button', class: 'link', 'data-key': item.key, title: item.title || item.text, onclick: item.click }, item.text)
-      : h('span', { title: item.title || item.text }, item.text);
-    return h('li', { vars: { '--share': `${(100 * (item.n || 0)) / most}%`, '--color': item.color ? `var(${item.color})` : null } }, text,
-      h('span', { class: 'n' }, number(item.n), hidden(` ${unit}`), item.more != null && h('small', null, item.more)));
-  }));
-}
-
-export const share = (n, of) => (of > 0 ? percent(n / of) : '–');
 
 // grid is a table of {title, n} columns and rows of texts or nodes.
 export function grid(caption, columns, rows) {

@@ -8,7 +8,10 @@ import { startTheme } from './theme.js';
 import { Keeper, said } from './panel.js';
 import { loginPage } from './login.js';
 import { preferences, rangeBar, topBar, viewTabs } from './header.js';
-import { pageDetail } from './panels/detail.js';
+import { filterBar } from './panels/filters.js';
+import { keyHelp } from './keys.js';
+import { recall, remember } from './memory.js';
+import { clear } from './where.js';
 import { firstRun } from './panels/install.js';
 import { build, ranged } from './views.js';
 
@@ -61,16 +64,24 @@ class Dashboard {
 
   open() {
     this.today();
-    this.bar = topBar({ session: this.session, speak: (language) => this.speak(language), logout: () => this.logout() });
+    this.keys = keyHelp({
+      view: (view) => state.set({ view }), clear,
+      search: () => this.search(), range: (range) => this.range(range),
+    });
+    this.bar = topBar({ session: this.session, speak: (language) => this.speak(language), logout: () => this.logout(), help: () => this.keys.ask() });
     this.tabs = viewTabs();
     this.ranges = rangeBar();
-    this.detail = pageDetail();
+    this.filters = filterBar();
     this.title = h('h1');
     this.main = h('main', { id: 'main', tabindex: '-1' });
     this.banner = h('p', { class: 'banner', role: 'status' });
-    fill(this.root, h('a', { class: 'skip', href: '#main' }, t('header.skip')), this.bar, this.tabs, this.banner, this.main, this.detail.node);
+    fill(this.root, h('a', { class: 'skip', href: '#main' }, t('header.skip')), this.bar, this.tabs, this.banner, this.main, this.keys);
     this.sites = null;
-    this.look();
+    // The site of last time need not wait for the list of all.
+    this.guess = state.get().site ? '' : recall('site');
+    if (this.guess) state.set({ site: this.guess }, true);
+    if (state.get().site) this.view();
+    this.look(this.session);
   }
 
   today() {
@@ -80,11 +91,11 @@ class Dashboard {
 
   // look asks for the sites again and again: for the switch, for the first view
   // of all, and for the date, which changes at midnight.
-  async look() {
+  async look(known) {
     clearTimeout(this.timer);
     const turn = this.turn;
     try {
-      const [{ sites }, session] = await Promise.all([get('/api/admin/sites'), get('/api/admin/session')]);
+      const [{ sites }, session] = await Promise.all([get('/api/admin/sites'), known || get('/api/admin/session')]);
       if (turn !== this.turn || !this.bar) return;
       this.session = session;
       fill(this.banner);
@@ -99,10 +110,14 @@ class Dashboard {
   arrived(sites, newDay) {
     const first = !this.sites || !this.sites.length;
     this.sites = sites;
+    const there = (site) => sites.some((s) => s.site === site);
+    // That of last time may be gone; one in the URL is asked for all the same.
+    if (this.guess && this.guess === state.get().site && !there(this.guess)) state.set({ site: '' }, true);
     if (!state.get().site && sites.length) state.set({ site: sites[0].site }, true);
+    if (there(state.get().site)) remember('site', state.get().site);
     this.bar.setSites(sites);
     if (!sites.length && !state.get().site && state.get().view !== 'system') this.wait();
-    else if (first) this.show();
+    else if (first && !this.keeper) this.show();
     else if (newDay) this.changed(['range']);
   }
 
@@ -136,18 +151,19 @@ class Dashboard {
     if (!this.bar) return;
     if (this.keeper) this.keeper.stop();
     const { nodes, panels } = build(view, this.session);
-    this.keeper = new Keeper(panels);
-    fill(this.main, h('div', { class: 'head' }, this.title, ranged(view) && this.ranges), nodes);
+    this.keeper = new Keeper(panels, [...nodes.children]);
+    this.scene = state.scene();
+    fill(this.main, h('div', { class: 'head' }, this.title, ranged(view) && this.ranges), view === 'overview' && this.filters, nodes);
     this.update();
     document.title = [site, t(`view.${view}`), 'ddkk-stats'].filter(Boolean).join(' · ');
     this.keeper.start();
-    this.detail.update();
   }
 
   update() {
     fill(this.title, state.get().site || t('view.system'));
     this.tabs.update();
     this.ranges.update();
+    this.filters.update();
     this.bar.setSites(this.sites || []);
   }
 
@@ -158,21 +174,35 @@ class Dashboard {
       else this.wait();
       return;
     }
-    if (!this.keeper) return;
-    if (names.includes('view') || (names.includes('site') && state.get().view === 'system')) {
-      this.view();
-      return;
+    if (!this.keeper || !state.get().site) return;
+    if (names.includes('view') || state.scene() !== this.scene || (names.includes('site') && state.get().view === 'system')) this.view();
+    else {
+      this.update();
+      document.title = `${state.get().site} · ${t(`view.${state.get().view}`)} · ddkk-stats`;
+      if (names.includes('site')) remember('site', state.get().site);
+      this.keeper.changed(names);
     }
-    this.update();
-    document.title = `${state.get().site} · ${t(`view.${state.get().view}`)} · ddkk-stats`;
-    this.keeper.changed(names);
-    if (names.some((name) => ['page', 'site', 'range', 'from', 'to'].includes(name))) this.detail.update();
+    if (names.includes('where') && state.get().where) {
+      scrollTo({ top: 0 });
+      this.filters.focus({ preventScroll: true });
+    }
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.keeper || !ranged(state.get().view)) return;
-    if (event.target.closest('input, select, textarea, dialog')) return;
-    if (this.ranges.key(event.key.toLowerCase())) event.preventDefault();
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.bar || event.target.closest('input, select, textarea, dialog')) return;
+    if (this.keys.key(event.key.toLowerCase())) event.preventDefault();
+  }
+
+  range(range) {
+    if (!this.keeper || !ranged(state.get().view)) return false;
+    this.ranges.pick(range);
+    return true;
+  }
+
+  search() {
+    const box = this.main.querySelector('.filter');
+    if (box) box.focus();
+    return Boolean(box);
   }
 
   speak(language) {

@@ -3,22 +3,29 @@
 import { h, fill, unique } from './dom.js';
 import { t, clock } from './i18n.js';
 import { csv, json, save } from './export.js';
+import { heightsOf, keepHeights, skeleton } from './shape.js';
 import * as state from './state.js';
 
 // makePanel makes one of
 //   name      of its files and its class
+//   kind      of its class, where several are of one kind
 //   title     a text
+//   shape     of its skeleton
 //   load      promises the data
-//   show      makes nodes of the data
+//   show      makes nodes of the data; null: there is nothing to show, and no panel
 //   table     makes {columns, rows} of the data, for export; may be missing
 //   tools     nodes beside the title
 //   uses      names of the state that it must be loaded again for
 //   every     seconds after which it is loaded again; 0: never
+//   firm      its height is that of its skeleton, whatever comes
+//   shy       it is not there until it has something to show, but where it had last time
 export function makePanel(options) {
   const id = unique('panel');
-  const body = h('div', { class: 'panel-body' }, skeleton());
+  const heights = heightsOf(state.scene());
+  const waits = () => skeleton(options.shape, heights[options.name]);
+  const body = h('div', { class: 'panel-body' }, waits());
   const mark = h('span', { class: 'mark', role: 'status' });
-  const node = h('section', { class: `panel panel-${options.name}`, 'aria-labelledby': id, 'aria-busy': 'true' },
+  const node = h('section', { class: `panel panel-${options.name} ${options.kind || ''}`.trim(), 'aria-labelledby': id, 'aria-busy': 'true', hidden: Boolean(options.shy && !heights[options.name]) },
     h('header', { class: 'panel-head' }, h('h2', { id }, options.title), mark,
       options.tools && h('div', { class: 'panel-tools' }, options.tools), exports(options, () => data)),
     body);
@@ -43,7 +50,6 @@ export function makePanel(options) {
 
   function receive(next) {
     data = next;
-    node.hidden = false;
     loaded = Date.now();
     fill(mark, next && next.stale ? t('panel.stale') : null);
     mark.title = next && next.stale ? t('panel.staleWhy') : '';
@@ -54,7 +60,9 @@ export function makePanel(options) {
   }
 
   function draw() {
-    fill(body, options.show(data));
+    const nodes = options.show(data);
+    node.hidden = nodes === null;
+    fill(body, nodes);
   }
 
   function fail(error) {
@@ -74,14 +82,12 @@ export function makePanel(options) {
   }
 
   return {
-    node, load, options,
-    redraw: () => data && draw(),
-    reset: () => { data = null; shown = ''; fill(body, skeleton()); },
+    node, load, options, name: options.name,
+    // open says that the height is not known yet.
+    open: () => !options.firm && !heights[options.name] && body.querySelector('.skeleton') !== null,
+    reset: () => { data = null; shown = ''; fill(body, waits()); },
   };
 }
-
-// skeleton holds the place until there is something to show.
-export const skeleton = () => h('div', { class: 'skeleton', 'aria-hidden': 'true' }, h('i'), h('i'), h('i'));
 
 export const empty = (text) => h('p', { class: 'empty' }, text);
 
@@ -129,29 +135,46 @@ export function choice(label, options, now, choose) {
 }
 
 // Keeper loads panels when they are due: at once, when the state that they use
-// changed, and every few seconds while the tab is seen.
+// changed, and every few seconds while the tab is seen. When it ends, and when the
+// page is left, it remembers how high they are.
+// What is below a panel whose height is not known yet is not seen before it is.
 export class Keeper {
-  constructor(panels) {
+  constructor(panels, nodes = panels.map((panel) => panel.node)) {
     this.panels = panels;
+    this.nodes = nodes;
     this.due = new Map();
+    this.scene = state.scene();
     this.wake = () => { if (!document.hidden) this.tick(); };
+    this.leave = () => keepHeights(this.scene, this.panels);
   }
 
   start() {
+    this.settle();
     this.panels.forEach((panel) => this.load(panel));
     this.timer = setInterval(this.wake, 1000);
     document.addEventListener('visibilitychange', this.wake);
+    addEventListener('pagehide', this.leave);
   }
 
   stop() {
+    this.leave();
     clearInterval(this.timer);
     document.removeEventListener('visibilitychange', this.wake);
+    removeEventListener('pagehide', this.leave);
     this.panels.forEach((panel) => panel.options.close && panel.options.close());
   }
 
   load(panel) {
     this.due.set(panel, panel.options.every ? Date.now() + panel.options.every * 1000 : Infinity);
-    return panel.load();
+    return panel.load().finally(() => this.settle());
+  }
+
+  settle() {
+    let known = true;
+    for (const node of this.nodes) {
+      node.classList.toggle('later', !known);
+      known = known && !this.panels.some((panel) => !panel.node.hidden && node.contains(panel.node) && panel.open());
+    }
   }
 
   tick() {

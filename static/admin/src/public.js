@@ -6,7 +6,7 @@ import { startTheme } from './theme.js';
 import { Keeper, makePanel, empty } from './panel.js';
 import { preferences } from './header.js';
 import { lineChart } from './chart.js';
-import { bars } from './lists.js';
+import { nameList, pageAddress } from './names.js';
 import { named } from './panels/series.js';
 
 const site = decodeURIComponent(location.pathname.split('/').pop());
@@ -14,7 +14,7 @@ const fields = ['site_pv', 'site_uv', 'site_pv_today', 'site_uv_today', 'site_on
 
 function figures() {
   return makePanel({
-    name: 'figures', title: t('figures.title'), every: 30,
+    name: 'figures', shape: 'tiles', title: t('figures.title'), every: 30,
     load: () => send('POST', '/api/stats', { site, fields }),
     show: (data) => h('dl', { class: 'tiles' }, fields.map((name) => h('div', { class: 'tile' }, h('dt', null, t(`public.${name}`)), h('dd', { class: 'value' }, number(data[name]))))),
   });
@@ -23,7 +23,7 @@ function figures() {
 function series() {
   let chart = null;
   return makePanel({
-    name: 'series', title: t('public.days'), every: 300,
+    name: 'series', shape: 'chart', title: t('public.days'), every: 300,
     load: () => get('/api/history', { site }),
     show({ history }) {
       if (chart) chart.close();
@@ -38,10 +38,11 @@ function series() {
 }
 
 function hot() {
+  const list = nameList({ label: t('public.hot'), unit: t('unit.views') });
   return makePanel({
-    name: 'pages', title: t('public.hot'), every: 60,
+    name: 'pages', shape: 'rows', title: t('public.hot'), every: 60,
     load: () => get('/api/hot', { site, period: 'month', limit: 20 }),
-    show: (data) => (data.hot_pages.length ? bars(data.hot_pages.map((p) => ({ key: p.page, text: p.page, n: p.pv })), t('public.hot'), t('unit.views')) : empty(t('pages.none'))),
+    show: (data) => (data.hot_pages.length ? list(data.hot_pages.map((p) => ({ key: p.page, text: p.title || p.page, title: p.page, n: p.pv, open: pageAddress(site, p.page) }))) : empty(t('pages.none'))),
   });
 }
 

@@ -16,11 +16,15 @@ const names = {
   to: date,
   by: one(intervals, ''),
   hot: one(['range', 'today', 'week', 'month', 'all'], 'range'),
-  page: text,
+  where: text,
   event: text,
   trend: one(['minute', 'hour', 'day'], 'hour'),
   date,
 };
+
+// term is a filter as the URL has it, and the API: blanks, percent signs and stars
+// of its value are encoded.
+export const term = (name, value) => `${name}:${value.replace(/[%\s*]/g, (c) => (c === '*' ? '%2A' : encodeURIComponent(c)))}`;
 
 let state = read();
 let today = new Date().toISOString().slice(0, 10);
@@ -28,10 +32,15 @@ const listeners = new Set();
 
 function read() {
   const params = new URLSearchParams(location.search);
+  // Links of before filters came named a page.
+  const page = params.get('page');
+  if (page && !params.get('where')) params.set('where', term('page', page));
   return Object.fromEntries(Object.entries(names).map(([name, parse]) => [name, parse(params.get(name))]));
 }
 
 export const get = () => state;
+// scene names what is on the screen, as far as that decides which panels there are.
+export const scene = () => (state.where ? `${state.view}-filtered` : state.view);
 export const now = () => today;
 export const here = () => span(state.range, today, state.from, state.to);
 
@@ -49,6 +58,7 @@ export function set(changes, replace) {
   if (!changed.length) return;
   state = next;
   const params = new URLSearchParams(location.search);
+  params.delete('page');
   for (const [name, parse] of Object.entries(names)) {
     if (state[name] === parse(null)) params.delete(name);
     else params.set(name, state[name]);

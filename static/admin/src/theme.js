@@ -31,5 +31,9 @@ export const color = (name) => getComputedStyle(root).getPropertyValue(name).tri
 
 export function startTheme() {
   apply(recall('theme'));
-  system.addEventListener('change', () => listeners.forEach((listener) => listener()));
+  const tell = () => listeners.forEach((listener) => listener());
+  system.addEventListener('change', tell);
+  // Paper is light.
+  addEventListener('beforeprint', () => { apply('light'); tell(); });
+  addEventListener('afterprint', () => { apply(recall('theme')); tell(); });
 }

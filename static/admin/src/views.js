@@ -14,24 +14,36 @@ import { healthPanel } from './panels/health.js';
 import { verifyPanel, restorePanel } from './panels/repair.js';
 import { baselinesPanel } from './panels/baselines.js';
 import { installPanel } from './panels/install.js';
+import { facetPanels } from './panels/facet.js';
+import { filtered } from './where.js';
 import { h } from './dom.js';
 
 const views = {
-  overview: [figuresPanel, seriesPanel, minutesPanel, pagesPanel, referrersPanel, heatPanel, devicesPanel, tailPanel],
+  overview: [figuresPanel, seriesPanel, minutesPanel, pagesPanel, referrersPanel, heatPanel, devicesPanel, ...facetPanels, tailPanel],
   events: [eventsPanel, eventDaysPanel],
   calls: [overviewPanel, trendPanel, reportPanel],
   system: [healthPanel, verifyPanel, restorePanel, baselinesPanel],
 };
 
+// unfiltered are the panels of the overview that know the whole site only.
+const unfiltered = [minutesPanel, heatPanel];
+
 // ranged says whether a view shows a range of days.
 export const ranged = (view) => view === 'overview' || view === 'events';
+
+// stacked puts the devices below the referrers, beside the longer list of pages.
+function stacked(panels) {
+  const [top, below] = ['referrers', 'devices'].map((name) => panels.find((panel) => panel.name === name));
+  return top ? panels.map((panel) => (panel === top ? [top, below] : panel)).filter((panel) => panel !== below) : panels;
+}
 
 // build makes the panels of a view.
 export function build(view, session) {
   const { site } = state.get();
   // Before the first view there is no site to verify or to restore.
-  const panels = (site ? views[view] : [healthPanel, baselinesPanel]).map((make) => make());
-  const nodes = panels.map((panel) => panel.node);
+  const list = site ? views[view] : [healthPanel, baselinesPanel];
+  const panels = list.filter((make) => !filtered() || !unfiltered.includes(make)).map((make) => make());
+  const nodes = stacked(panels).map((part) => (part.node ? part.node : h('div', { class: 'stack' }, part.map((panel) => panel.node))));
   if (view === 'system') nodes.push(installPanel(session, site));
-  return { panels, nodes: h('div', { class: `panels view-${view}` }, nodes) };
+  return { panels, nodes: h('div', { class: `panels view-${view}`, 'data-filtered': filtered() }, nodes) };
 }

@@ -4,7 +4,8 @@ import { t, number, percent, millis, minute, hour, dayShort, dayLong, clock } fr
 import { get } from '../api.js';
 import * as state from '../state.js';
 import { makePanel, choice, empty } from '../panel.js';
-import { grid, bars } from '../lists.js';
+import { grid } from '../lists.js';
+import { nameList } from '../names.js';
 import { lineChart } from '../chart.js';
 
 // absent stands for panels of a server without SITE_LOG.
@@ -20,7 +21,7 @@ const plain = (sums) => names.map((name) => sums[name]);
 
 export function overviewPanel() {
   return makePanel({
-    name: 'calls', title: t('calls.title'), uses: ['site'], every: 10, absent,
+    name: 'calls', shape: 'table', title: t('calls.title'), uses: ['site'], every: 10, absent,
     load: () => get('/api/admin/stats/overview', { site: state.get().site }),
     show: (data) => [
       grid(t('calls.title'), columns(), [row(t('calls.hour'), data.hour), row(t('calls.today'), data.today)]),
@@ -38,7 +39,7 @@ export function trendPanel() {
   const label = { minute, hour: minute, day: (time) => dayShort(time.slice(0, 10)) };
   const name = { minute: clock, hour: clock, day: (time) => dayLong(time.slice(0, 10)) };
   return makePanel({
-    name: 'trend', title: t('calls.trend'), tools, uses: ['site', 'trend'], every: 15, close, absent: silent,
+    name: 'trend', shape: 'chart', title: t('calls.trend'), tools, uses: ['site', 'trend'], every: 15, close, absent: silent,
     load() {
       const { site, trend } = state.get();
       tools.press(trend);
@@ -60,9 +61,11 @@ export function trendPanel() {
 }
 
 export function reportPanel() {
+  const statuses = nameList({ label: t('calls.statuses'), unit: t('calls.calls') });
+  const users = nameList({ label: t('calls.users'), unit: t('calls.calls') });
   const box = h('input', { type: 'date', 'aria-label': t('calls.date'), onchange: () => state.set({ date: box.value }) });
   return makePanel({
-    name: 'report', title: t('calls.report'), tools: box, uses: ['site', 'date'], absent: silent,
+    name: 'report', shape: 'table', title: t('calls.report'), tools: box, uses: ['site', 'date'], absent: silent,
     load() {
       const date = state.get().date || state.now();
       box.value = date;
@@ -72,8 +75,8 @@ export function reportPanel() {
     show: (data) => [
       grid(t('calls.report'), [...columns().map((c, i) => (i ? c : { title: t('calls.date') })), { title: t('calls.success'), n: true }], [[...row(dayLong(data.date), data.total), percent(data.success_rate)]]),
       h('div', { class: 'halves' },
-        h('div', null, h('h3', null, t('calls.statuses')), bars(data.statuses.map((s) => ({ key: s.status, text: s.status, n: s.calls, color: /^5/.test(s.status) ? '--bad' : /^4/.test(s.status) ? '--bot' : '--second' })), t('calls.statuses'), t('calls.calls'))),
-        h('div', null, h('h3', null, t('calls.users')), data.users.length ? bars(data.users.map((u) => ({ key: u.user, text: u.user || t('calls.nobody'), n: u.calls })), t('calls.users'), t('calls.calls')) : empty(t('calls.noUsers')))),
+        h('div', null, h('h3', null, t('calls.statuses')), statuses(data.statuses.map((s) => ({ key: s.status, text: s.status, n: s.calls, color: /^5/.test(s.status) ? '--bad' : /^4/.test(s.status) ? '--bot' : '--second' })))),
+        h('div', null, h('h3', null, t('calls.users')), data.users.length ? users(data.users.map((u) => ({ key: u.user, text: u.user || t('calls.nobody'), n: u.calls }))) : empty(t('calls.noUsers')))),
       h('h3', null, t('calls.endpoints')),
       grid(t('calls.endpoints'), columns(), data.endpoints.map((e) => row(h('code', null, e.endpoint), e))),
     ],

@@ -5,7 +5,7 @@ import { get } from '../api.js';
 import * as state from '../state.js';
 import { addDays, daysBetween } from '../dates.js';
 import { makePanel, empty } from '../panel.js';
-import { bars } from '../lists.js';
+import { nameList } from '../names.js';
 import { lineChart } from '../chart.js';
 
 const levels = ['category', 'action', 'label', 'value'];
@@ -51,17 +51,18 @@ function crumbs(event) {
 }
 
 export function eventsPanel() {
+  const name = nameList({ label: t('events.title'), unit: t('unit.times') });
   return makePanel({
-    name: 'events', title: t('events.title'), uses: ['site', 'range', 'from', 'to', 'event'], every: 15, load,
+    name: 'events', shape: 'rows', title: t('events.title'), uses: ['site', 'range', 'from', 'to', 'event'], every: 15, load,
     show(data) {
       const list = sums(data);
       const depth = split(data.event).length;
       return [
         crumbs(data.event),
         list.length
-          ? bars(list.map((sum) => ({
-            key: sum.key, text: written(split(sum.key)[depth]), title: sum.key, n: sum.pv, more: count('pages.visitors', sum.uv), click: () => state.set({ event: sum.key }),
-          })), t(`events.level${Math.min(depth, 3)}`), t('unit.times'))
+          ? [h('h3', null, t(`events.level${Math.min(depth, 3)}`)), name(list.map((sum) => ({
+            key: sum.key, text: written(split(sum.key)[depth]), title: sum.key, n: sum.pv, note: count('pages.visitors', sum.uv), click: () => state.set({ event: sum.key }),
+          })))]
           : empty(t(depth ? 'events.leaf' : 'events.none')),
         !list.length && !depth && h('pre', { tabindex: '0' }, h('code', null, '<button data-ddkk-event="shop.buy.apples.3">Buy</button>\nddkk.event(\'shop\', \'buy\', \'apples\', 3)')),
       ];
@@ -86,7 +87,7 @@ export function eventDaysPanel() {
     return list;
   }
   return makePanel({
-    name: 'event-days', title: t('events.days'), uses: ['site', 'range', 'from', 'to', 'event'], every: 15, close,
+    name: 'event-days', shape: 'chart', title: t('events.days'), uses: ['site', 'range', 'from', 'to', 'event'], every: 15, close,
     load: () => load().then((data) => ({ ...data, ...state.here() })),
     show(data) {
       close();

@@ -1,15 +1,20 @@
 // Key figures of the range, each with its change against the span before.
 import { h, arrow, hidden } from '../dom.js';
 import { t, number, decimal, percent, day, hour, hourNow } from '../i18n.js';
-import { get } from '../api.js';
+import { get, send } from '../api.js';
 import * as state from '../state.js';
+import { wide } from '../shape.js';
 import { addDays } from '../dates.js';
 import { makePanel } from '../panel.js';
+import { share } from '../names.js';
+import { filtered, filteredDays, onlyPage } from '../where.js';
+import { part } from './filters.js';
 
 export const loadSummary = () => get('/api/admin/summary', { site: state.get().site, ...state.here() });
 
 // Of today, only the hours that are over can be compared with yesterday's.
 async function load() {
+  if (filtered()) return loadFiltered();
   const { from, to } = state.here();
   if (from !== state.now() || to !== from) return loadSummary();
   const before = addDays(to, -1);
@@ -18,6 +23,20 @@ async function load() {
   const sum = (date) => hours.filter((p) => p.date === date && p.hour < until).reduce((all, p) => ({ pv: all.pv + p.pv, bot: all.bot + p.bot }), { pv: 0, bot: 0 });
   return { ...data, until, same: sum(to), previous: { from: before, to: before, ...sum(before) } };
 }
+
+// Of what is filtered the views are known, of a page also those of all time.
+async function loadFiltered() {
+  const page = onlyPage();
+  const { site } = state.get();
+  const [{ days, complete, stale }, all, ever] = await Promise.all([filteredDays(state.here()), loadSummary(), page === undefined ? null : send('POST', '/api/stats', { site, page, fields: ['page_pv', 'page_uv'] })]);
+  return { pv: days.reduce((n, day) => n + day.pv, 0), all: all.current.pv, ever: ever && { pv: ever.page_pv, uv: ever.page_uv }, complete, stale: stale || all.stale };
+}
+
+// filteredFigures are [name, number, note] of it.
+const filteredFigures = ({ pv, all, ever }) => [
+  ['pv', number(pv), t('detail.range')], ['share', share(pv, all), t('detail.ofAll', { n: number(all) })],
+  ...(ever ? [['pvEver', number(ever.pv), t('detail.ever')], ['uvEver', number(ever.uv), t('detail.ever')]] : []),
+];
 
 const perVisitor = (counts) => (counts.uv > 0 ? counts.pv / counts.uv : null);
 
@@ -34,11 +53,14 @@ const figures = [
 
 export function figuresPanel() {
   return makePanel({
-    name: 'figures', title: t('figures.title'), uses: ['site', 'range', 'from', 'to'], every: 10, load, table,
-    show: (data) => [
+    name: 'figures', firm: wide(), shape: 'tiles', title: t('figures.title'), uses: ['site', 'range', 'from', 'to', 'where'], every: 10, load, table,
+    show: (data) => (data.current ? [
       h('dl', { class: 'tiles' }, figures.map((figure) => tile(figure, data))),
       h('p', { class: 'note' }, compared(data)),
-    ],
+    ] : [
+      h('dl', { class: 'tiles' }, filteredFigures(data).map(([name, value, note]) => h('div', { class: `tile tile-${name}` }, h('dt', null, t(`figures.${name}`)), h('dd', { class: 'value' }, value), h('dd', { class: 'change soft' }, note)))),
+      part(data.complete) || h('p', { class: 'note' }, t('filters.note')),
+    ]),
   });
 }
 
@@ -68,6 +90,7 @@ function change(figure, data, write) {
 }
 
 function table(data) {
+  if (!data.current) return { columns: ['figure', 'current'], rows: [['pv', data.pv], ['pv_all', data.all], ...(data.ever ? [['page_pv', data.ever.pv], ['page_uv', data.ever.uv]] : [])] };
   return {
     columns: ['figure', 'current', 'previous'],
     rows: figures.map((figure) => [figure.name, ...(figure.now ? [figure.now(data), null] : [figure.of(data.current), figure.of(data.previous)])]),

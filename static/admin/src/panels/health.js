@@ -14,7 +14,7 @@ const counted = (books) => ['human', 'bot', ...(books.calls ? ['calls'] : []), '
 
 export function healthPanel() {
   return makePanel({
-    name: 'health', title: t('health.title'), every: 5, load: () => get('/api/admin/health'),
+    name: 'health', shape: 'table', title: t('health.title'), every: 5, load: () => get('/api/admin/health'),
     show: (data) => [
       alerts(data.alerts || []),
       h('div', { class: 'cards' }, redis(data.redis), archive(data.archive), h('div', { class: 'card' }, h('h3', null, t('health.daemon')),

@@ -18,7 +18,7 @@ function within({ from, to }) {
 
 export function heatPanel() {
   return makePanel({
-    name: 'heat', title: t('heat.title'), uses: ['site', 'range', 'from', 'to'], every: 300,
+    name: 'heat', shape: 'chart', title: t('heat.title'), uses: ['site', 'range', 'from', 'to'], every: 300,
     async load() {
       const span = within(state.here());
       const { hours, stale } = await get('/api/admin/hours', { site: state.get().site, ...span });

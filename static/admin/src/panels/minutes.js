@@ -3,12 +3,13 @@ import { h } from '../dom.js';
 import { t, count, number, minute } from '../i18n.js';
 import { get } from '../api.js';
 import * as state from '../state.js';
+import { wide } from '../shape.js';
 import { makePanel } from '../panel.js';
 import { seriesTable } from '../chart.js';
 
 export function minutesPanel() {
   return makePanel({
-    name: 'minutes', title: t('minutes.title'), uses: ['site'], every: 5,
+    name: 'minutes', firm: wide(), shape: 'chart', title: t('minutes.title'), uses: ['site'], every: 5,
     load: () => get('/api/admin/minutes', { site: state.get().site }),
     show({ minutes }) {
       const most = Math.max(1, ...minutes.map((m) => m.pv));

@@ -2,18 +2,26 @@
 import { t, number, day, dayShort, dayLong, month, hour, hourNow } from '../i18n.js';
 import { get } from '../api.js';
 import * as state from '../state.js';
+import { wide } from '../shape.js';
 import { before, possible, intervals, weekStart } from '../dates.js';
 import { makePanel, choice } from '../panel.js';
 import { lineChart } from '../chart.js';
+import { filtered, filteredDays } from '../where.js';
+import { h } from '../dom.js';
 
 // interval is the one that is asked for if the range can be shown in it.
 export function interval(span) {
+  if (filtered()) return 'day'; // what is filtered is looked up by days
   const { fit, best } = possible(span);
   return fit.includes(state.get().by) ? state.get().by : best;
 }
 
 // points are {label, name, pv, uv, bot} of a span; hours know no visitors.
 async function points(site, span, by) {
+  if (filtered()) {
+    const { days, stale } = await filteredDays(span);
+    return { stale, list: named(days, by).map((p, i) => ({ ...p, pv: days[i].pv, uv: days[i].uv })) };
+  }
   if (by === 'hour') {
     const { hours, stale } = await get('/api/admin/hours', { site, ...span });
     const one = span.from === span.to;
@@ -40,10 +48,10 @@ export function seriesPanel() {
     const span = state.here();
     const { fit } = possible(span);
     tools.press(interval(span));
-    for (const button of tools.children) button.disabled = !fit.includes(button.getAttribute('data-value'));
+    for (const button of tools.children) button.disabled = filtered() ? button.getAttribute('data-value') !== 'day' : !fit.includes(button.getAttribute('data-value'));
   }
   return makePanel({
-    name: 'series', title: t('series.title'), tools, uses: ['site', 'range', 'from', 'to', 'by'], every: 60, close, table,
+    name: 'series', firm: wide(), shape: 'chart', title: t('series.title'), tools, uses: ['site', 'range', 'from', 'to', 'by', 'where'], every: 60, close, table,
     async load() {
       press();
       const { site } = state.get();
@@ -55,21 +63,24 @@ export function seriesPanel() {
     show(data) {
       close();
       chart = lineChart(drawn(data));
-      return chart.nodes;
+      return [chart.nodes, later(data)];
     },
   });
 }
 
+// Of a page the visitors of a day come with the archive.
+const later = ({ by, now: list }) => filtered() && by === 'day' && list.some((p) => p.uv == null) && h('p', { class: 'note' }, t('detail.later'));
+
 function drawn({ by, now, old }) {
   const of = (list, name) => list.map((p) => (p ? p[name] ?? null : null));
-  const visitors = by !== 'hour';
+  const visitors = by !== 'hour' && now.some((p) => p.uv != null);
   return {
     title: t('series.title'), unit: t(`by.${by}`), labels: now.map((p) => p.label), names: now.map((p) => p.name),
     series: [
       { label: t('series.pvOld'), values: of(old, 'pv'), color: '--old', dash: true },
       visitors && { label: t('series.uvOld'), values: of(old, 'uv'), color: '--old2', dash: true, off: true },
       { label: t('figures.pv'), values: of(now, 'pv'), color: '--accent', fill: '--accent-soft' },
-      visitors ? { label: t('figures.uv'), values: of(now, 'uv'), color: '--second' } : { label: t('figures.bots'), values: of(now, 'bot'), color: '--bot' },
+      visitors ? { label: t('figures.uv'), values: of(now, 'uv'), color: '--second' } : by === 'hour' && { label: t('figures.bots'), values: of(now, 'bot'), color: '--bot' },
     ].filter(Boolean),
   };
 }

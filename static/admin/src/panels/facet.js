@@ -1,0 +1,52 @@
+// What else is known of views, by one panel for each: countries, browsers, and
+// whatever the server counts by. To add one, add its name to the list and its title
+// to the dictionaries; one that the server does not count by stays away.
+import { h } from '../dom.js';
+import { t, count, current, number } from '../i18n.js';
+import { get } from '../api.js';
+import * as state from '../state.js';
+import { makePanel } from '../panel.js';
+import { nameList } from '../names.js';
+import { by, explore, others } from '../where.js';
+
+export const facets = ['country', 'browser', 'os', 'device', 'language', 'screen', 'channel', 'campaign'];
+
+const limit = 50;
+
+// Names that the browser knows in the reader's language.
+const kinds = { country: 'region', language: 'language' };
+
+function written(facet, name) {
+  if (!name) return t('facet.none');
+  if (!kinds[facet]) return name;
+  try {
+    return new Intl.DisplayNames(current(), { type: kinds[facet] }).of(name);
+  } catch {
+    return name; // no code
+  }
+}
+
+const absent = ({ status }) => (status === 400 || status === 404 ? 'nothing' : null);
+
+function facetPanel(facet) {
+  const title = t(`facet.${facet}`);
+  const list = nameList({ label: title, unit: t('unit.views') });
+  return makePanel({
+    name: facet, kind: 'panel-facet', shape: 'rows', title, uses: ['site', 'range', 'from', 'to', 'where'], every: 60, absent, shy: true,
+    async load() {
+      const where = others(facet);
+      if (where && facet === 'device') return { rows: [] }; // the panel of devices has them
+      return where ? explore(facet, where, limit) : get('/api/admin/facets', { site: state.get().site, ...state.here(), facet, limit });
+    },
+    show({ rows, total }) {
+      if (!rows.length) return null;
+      return [
+        list(rows.map((row) => ({ key: row.name, text: written(facet, row.name), title: row.name || null, n: row.pv, note: row.uv == null ? null : count('pages.visitors', row.uv), color: '--second', ...by(facet, row.name) }))),
+        total > rows.length && h('p', { class: 'note' }, t('facet.total', { shown: number(rows.length), total: number(total) })),
+      ];
+    },
+    table: ({ rows }) => ({ columns: [facet, 'pv', 'uv'], rows: rows.map((row) => [row.name, row.pv, row.uv]) }),
+  });
+}
+
+export const facetPanels = facets.map((facet) => () => facetPanel(facet));
