@@ -91,6 +91,7 @@ type Config struct {
 	// What the dashboard shows; without them their routes answer 404.
 	Facts     Facts
 	Views     Views
+	Explorer  Explorer
 	Report    func(context.Context) Report // how the daemon is
 	Verifier  Verifier
 	Baselines Baselines

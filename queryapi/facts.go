@@ -122,7 +122,7 @@ func (s *Server) factsRoutes() []route {
 	if s.cfg.Facts == nil {
 		return nil
 	}
-	return []route{
+	rs := []route{
 		{method: "GET", path: "/api/admin/sites", handle: s.adminSites, admin: true},
 		{method: "GET", path: "/api/admin/summary", handle: s.adminSummary, admin: true},
 		{method: "GET", path: "/api/admin/pages", handle: s.adminPages, admin: true},
@@ -130,6 +130,10 @@ func (s *Server) factsRoutes() []route {
 		{method: "GET", path: "/api/admin/minutes", handle: s.adminMinutes, admin: true},
 		{method: "GET", path: "/api/admin/referrers", handle: s.adminReferrers, admin: true},
 	}
+	if s.cfg.Explorer != nil {
+		rs = append(rs, route{method: "GET", path: "/api/admin/explore", handle: s.explore, admin: true})
+	}
+	return rs
 }
 
 // adminSites answers GET /api/admin/sites: all sites, today's busiest first.

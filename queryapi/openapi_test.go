@@ -246,7 +246,7 @@ func TestOpenAPIIsValid(t *testing.T) {
 func fullConfig(t testing.TB) func(*Config) {
 	return func(c *Config) {
 		c.Series, c.Ranking, c.Restorer, c.Calls = &past{}, &fakeRanking{}, &rebuilder{}, &callFigures{}
-		c.Facts, c.Views, c.Verifier, c.Baselines = &figures{}, &figures{}, &figures{}, &figures{}
+		c.Explorer, c.Facts, c.Views, c.Verifier, c.Baselines = &explorer{}, &figures{}, &figures{}, &figures{}, &figures{}
 		c.PublicSites = []string{"ddkk.com"}
 		c.Report = func(context.Context) Report { return Report{} }
 		c.EventKey = func(levels ...string) string { return strings.Join(levels, ".") }

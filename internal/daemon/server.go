@@ -164,6 +164,7 @@ func (s *server) cfg() *config.Config { return s.live.Get() }
 
 func (s *server) apiConfig() queryapi.Config {
 	past := answers.NewSeries(s.reader, s.vault.Opened)
+	last := answers.NewLastViews(s.inputs, s.cfg)
 	return queryapi.Config{
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
 		NormalizePage: func(raw []byte) string { return string(s.cfg().Page.Normalize(nil, raw)) },
@@ -171,7 +172,7 @@ func (s *server) apiConfig() queryapi.Config {
 		RefererCheck:  func() bool { return s.cfg().RefererCheck },
 		EventKey:      parser.EventKey, Location: s.cfg().Timezone,
 		Series: past, Ranking: s.ranking, Restorer: s.restores, Calls: s.calls(),
-		Facts: answers.NewFacts(past, time.Now), Views: answers.NewLastViews(s.inputs, s.cfg), Report: s.report,
+		Facts: answers.NewFacts(past, time.Now), Views: last, Explorer: answers.NewExplorer(past, last), Report: s.report,
 		Baselines: answers.NewBaselines(s.vault), Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
 		Ready: s.counting.ready, Health: s.healthy,
