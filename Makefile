@@ -16,7 +16,7 @@ UNITS = $(shell go list ./queryapi ./counter ./archive; go list ./... | grep -v 
 # What all chance of make chaos comes from.
 CHAOS_SEED := $(or $(CHAOS_SEED),$(shell date +%s%N))
 # The end-to-end tests that every change has to pass.
-QUICK = Harness|Pipeline|Embedded|Fault|Archive|Import|Counts|History|Calls|DeployNginx|DeployMetrics|DeployInstall|DeployRedisConf|DeployLogrotate|DeployBackupRetention|DeployCompose|Attack|MirrorFollows|Reload|Upgrade|ServiceManager|SocketActivation
+QUICK = Harness|Pipeline|Embedded|Fault|Archive|Import|Counts|History|Calls|DeployNginx|DeployMetrics|DeployInstall|DeployRedisConf|DeployLogrotate|DeployBackupRetention|DeployCompose|Attack|MirrorFollows|Reload|Upgrade|ServiceManager|SocketActivation|Connect
 
 # How long make attack measures what others wait for.
 ATTACK_MINUTES ?= 0.5
@@ -31,7 +31,7 @@ SYSCONF  ?= /etc
 # What make release builds, as GOOS/GOARCH.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build test check test-unit test-race sim sim-quick sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos attack test-cluster deps deps-full generate man install uninstall release release-check vuln clean
+.PHONY: help build test check test-unit test-race sim sim-quick sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos attack test-cluster test-packages test-servers deps deps-full generate man install uninstall release release-check vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -95,6 +95,12 @@ attack: ## what strangers can do, against the built daemon behind nginx (ATTACK_
 test-cluster: ## three hosts on a real Redis Cluster and a Galera, with faults (needs make deps-full)
 	go test $(RACE) -count 1 -timeout 30m -tags cluster -run Cluster -v ./e2e
 
+test-packages: ## .deb and .rpm installed, upgraded, removed and purged in clean roots (root; needs make deps-full)
+	go test -count 1 -timeout 60m -tags packages -run Packages -v ./e2e
+
+test-servers: ## Sentinel's failover, and every server that Debian has: docs/INSTALL.md (root; needs make deps-full)
+	go test $(RACE) -count 1 -timeout 60m -tags servers -run 'Sentinel|Server' -v ./e2e
+
 deps: ## install the packages that make test needs, if missing
 	.ci/deps core
 
@@ -118,7 +124,7 @@ install: ## what was built, units, logrotate, man page, completions (PREFIX, SYS
 uninstall: ## what install put there, but for settings and data
 	.ci/install -r '$(DESTDIR)' '$(PREFIX)' '$(SYSCONF)'
 
-release: ## dist/release: archives for PLATFORMS with checksums, reproducible
+release: ## dist/release: archives for PLATFORMS, .deb and .rpm, with checksums, reproducible
 	.ci/release '$(VERSION)' $(PLATFORMS)
 
 release-check: ## builds the release twice, in two folders: it must be the same, byte by byte

@@ -12,7 +12,11 @@ func versionCommand(version string) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "ddkk-stats %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			line := fmt.Sprintf("ddkk-stats %s %s %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			if info, ok := debug.ReadBuildInfo(); ok {
+				line += builtFrom(info.Settings)
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), line)
 			return err
 		},
 	}
@@ -27,4 +31,22 @@ func buildVersion(linked string) string {
 		return info.Main.Version
 	}
 	return "(devel)"
+}
+
+// builtFrom names the commit that the Go command found, as " commit 0123abcd"; empty for
+// what was built outside of a repository.
+func builtFrom(settings []debug.BuildSetting) string {
+	var commit, changed string
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision" && s.Value != "":
+			commit = " commit " + s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = " with changes"
+		}
+	}
+	if commit == "" {
+		return ""
+	}
+	return commit + changed
 }
