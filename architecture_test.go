@@ -33,7 +33,7 @@ var rooms = []room{
 	{"static", "the source and build of widget and dashboard, the demo page", ""},
 	{"internal/cli", "one file a command: flags, and how its answer is printed", "archive counter internal/config internal/daemon internal/doctor internal/importer internal/jobs internal/logs internal/options internal/plain internal/vault internal/verify nginx parser tailer"},
 	{"internal/daemon", "the server: wiring, start and stop, schedule, reload, upgrade, metrics, alerts", "archive counter internal/alert internal/answers internal/beacon internal/config internal/jobs internal/logs internal/mirror internal/options internal/vault internal/verify nginx parser queryapi static tailer"},
-	{"internal/doctor", "what `check` looks at", "archive counter internal/config internal/logs parser tailer"},
+	{"internal/doctor", "what `check` looks at", "archive counter internal/config internal/logs internal/options parser tailer"},
 	{"internal/answers", "what the API says, joined from live numbers and the archive", "archive counter internal/config internal/logs internal/vault parser queryapi tailer"},
 	{"internal/jobs", "what is done by schedule or by command with logs and archive: archive, verify, delete, flush", "archive counter internal/config internal/logs internal/mirror internal/options internal/vault internal/verify parser tailer"},
 	{"internal/vault", "the archive as counting and restoring see it: opened late, learned; the shared secret", "archive counter internal/config internal/durable internal/options internal/verify parser"},

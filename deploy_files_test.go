@@ -182,8 +182,8 @@ func wantComposeAgrees(t *testing.T, services map[string]composeService, cfg *co
 	if want := filepath.Join(filepath.Dir(cfg.AccessLog), "nginx.pid"); cfg.NginxPID != want {
 		t.Errorf("NGINX_PID is %s, nginx-conf makes it %s", cfg.NginxPID, want)
 	}
-	if !slices.Equal(cfg.RedisAddrs, []string{"redis:6379"}) || !strings.Contains(readDoc(t, "deploy/redis.conf"), "\nport 6379\n") {
-		t.Errorf("REDIS_ADDR %q is not the service's", cfg.RedisAddrs)
+	if !slices.Equal(cfg.Redis.Addrs, []string{"redis:6379"}) || !strings.Contains(readDoc(t, "deploy/redis.conf"), "\nport 6379\n") {
+		t.Errorf("REDIS_ADDR %q is not the service's", cfg.Redis.Addrs)
 	}
 	image := readDoc(t, "deploy/Dockerfile")
 	for _, text := range []string{"mkdir -p " + filepath.Dir(cfg.AccessLog), fmt.Sprintf("EXPOSE %d\n", cfg.Port), "chown -R " + services["nginx"].User} {

@@ -139,9 +139,9 @@ func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
 
 // What the documents name in capitals is a setting, or one of a few words.
 func TestSettingsOfTheDocumentsExist(t *testing.T) {
-	words := []string{"CONFIG", "SIGTERM", "SIGHUP", "SIGKILL", "USR1", "LOG", "GET", "ZSET", "KEEP_DAYS", "KEEP_LEAST"}
+	words := []string{"CONFIG", "CREDENTIALS_DIRECTORY", "SIGTERM", "SIGHUP", "SIGKILL", "USR1", "LOG", "GET", "ZSET", "KEEP_DAYS", "KEEP_LEAST"}
 	for i := range config.Settings {
-		words = append(words, config.Settings[i].Name)
+		words = append(words, config.Settings[i].Name, config.Settings[i].Name+"_FILE")
 	}
 	for _, file := range docFiles(t) {
 		for _, m := range settingName.FindAllStringSubmatch(outside(readDoc(t, file)), -1) {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -75,6 +76,8 @@ type Options struct {
 
 	// Patience is how long MySQL may take to say anything; DefaultPatience.
 	Patience time.Duration
+	// TLS of connections to MySQL; nil: as the DSN says.
+	TLS *tls.Config
 	// Connections to MySQL at most; DefaultConnections. Two are the least.
 	Connections int
 

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -41,6 +42,7 @@ func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
 	cfg.ClientFoundRows = true
 	cfg.Collation = "utf8mb4_bin"
 	cfg.Logger = driverLog{a.log}
+	withTLS(cfg, a.opt.TLS)
 	// A statement may take minutes. One without any answer for longer goes to a
 	// server that is not there any more: a firewall or a failover forgot the
 	// connection, and nobody would ever tell.
@@ -72,6 +74,13 @@ func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
 	a.migrations.SetMaxOpenConns(1)
 	a.dialect = &mysqlDialect{db: a.db, database: cfg.DBName, log: a.log}
 	return a.reach(ctx)
+}
+
+// withTLS has a connection made by TLS; nil: as the DSN says.
+func withTLS(cfg *mysql.Config, secure *tls.Config) {
+	if secure != nil {
+		cfg.TLS = secure.Clone()
+	}
 }
 
 const (

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -17,9 +18,9 @@ type Look struct {
 	Trouble string    // see ClockTrouble; empty where there are no tables yet
 }
 
-// Probe looks whether an archive can be used, and changes nothing.
-func Probe(ctx context.Context, dsn, sqlitePath string) (look Look, err error) {
-	db, err := probed(dsn, sqlitePath)
+// Probe looks whether an archive can be used, and changes nothing; see Options.TLS.
+func Probe(ctx context.Context, dsn string, secure *tls.Config, sqlitePath string) (look Look, err error) {
+	db, err := probed(dsn, secure, sqlitePath)
 	if err != nil {
 		return look, err
 	}
@@ -48,7 +49,7 @@ func Probe(ctx context.Context, dsn, sqlitePath string) (look Look, err error) {
 	return look, err
 }
 
-func probed(dsn, path string) (*sql.DB, error) {
+func probed(dsn string, secure *tls.Config, path string) (*sql.DB, error) {
 	if dsn == "" {
 		return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String()+"?mode=ro&_pragma=busy_timeout(500)")
 	}
@@ -56,6 +57,7 @@ func probed(dsn, path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, errors.New("read MYSQL_DSN: it is not of the form user:password@tcp(host:3306)/database")
 	}
+	withTLS(cfg, secure)
 	cfg.Timeout, cfg.ReadTimeout, cfg.WriteTimeout = reachLimit, reachLimit, reachLimit
 	c, err := mysql.NewConnector(cfg)
 	if err != nil {

@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -18,12 +19,18 @@ type ConnectOptions struct {
 	Username string // empty: the default user
 	Password string
 	DB       int           // not in a cluster
+	TLS      *tls.Config   // nil: without
 	Timeout  time.Duration // of one read or write; 4 s
 	PoolSize int           // connections at most; 16
 	// Life is how long a connection is used; 0: for as long as it holds. One that
 	// is never made anew stays with the server that it found, whoever is the
 	// master by now.
 	Life time.Duration
+	// Master is the name that the sentinels at Addrs know Redis by; empty: Addrs are
+	// Redis's own.
+	Master           string
+	SentinelUsername string
+	SentinelPassword string
 	// Dial connects; nil: over the network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -39,7 +46,8 @@ func Connect(o ConnectOptions) redis.UniversalClient {
 		o.PoolSize = 16
 	}
 	return redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: o.Addrs, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, DB: o.DB,
+		Addrs: o.Addrs, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLS,
+		MasterName: o.Master, SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
 		Dialer: o.Dial, DialTimeout: min(o.Timeout, 2*time.Second), ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
 		ContextTimeoutEnabled: true, ConnMaxLifetime: o.Life, ConnMaxLifetimeJitter: o.Life / 4,
 		MaxRetries: -1, PoolSize: o.PoolSize, PoolTimeout: o.Timeout,

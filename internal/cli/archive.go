@@ -90,9 +90,9 @@ func printNotArchived(ctx context.Context, v *vault.Vault, w io.Writer) error {
 // withVault runs a command that needs the archive and the visitors' secret.
 func withVault(cmd *cobra.Command, cfg *config.Config, f func(v *vault.Vault, secret []byte) error) (err error) {
 	log := newLogger(cmd.ErrOrStderr(), cfg.LogLevel)
-	keys := counter.NewKeys(cfg.RedisPrefix, cfg.Cluster())
+	keys := counter.NewKeys(cfg.RedisPrefix, cfg.Redis.IsCluster())
 	var rdb redis.UniversalClient
-	if len(cfg.RedisAddrs) > 0 {
+	if len(cfg.Redis.Addrs) > 0 {
 		rdb = counter.Connect(options.Redis(cfg))
 		defer func() { err = errors.Join(err, rdb.Close()) }()
 	}

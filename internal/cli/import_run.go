@@ -71,9 +71,9 @@ func (p *importPlan) head() string {
 // database is made.
 func withPeek(cmd *cobra.Command, cfg *config.Config, f func(v *vault.Vault) error) (err error) {
 	log := newLogger(cmd.ErrOrStderr(), cfg.LogLevel)
-	keys := counter.NewKeys(cfg.RedisPrefix, cfg.Cluster())
+	keys := counter.NewKeys(cfg.RedisPrefix, cfg.Redis.IsCluster())
 	var rdb redis.UniversalClient
-	if len(cfg.RedisAddrs) > 0 {
+	if len(cfg.Redis.Addrs) > 0 {
 		rdb = counter.Connect(options.Redis(cfg))
 		defer func() { err = errors.Join(err, rdb.Close()) }()
 	}

@@ -53,7 +53,7 @@ stays as it is. Set FLUSH_CRON=off everywhere first, or a daemon begins it anew.
 var errMirrorNeedsRedis = errors.New("mirror: REDIS_ADDR is not set. The embedded store can be reached by the daemon alone, which brings page_counts up to date by FLUSH_CRON")
 
 func runMirror(cmd *cobra.Command, cfg *config.Config, opt mirrorOptions) error {
-	if len(cfg.RedisAddrs) == 0 {
+	if len(cfg.Redis.Addrs) == 0 {
 		return errMirrorNeedsRedis
 	}
 	return withVault(cmd, cfg, func(v *vault.Vault, _ []byte) error {

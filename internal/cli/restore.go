@@ -58,7 +58,7 @@ come from the same lines. --only-pages and --days only narrow what is reported.`
 var errNeedsRedis = errors.New("restore-from-mysql: REDIS_ADDR is not set. The embedded store is restored by the daemon itself, at each start")
 
 func restoreSites(cmd *cobra.Command, cfg *config.Config, opt restoreOptions) error {
-	if len(cfg.RedisAddrs) == 0 {
+	if len(cfg.Redis.Addrs) == 0 {
 		return errNeedsRedis
 	}
 	return withVault(cmd, cfg, func(v *vault.Vault, _ []byte) error {

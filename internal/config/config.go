@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -59,16 +60,14 @@ type Config struct {
 	NginxPID      string
 	LogSync       bool
 
-	RedisAddrs    []string // empty: embedded
-	RedisCluster  bool
-	RedisUsername string // empty: Redis' default user
-	RedisPassword Secret
-	RedisDB       int
+	Redis         Redis
 	RedisPrefix   string
 	AllowEviction bool
 	UVSetTTL      time.Duration
 
-	MySQLDSN         Secret // empty: SQLite in DataDir
+	MySQLDSN         Secret      // empty: SQLite in DataDir
+	MySQLTLS         *tls.Config // nil: as the DSN says
+	mysqlFiles       tlsFiles
 	MySQLConnections int
 	MySQLTimeout     time.Duration
 	RawRetentionDays int    // 0: forever
@@ -170,9 +169,6 @@ func (d DedupeWindows) For(site string) time.Duration {
 // Address is where the HTTP server listens, as net.Listen takes it.
 func (c *Config) Address() string { return net.JoinHostPort(c.Listen, strconv.Itoa(c.Port)) }
 
-// Cluster reports whether Redis is a cluster, and so whether keys carry braces.
-func (c *Config) Cluster() bool { return c.RedisCluster || len(c.RedisAddrs) > 1 }
-
 // Parser is the configuration of a parser for a log of this format. secret
 // keys the visitor hash: SECRET, or what was made once and kept.
 func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
@@ -208,7 +204,11 @@ func Load(path string, lookup func(string) (string, bool)) (*Config, error) {
 	c := &Config{File: path, texts: make(map[string]string, len(Settings))}
 	for i := range Settings {
 		s := &Settings[i]
-		text, where := s.lookup(lookup, path, fromFile)
+		text, where, err := s.lookup(lookup, path, fromFile)
+		if err != nil {
+			problems.add(err)
+			continue
+		}
 		c.texts[s.Name] = text
 		if err := s.apply(c, text); err != nil {
 			problems.add(s.problem(text, where, err))
@@ -272,12 +272,8 @@ func configPath(path string, lookup func(string) (string, bool)) (string, error)
 
 // checkTogether finds settings that are right alone and wrong together.
 func (c *Config) checkTogether(problems *problemList) {
-	if c.Cluster() && c.RedisDB != 0 {
-		problems.add(&SettingError{
-			Name: "REDIS_DB", Value: strconv.Itoa(c.RedisDB), Where: "together with REDIS_CLUSTER or several REDIS_ADDR",
-			Allowed: "0: a cluster has one database",
-		})
-	}
+	c.checkRedis(problems)
+	c.checkMySQL(problems)
 	c.checkSiteLog(problems)
 	c.checkSegments(problems)
 	c.checkCompressed(problems)
@@ -315,7 +311,7 @@ func (c *Config) Warnings() []string {
 	if c.AdminToken != "" && len(c.AdminToken) < 16 {
 		w = append(w, "ADMIN_TOKEN has fewer than 16 characters: it could be guessed; use `openssl rand -hex 32`")
 	}
-	if c.AllowEviction && len(c.RedisAddrs) > 0 {
+	if c.AllowEviction && len(c.Redis.Addrs) > 0 {
 		w = append(w, "ALLOW_EVICTION is on: a Redis that evicts keys loses counters without a word; set maxmemory-policy noeviction")
 	}
 	if !c.LogSync {

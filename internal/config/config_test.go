@@ -57,7 +57,7 @@ func TestDefaults(t *testing.T) {
 	if c.UVSetTTL != 72*time.Hour || c.LogRetention != 30*24*time.Hour || c.Timezone != time.Local {
 		t.Errorf("unexpected times: %v %v %v", c.UVSetTTL, c.LogRetention, c.Timezone)
 	}
-	if c.Dedupe.For("ddkk.com") != 0 || c.Cluster() || len(c.RedisAddrs) != 0 || len(c.Sites) != 0 {
+	if c.Dedupe.For("ddkk.com") != 0 || c.Redis.IsCluster() || len(c.Redis.Addrs) != 0 || len(c.Sites) != 0 {
 		t.Errorf("something is on that is off by default: %+v", c)
 	}
 	next := c.ArchiveCron.Times.Next(time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC))
@@ -87,11 +87,11 @@ func TestGoodValues(t *testing.T) {
 	f("LISTEN", "[::1]", func(c *Config) any { return c.Address() }, "[::1]:8360")
 	f("LISTEN", "*", func(c *Config) any { return c.Address() }, ":8360")
 	f("LISTEN", "localhost", func(c *Config) any { return c.Address() }, "localhost:8360")
-	f("REDIS_ADDR", "127.0.0.1:6379", func(c *Config) any { return c.Cluster() }, "false")
-	f("REDIS_ADDR", "a:1, b:2", func(c *Config) any { return c.RedisAddrs }, "[a:1 b:2]")
-	f("REDIS_ADDR", "a:1,b:2", func(c *Config) any { return c.Cluster() }, "true")
-	f("REDIS_ADDR", "/run/redis/redis.sock", func(c *Config) any { return c.RedisAddrs }, "[/run/redis/redis.sock]")
-	f("REDIS_CLUSTER", "1", func(c *Config) any { return c.Cluster() }, "true")
+	f("REDIS_ADDR", "127.0.0.1:6379", func(c *Config) any { return c.Redis.IsCluster() }, "false")
+	f("REDIS_ADDR", "a:1, b:2", func(c *Config) any { return c.Redis.Addrs }, "[a:1 b:2]")
+	f("REDIS_ADDR", "a:1,b:2", func(c *Config) any { return c.Redis.IsCluster() }, "true")
+	f("REDIS_ADDR", "/run/redis/redis.sock", func(c *Config) any { return c.Redis.Addrs }, "[/run/redis/redis.sock]")
+	f("REDIS_CLUSTER", "1", func(c *Config) any { return c.Redis.IsCluster() }, "true")
 	f("SITES", "https://www.DDKK.com:443/, example.org.", func(c *Config) any { return c.Sites }, "[ddkk.com example.org]")
 	f("SITE_ALIASES", "Blog.ddkk.com=ddkk.com", func(c *Config) any { return c.SiteAliases }, "map[blog.ddkk.com:ddkk.com]")
 	f("DEDUPE_WINDOW", "off", func(c *Config) any { return c.Dedupe.For("x") }, "0s")

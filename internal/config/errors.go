@@ -31,7 +31,7 @@ func (e *SettingError) Error() string {
 	}
 	if e.Err != nil {
 		text := e.Err.Error()
-		if secret && quotes(text, e.Value) {
+		if _, ok := e.Err.(unquoted); secret && !ok && quotes(text, e.Value) {
 			text = "bad value"
 		}
 		fmt.Fprintf(&b, ": %s", text)

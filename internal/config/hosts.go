@@ -43,23 +43,6 @@ func notInHost(r rune) bool {
 	return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\:@?#[]{}%"'<>|^=,;*`, r)
 }
 
-func parseRedisAddr(c *Config, s string) error {
-	addrs := splitList(s)
-	for _, addr := range addrs {
-		if strings.HasPrefix(addr, "/") {
-			if len(addrs) > 1 {
-				return errors.New("a socket cannot be one of several addresses")
-			}
-			continue
-		}
-		if err := checkHostPort(addr); err != nil {
-			return err
-		}
-	}
-	c.RedisAddrs = addrs
-	return nil
-}
-
 func checkHostPort(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || strings.ContainsAny(host, "@/?") { // a user does not belong there, and an address is logged

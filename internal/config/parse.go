@@ -12,7 +12,6 @@ import (
 	"time"
 	_ "time/tzdata" // TIMEZONE works on machines without zone files
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/robfig/cron/v3"
 
 	"ddkk-stats/parser"
@@ -232,21 +231,6 @@ func parsePrefix(c *Config, s string) error {
 		return errors.New("not a prefix")
 	}
 	c.RedisPrefix = s
-	return nil
-}
-
-func parseDSN(c *Config, s string) error {
-	c.MySQLDSN = Secret(s)
-	if s == "" {
-		return nil
-	}
-	dsn, err := mysql.ParseDSN(s)
-	if err != nil {
-		return err
-	}
-	if dsn.DBName == "" {
-		return errors.New("no database")
-	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -12,13 +11,14 @@ import (
 // Setting is one row of the table that everything about the configuration is
 // derived from: reading, checking, reloading, redacting and the manual.
 type Setting struct {
-	Name    string // of the environment; the file has it in lower case
-	Default string // as one would write it; empty is a meaning of its own
-	Allowed string // what a value looks like, for messages and the manual
-	Doc     string // what it does, a sentence or two
-	Reload  bool   // takes effect on SIGHUP, without a restart
-	Secret  bool   // never printed
-	Pairs   bool   // a list of key=value; the file may have a mapping
+	Name    string                   // of the environment; the file has it in lower case
+	Default string                   // as one would write it; empty is a meaning of its own
+	Allowed string                   // what a value looks like, for messages and the manual
+	Doc     string                   // what it does, a sentence or two
+	Reload  bool                     // takes effect on SIGHUP, without a restart
+	Secret  bool                     // never printed
+	Pairs   bool                     // a list of key=value; the file may have a mapping
+	shownAs func(text string) string // what of it may be printed; nil: all, or nothing of a secret
 	set     func(c *Config, text string) error
 }
 
@@ -31,6 +31,7 @@ const (
 	allowedFormat   = "v1, combined or json"
 	allowedNets     = "addresses and networks such as 127.0.0.1, 10.0.0.0/8, ::1, separated by commas"
 	allowedPath     = "a path"
+	allowedPEM      = "a path of a file in PEM"
 	allowedKeep     = "drop or keep"
 )
 
@@ -98,21 +99,36 @@ var Settings = []Setting{
 		Doc: "Room for all files of the logs together. From 80% on it is an alert (`DdkkLogBudget`), a line in the log and in `check`; nothing is refused or deleted for it.", Reload: true,
 		set: size(func(c *Config) *int64 { return &c.LogBudget })},
 
-	{Name: "REDIS_ADDR", Allowed: "host:port, or a socket's absolute path; several host:port separated by commas for a cluster",
-		Doc: "Redis address. Empty: an embedded store, for evaluation and small sites.",
-		set: parseRedisAddr},
+	{Name: "REDIS_ADDR", Allowed: "host:port, a socket's absolute path, several host:port separated by commas for a cluster, or a URL: redis://, rediss://, unix://, redis+sentinel://, rediss+sentinel://",
+		Doc:     "Redis address. `rediss://user:password@host:6379/0` is by TLS, several hosts in a URL are a cluster, `redis+sentinel://a:26379,b:26379/mymaster/0` asks sentinels who the master is. Empty: an embedded store, for evaluation and small sites.",
+		shownAs: maskURL, set: parseRedisAddr},
 	{Name: "REDIS_CLUSTER", Default: "off", Allowed: allowedSwitch,
 		Doc: "Treat a single `REDIS_ADDR` as a cluster. Several addresses always are one.",
-		set: toggle(func(c *Config) *bool { return &c.RedisCluster })},
+		set: toggle(func(c *Config) *bool { return &c.Redis.Cluster })},
 	{Name: "REDIS_USERNAME", Allowed: "any text",
-		Doc: "Redis ACL user (deploy/redis-users.conf). Empty: the default user.",
-		set: text(func(c *Config) *string { return &c.RedisUsername })},
+		Doc: "Redis ACL user (deploy/redis-users.conf). Empty: the URL's, or its default user.",
+		set: text(func(c *Config) *string { return &c.Redis.Username })},
 	{Name: "REDIS_PASSWORD", Secret: true, Allowed: "any text",
-		Doc: "Redis password.",
-		set: secret(func(c *Config) *Secret { return &c.RedisPassword })},
+		Doc: "Redis password. Empty: the URL's, or none.",
+		set: secret(func(c *Config) *Secret { return &c.Redis.Password })},
 	{Name: "REDIS_DB", Default: "0", Allowed: "a number from 0 on",
-		Doc: "Redis database number; not for clusters.",
-		set: intBetween(func(c *Config) *int { return &c.RedisDB }, 0, 1<<20)},
+		Doc: "Database of a Redis that is no cluster, where the URL names none.",
+		set: parseRedisDB},
+	{Name: "REDIS_TLS_CA", Allowed: allowedPEM,
+		Doc: "Certificates of the authorities that Redis's certificate is trusted by. Empty: the system's.",
+		set: caFile(func(c *Config) *tlsFiles { return &c.Redis.files })},
+	{Name: "REDIS_TLS_CERT", Allowed: allowedPEM,
+		Doc: "Our certificate, for a Redis that wants one (`tls-auth-clients`). It is read with each connection.",
+		set: text(func(c *Config) *string { return &c.Redis.files.cert })},
+	{Name: "REDIS_TLS_KEY", Allowed: allowedPEM,
+		Doc: "The key of `REDIS_TLS_CERT`.",
+		set: text(func(c *Config) *string { return &c.Redis.files.key })},
+	{Name: "REDIS_SENTINEL_USERNAME", Allowed: "any text",
+		Doc: "User of the sentinels, where they have an ACL of their own.",
+		set: text(func(c *Config) *string { return &c.Redis.SentinelUsername })},
+	{Name: "REDIS_SENTINEL_PASSWORD", Secret: true, Allowed: "any text",
+		Doc: "Password of the sentinels.",
+		set: secret(func(c *Config) *Secret { return &c.Redis.SentinelPassword })},
 	{Name: "REDIS_PREFIX", Default: "ddkk", Allowed: "1 to 32 letters, digits, _ or -",
 		Doc: "Prefix of every key.",
 		set: parsePrefix},
@@ -123,9 +139,18 @@ var Settings = []Setting{
 		Doc: "How long a day's set of visitors is kept. Lines that are read later than this may count a visitor again until the archive corrects it.",
 		set: duration(func(c *Config) *dur { return &c.UVSetTTL }, 24*hour)},
 
-	{Name: "MYSQL_DSN", Secret: true, Allowed: "user:password@tcp(host:3306)/database",
-		Doc: "DSN of the archive. Empty: SQLite in `DATA_DIR`.",
+	{Name: "MYSQL_DSN", Secret: true, Allowed: "user:password@tcp(host:3306)/database, or user@unix(/run/mysqld/mysqld.sock)/database",
+		Doc: "The archive. Empty: SQLite in `DATA_DIR`.",
 		set: parseDSN},
+	{Name: "MYSQL_TLS_CA", Allowed: allowedPEM,
+		Doc: "Certificates of the authorities that MySQL's certificate is trusted by; turns TLS on. For the system's write `?tls=true` in `MYSQL_DSN`.",
+		set: caFile(func(c *Config) *tlsFiles { return &c.mysqlFiles })},
+	{Name: "MYSQL_TLS_CERT", Allowed: allowedPEM,
+		Doc: "Our certificate, for an account with `REQUIRE X509`; turns TLS on. It is read with each connection.",
+		set: text(func(c *Config) *string { return &c.mysqlFiles.cert })},
+	{Name: "MYSQL_TLS_KEY", Allowed: allowedPEM,
+		Doc: "The key of `MYSQL_TLS_CERT`.",
+		set: text(func(c *Config) *string { return &c.mysqlFiles.key })},
 	{Name: "MYSQL_CONNECTIONS", Default: "8", Allowed: "a number from 2",
 		Doc: "Maximum connections to MySQL; the account must be allowed as many.",
 		set: intBetween(func(c *Config) *int { return &c.MySQLConnections }, 2, 1000)},
@@ -282,20 +307,6 @@ var Settings = []Setting{
 		set: schedule(func(c *Config) *Schedule { return &c.VerifyCron })},
 }
 
-// lookup finds the setting's text and says where it came from. Empty texts
-// count as not given, as compose files pass them on for unset variables.
-func (s *Setting) lookup(env func(string) (string, bool), path string, file []fileValue) (text, where string) {
-	if v, ok := env(s.Name); ok && strings.TrimSpace(v) != "" {
-		return s.trim(v), "environment"
-	}
-	for _, v := range file {
-		if v.name == s.Name && strings.TrimSpace(v.text) != "" {
-			return s.trim(v.text), fmt.Sprintf("%s:%d", path, v.line)
-		}
-	}
-	return s.Default, "default"
-}
-
 // trim drops blanks around a value, but leaves secrets as they are.
 func (s *Setting) trim(text string) string {
 	if s.Secret {
@@ -318,7 +329,10 @@ func (s *Setting) apply(c *Config, text string) error {
 func (s *Setting) problem(text, where string, err error) error {
 	e := &SettingError{Name: s.Name, Value: text, Where: where, Allowed: s.Allowed, Err: err}
 	if s.Secret {
-		e.Value, e.Err = "", errors.New("bad value")
+		e.Value = ""
+		if _, ok := err.(unquoted); !ok {
+			e.Err = errors.New("bad value")
+		}
 	}
 	return e
 }
@@ -327,6 +341,9 @@ func (s *Setting) problem(text, where string, err error) error {
 func (s *Setting) shown(text string) string {
 	if s.Secret {
 		return Secret(text).String()
+	}
+	if s.shownAs != nil {
+		return s.shownAs(text)
 	}
 	return text
 }

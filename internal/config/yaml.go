@@ -18,6 +18,8 @@ type fileValue struct {
 	name string // upper case
 	text string // list items joined by commas
 	line int
+
+	secretFile bool // text is the path of the file that has it
 }
 
 // readYAML reads a flat mapping of setting names in lower case to scalars,
@@ -39,6 +41,10 @@ func readYAML(path string, data []byte, problems *problemList) []fileValue {
 		key, node := root.Content[i], root.Content[i+1]
 		where := fmt.Sprintf("%s:%d", path, key.Line)
 		s := settingByFileName(key.Value)
+		secretFile := s == nil
+		if secretFile {
+			s = fileOf(key.Value)
+		}
 		if s == nil {
 			problems.add(unknownName(key.Value, where, names))
 			continue
@@ -53,7 +59,7 @@ func readYAML(path string, data []byte, problems *problemList) []fileValue {
 			problems.add(&SettingError{Name: key.Value, Where: where, Err: err, Allowed: s.Allowed})
 			continue
 		}
-		values = append(values, fileValue{name: s.Name, text: text, line: key.Line})
+		values = append(values, fileValue{name: s.Name, text: text, line: key.Line, secretFile: secretFile})
 	}
 	return values
 }

@@ -21,7 +21,7 @@ func (s *server) announce(w io.Writer) {
 		host = "localhost"
 	}
 	base := "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
-	store := "Redis at " + fmt.Sprint(s.cfg().RedisAddrs)
+	store := "Redis at " + s.cfg().Redis.Where()
 	if s.embedded != nil {
 		store = "the embedded store (set REDIS_ADDR for a real one)"
 	}

@@ -101,7 +101,7 @@ type server struct {
 // newServer opens everything that can be wrong, so that a mistake is told at
 // the start; it starts nothing. Redis may be away: that is waited for.
 func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server, err error) {
-	s := &server{version: version, live: config.NewLive(cfg), log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Cluster()), counting: newCounting(), notify: newNotifier(log), started: time.Now()}
+	s := &server{version: version, live: config.NewLive(cfg), log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Redis.IsCluster()), counting: newCounting(), notify: newNotifier(log), started: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -144,7 +144,7 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 
 func (s *server) openRedis() error {
 	opt := options.Redis(s.cfg())
-	if len(s.cfg().RedisAddrs) == 0 {
+	if len(s.cfg().Redis.Addrs) == 0 {
 		var err error
 		if s.embedded, err = startEmbeddedRedis(); err != nil {
 			return err

@@ -53,7 +53,11 @@ func (s *server) startRedis(ctx context.Context) error {
 	}
 	if err := counter.CheckScripts(ctx, s.ingestDB, s.embedded != nil); err != nil {
 		if counter.TroubleOf(err) == counter.ScriptsUnsupported {
-			return fmt.Errorf("cannot count into this Redis: %w; %s", err, counter.ScriptsUnsupported.Advice())
+			name := "this server"
+			if info, infoErr := counter.Info(ctx, s.ingestDB); infoErr == nil && counter.ServerName(info) != "" {
+				name = counter.ServerName(info)
+			}
+			return fmt.Errorf("cannot count into %s: it lacks what a script needs: %w; %s", name, err, counter.ScriptsUnsupported.Advice())
 		}
 		return &vault.WaitError{Where: vault.WhereRedis, Err: err}
 	}

@@ -24,7 +24,7 @@ func (c *Checkup) archive(ctx context.Context) []Finding {
 	if c.Cfg.MySQLDSN == "" {
 		return c.sqlite(ctx, filepath.Join(c.Cfg.DataDir, "archive.db"))
 	}
-	look, err := archive.Probe(ctx, string(c.Cfg.MySQLDSN), "")
+	look, err := archive.Probe(ctx, string(c.Cfg.MySQLDSN), c.Cfg.MySQLTLS, "")
 	if err != nil {
 		return []Finding{Bad("MYSQL_DSN", "cannot use the archive: %v; start MySQL, or mend MYSQL_DSN. Meanwhile nothing is archived, and an empty Redis is not filled", err)}
 	}
@@ -39,7 +39,7 @@ func (c *Checkup) sqlite(ctx context.Context, path string) []Finding {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return []Finding{Fine("archive", "%s is made at the first start", path)}
 	}
-	look, err := archive.Probe(ctx, "", path)
+	look, err := archive.Probe(ctx, "", nil, path)
 	if err != nil {
 		return []Finding{Bad("archive", "cannot read %s: %v; give it to the daemon's user, or put a backup in its place while the daemon is stopped", path, err)}
 	}

@@ -88,7 +88,7 @@ func loopbackListen(host string) bool {
 func (c *Checkup) secretFiles(context.Context) []Finding {
 	path := filepath.Join(c.Cfg.DataDir, "secret")
 	all := c.private("secret file", path, 0o077, "whoever reads it can tell visitors by their addresses")
-	if c.Cfg.File != "" && (c.Cfg.RedisPassword != "" || c.Cfg.MySQLDSN != "" || c.Cfg.Secret != "" || c.Cfg.AdminToken != "") {
+	if c.Cfg.File != "" && (c.Cfg.Redis.Password != "" || c.Cfg.MySQLDSN != "" || c.Cfg.Secret != "" || c.Cfg.AdminToken != "") {
 		all = append(all, c.private("configuration file", c.Cfg.File, 0o007, "it may hold passwords")...)
 	}
 	return all

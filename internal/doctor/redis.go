@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/options"
 )
 
 // redisTimeout bounds all questions to Redis.
@@ -22,47 +25,91 @@ const minRedis = 7.0
 
 // redis is about the store.
 func (c *Checkup) redis(ctx context.Context) []Finding {
-	if len(c.Cfg.RedisAddrs) == 0 {
+	if len(c.Cfg.Redis.Addrs) == 0 {
 		return []Finding{Fine("REDIS_ADDR", "is empty: the embedded store is rebuilt from the log at each start, which is for trying out and small sites")}
 	}
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
+	if c.Cfg.Redis.Master != "" {
+		master, _ := c.server(ctx, c.Cfg.Redis.Where(), c.connect(c.Cfg.Redis.Addrs...))
+		return append(c.sentinels(ctx), master...)
+	}
 	var all []Finding
 	cluster := false
-	for _, addr := range c.Cfg.RedisAddrs {
-		rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{addr},
-			Username: c.Cfg.RedisUsername, Password: string(c.Cfg.RedisPassword), DB: c.Cfg.RedisDB, Timeout: 2 * time.Second})
-		info, err := readInfo(ctx, rdb)
-		if err == nil {
-			cluster = info["redis_mode"] == "cluster"
-			all = append(all, c.node(ctx, addr, rdb, info)...)
-		} else {
-			all = append(all, unreachableRedis(addr, err))
-		}
-		if err := rdb.Close(); err != nil {
-			all = append(all, Poor("Redis", "close the connection to %s: %v", addr, err))
-		}
+	for _, addr := range c.Cfg.Redis.Addrs {
+		found, is := c.server(ctx, addr, c.connect(addr))
+		all, cluster = append(all, found...), cluster || is
 	}
-	if cluster && c.Cfg.Cluster() {
+	if cluster && c.Cfg.Redis.IsCluster() {
 		all = append(all, c.otherNodes(ctx)...)
 	}
 	return all
 }
 
-func unreachableRedis(addr string, err error) Finding {
+// connect speaks to one server, or to the master that sentinels name.
+func (c *Checkup) connect(addrs ...string) redis.UniversalClient {
+	opt := options.Redis(c.Cfg)
+	opt.Addrs, opt.Cluster, opt.Timeout = addrs, false, 2*time.Second
+	return counter.Connect(opt)
+}
+
+// server looks at one server, which may be a cluster's, and closes the connection.
+func (c *Checkup) server(ctx context.Context, addr string, rdb redis.UniversalClient) (all []Finding, cluster bool) {
+	info, err := counter.Info(ctx, rdb)
+	if err == nil {
+		cluster = info["redis_mode"] == "cluster"
+		all = c.node(ctx, addr, rdb, info)
+	} else {
+		all = []Finding{c.unreachableRedis(addr, err)}
+	}
+	if err := rdb.Close(); err != nil {
+		all = append(all, Poor("Redis", "close the connection to %s: %v", addr, err))
+	}
+	return all, cluster
+}
+
+// sentinels asks each of them alone: while one answers counting goes on, and nobody
+// would miss the others before they are needed.
+func (c *Checkup) sentinels(ctx context.Context) []Finding {
+	r := &c.Cfg.Redis
+	var all []Finding
+	for _, addr := range r.Addrs {
+		s := redis.NewSentinelClient(&redis.Options{Addr: addr, Username: r.SentinelUsername, Password: string(r.SentinelPassword),
+			TLSConfig: r.TLS, DialTimeout: 2 * time.Second, ReadTimeout: 2 * time.Second, MaxRetries: -1, DisableIdentity: true, Protocol: 2})
+		at, err := s.GetMasterAddrByName(ctx, r.Master).Result()
+		switch {
+		case errors.Is(err, redis.Nil):
+			all = append(all, Bad("Sentinel", "%s knows no master %q; mend the name at the end of REDIS_ADDR", addr, r.Master))
+		case err != nil:
+			all = append(all, Poor("Sentinel", "%s does not answer: %v; the others are asked in its place", addr, err))
+		default:
+			all = append(all, Fine("Sentinel", "%s says that %s is at %s", addr, r.Master, net.JoinHostPort(at[0], at[1])))
+		}
+		if err := s.Close(); err != nil {
+			all = append(all, Poor("Sentinel", "close the connection to %s: %v", addr, err))
+		}
+	}
+	return all
+}
+
+func (c *Checkup) unreachableRedis(addr string, err error) Finding {
 	switch text := err.Error(); {
 	case strings.HasPrefix(text, "NOAUTH"), strings.HasPrefix(text, "WRONGPASS"):
 		return Bad("Redis", "%s refuses us: %v; set REDIS_PASSWORD, and REDIS_USERNAME if it has an ACL", addr, err)
 	case strings.HasPrefix(text, "NOPERM"):
 		return Poor("Redis", "%s does not let us ask (%v); make sure that maxmemory-policy is noeviction and appendonly is yes", addr, err)
 	}
+	if c.Cfg.Redis.TLS != nil {
+		return Bad("Redis", "%s does not answer by TLS: %v; start it, or mend REDIS_ADDR, REDIS_TLS_CA for a certificate that we do not trust, REDIS_TLS_CERT and REDIS_TLS_KEY if it wants ours. Meanwhile views wait in the log", addr, err)
+	}
 	return Bad("Redis", "%s does not answer: %v; start it, or mend REDIS_ADDR. Meanwhile views wait in the log", addr, err)
 }
 
 // otherNodes are the masters of a cluster that REDIS_ADDR does not name.
 func (c *Checkup) otherNodes(ctx context.Context) []Finding {
-	rdb := counter.Connect(counter.ConnectOptions{Addrs: c.Cfg.RedisAddrs, Cluster: true,
-		Username: c.Cfg.RedisUsername, Password: string(c.Cfg.RedisPassword), Timeout: 2 * time.Second})
+	opt := options.Redis(c.Cfg)
+	opt.Cluster, opt.Timeout = true, 2*time.Second
+	rdb := counter.Connect(opt)
 	all := c.masters(ctx, rdb)
 	if err := rdb.Close(); err != nil {
 		all = append(all, Poor("Redis", "close the connections to the cluster: %v", err))
@@ -76,7 +123,7 @@ func (c *Checkup) masters(ctx context.Context, rdb redis.UniversalClient) []Find
 		return nil
 	}
 	named := map[string]bool{}
-	for _, a := range c.Cfg.RedisAddrs {
+	for _, a := range c.Cfg.Redis.Addrs {
 		named[a] = true
 	}
 	var mu sync.Mutex // nodes are asked side by side
@@ -86,7 +133,7 @@ func (c *Checkup) masters(ctx context.Context, rdb redis.UniversalClient) []Find
 		if named[addr] {
 			return nil
 		}
-		info, err := readInfo(ctx, node)
+		info, err := counter.Info(ctx, node)
 		if err != nil {
 			return fmt.Errorf("%s: %w", addr, err)
 		}
@@ -100,21 +147,6 @@ func (c *Checkup) masters(ctx context.Context, rdb redis.UniversalClient) []Find
 		all = append(all, Bad("Redis", "not every master of the cluster answers: %v; mend the cluster (redis-cli --cluster check)", err))
 	}
 	return all
-}
-
-// readInfo asks a node about itself.
-func readInfo(ctx context.Context, rdb redis.UniversalClient) (map[string]string, error) {
-	text, err := rdb.Info(ctx).Result()
-	if err != nil {
-		return nil, err
-	}
-	info := map[string]string{}
-	for line := range strings.SplitSeq(text, "\n") {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			info[name] = value
-		}
-	}
-	return info, nil
 }
 
 // node judges one Redis.
@@ -131,7 +163,7 @@ func (c *Checkup) node(ctx context.Context, addr string, rdb redis.UniversalClie
 }
 
 func redisVersion(addr string, info map[string]string) Finding {
-	version := info["redis_version"]
+	version, server := info["redis_version"], counter.ServerName(info)
 	major, rest, _ := strings.Cut(version, ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	n, err := strconv.ParseFloat(major+"."+minor, 64)
@@ -139,7 +171,9 @@ func redisVersion(addr string, info map[string]string) Finding {
 	case err != nil:
 		return Poor("Redis", "%s does not tell its version; it must understand what Redis %.1f does", addr, minRedis)
 	case n < minRedis:
-		return Bad("Redis", "%s has version %s; at least %.1f is needed: upgrade it", addr, version, minRedis)
+		return Bad("Redis", "%s is %s, which is like Redis %s; at least %.1f is needed: upgrade it, or take Redis or Valkey", addr, server, version, minRedis)
+	case server != "Redis "+version:
+		return Fine("Redis", "%s answers, version %s: %s", addr, version, server)
 	}
 	return Fine("Redis", "%s answers, version %s", addr, version)
 }
@@ -160,9 +194,9 @@ func redisScripts(ctx context.Context, addr string, rdb redis.UniversalClient) F
 func (c *Checkup) redisMode(addr string, info map[string]string) Finding {
 	is := info["redis_mode"] == "cluster"
 	switch {
-	case is && !c.Cfg.Cluster():
+	case is && !c.Cfg.Redis.IsCluster():
 		return Bad("REDIS_CLUSTER", "%s is a node of a cluster: set REDIS_CLUSTER=1", addr)
-	case !is && c.Cfg.Cluster():
+	case !is && c.Cfg.Redis.IsCluster():
 		return Bad("REDIS_CLUSTER", "%s is no cluster, but REDIS_CLUSTER is on or REDIS_ADDR has several addresses; name one address and switch it off", addr)
 	case is:
 		return Fine("REDIS_CLUSTER", "%s is a node of a cluster, as configured", addr)

@@ -24,7 +24,7 @@ func Recall(ctx context.Context, v *vault.Vault, in logs.Input) (r tailer.Recoll
 	ctx, cancel := context.WithTimeout(ctx, recallLimit)
 	defer cancel()
 	r = tailer.Recollection{Ours: map[string]json.RawMessage{}, Others: map[string]json.RawMessage{}, Sums: map[string]tailer.Sum{}}
-	if v.Rdb != nil && len(v.Cfg().RedisAddrs) > 0 {
+	if v.Rdb != nil && len(v.Cfg().Redis.Addrs) > 0 {
 		ours, err := LogName(in)
 		if err != nil {
 			return r, err

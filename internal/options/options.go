@@ -12,7 +12,11 @@ import (
 
 // Redis is where Redis is.
 func Redis(c *config.Config) counter.ConnectOptions {
-	return counter.ConnectOptions{Addrs: c.RedisAddrs, Cluster: c.RedisCluster, Username: c.RedisUsername, Password: string(c.RedisPassword), DB: c.RedisDB}
+	r := &c.Redis
+	return counter.ConnectOptions{
+		Addrs: r.Addrs, Cluster: r.Cluster, Username: r.Username, Password: string(r.Password), DB: r.DB, TLS: r.TLS,
+		Master: r.Master, SentinelUsername: r.SentinelUsername, SentinelPassword: string(r.SentinelPassword),
+	}
 }
 
 // SameRules tells whether two configurations make the same of a line.

@@ -89,7 +89,7 @@ func (v *Vault) Open(ctx context.Context) (*archive.Archive, error) {
 	}
 	a, err := archive.Open(ctx, string(v.Cfg().MySQLDSN), filepath.Join(v.Cfg().DataDir, "archive.db"), archive.Options{
 		Location: v.Cfg().Timezone, Logger: v.Log, RawRetentionDays: v.Cfg().RawRetentionDays, IPMode: mode,
-		Connections: v.Cfg().MySQLConnections, Patience: v.Cfg().MySQLTimeout,
+		TLS: v.Cfg().MySQLTLS, Connections: v.Cfg().MySQLConnections, Patience: v.Cfg().MySQLTimeout,
 		MaxEndpoints: v.Cfg().APIMaxEndpoints, MaxUsers: v.Cfg().APIMaxUsers,
 		Clocks: v.clocks(), MaxPages: v.Cfg().MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.Cfg().Dedupe.For,
 	})
@@ -123,7 +123,7 @@ func (v *Vault) giveUp(a *archive.Archive) error {
 
 // clocks are those that the archive compares its own with.
 func (v *Vault) clocks() []archive.Clock {
-	if v.Rdb == nil || len(v.Cfg().RedisAddrs) == 0 { // the embedded store has this host's
+	if v.Rdb == nil || len(v.Cfg().Redis.Addrs) == 0 { // the embedded store has this host's
 		return nil
 	}
 	return []archive.Clock{{Name: "Redis", Now: func(ctx context.Context) (time.Time, error) {
