@@ -14,6 +14,7 @@ type aggregate struct {
 	caps    caps
 	sites   map[string]*site
 	refused map[string]struct{} // sites over the limit
+	crowds  crowds
 	open    *batch
 	number  uint64    // of the open batch
 	now     time.Time // when the block came whose lines are counted
@@ -287,6 +288,9 @@ func (a *aggregate) countEvent(h *parser.Hit, told bool) {
 	a.eventKeys = keys
 	for _, end := range ends[:n] {
 		key := c.day.state.eventKey(keys[:end], a.caps.events)
+		if key == parser.OtherPage {
+			a.crowds.note(crowdOfEvents, c.site.name, h.Day)
+		}
 		ch := c.day.event(key)
 		if ch.pv == 0 {
 			a.open.weigh(c.part, 2*perWrite)

@@ -164,6 +164,7 @@ func (in *Ingester) refuse(name string) {
 		clear(in.refused)
 	}
 	in.refused[strings.Clone(name)] = struct{}{}
+	in.crowds.note(crowdOfSites, "", 0)
 }
 
 // adopt builds the state of a site from its checkpoint and returns what stands

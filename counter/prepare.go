@@ -139,6 +139,7 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 		return err
 	}
 	in.countUnwell()
+	in.tellCrowds()
 	if in.saveDue(now) {
 		in.trim()
 		in.missing()

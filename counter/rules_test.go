@@ -212,6 +212,7 @@ func TestCapsChange(t *testing.T) {
 	r.want("page:pv:a.example:"+parser.OtherPage, "5")
 	write("b.example", 0, 3) // there is no room for it
 	r.want("site:pv:b.example", "")
+	eventually(t, func() bool { return r.in.Stats().Full == 2 }, func() { t.Errorf("%d tables are full, want 2", r.in.Stats().Full) }) // a.example's pages, and the sites
 	r.limit(Limits{MaxPages: 20, MaxSites: 2})
 	write("a.example", 0, 10)
 	r.want("page:pv:a.example:/9", "1")

@@ -181,6 +181,7 @@ func (a *aggregate) pageOf(h *parser.Hit, d *dayState) (p *page, other bool) {
 	}
 	p = pageOf(d.pages, h.Page, a.caps.pages)
 	if p.name == parser.OtherPage {
+		a.crowds.note(crowdOfPages, h.Site, h.Day)
 		return p, true
 	}
 	if h.Known != nil {

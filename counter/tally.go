@@ -100,6 +100,7 @@ type IngestStats struct {
 	Retries                int64 // commits sent again after a passing error
 	Folds                  int64
 	Incomplete             int64 // sites that lost keys for good
+	Full                   int64 // tables of names that have no room: of a site's day, of sites
 	Parked                 int64 // sites that wait for an operator
 	Missing                int64 // segments that vanished before they were read: gaps in the log
 	MissingBytes           int64

@@ -79,6 +79,9 @@ var alertRules = []alertRule{
 	{"DdkkArchiveMissed", alert.Warning, 10 * time.Minute, "26 hours without a cycle that went well, or two more than ARCHIVE_CRON says", func(v, _ *vitals) string {
 		return when(v.archives && v.sinceArchive > v.archiveLimit, "nothing was archived for %v; the log keeps everything until then", v.sinceArchive.Round(time.Hour))
 	}},
+	{"DdkkNamesFull", alert.Warning, 0, "any", func(v, _ *vitals) string {
+		return when(v.stats.Full > 0, "%d tables of names are full: new names count as "+parser.OtherPage+", new sites not at all; the daemon's log names them", v.stats.Full)
+	}},
 	{"DdkkLogBudget", alert.Warning, 0, "over 80% of LOG_BUDGET", func(v, _ *vitals) string {
 		return when(v.logs.Over(), "%s; find out what writes so much before the disk is full", v.logs)
 	}},

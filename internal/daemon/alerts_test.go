@@ -81,6 +81,7 @@ func TestAlerts(t *testing.T) {
 	f("DdkkLag", 5*time.Minute, func(v *vitals) { v.lag = 61 * time.Second })
 	f("DdkkBooks", 5*time.Minute, func(v *vitals) { v.stats.Books.Read = 1 })
 	f("DdkkLogGap", 0, func(v *vitals) { v.stats.Missing = 1 })
+	f("DdkkNamesFull", 0, func(v *vitals) { v.stats.Full = 1 })
 	f("DdkkLogBudget", 0, func(v *vitals) { v.logs.Bytes, v.logs.Budget = 81, 100 })
 	f("DdkkSegmentAlarm", 0, func(v *vitals) { v.alarms = 1 })
 	f("DdkkSegmentAlarm", 0, func(v *vitals) { v.stats.Cut = 1 })

@@ -75,6 +75,7 @@ var (
 	descRetries    = desc("redis_retries_total", "Exchanges with Redis that were tried again.")
 	descFolds      = desc("folds_total", "Times pending page changes were spread over their keys.")
 	descParked     = desc("sites_parked", "Sites that wait for an operator: their keys are damaged and their log is not complete.")
+	descFull       = desc("full_tables", "Tables of names that have no room: pages or events of a site and day, sites. The daemon's log names them.")
 	descGaps       = desc("log_gaps_total", "Segments that were gone before they were read.")
 	descGapBytes   = desc("log_gap_bytes_total", "Bytes known to be in them, at least.")
 	descCut        = desc("segments_cut", "Segments that are shorter than what was counted of them.")
@@ -148,6 +149,7 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	count(ch, descFolds, s.Folds)
 	count(ch, descGaps, s.Missing)
 	count(ch, descGapBytes, s.MissingBytes)
+	gauge(ch, descFull, float64(s.Full))
 	gauge(ch, descParked, float64(s.Parked))
 	gauge(ch, descCut, float64(s.Cut))
 	archived := 0.0

@@ -158,6 +158,7 @@ func (s *server) alerts(r *queryapi.Report, stats *counter.IngestStats, evicted 
 			say(x.Alarm != "", "segment", "%s: %s", x.Name, x.Alarm)
 		}
 	}
+	say(stats.Full > 0, "names_full", "%d tables of names are full: new names count as "+parser.OtherPage+", new sites not at all; the daemon's log names them", stats.Full)
 	usage := s.logUsage()
 	say(usage.Over(), "log_budget", "%s; find out what writes so much before the disk is full", usage)
 	say(stats.Parked > 0, "parked", "%d sites are not counted: their keys are damaged and their log is not complete; the daemon's log names them", stats.Parked)

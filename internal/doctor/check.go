@@ -58,7 +58,7 @@ var checks = []func(*Checkup, context.Context) []Finding{
 	(*Checkup).config, (*Checkup).hostNames, (*Checkup).admin, (*Checkup).secretFiles,
 	(*Checkup).timezone, (*Checkup).dataDir, (*Checkup).owners, (*Checkup).logFiles, (*Checkup).privateLogs, (*Checkup).logLines,
 	(*Checkup).logBudget, (*Checkup).segments, (*Checkup).rotation, (*Checkup).nginxPID,
-	(*Checkup).redis, (*Checkup).archive, (*Checkup).port,
+	(*Checkup).redis, (*Checkup).names, (*Checkup).archive, (*Checkup).port,
 }
 
 func (c *Checkup) Run(ctx context.Context) []Finding {
