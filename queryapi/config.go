@@ -95,6 +95,9 @@ type Config struct {
 	Report    func(context.Context) Report // how the daemon is
 	Verifier  Verifier
 	Baselines Baselines
+	// Title is what readers' browsers call a page, empty where none told; nil: no page
+	// has a title. It is a stranger's text.
+	Title func(ctx context.Context, site, page string) string
 	// Ranking lists pages by views; nil: its route answers 404.
 	Ranking Ranking
 	// Location is where days begin; nil: UTC.
@@ -154,6 +157,9 @@ func (c *Config) withDefaults() (Config, error) {
 	}
 	if d.Ready == nil {
 		d.Ready = well
+	}
+	if d.Title == nil {
+		d.Title = func(context.Context, string, string) string { return "" }
 	}
 	if d.RefererCheck == nil {
 		d.RefererCheck = func() bool { return false }

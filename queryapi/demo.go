@@ -3,6 +3,7 @@ package queryapi
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 )
@@ -10,9 +11,15 @@ import (
 // demoFiles are the demo page and what it loads.
 var demoFiles = []struct{ path, file, contentType string }{
 	{"/demo", "demo/index.html", typeHTML},
+	{demoChinese, "demo/zh-CN.html", typeHTML},
+	{"/demo/widget.md", "demo/widget.md", typeText},
+	{"/demo/icon.svg", "admin/icon.svg", typeSVG}, // not under /admin/, which a proxy may close
 	{"/demo/demo.js", "demo/demo.js", typeScript},
 	{"/demo/demo.css", "demo/demo.css", typeCSS},
 }
+
+// demoChinese names the page in Chinese, which has no path of its own.
+const demoChinese = "/demo zh-CN"
 
 // demoPosts is how many articles the demo's list has. The demo navigates to
 // them without loading; a reload lands on the same page.
@@ -24,26 +31,46 @@ const demoPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 
 func (s *Server) demoRoutes() []route {
 	rs := []route{{method: "GET", path: "/", head: true, handle: root}}
-	add := func(path, name string, a *asset) {
-		rs = append(rs, route{method: "GET", path: path, name: name, head: true, handle: demo(a)})
+	add := func(path, name string, a, chinese *asset) {
+		rs = append(rs, route{method: "GET", path: path, name: name, head: true, handle: demo(a, chinese)})
 	}
 	for _, f := range demoFiles {
-		add(f.path, f.path, s.files[f.path])
+		switch f.path {
+		case "/demo":
+			add(f.path, f.path, s.files[f.path], s.files[demoChinese])
+		case demoChinese:
+		default:
+			add(f.path, f.path, s.files[f.path], nil)
+		}
 	}
 	for i := 1; i <= demoPosts; i++ {
-		add(fmt.Sprintf("/demo/post-%d", i), "/demo", s.files["/demo"])
+		add(fmt.Sprintf("/demo/post-%d", i), "/demo", s.files["/demo"], s.files[demoChinese])
 	}
 	return rs
 }
 
-// demo answers the demo page or one of its files.
-func demo(a *asset) func(*fasthttp.RequestCtx) error {
+// demo answers the demo page or one of its files. The page has two languages: the one
+// that lang names, else the first that the browser prefers.
+func demo(a, chinese *asset) func(*fasthttp.RequestCtx) error {
 	return func(ctx *fasthttp.RequestCtx) error {
 		h := &ctx.Response.Header
+		a := a
+		if chinese != nil {
+			lang := ctx.QueryArgs().Peek("lang")
+			if len(lang) == 0 {
+				lang = ctx.Request.Header.Peek("Accept-Language")
+			}
+			if len(lang) >= 2 && strings.EqualFold(string(lang[:2]), "zh") {
+				a = chinese
+			}
+		}
 		h.Set("Content-Security-Policy", demoPolicy)
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-cache")
 		a.send(ctx)
+		if chinese != nil {
+			h.Set("Vary", "Accept-Encoding, Accept-Language")
+		}
 		return nil
 	}
 }

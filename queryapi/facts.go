@@ -96,6 +96,8 @@ type PageFacts struct {
 	Page text   `json:"page"`
 	PV   int64  `json:"pv"`
 	UV   *int64 `json:"uv"`
+	// Title is what its readers' browsers call it, empty where none told.
+	Title text `json:"title,omitempty"`
 }
 
 // Limits of the dashboard's lists.
@@ -224,6 +226,10 @@ func (s *Server) adminPages(ctx *fasthttp.RequestCtx) error {
 	}
 	if out.Pages == nil {
 		out.Pages = []PageFacts{}
+	}
+	title := s.titles(q.site)
+	for i := range out.Pages {
+		out.Pages[i].Title = text(title(string(out.Pages[i].Page)))
 	}
 	return writeValue(ctx, &out)
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"ddkk-stats/counter"
 )
 
 // figures plays Facts, Views, Verifier and Baselines.
@@ -147,6 +149,30 @@ func TestAdminPages(t *testing.T) {
 	wantAnswer(t, s, "/api/admin/pages?site=ddkk.com&from=2026-11-22&limit=1000&q=%2Fa%20b", `{"pages":[{"page":"/<b>%FF","pv":5,"uv":2},{"page":"/a","pv":3,"uv":null}],"total":9}`)
 	if f.askedP.Limit != 1000 || f.askedP.Match != "/a b" {
 		t.Errorf("asked %+v", f.askedP)
+	}
+}
+
+// A title stands beside the page where one was told.
+func TestTitles(t *testing.T) {
+	f := &figures{pages: PageList{Total: 2, Pages: []PageFacts{NewPageFacts("/a", 5, nil), NewPageFacts("/b", 3, nil)}}}
+	b := newBackend()
+	b.hot = nil
+	s := newTestServer(t, b, func(c *Config) {
+		c.Facts, c.Views, c.AdminToken = f, f, "t"
+		c.Title = func(_ context.Context, site, page string) string {
+			if site == "ddkk.com" && page == "/a" {
+				return "A <b>\u2028\"title\""
+			}
+			return ""
+		}
+	})
+	wantAnswer(t, s, "/api/admin/pages?site=ddkk.com&from=2026-11-22&to=2026-11-22", `{"pages":[{"page":"/a","pv":5,"uv":null,"title":"A <b>\u2028\"title\""},{"page":"/b","pv":3,"uv":null}],"total":2}`)
+	b.set(func() { b.hot = []counter.PageCount{{Page: "/a", PV: 2}, {Page: "/b", PV: 1}} })
+	const hot = `[{"page":"/a","pv":2,"title":"A <b>\u2028\"title\""},{"page":"/b","pv":1}]`
+	wantAnswer(t, s, "/api/hot?site=ddkk.com", `{"site":"ddkk.com","period":"week","hot_pages":`+hot+`}`)
+	ctx := ask(s, testPeer, "POST", "/api/stats", `{"site":"ddkk.com","fields":["hot_pages_all"],"limit":9}`)
+	if got := string(ctx.Response.Body()); got != `{"site":"ddkk.com","hot_pages_all":`+hot+`}` {
+		t.Error(got)
 	}
 }
 

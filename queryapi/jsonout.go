@@ -84,7 +84,7 @@ func parseField(name []byte) (counter.Fields, bool) {
 }
 
 // appendFields appends ,"name":value for all fields that were asked for.
-func appendFields(dst []byte, fields counter.Fields, a *counter.Answer) []byte {
+func appendFields(dst []byte, fields counter.Fields, a *counter.Answer, title titles) []byte {
 	for i, name := range scalarNames {
 		if f := counter.FieldSitePV << i; fields&f != 0 {
 			dst = append(dst, ',', '"')
@@ -98,14 +98,17 @@ func appendFields(dst []byte, fields counter.Fields, a *counter.Answer) []byte {
 			dst = append(dst, `,"hot_pages_`...)
 			dst = append(dst, p.String()...)
 			dst = append(dst, '"', ':')
-			dst = appendHot(dst, a.Hot[p])
+			dst = appendHot(dst, a.Hot[p], title)
 		}
 	}
 	return dst
 }
 
-// appendHot appends [{"page":"/a","pv":1},...].
-func appendHot(dst []byte, list []counter.PageCount) []byte {
+// titles tells what a page is called, empty where nobody told.
+type titles func(page string) string
+
+// appendHot appends [{"page":"/a","pv":1,"title":"A"},...].
+func appendHot(dst []byte, list []counter.PageCount, title titles) []byte {
 	dst = append(dst, '[')
 	for i, pc := range list {
 		if i > 0 {
@@ -115,6 +118,9 @@ func appendHot(dst []byte, list []counter.PageCount) []byte {
 		dst = appendPage(dst, pc.Page)
 		dst = append(dst, `,"pv":`...)
 		dst = strconv.AppendInt(dst, pc.PV, 10)
+		if t := title(pc.Page); t != "" {
+			dst = appendString(append(dst, `,"title":`...), t)
+		}
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')

@@ -46,7 +46,7 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) error {
 	}
 	w.out = append(w.out[:0], `{"site":`...)
 	w.out = appendString(w.out, site)
-	w.out = appendFields(w.out, w.query.Fields, &w.answer)
+	w.out = appendFields(w.out, w.query.Fields, &w.answer, s.titles(site))
 	if w.req.hasNames {
 		w.out = appendPages(w.out, w.req.names, w.answer.Pages)
 	}
@@ -160,7 +160,7 @@ func (s *Server) hot(ctx *fasthttp.RequestCtx) error {
 	w.out = append(w.out, `,"period":"`...)
 	w.out = append(w.out, period.String()...)
 	w.out = append(w.out, `","hot_pages":`...)
-	w.out = appendHot(w.out, w.answer.Hot[period])
+	w.out = appendHot(w.out, w.answer.Hot[period], s.titles(site))
 	w.out = appendEnd(w.out, w.answer.Stale)
 	writeJSON(ctx, w.out)
 	return nil
@@ -176,4 +176,9 @@ func (s *Server) wait(d time.Duration, f func(context.Context) error) bool {
 	ctx, cancel := context.WithTimeout(s.base, d)
 	defer cancel()
 	return f(ctx) == nil
+}
+
+// titles tells what pages of a site are called.
+func (s *Server) titles(site string) titles {
+	return func(page string) string { return s.cfg.Title(s.base, site, page) }
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"ddkk-stats/counter"
@@ -23,7 +26,7 @@ func TestInBrowser(t *testing.T) {
 		name string
 		test func(*testing.T, context.Context)
 	}{
-		{"elements", testElements}, {"list", testList}, {"demo", testDemo}, {"history", testHistory},
+		{"elements", testElements}, {"list", testList}, {"demo", testDemo}, {"demo of no site", testDemoOfNoSite}, {"titles", testTitles}, {"history", testHistory},
 		{"frameworks", testFrameworks}, {"hidden tab", testHiddenTab}, {"back and forth", testBackForward},
 		{"two tabs", testTwoTabs}, {"blocked beacon", testBlockedBeacon}, {"no server", testNoServer},
 		{"slow server", testSlowServer}, {"exclusions", testExclusions}, {"options", testOptions},
@@ -102,8 +105,10 @@ func testDemo(t *testing.T, b context.Context) {
 	becomes(t, r.ctx, `[...document.querySelectorAll('[id^=ddkk_value_],[class^=ddkk_value_],[data-page-id],[id*=_value_]')].every(e => /^\d+$/.test(e.textContent))`)
 	becomes(t, r.ctx, `['today','week','month','all'].every(p => document.querySelectorAll('.ddkk_hot_pages_'+p+' > li').length == 5)`)
 	r.calm(t)
-	eval(t, r.ctx, `document.querySelectorAll('.copy').forEach(e => e.click())`)
-	becomes(t, r.ctx, `document.body.textContent.includes('sha384-') && !document.body.textContent.includes('YOUR-HOST')`)
+	becomes(t, r.ctx, `document.querySelector('.only') === null`)
+	// The lines have the real host, and the hash, before they are copied.
+	becomes(t, r.ctx, `document.body.textContent.includes('sha384-') && !document.body.textContent.includes('YOUR-HOST') && document.querySelector('pre').textContent.includes(location.origin + '/ddkk-stats.js')`)
+	becomes(t, r.ctx, `document.querySelector('link[rel=icon]').href.endsWith('/demo/icon.svg') && ['/admin/', '/demo/widget.md', '/openapi.yaml'].every(href => document.querySelector('.links [href="' + href + '"]') !== null)`, access)
 
 	eval(t, r.ctx, `document.querySelector('[href="/demo/post-2"]').click()`)
 	becomes(t, r.ctx, shows("#ddkk_value_page_pv", "7"), shows("#demo_path", "/demo/post-2"))
@@ -112,13 +117,76 @@ func testDemo(t *testing.T, b context.Context) {
 	eval(t, r.ctx, `document.querySelectorAll('#events .buttons button').forEach(e => e.click())`)
 	eval(t, r.ctx, `history.back()`)
 	becomes(t, r.ctx, shows("#ddkk_value_page_pv", "43"))
-	run(t, r.ctx, chromedp.Navigate(r.count+"/demo/post-45"))
-	becomes(t, r.ctx, shows("#ddkk_value_page_pv", "1"))
+	run(t, r.ctx, chromedp.Navigate(r.count+"/demo/post-45?lang=zh-CN"))
+	becomes(t, r.ctx, shows("#ddkk_value_page_pv", "1"), shows("#title", "从不蒜子迁移（第 3 部分）"), `document.documentElement.lang === 'zh-CN'`)
 	r.counted(t, "/demo", "/demo/post-2", "/demo", "/demo/post-45")
 	if r.b.events != 2 {
 		t.Errorf("%d events", r.b.events)
 	}
 	becomes(t, r.ctx, `seen.bad.length === 0 || seen.bad.join()`)
+}
+
+// A page that asks for titles tells its own, and lists show them as text; others
+// neither tell nor show any.
+func testTitles(t *testing.T, b context.Context) {
+	r := newRig(t, b, func(c *Config) {
+		c.Title = func(_ context.Context, _, page string) string {
+			return map[string]string{"/a": `<img src=x onerror="seen.bad.push('owned')">`}[page]
+		}
+	})
+	r.b.hot = []counter.PageCount{{Page: "/a", PV: 2}, {Page: "/b", PV: 1}}
+	page := func(attributes string) string {
+		return `<!doctype html><title>Of the document</title><script defer src="COUNT/ddkk-stats.js" ` + attributes + `></script><ol class="ddkk_hot_pages_week"></ol>`
+	}
+	r.pages = map[string]string{"/own": page(`data-title="My page"`), "/document": page("data-title"), "/none": page("")}
+	for _, c := range []struct{ path, told, shown string }{
+		{"/own", "title=My+page", `<img src=x onerror="seen.bad.push('owned')">|/b`},
+		{"/document", "title=Of+the+document", `<img src=x onerror="seen.bad.push('owned')">|/b`},
+		{"/none", "", "/a|/b"},
+	} {
+		r.open(t, c.path)
+		becomes(t, r.ctx, fmt.Sprintf(`(list => list === %q || list)([...document.querySelectorAll('li a')].map(a => a.textContent).join('|'))`, c.shown), `document.querySelector('li a').pathname === '/a' && document.images.length === 0`)
+		log := r.b.logged()
+		if last := log[len(log)-1]; !strings.Contains(last, c.told) || strings.Contains(last, "title=") != (c.told != "") {
+			t.Errorf("%s told %s", c.path, last)
+		}
+		becomes(t, r.ctx, `seen.bad.length === 0 || seen.bad.join()`)
+	}
+}
+
+// A counter in production counts its sites, and its own host is none of them.
+func testDemoOfNoSite(t *testing.T, b context.Context) {
+	r := newRig(t, b, func(c *Config) {
+		c.NormalizeSite = func(raw string) (string, bool) { return raw, raw == "blog.test" }
+		c.AdminToken = "t"
+	})
+	if _, err := chromedp.Call(r.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range []string{"en", "zh-CN"} {
+		run(t, r.ctx, chromedp.Navigate(r.count+"/demo?lang="+lang))
+		eval(t, r.ctx, `localStorage.removeItem('ddkk-demo')`)
+		run(t, r.ctx, chromedp.Reload())
+		becomes(t, r.ctx, `(e => e !== null && e.textContent.includes('SITES') && e.textContent.includes('count.test'))(document.querySelector('.only'))`)
+		becomes(t, r.ctx, shows("#ddkk_value_page_pv, #busuanzi_page_pv, #ddkk_value_site_pv", "1"), shows(`[data-page-id="/demo/post-2"]`, "0"))
+		eval(t, r.ctx, `document.querySelector('[href="/demo/post-2"]').click()`)
+		becomes(t, r.ctx, shows("#ddkk_value_site_pv", "2"), shows(`[data-page-id="/demo/post-2"]`, "1"), `document.querySelectorAll('.ddkk_hot_pages_all li').length === 2`)
+		// Short on a phone: some screens, and nothing at their sides.
+		becomes(t, r.ctx, `document.documentElement.scrollHeight < 5 * 844 || document.documentElement.scrollHeight`, `document.documentElement.scrollWidth <= 390 || document.documentElement.scrollWidth`)
+		r.calm(t)
+		becomes(t, r.ctx, access)
+		eval(t, r.ctx, `document.querySelector('.only button').click()`)
+		becomes(t, r.ctx, `document.querySelector('.only').checkVisibility() === false`)
+		if dir := os.Getenv(pictures); dir != "" {
+			png, err := chromedp.Run(r.ctx, chromedp.FullScreenshot(100))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "demo-"+lang+".png"), png, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 func testHistory(t *testing.T, b context.Context) {

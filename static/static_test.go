@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"io/fs"
+	"os"
 	"regexp"
 	"slices"
 	"testing"
@@ -25,6 +26,25 @@ func TestWidgetIsCurrent(t *testing.T) {
 	}
 }
 
+func TestGuideIsCurrent(t *testing.T) {
+	want, err := os.ReadFile("../docs/WIDGET.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(read(t, "demo/widget.md"), want) {
+		t.Error("demo/widget.md is not docs/WIDGET.md: run `go generate ./static`")
+	}
+}
+
+// The demo says the same in both languages.
+func TestDemoLanguagesAreEqual(t *testing.T) {
+	shape := regexp.MustCompile(`<[a-z]+|(?:id|class|data-[a-z-]+|src)="[^"]*ddkk[^"]*"|data-page-id="[^"]*"|id="[^"]*"`)
+	en, zh := shape.FindAllString(string(read(t, "demo/index.html")), -1), shape.FindAllString(string(read(t, "demo/zh-CN.html")), -1)
+	if !slices.Equal(en, zh) {
+		t.Errorf("the pages differ: %d and %d elements and names", len(en), len(zh))
+	}
+}
+
 func TestWidgetIsSmall(t *testing.T) {
 	for _, b := range widget.Builds {
 		code := read(t, b.Target)
@@ -40,6 +60,7 @@ func TestWidgetIsSmall(t *testing.T) {
 // changes; a new version gets a new line.
 var frozen = map[string]string{
 	"ddkk-stats.v1.js": "sha384-9UvgdNJuNUz3bfGsZBZZw+A3S9YE+xbLbBG7/XKdAtjgGRYN9cT4UEVdZdGm12BC",
+	"ddkk-stats.v2.js": "sha384-LMIw8xar6Ygk5kkAbrj17Hm9s9P3/9+rWZJ6lzeCoJqkjlodvQoHBVIamdFneBUM",
 }
 
 func TestVersionsAreFrozen(t *testing.T) {
@@ -99,7 +120,8 @@ func gzipped(t *testing.T, code []byte) int {
 // What would let a page's name become markup, or break a strict CSP.
 func TestFilesAreSafe(t *testing.T) {
 	unsafe := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|sendBeacon|eval\(|new Function|[^-]style=|<style|<script>| on[a-z]+="`)
-	files := append(demoFiles(t), "admin/index.html", "admin/public.html", "admin/dashboard.js", "admin/public.js", "ddkk-stats.js", "ddkk-stats.lite.js", "ddkk-stats.mjs", "ddkk-stats.v1.js")
+	files := append(slices.DeleteFunc(demoFiles(t), func(name string) bool { return name == "demo/widget.md" }), // a text, served as such
+		"admin/index.html", "admin/public.html", "admin/dashboard.js", "admin/public.js", "ddkk-stats.js", "ddkk-stats.lite.js", "ddkk-stats.mjs", "ddkk-stats.v1.js", "ddkk-stats.v2.js")
 	for _, file := range files {
 		if found := unsafe.Find(read(t, file)); found != nil {
 			t.Errorf("%s: %q", file, found)

@@ -8,7 +8,9 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
+	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/logs"
 )
 
@@ -30,12 +32,38 @@ func (s *server) announce(w io.Writer) {
 		logs = s.cfg().AccessLog + " and " + logs
 	}
 	fmt.Fprintf(w, `ddkk-stats %s
+  dashboard   %s/admin/
   demo page   %s/demo
   widget      <script defer src="%s/ddkk-stats.js"></script>
   counts      %s
   into        %s
-`, s.version, base, base, logs, store)
+`, s.version, base, base, base, logs, store)
 	s.announcePassed(w)
+	if s.first {
+		io.WriteString(w, firstSteps(s.cfg()))
+	}
+}
+
+// firstSteps tells whoever starts the daemon for the first time what comes next.
+func firstSteps(cfg *config.Config) string {
+	steps := []string{"paste the widget's line into your pages, with the address that their readers reach",
+		"open one of them and look at the dashboard: it waits for the first view, and says why one did not count"}
+	if cfg.AdminToken == "" {
+		steps = append(steps, "set ADMIN_TOKEN to open the dashboard from another machine; without it only this one may")
+	}
+	if len(cfg.Sites) == 0 {
+		steps = append(steps, "set SITES to your sites: without it any site is counted")
+	}
+	if cfg.AccessLog == "" {
+		steps = append(steps, "for production let nginx answer the beacon: ddkk-stats nginx-conf --help")
+	}
+	steps = append(steps, "ddkk-stats check looks over the whole set-up")
+	var b strings.Builder
+	b.WriteString("  first start\n")
+	for i, step := range steps {
+		fmt.Fprintf(&b, "    %d. %s\n", i+1, step)
+	}
+	return b.String()
 }
 
 // announcePassed lists the files beside the logs that are left alone, so that

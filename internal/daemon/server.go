@@ -71,6 +71,7 @@ type server struct {
 	notify   *notifier
 	next     *handover // set when the stop is for an upgrade
 
+	first    bool // DATA_DIR knows of no start before
 	lock     *os.File
 	embedded *embeddedRedis // nil with a real Redis
 	ingestDB redis.UniversalClient
@@ -112,6 +113,9 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 	}
 	if s.lock, err = lockFolder(cfg.DataDir); err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.DataDir, "progress.json")); errors.Is(err, os.ErrNotExist) {
+		s.first = true
 	}
 	if s.listener, err = listen(cfg.Address(), log); err != nil {
 		return nil, err
@@ -165,6 +169,7 @@ func (s *server) cfg() *config.Config { return s.live.Get() }
 func (s *server) apiConfig() queryapi.Config {
 	past := answers.NewSeries(s.reader, s.vault.Opened)
 	last := answers.NewLastViews(s.inputs, s.cfg)
+	titles := answers.NewTitles(s.inputs, s.cfg, time.Now, s.log)
 	return queryapi.Config{
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
 		NormalizePage: func(raw []byte) string { return string(s.cfg().Page.Normalize(nil, raw)) },
@@ -172,7 +177,7 @@ func (s *server) apiConfig() queryapi.Config {
 		RefererCheck:  func() bool { return s.cfg().RefererCheck },
 		EventKey:      parser.EventKey, Location: s.cfg().Timezone,
 		Series: past, Ranking: s.ranking, Restorer: s.restores, Calls: s.calls(),
-		Facts: answers.NewFacts(past, time.Now), Views: last, Explorer: answers.NewExplorer(past, last), Report: s.report,
+		Facts: answers.NewFacts(past, time.Now), Views: last, Title: titles.Title, Explorer: answers.NewExplorer(past, last), Report: s.report,
 		Baselines: answers.NewBaselines(s.vault), Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
 		Ready: s.counting.ready, Health: s.healthy,

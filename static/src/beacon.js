@@ -6,9 +6,9 @@ import { api, data, log, site } from './options.js';
 // arrived, when they were blocked (with an event "error"), and after two seconds:
 // the reader rather sees numbers without the own view than waits longer.
 export function beacon(params, done) {
-  const image = new Image(), query = new URLSearchParams({ site });
-  params.id = Math.random().toString(36).slice(2) + Date.now();
-  for (const name in params) query.set(name, params[name] ?? '');
+  const query = new URLSearchParams({ site }), image = new Image();
+  params.id = (Math.random() + '').slice(2) + Date.now();
+  for (const name in params) if (params[name] != null) query.set(name, params[name]);
   if (FULL) log(params);
   if (done) {
     image.onload = image.onerror = done;

@@ -6,13 +6,13 @@ import { add, data, say } from './options.js';
 // ask for it, the owner.
 export function excluded() {
   let why = data.allowLocal == null &&
-    /^(|(.+\.)?local(host)?|(127|10|0|192\.168|172\.(1[6-9]|2\d|3[01]))(\.\d+)+|\[::1?\])$/.test(location.hostname) && 'not counted: local';
+    /^(|(.+\.)?local(host)?|(127|10|0|192\.168|172\.(1[6-9]|2\d|3[01]))(\.\d+)+|\[::1?\])$/.test(location.hostname) && 'local';
   try {
     // A frame on another host's page throws, and is a reader; so does storage
     // that is forbidden, and then nobody was excluded.
-    why = self != top && top.document && data.frame == null ? 'not counted: frame' : localStorage.ddkkIgnore ? 'not counted: ignored' : why;
+    why = self != top && top.document && data.frame == null ? 'frame' : localStorage.ddkkIgnore ? 'ignored' : why;
   } catch { /* as above */ }
-  say(why);
+  say(why && 'not counted: ' + why);
   return why;
 }
 

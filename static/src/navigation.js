@@ -16,7 +16,8 @@ let from;
 function count(options) {
   const page = enter(options?.page);
   if (excluded()) return refresh();
-  hold(beacon({ page, ref: from }, landed));
+  // The title is told by those that ask for titles: data-title alone is document.title.
+  hold(beacon({ page, ref: from, ...FULL && { title: data.title == '' ? document.title : data.title } }, landed));
   from = site;
 }
 
@@ -31,7 +32,7 @@ function view(late) {
   if (document.hidden) {
     if (FULL && isNew()) say('not counted: hidden');
   } else if (FULL && document.prerendering || !document.body || !late && waits()) { // what the view needs is still to come
-    timer = waiting = setTimeout(view, 40);
+    timer = waiting = setTimeout(view, 20);
   } else {
     toggle();
     if (!manual && isNew()) count();
@@ -96,12 +97,12 @@ export function start(url) {
   from = document.referrer.split('/')[2];
   self.__ddkk = sign;
   self.ddkk = { fetch: sign, count, refresh, event };
+  if (FULL) self.busuanzi = self.ddkk;
   watch(() => !timer);
   addEventListener('visibilitychange', sign);
   if (!manual) follow();
   if (FULL) {
     if (!MODULE) speakDialects();
-    self.busuanzi = self.ddkk;
     addEventListener('click', click, true);
     addEventListener('auxclick', click, true);
   }

@@ -10,9 +10,9 @@ export function marks(use) {
   const name = RegExp('(^|\\s)(' + (data.prefix || 'ddkk') + (FULL ? '|busuanzi|vercount|eo_count|finicount' : '') + ')_(value_' + (FULL ? '|container_' : '') + ')?(' +
     (FULL ? 'today_[pu]v|views|hot_pages_(today|week|month|all)|' : '') + 'site_([pu]v(_today)?|online)|page_[pu]v)(?!\\S)', 'g');
   document.querySelectorAll('[id*=_],[class*=_],[data-page-id]').forEach((element) => {
-    const page = element.getAttribute('data-page-id');
+    const page = element.dataset?.pageId;
     // No page's name is so long, or has half a pair of surrogates.
-    if (page && (!FULL || /^[^\ud800-\udfff]{1,999}$/u.test(page))) use(element, page, 'page');
+    if (page && (!FULL || /^\P{Cs}{1,999}$/u.test(page))) use(element, page, 'page');
     (element.id + ' ' + element.classList).replace(name, (all, space, prefix, kind, is) =>
       use(element, FULL ? is.replace(/^today_(.v)/, 'site_$1_today').replace('views', 'page_pv') : is, kind));
   });
@@ -20,9 +20,9 @@ export function marks(use) {
 
 // show writes a number: plain, 1,234 or 1.2K.
 function show(element, n) {
-  const style = data.style, text = (options) => n.toLocaleString('en', options);
-  element.textContent = style == 'comma' ? text() : style == 'short' ? text({ notation: 'compact' }) : n;
-  if (style == 'short') element.title = text();
+  const style = data.style, short = style == 'short', text = (options) => n.toLocaleString('en', options);
+  element.textContent = style ? text(short && { notation: 'compact' }) : n;
+  if (short) element.title = text();
 }
 
 // limit is how many pages a hot list shows.
@@ -38,10 +38,10 @@ const address = (page) => page.replace(RegExp('[^' + (data.query == null ? '' : 
 function list(element, pages) {
   element.textContent = '';
   const target = /L$/.test(element.tagName) ? element : add(element, 'ol');
-  pages.slice(0, limit(element)).forEach(({ page, pv }) => {
+  pages.slice(0, limit(element)).forEach(({ page, pv, title }) => {
     const item = add(target, 'li');
     // Only a path of this host is a link: "//x" and "/\x" are other hosts.
-    add(item, /^\/([^\/\\\s]|$)/.test(page) ? 'a' : 'span', page).href = address(page);
+    add(item, /^\/([^\/\\\s]|$)/.test(page) ? 'a' : 'span', data.title != null && title || page).href = address(page);
     item.append(' ');
     show(add(item, 'span'), pv);
   });

@@ -10,7 +10,7 @@ export let data, api, site;
 // loader runs, do not know their element: it is the one with that address.
 export function configure(url) {
   const element = document.currentScript || (FULL ? [...document.scripts].find((s) => s.src == url) || document.querySelector('[name=ddkk-stats]') :
-    document.querySelector('[src*=ddkk-stats]'));
+    document.querySelector('[src*=ddkk-s]'));
   data = FULL ? element?.dataset || {} : element.dataset;
   const file = FULL && !MODULE ? /(\/busuanzi\/[\d.]+|\/js)?\/[^/?#]*([?#].*)?$/ : /\/[^/?#]*([?#].*)?$/;
   api = (data.api || (FULL ? url : element.src).replace(file, ''))

@@ -50,7 +50,7 @@ export const current = () => isNew() ? page() : shown;
 // set it after the view was counted, and those that never do are not waited for
 // again.
 export function settle() {
-  if (canonical != link()) patience = 25;
+  if (canonical != link()) patience = 50;
   canonical = link();
 }
 

@@ -1,5 +1,5 @@
-// Command generate builds the widget and the dashboard. It runs in the folder
-// static, by go generate.
+// Command generate builds the widget and the dashboard, and copies the widget's guide
+// beside the demo. It runs in the folder static, by go generate.
 //
 // With -freeze N it also writes the widget's build as ddkk-stats.vN.js, which is served
 // under that name for good: pages pin its hash. A version that is there is
@@ -44,8 +44,23 @@ func run(version int) error {
 			return fmt.Errorf("write the dashboard: %w", err)
 		}
 	}
+	if err := guide(); err != nil {
+		return err
+	}
 	if version > 0 {
 		return freeze(version)
+	}
+	return nil
+}
+
+// guide copies the widget's guide to where it is served from.
+func guide() error {
+	text, err := os.ReadFile("../docs/WIDGET.md")
+	if err != nil {
+		return fmt.Errorf("read the widget's guide: %w", err)
+	}
+	if err := os.WriteFile("demo/widget.md", text, 0o644); err != nil {
+		return fmt.Errorf("write the widget's guide: %w", err)
 	}
 	return nil
 }
