@@ -3,8 +3,11 @@ package queryapi
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -49,5 +52,37 @@ func testDashboardCalm(t *testing.T, b context.Context) {
 	// Refreshing moves nothing either.
 	eval(t, d.ctx, `seen.shift = 0; document.dispatchEvent(new Event('visibilitychange')); new Promise(done => setTimeout(done, 3500))`)
 	becomes(t, d.ctx, `seen.shift === 0 || seen.moved.join('; ')`)
+	d.clean(t)
+}
+
+// On paper there are numbers on white, and nothing to press.
+func testDashboardPrint(t *testing.T, b context.Context) {
+	d := newDesk(t, b, nil)
+	d.size(t, 794, 1123) // A4 at 96 dots
+	d.enter(t, "/admin/?lang=en")
+	eval(t, d.ctx, `localStorage.setItem('ddkk-admin-theme', 'dark')`)
+	d.open(t, "/admin/?lang=en&where=page:/hello")
+	becomes(t, d.ctx, ready, `getComputedStyle(document.body).backgroundColor !== 'rgb(255, 255, 255)'`)
+	if _, err := chromedp.Call(d.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	eval(t, d.ctx, `dispatchEvent(new Event('beforeprint'))`)
+	becomes(t, d.ctx, `getComputedStyle(document.body).backgroundColor === 'rgb(255, 255, 255)'`, `[...document.querySelectorAll('main :is(button, input, select, summary, .open)')].every(e => e.classList.contains('legend-item') || e.classList.contains('link') || !e.checkVisibility()) || [...document.querySelectorAll('main :is(button, input, select, summary)')].filter(e => e.checkVisibility()).map(e => e.outerHTML).join()`,
+		`document.querySelector('.tile-pv .value').checkVisibility() && document.querySelector('.panel-series canvas').checkVisibility() && document.querySelector('.chip').checkVisibility()`,
+		`document.documentElement.scrollWidth <= 794 || document.documentElement.scrollWidth`, access)
+	if dir := os.Getenv(pictures); dir != "" {
+		png, err := chromedp.Run(d.ctx, chromedp.FullScreenshot(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "print.png"), png, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := chromedp.Call(d.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{}); err != nil {
+		t.Fatal(err)
+	}
+	eval(t, d.ctx, `dispatchEvent(new Event('afterprint'))`)
+	becomes(t, d.ctx, `document.documentElement.getAttribute('data-theme') === 'dark'`)
 	d.clean(t)
 }

@@ -282,7 +282,7 @@ const access = `(() => {
 	const name = e => (e.getAttribute('aria-label') || (e.getAttribute('aria-labelledby') || '').split(' ').map(id => document.getElementById(id)?.textContent || '').join('') || (e.labels && [...e.labels].map(l => l.textContent).join('')) || e.textContent || e.getAttribute('alt') || e.title || '').trim();
 	for (const e of document.querySelectorAll('button, a, input, select, [role=img], [role=group], [role=region], nav, section, dialog[open], progress')) if (seen(e) && !name(e)) bad.push('no name: ' + e.outerHTML.slice(0, 120));
 	for (const e of document.querySelectorAll('img')) if (!e.hasAttribute('alt')) bad.push('no alt');
-	for (const [what, n] of [['main', 1], ['h1', 1], ['header.top', 1]]) if (document.querySelectorAll(what).length !== n) bad.push(document.querySelectorAll(what).length + ' of ' + what);
+	for (const [what, n] of [['main', 1], ['h1', 1], ['header.top', document.querySelector('main.login') ? 0 : 1]]) if (document.querySelectorAll(what).length !== n) bad.push(document.querySelectorAll(what).length + ' of ' + what);
 	let level = 0;
 	for (const e of document.querySelectorAll('h1, h2, h3, h4')) if (seen(e)) { const now = +e.tagName[1]; if (now > level + 1) bad.push('heading ' + e.textContent); level = now; }
 	const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
@@ -290,11 +290,28 @@ const access = `(() => {
 	for (const e of document.querySelectorAll('[aria-labelledby], [aria-describedby]')) for (const id of ((e.getAttribute('aria-labelledby') || '') + ' ' + (e.getAttribute('aria-describedby') || '')).trim().split(' ')) if (!document.getElementById(id)) bad.push('nothing is ' + id);
 	for (const e of document.querySelectorAll('table')) if (!e.caption || !e.querySelector('th[scope]')) bad.push('table without caption or heads');
 	for (const e of document.querySelectorAll('[style]')) if (e.hasAttribute('onclick')) bad.push('inline script');
+	if (!document.documentElement.lang || !document.title) bad.push('no language or title');
+	// What is not in a landmark is not found by it.
+	for (const e of document.body.querySelectorAll('h1, h2, p, dl, table, form')) if (seen(e) && !e.closest('main, header, nav, footer, dialog, [role=status], noscript')) bad.push('in no landmark: ' + e.outerHTML.slice(0, 80));
+	// A placeholder is no label.
+	for (const e of document.querySelectorAll('input, select, textarea')) if (seen(e) && !e.getAttribute('aria-label') && !e.labels.length) bad.push('no label: ' + e.outerHTML.slice(0, 80));
+	for (const e of document.querySelectorAll('[aria-hidden=true] :is(a, button, input, [tabindex]), a button, button a, button button')) bad.push('within another: ' + e.outerHTML.slice(0, 80));
+	for (const e of document.querySelectorAll('ol, ul')) if ([...e.children].some(c => c.tagName !== 'LI')) bad.push('list of others than items');
+	for (const e of document.querySelectorAll('[aria-pressed], [aria-expanded], [aria-current]')) for (const a of ['aria-pressed', 'aria-expanded']) if (e.hasAttribute(a) && !/^(true|false)$/.test(e.getAttribute(a))) bad.push(a + ' is ' + e.getAttribute(a));
+	// Every control shows that it has the focus, once somebody uses keys.
+	const had = document.activeElement;
+	if (window.byKeys) for (const e of document.querySelectorAll('a[href], button:not(:disabled), input, select, summary, [tabindex="0"]')) {
+		if (!seen(e) || e.closest('dialog:not([open])') || document.querySelector('dialog[open]') && !e.closest('dialog')) continue;
+		e.focus({ preventScroll: true });
+		const s = getComputedStyle(e);
+		if (document.activeElement === e && (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 1) && s.opacity !== '0') bad.push('no visible focus: ' + e.outerHTML.slice(0, 80));
+	}
+	had?.focus({ preventScroll: true });
 	const rgb = text => text.match(/[\d.]+/g).map(Number);
 	const light = c => c.slice(0, 3).map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4).reduce((n, v, i) => n + v * [.2126, .7152, .0722][i], 0);
 	const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] === 1) return c; } return [255, 255, 255]; };
-	for (const e of document.querySelectorAll('h1, h2, h3, p, dt, dd, th, td, button:not(:disabled), a, label, small, .note, .tag')) {
-		if (!seen(e) || !e.textContent.trim() || e.closest('.visually-hidden') || [...e.childNodes].every(n => n.className === 'visually-hidden')) continue;
+	for (const e of document.querySelectorAll('h1, h2, h3, p, dt, dd, th, td, li, b, span, code, summary, kbd, button:not(:disabled), a, label, small, .note, .tag')) {
+		if (!seen(e) || !e.textContent.trim() || e.closest('.visually-hidden, .later') || getComputedStyle(e).visibility === 'hidden' || ![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || [...e.childNodes].every(n => n.className === 'visually-hidden')) continue;
 		const a = light(rgb(getComputedStyle(e).color)), b = light(ground(e));
 		const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
 		if (ratio < 4.5) bad.push('contrast ' + ratio.toFixed(1) + ' ' + e.className + ' ' + e.textContent.slice(0, 30));
@@ -304,14 +321,27 @@ const access = `(() => {
 
 func testDashboardAccess(t *testing.T, b context.Context) {
 	d := newDesk(t, b, nil)
+	// tried looks at a screen when it is there, by somebody who uses keys.
+	tried := func(path, there string) {
+		t.Helper()
+		d.open(t, path)
+		becomes(t, d.ctx, there)
+		run(t, d.ctx, chromedp.KeyEvent("\t"))
+		becomes(t, d.ctx, `(window.byKeys = true)`, access)
+	}
+	tried("/admin/?lang=en", `document.querySelector('#token') !== null`)
 	d.enter(t, "/admin/?lang=en")
 	for _, theme := range []string{"light", "dark"} {
 		eval(t, d.ctx, fmt.Sprintf(`localStorage.setItem('ddkk-admin-theme', %q)`, theme))
 		for _, view := range []string{"overview", "events", "calls", "system", "overview&where=page:/hello"} {
-			d.open(t, "/admin/?lang=en&view="+view)
-			becomes(t, d.ctx, ready, access)
+			tried("/admin/?lang=en&view="+view, ready)
 		}
+		tried("/public/ddkk.com?lang=en", `document.querySelectorAll('.tile').length === 5 && document.querySelector('.skeleton') === null`)
 	}
+	d.open(t, "/admin/?lang=en&view=events")
+	becomes(t, d.ctx, ready)
+	run(t, d.ctx, chromedp.KeyEvent("?"))
+	becomes(t, d.ctx, `document.querySelector('dialog.keys').open && (window.byKeys = true)`, access)
 	// Tab reaches the skip link first, then all the rest with a visible focus.
 	d.open(t, "/admin/?lang=en")
 	becomes(t, d.ctx, ready)
