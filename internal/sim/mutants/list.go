@@ -13,11 +13,27 @@ var mutants = []mutant{
 	{"commit-checkpoint-stays", "counter/lua/commit.lua", "  call('HSET', KEYS[1], segment, to, 'done', begun)", "  call('HSET', KEYS[1], 'done', begun)"},
 	{"commit-site-not-held", "counter/commit.go", "				held[b.parts[i].site] = true\n", ""},
 	{"commit-error-ignored", "counter/commit.go", "				again = append(again, i)\n", ""},
-	{"commit-oom-is-damage", "counter/script.go", `"READONLY", "OOM", `, `"READONLY", `},
-	{"commit-network-is-damage", "counter/script.go", "	if !errors.As(err, &re) {\n		return true\n	}", "	if !errors.As(err, &re) {\n		return false\n	}"},
+	{"commit-oom-is-damage", "counter/trouble.go", `	"WRONGTYPE", "value is not an`, `	"WRONGTYPE", "OOM", "value is not an`},
+	{"commit-network-is-damage", "counter/trouble.go", "	if !errors.As(err, &re) {\n		return true\n	}", "	if !errors.As(err, &re) {\n		return false\n	}"},
+	{"commit-part-without-a-line", "counter/batch.go", "		return o.open == o.sent", "		return false"},
+
+	// Losses: what tells of a key that nobody knows of any more, and what of a type.
+	{"lost-made-not-noted", "counter/lua/prelude.lua", "elseif known ~= '0' then new[#new + 1] = known end", "end"},
+	{"lost-made-unseen", "counter/lua/prelude.lua", "        lost = lost + 1\n      else\n", "      else\n"},
+	{"lost-visitors-not-summed", "counter/lua/prelude.lua", "  if visitors > 0 then pcall('HINCRBY', made, 'pages', visitors) end\n", ""},
+	{"lost-made-not-looked-for", "counter/scrub_made.go", "case is == \"none\" && noted[n]:", "case false:"},
+	{"lost-type-not-looked-at", "counter/scrub_made.go", "case is != \"none\" && is != want:", "case false:"},
+	{"lost-visitors-not-compared", "counter/scrub_made.go", "	case l.uv < l.leastUV:", "	case false:"},
+	{"lost-restored-not-noted", "counter/restore_made.go", "		fields = append(fields, period, letters)\n", "		_ = letters\n"},
+	{"lost-list-of-sites-ends", "counter/audit.go", "	if !redis.HasErrorPrefix(err, \"WRONGTYPE\") {\n		return err\n	}\n	log", "	if true {\n		return err\n	}\n	log"},
+
+	// The three kinds that make chaos found, with their mends taken back.
+	{"chaos-lost-with-its-answer", "counter/lua/prelude.lua", "  return call('HINCRBY', KEYS[1], 'lost', lost)", "  return tonumber(before or 0) + lost"},
+	{"chaos-nobody-looks-for-keys", "counter/ingest.go", "	if in.opt.Scrub > 0 {", "	if false {"},
+	{"chaos-start-on-full-redis-ends", "counter/trouble.go", `{"OOM", RedisFull}`, `{"OOM", ScriptsUnsupported}`},
 
 	// Settle.
-	{"settle-gone-ignored", "counter/health.go", "		if f.gone > 0 {\n			return rebuild\n		}\n		return accept", "		return accept"},
+	{"settle-gone-ignored", "counter/health.go", "		if f.gone > 0 {\n			return rebuild\n		}\n", ""},
 	{"settle-gap-accepted", "counter/health.go", "	case gap:\n		return relearn\n", "	case gap:\n		return accept\n"},
 	{"settle-moved-accepted", "counter/settle.go", "if a.verdict == moved || behind", "if behind"},
 	{"settle-floor-after-rewind", "counter/settle.go", "seg.rewinds == m.rewinds {", "seg.rewinds >= m.rewinds {"},
@@ -28,7 +44,7 @@ var mutants = []mutant{
 	{"audit-in-part-unseen", "counter/audit.go", "	if c.part {", "	if false {"},
 
 	// Fold.
-	{"fold-any-version", "counter/lua/fold.lua", "if (state[2] or '') ~= version then return {'moved'} end", ""},
+	{"fold-any-version", "counter/lua/fold.lua", "if (state[2] or '') ~= version then", "if false then"},
 	{"fold-version-stays", "counter/lua/fold.lua", "call('HINCRBY', KEYS[1], 'fold', 1)\n", ""},
 	{"fold-order-swapped", "counter/lua/fold.lua", "call('LTRIM', list, take, -1)\nfor i = #back, 1, -1 do call('LPUSH', list, back[i]) end", "for i = #back, 1, -1 do call('LPUSH', list, back[i]) end\ncall('LTRIM', list, take, -1)"},
 	{"fold-in-part-unseen", "counter/lua/fold.lua", "local part = torn(state[3], state[4])\nif part then return part end", ""},
@@ -58,12 +74,12 @@ var mutants = []mutant{
 
 	// Rotation.
 	{"rotation-grown-unseen", "tailer/merge.go", "	case size > s.size:\n		t.reopen(s, best)\n", "	case size > s.size:\n"},
-	{"rotation-torn-line-kept", "tailer/reader.go", "	r.off, r.seen = p.end, p.end\n	if !long {", "	r.off, r.seen = p.start+int64(n), p.end\n	if !long {"},
+	{"rotation-torn-line-kept", "tailer/reader.go", "	r.off, r.seen = p.end, p.end\n	r.keep(", "	r.off, r.seen = p.start+int64(n), p.end\n	r.keep("},
 	{"rotation-rewind-highest", "tailer/rewind.go", "	if s.rewinds == 0 || offset < s.want {", "	if s.rewinds == 0 || offset > s.want {"},
 	{"rotation-gzip-from-start", "tailer/source.go", "	if off > g.pos {\n		if err := g.skip(off); err != nil {\n			return 0, err\n		}\n	}\n", ""},
-	{"rotation-hole-accepted", "counter/line.go", "	case b.Start > reached:\n		return in.rewind(seg, seg.pos)\n", "	case b.Start > reached:\n		seg.pos = b.Start\n"},
-	{"rotation-block-twice", "counter/line.go", "	case b.End <= seg.pos:\n		return nil\n", ""},
-	{"rotation-torn-read-again", "counter/line.go", "		reached = max(reached, seg.torn) // an unfinished last line is passed over by now\n", ""},
+	{"rotation-hole-accepted", "counter/take.go", "	case b.Start > reached:\n		return in.rewind(seg, seg.pos)\n", "	case b.Start > reached:\n		seg.pos = b.Start\n"},
+	{"rotation-block-twice", "counter/take.go", "	case b.End <= seg.pos:\n		return nil\n", ""},
+	{"rotation-torn-read-again", "counter/take.go", "		reached = max(reached, seg.torn) // an unfinished last line is passed over by now\n", ""},
 	{"rotation-resume-ignored", "tailer/merge.go", "	off := max(0, t.opt.Resume(id))", "	off := max(0, 0*t.opt.Resume(id))"},
 
 	// Archive.

@@ -90,7 +90,7 @@ func (m *mutant) look(dir string, schedules, seed int) (after int, how string, e
 	if err := os.WriteFile(list, overlay, 0o600); err != nil {
 		return 0, "", err
 	}
-	if out, err := exec.Command("go", "test", "-vet=off", "-overlay", list, "-c", "-o", binary, "./internal/sim").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "test", "-vet=off", "-ldflags=-s -w", "-overlay", list, "-c", "-o", binary, "./internal/sim").CombinedOutput(); err != nil {
 		return 0, "", fmt.Errorf("build: %w\n%s", err, out)
 	}
 	cmd := exec.Command(binary, "-test.run=^TestSimulation$", "-test.v", "-test.timeout=0")
