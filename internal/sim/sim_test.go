@@ -212,9 +212,6 @@ func TestShard(t *testing.T) {
 	}
 	schedules, seed = envInt(t, envSchedules, 1), envInt(t, envSeed, 1)
 	without := map[string]bool{}
-	for k := range holes {
-		without[k] = true
-	}
 	for _, k := range strings.Split(os.Getenv(envWithout), ",") {
 		if k != "" {
 			without[k] = true

@@ -1,0 +1,136 @@
+package counter
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ddkk-stats/counter/keys"
+	"ddkk-stats/parser"
+)
+
+// Nobody knows any more of a key that was lost between two runs; the commit that makes it
+// anew finds it noted.
+func TestLossThatNobodyKnowsOf(t *testing.T) {
+	for _, family := range []keys.Family{keys.Books, keys.Minutes, keys.Referrers, keys.Pairs, keys.Visitors, keys.HotMonth, keys.SeenID, keys.SiteUVDay} {
+		t.Run(keys.Table[family].Pattern, func(t *testing.T) {
+			r := newRig(t, readClient(t, startReadServer(t).addr()))
+			r.opt.Scrub = -1 // only commits tell
+			now := time.Now().UTC().Truncate(time.Second)
+			h := testHit{at: now, site: "s.example", page: "/x", agent: "Mozilla/5.0 (X11; Linux x86_64; rv:1.0) Firefox/140.0", id: "0123456789abcdef", addr: "203.0.113.5"}
+			r.start()
+			r.log.write("a", h.line())
+			r.await()
+			r.stop()
+
+			rest := keys.Day(parser.DayOf(now))
+			switch family {
+			case keys.HotMonth:
+				rest = rest[:6]
+			case keys.SeenID:
+				rest = strconv.FormatInt(h.at.UnixMilli()/DefaultIDWindow.Milliseconds(), 10)
+			}
+			if n := r.rdb.Del(t.Context(), r.opt.Keys.Key(keys.Name{Family: family, Site: h.site, Rest: rest})).Val(); n != 1 {
+				t.Fatal("it is not there")
+			}
+			other := h
+			other.id, other.addr = "fedcba9876543210", "203.0.113.77"
+			r.start()
+			r.log.write("a", other.line())
+			hits := []testHit{h, other}
+			eventually(t, func() bool { return r.in.Stats().Rebuilds > 0 && maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() {
+				t.Errorf("%d rebuilds", r.in.Stats().Rebuilds)
+				r.check(hits)
+			})
+			r.stop()
+		})
+	}
+}
+
+// Somebody gives keys another type, each family's of another site: the daemon goes on, and
+// all numbers are right again.
+func TestKeysOfAnotherType(t *testing.T) {
+	r := newRig(t, readClient(t, startReadServer(t).addr()))
+	r.opt.Scrub, r.opt.Audit = 50*time.Millisecond, 100*time.Millisecond
+	hits := randomHits(rand.New(rand.NewPCG(73, 74)), 900, 5)
+	const sites = 12 // a site that is rebuilt again and again has to wait
+	now := time.Now().UTC().Truncate(time.Second)
+	for i := range hits {
+		hits[i].at, hits[i].site = now.Add(-time.Duration(i%60)*time.Second), fmt.Sprintf("s%d.example", i%sites)
+	}
+	r.start()
+	r.log.write("a", lines(hits)...)
+	r.await()
+	eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+	families := map[keys.Family]string{} // a key of each
+	for _, key := range r.rdb.Keys(t.Context(), "ddkk:*").Val() {
+		n, ok := r.opt.Keys.Parse(key)
+		if ok && (n.Site == "" || n.Site == fmt.Sprintf("s%d.example", int(n.Family)%sites)) && n.Family != keys.Secret && n.Family != keys.Rebuilds {
+			families[n.Family] = key
+		}
+	}
+	if len(families) < 20 {
+		t.Errorf("only %d families of keys are tried", len(families))
+	}
+	types := map[string]string{}
+	for f, key := range families {
+		types[key] = f.RedisType()
+		r.rdb.Del(t.Context(), key)
+		if types[key] == "list" {
+			r.rdb.Set(t.Context(), key, "x", 0)
+		} else {
+			r.rdb.LPush(t.Context(), key, "x")
+		}
+	}
+	well := func() bool {
+		for key, want := range types {
+			if is := r.rdb.Type(t.Context(), key).Val(); is != want && (is != "none" || !strings.HasPrefix(key, "ddkk:online:")) {
+				return false
+			}
+		}
+		return maps.Equal(tallyUp(hits), dump(t, r.rdb))
+	}
+	eventually(t, well, func() {
+		for key, want := range types {
+			t.Logf("%s is a %s, want a %s", key, r.rdb.Type(t.Context(), key).Val(), want)
+		}
+		r.check(hits)
+		t.Error("a key has another type still")
+	})
+	r.stop()
+}
+
+// A lock that is no string is nobody's.
+func TestLockOfAnotherType(t *testing.T) {
+	rdb := readClient(t, startReadServer(t).addr())
+	r := &Rebuilder{Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Logger: slog.New(slog.DiscardHandler)}
+	rdb.LPush(t.Context(), r.Keys.Rebuild("s.example"), "x")
+	rdb.LPush(t.Context(), r.Keys.Sites(), "x")
+	if _, err := r.Rebuild(t.Context(), []string{"s.example"}); err != nil {
+		t.Fatal(err)
+	}
+	if epoch := rdb.HGet(t.Context(), r.Keys.Checkpoint("s.example"), fieldEpoch).Val(); epoch == "" || strings.HasPrefix(epoch, rebuilding) {
+		t.Errorf("the site is not open: %q", epoch)
+	}
+	if all := rdb.SMembers(t.Context(), r.Keys.Sites()).Val(); len(all) != 1 {
+		t.Errorf("the list of sites has %q", all)
+	}
+}
+
+// A part that got no line does not move its checkpoint anywhere.
+func TestPartWithoutALine(t *testing.T) {
+	s := &site{name: "s.example", offsets: map[string]*offsets{}}
+	b := newBatch(1, 1)
+	b.part(s, "a")
+	b.part(s, "b")
+	s.at("b").open = 100
+	b.seal()
+	if len(b.parts) != 1 || b.parts[0].segment != "b" || b.parts[0].to != 100 {
+		t.Errorf("%d parts are sent: %+v", len(b.parts), b.parts)
+	}
+}

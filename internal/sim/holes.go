@@ -1,3 +1,0 @@
-package sim
-
-var holes = map[string]string{}
