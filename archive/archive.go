@@ -131,6 +131,7 @@ type Archive struct {
 	rawDays  *atomic.Int64
 	usual    *atomic.Int64            // days from one cycle to the next
 	judged   *atomic.Pointer[Options] // opt, with what Judge changed
+	torn     map[string]int64         // sizes of segments whose last line was looked at and is none; under the lock of Run
 }
 
 // Rules are the options that may change while an archive is open.
@@ -164,7 +165,7 @@ func (a *Archive) Every(days int) { a.usual.Store(int64(days)) }
 // starts nothing.
 func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, error) {
 	opt.setDefaults()
-	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, maxFresh: maxFresh, rawDays: &atomic.Int64{}, usual: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}}
+	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, maxFresh: maxFresh, rawDays: &atomic.Int64{}, usual: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}, torn: map[string]int64{}}
 	a.judged.Store(&a.opt)
 	a.KeepRaw(opt.RawRetentionDays)
 	if err := a.connect(ctx, dsn, sqlitePath); err != nil {

@@ -119,7 +119,18 @@ func (a *Archive) loadSource(ctx context.Context, src Source, known *fresh, sum 
 	var errs []error
 	for _, seg := range src.Segments {
 		had, was := archived[seg.ID()]
+		l.unended = false
 		switch {
+		case was && had.Size == seg.Size() && had.End < had.Size && a.torn[seg.ID()] != had.Size:
+			line, err := l.lastLine(ctx, seg, had)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", seg.Name(), err))
+			}
+			if !line {
+				a.torn[seg.ID()] = had.Size
+				continue
+			}
+			l.unended = true
 		case was && had.Size == seg.Size() || seg.Size() == 0:
 			continue
 		case was && had.Size > seg.Size():

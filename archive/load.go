@@ -23,12 +23,13 @@ type loader struct {
 	fresh   *fresh // nil: sums are not taken on the way
 	gate    string // what we left at the gate; another value: others loaded rows since
 
-	open   io.ReadCloser // content of seg from at on, nil when none is open
-	seg    Segment
-	sum    *contentSum // of seg
-	at     int64
-	buf    *bufio.Reader
-	parted parser.Day // prepare was called for days from here on; 0: not yet
+	open    io.ReadCloser // content of seg from at on, nil when none is open
+	seg     Segment
+	sum     *contentSum // of seg
+	at      int64
+	buf     *bufio.Reader
+	unended bool       // the last line of seg was archived as torn, and is one
+	parted  parser.Day // prepare was called for days from here on; 0: not yet
 }
 
 func (a *Archive) newLoader(src Source) *loader {
@@ -125,6 +126,26 @@ func (l *loader) prepare(ctx context.Context, seg Segment) (err error) {
 	return nil
 }
 
+// lastLine tells whether what was archived as a torn last line is a line now, as one
+// is that lacks no more than its newline: an earlier version left those out.
+func (l *loader) lastLine(ctx context.Context, seg Segment, had ArchivedSegment) (_ bool, err error) {
+	if had.Size-had.End > parser.MaxLine {
+		return false, nil
+	}
+	r, err := seg.Open(ctx, had.End)
+	if err != nil {
+		return false, &segmentError{fmt.Errorf("open segment: %w", err)}
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	line := make([]byte, had.Size-had.End)
+	if _, err := io.ReadFull(r, line); err != nil {
+		return false, &segmentError{fmt.Errorf("read segment: %w", err)}
+	}
+	var h parser.Hit
+	l.src.parse(line, &h)
+	return h.Kind != parser.Malformed, nil
+}
+
 // chunk is what one transaction did.
 type chunk struct {
 	lines, rows int64
@@ -149,7 +170,7 @@ func (l *loader) chunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
 		return nil // it was committed after all
 	}
 	*c = chunk{}
-	if row.size >= l.seg.Size() {
+	if row.size > l.seg.Size() || row.size == l.seg.Size() && (row.readTo == row.size || !l.unended) {
 		c.done = true // another one was faster
 		return nil
 	}
@@ -163,6 +184,7 @@ func (l *loader) chunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
 		return err
 	}
 	l.at = s.pos
+	s.done = s.done || s.pos == s.size // the chunk's last row may be the segment's
 	*c = chunk{lines: s.tally.Lines, rows: s.rows, end: s.pos, touched: s.days, done: s.done}
 	if err := l.mark(ctx, tx, s, row, gone, c); err != nil {
 		return err
@@ -230,20 +252,31 @@ func (l *loader) find(ctx context.Context, tx *sql.Tx) (segmentRow, error) {
 
 // scan begins a chunk at an offset.
 func (l *loader) scan(ctx context.Context, from int64) (*scan, error) {
+	rest := false
 	if l.open == nil || l.at != from {
 		l.closeReader()
 		if err := l.sum.reach(ctx, l.seg, from); err != nil {
 			return nil, err
 		}
-		r, err := l.seg.Open(ctx, from)
+		before := max(from-1, 0)
+		r, err := l.seg.Open(ctx, before)
 		if err != nil {
 			return nil, &segmentError{fmt.Errorf("open segment: %w", err)}
 		}
 		l.open, l.at = r, from
-		l.buf.Reset(l.sum.through(io.LimitReader(r, l.seg.Size()-from), from))
+		l.buf.Reset(l.sum.through(io.LimitReader(r, l.seg.Size()-before), before))
+		if from > 0 {
+			b, err := l.buf.ReadByte()
+			if err != nil {
+				l.closeReader()
+				return nil, &segmentError{fmt.Errorf("read segment: %w", err)}
+			}
+			rest = b != '\n'
+		}
 	}
 	return &scan{
-		ctx: ctx, r: l.buf, source: &l.src, windows: &l.windows, fresh: l.fresh, limit: l.a.opt.ChunkRows,
+		rest: rest,
+		ctx:  ctx, r: l.buf, source: &l.src, windows: &l.windows, fresh: l.fresh, limit: l.a.opt.ChunkRows,
 		pos: from, size: l.seg.Size(), days: map[siteDay]*touch{}, enc: encoder{ip: l.a.opt.IPMode},
 		calls: callSums{a: l.a, days: map[siteDay]*callDay{}},
 	}, nil

@@ -22,6 +22,8 @@ type scan struct {
 	pos  int64 // after the last complete line
 	size int64 // of the segment
 	done bool  // all of the segment was read
+	rest bool  // it begins within a line that was archived without its newline
+	open bool  // the line that was read last has no newline
 
 	hit   parser.Hit
 	row   row
@@ -43,6 +45,10 @@ type scan struct {
 	stays func(*scan) bool
 }
 
+// again tells whether the lines were archived before: the last one is a line then,
+// though it has no newline.
+func (s *scan) again() bool { return s.stays != nil }
+
 // touch is what a chunk does to a day of a site.
 type touch struct {
 	rows, dedup int64
@@ -61,14 +67,22 @@ func (s *scan) next() (*row, error) {
 		if n == 0 || err != nil {
 			return nil, err
 		}
+		if line != nil {
+			s.source.parse(line, &s.hit)
+		}
+		if s.open && !s.again() && (line == nil || s.hit.Kind == parser.Malformed) {
+			s.tally.Torn = 1 // the rest of it may still come
+			s.done = true
+			return nil, nil
+		}
 		s.pos += n
+		s.done = s.open
 		s.tally.Lines++
 		if line == nil {
 			s.tally.Malformed++
 			s.tally.reason(parser.BadLength)
 			continue
 		}
-		s.source.parse(line, &s.hit)
 		if s.stays != nil && s.stays(s) {
 			continue
 		}
@@ -81,10 +95,18 @@ func (s *scan) next() (*row, error) {
 }
 
 // line returns a line without its newline and its length with it; nil if it is
-// too long. The length is 0 at the end.
+// too long. The length is 0 at the end. The last line may lack its newline.
 func (s *scan) line() (line []byte, n int64, err error) {
 	if err := s.ctx.Err(); err != nil {
 		return nil, 0, err
+	}
+	if s.rest {
+		s.rest = false
+		_, n, err := s.line()
+		if s.pos += n; n == 0 || err != nil {
+			return nil, 0, err
+		}
+		s.open = false
 	}
 	line, err = s.r.ReadSlice('\n')
 	n = int64(len(line))
@@ -95,24 +117,23 @@ func (s *scan) line() (line []byte, n int64, err error) {
 		n += int64(len(line))
 	}
 	switch {
+	case errors.Is(err, io.EOF) && n == 0:
+		s.done = true
+		fallthrough
 	case errors.Is(err, io.EOF):
-		return nil, 0, s.ended(n)
+		if s.open = n > 0; s.pos+n != s.size {
+			return nil, 0, fmt.Errorf("read segment: it ends at %d and should have %d bytes", s.pos+n, s.size)
+		}
+		if n > parser.MaxLine {
+			line = nil
+		}
+		return line, n, nil
 	case err != nil:
 		return nil, 0, fmt.Errorf("read segment: %w", err)
 	case long:
 		return nil, n, nil
 	}
 	return line[:len(line)-1], n, nil
-}
-
-// ended notes the end of the segment; torn bytes lie behind its last newline.
-func (s *scan) ended(torn int64) error {
-	if s.pos+torn != s.size {
-		return fmt.Errorf("read segment: it ends at %d and should have %d bytes", s.pos+torn, s.size)
-	}
-	s.done = true
-	s.tally.Torn = min(torn, 1)
-	return nil
 }
 
 // take decides what becomes of the hit.

@@ -49,7 +49,7 @@ func TestAggregateCountsAView(t *testing.T) {
 	a := testAggregate()
 	s := a.know("ddkk.com", "")
 	for i, h := range []*parser.Hit{testView("/a", 1), testView("/a", 1), testView("/a", 2), testView("/b", 2)} {
-		if o := a.add(h, "seg", int64(100*(i+1))); o != lineCounts {
+		if o := a.add(h, "seg", int64(100*i), int64(100*(i+1))); o != lineCounts {
 			t.Fatalf("view %d: outcome %d", i, o)
 		}
 	}
@@ -68,7 +68,7 @@ func TestAggregateCountsAView(t *testing.T) {
 	if s.offsets["seg"].open != 400 {
 		t.Errorf("the site is counted up to %d, want 400", s.offsets["seg"].open)
 	}
-	if o := a.add(testView("/a", 1), "seg", 400); o != lineBefore {
+	if o := a.add(testView("/a", 1), "seg", 300, 400); o != lineBefore {
 		t.Errorf("a line that was counted: outcome %d", o)
 	}
 }
@@ -82,27 +82,27 @@ func TestAggregateLacks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := testAggregate()
 			w := newWanted()
-			if o := a.add(h, "seg", 100); o != lineLacks {
+			if o := a.add(h, "seg", 0, 100); o != lineLacks {
 				t.Fatalf("site unknown: outcome %d", o)
 			}
-			if a.lacks(w, h, "seg", 100); len(w.sites) != 1 || w.len() != 1 {
+			if a.lacks(w, h, "seg", 0); len(w.sites) != 1 || w.len() != 1 {
 				t.Fatalf("it lacks %+v, want its site alone", w)
 			}
 			s := a.know("ddkk.com", "epoch")
 			s.keepWindow(time.Hour)
-			if o := a.add(h, "seg", 100); o != lineLacks {
+			if o := a.add(h, "seg", 0, 100); o != lineLacks {
 				t.Fatalf("day unknown: outcome %d", o)
 			}
 			if at := s.at("seg").open; at != none {
 				t.Errorf("a hit that lacks something moved the site to %d", at)
 			}
 			w = newWanted()
-			a.lacks(w, h, "seg", 100)
+			a.lacks(w, h, "seg", 0)
 			a.supply(w)
-			if o := a.add(h, "seg", 100); o == lineLacks {
+			if o := a.add(h, "seg", 0, 100); o == lineLacks {
 				t.Fatal("it lacks what it did not name")
 			}
-			if a.lacks(newWanted(), h, "seg", 100); s.at("seg").open != 100 {
+			if a.lacks(newWanted(), h, "seg", 0); s.at("seg").open != 100 {
 				t.Errorf("the site stands at %d, want 100", s.at("seg").open)
 			}
 		})
@@ -119,7 +119,7 @@ func TestAggregateDuplicates(t *testing.T) {
 		h    *parser.Hit
 		want outcome
 	}{{first, lineCounts}, {again, lineDup}, {other, lineDup}} {
-		if o := a.add(x.h, "seg", int64(i+1)); o != x.want {
+		if o := a.add(x.h, "seg", int64(i), int64(i+1)); o != x.want {
 			t.Errorf("hit %d: outcome %d, want %d", i, o, x.want)
 		}
 	}
@@ -136,10 +136,10 @@ func TestAggregateCaps(t *testing.T) {
 	for i, page := range []string{"/1", "/2", "/3", "/4", "/5", "/1"} {
 		h := testView(page, 1)
 		h.Referrer = page + ".example"
-		a.add(h, "seg", int64(i+1))
+		a.add(h, "seg", int64(i), int64(i+1))
 		h = testView(page, 1)
 		h.Bot = true
-		a.add(h, "seg2", int64(i+1))
+		a.add(h, "seg2", int64(i), int64(i+1))
 	}
 	a.countViews()
 	views, referrers := map[string]int64{}, map[string]int64{}
@@ -165,13 +165,13 @@ func TestAggregateSetsASiteAside(t *testing.T) {
 	a := testAggregate()
 	s := a.know("ddkk.com", "epoch")
 	s.health = parked
-	if o := a.add(testView("/a", 1), "seg", 100); o != lineCounts || !s.assumes("seg", 100) || len(a.open.parts) != 0 {
+	if o := a.add(testView("/a", 1), "seg", 0, 100); o != lineCounts || !s.assumes("seg", 100) || len(a.open.parts) != 0 {
 		t.Errorf("outcome %d, assumed %v, %d parts", o, s.assumed, len(a.open.parts))
 	}
 	a.refused["evil.com"] = struct{}{}
 	h := testView("/a", 1)
 	h.Site = "evil.com"
-	if o := a.add(h, "seg", 200); o != lineRefused {
+	if o := a.add(h, "seg", 100, 200); o != lineRefused {
 		t.Errorf("a site over the limit: outcome %d", o)
 	}
 }
@@ -205,7 +205,7 @@ func BenchmarkAggregate(b *testing.B) {
 					a.know(strings.Clone(h.Site), "")
 				}
 				n++
-				if o := a.add(&h, "bench", int64(n)); o != lineCounts {
+				if o := a.add(&h, "bench", int64(n-1), int64(n)); o != lineCounts {
 					b.Fatalf("line %d: outcome %d, reason %v", n, o, h.Reason)
 				}
 			}

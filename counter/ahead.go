@@ -72,7 +72,7 @@ func (w *wanted) add(key any) bool {
 func (w *wanted) len() int { return len(w.sites) + len(w.days) + len(w.calls) + len(w.buckets) }
 
 // lacks notes what add would need for a hit and not find.
-func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, end int64) {
+func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, start int64) {
 	if h.Kind == parser.Skipped || h.Kind == parser.Malformed {
 		return
 	}
@@ -86,7 +86,7 @@ func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, end int64) {
 	if s.epoch == "" || s.health.aside() {
 		return // it has nothing to read, or must not
 	}
-	if o := s.offsets[segment]; o != nil && end <= o.open {
+	if o := s.offsets[segment]; o != nil && start < o.open {
 		return
 	}
 	if h.Kind == parser.APICall {
@@ -155,8 +155,8 @@ func (in *Ingester) want(seg *segment, at int64, data []byte) *wanted {
 			break
 		}
 		p.Parse(data[:i], &in.hit)
-		at, data = at+int64(i)+1, data[i+1:]
 		in.lacks(w, &in.hit, seg.id, at)
+		at, data = at+int64(i)+1, data[i+1:]
 	}
 	return w
 }

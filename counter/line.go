@@ -62,9 +62,10 @@ const (
 
 var otherPage = []byte(parser.OtherPage)
 
-// add counts a hit of a segment, which ends at end. One of a site that is not
-// counted now comes to what it will come to when the site is made good.
-func (a *aggregate) add(h *parser.Hit, segment string, end int64) outcome {
+// add counts a hit of a segment, whose line lies between two offsets. One of a site
+// that is not counted now comes to what it will come to when the site is made good.
+// A site's offset lies within a line only if that was counted before its newline came.
+func (a *aggregate) add(h *parser.Hit, segment string, start, end int64) outcome {
 	if h.Kind == parser.Skipped || h.Kind == parser.Malformed {
 		return lineNone
 	}
@@ -80,7 +81,7 @@ func (a *aggregate) add(h *parser.Hit, segment string, end int64) outcome {
 		*c = cursor{site: s, segment: segment, offsets: s.at(segment)}
 	}
 	switch {
-	case end <= c.offsets.open:
+	case start < c.offsets.open:
 		return lineBefore
 	case h.Kind == parser.APICall:
 		return a.call(h, end)

@@ -72,11 +72,64 @@ func (in *Ingester) take(ctx context.Context, f fetched) error {
 	if in.open.lines == 0 {
 		in.loop.opened = in.now
 	}
-	if b.Kind != Lines {
+	switch b.Kind {
+	case Torn:
+		return in.unended(ctx, seg, b)
+	case Oversize:
 		in.single(seg, b)
 		return nil
 	}
-	return in.lines(ctx, seg, b.Data[seg.pos-b.Start:])
+	data := b.Data[seg.pos-b.Start:]
+	if within := seg.pos - b.Start; within > 0 && b.Data[within-1] != '\n' {
+		data = in.passRest(seg, data)
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	return in.lines(ctx, seg, data)
+}
+
+// unended deals with the last line of a closed segment, which has no newline. It is a
+// line if it is one by its format; else the rest of it may still come, and then it
+// comes whole.
+func (in *Ingester) unended(ctx context.Context, seg *segment, b Block) error {
+	if b.Start < seg.pos { // the rest of one that was counted, still without its newline
+		seg.pos, seg.booked = b.End, max(seg.booked, b.End)
+		in.progressed(seg)
+		return nil
+	}
+	if int64(len(b.Data)) < b.End-b.Start { // too long for a line
+		in.single(seg, b)
+		return nil
+	}
+	if in.inputs[seg.input].Parser.Parse(b.Data, &in.hit); in.hit.Kind == parser.Malformed {
+		in.single(seg, b)
+		return nil
+	}
+	booked, rewinds := seg.booked, seg.rewinds
+	if err := in.line(ctx, seg, b.Start, b.End); err != nil || seg.rewinds != rewinds {
+		return err // it comes again
+	}
+	in.countViews()
+	if b.End > booked {
+		in.open.books[seg.input].Read++
+		seg.booked = b.End
+	}
+	in.open.lines++
+	seg.pos = b.End
+	in.progressed(seg)
+	return nil
+}
+
+// passRest passes over what was appended to a line that had been counted without its
+// newline, and returns what comes behind it.
+func (in *Ingester) passRest(seg *segment, data []byte) []byte {
+	n := int64(bytes.IndexByte(data, '\n') + 1)
+	seg.pos += n
+	seg.booked = max(seg.booked, seg.pos)
+	in.open.lines++
+	in.progressed(seg)
+	return data[n:]
 }
 
 // progressed notes that the open batch reaches up to the segment's pos.
@@ -127,7 +180,7 @@ func (in *Ingester) lines(ctx context.Context, seg *segment, data []byte) error 
 		}
 		p.Parse(rest[:i], &in.hit)
 		end := at + int64(i) + 1
-		if err = in.line(ctx, seg, end); err != nil || seg.rewinds != rewinds {
+		if err = in.line(ctx, seg, at, end); err != nil || seg.rewinds != rewinds {
 			break // the line is read again
 		}
 		at = end
@@ -151,21 +204,21 @@ func (in *Ingester) lines(ctx context.Context, seg *segment, data []byte) error 
 // its site, then the site's day and buckets, and these of a site that was damaged.
 const maxRounds = 4
 
-// line counts in.hit, which ends at end, and books what became of it. What it
-// lacks is read first; should that rewind the segment, the line comes again.
-func (in *Ingester) line(ctx context.Context, seg *segment, end int64) error {
-	o := in.add(&in.hit, seg.id, end)
+// line counts in.hit, whose line lies between two offsets, and books what became of
+// it. What it lacks is read first; should that rewind the segment, the line comes again.
+func (in *Ingester) line(ctx context.Context, seg *segment, start, end int64) error {
+	o := in.add(&in.hit, seg.id, start, end)
 	for round, rewinds := 0, seg.rewinds; o == lineLacks; round++ {
 		if round == maxRounds { // its site is replaced again and again
 			return in.rewind(seg, seg.pos)
 		}
 		in.misses++
 		w := newWanted()
-		in.lacks(w, &in.hit, seg.id, end)
+		in.lacks(w, &in.hit, seg.id, start)
 		if err := in.fill(ctx, w); err != nil || seg.rewinds != rewinds {
 			return err
 		}
-		o = in.add(&in.hit, seg.id, end)
+		o = in.add(&in.hit, seg.id, start, end)
 	}
 	books := &in.open.books[seg.input]
 	switch {

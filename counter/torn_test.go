@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -55,5 +56,75 @@ func TestSegmentWithAnUnfinishedLastLineIsClosed(t *testing.T) {
 	r.stop()
 	if log.rewound > 0 || !r.in.segs["s"].closed {
 		t.Fatalf("rewound %d times, closed: %v", log.rewound, r.in.segs["s"].closed)
+	}
+}
+
+// A last line that is whole but for its newline counts, once: also when its newline, or
+// more, comes later, in the same run or the next, and when the site is counted again.
+func TestLastLineWithoutItsNewline(t *testing.T) {
+	const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:1.0) Gecko/20100101 Firefox/140.0"
+	hit := func() string {
+		return testHit{at: time.Now(), site: "a.example", page: "/", agent: agent}.line()
+	}
+	first, last, next := hit()+"\n", hit(), hit()+"\n"
+	start := int64(len(first))
+	end := start + int64(len(last))
+	lines := func(at int64, text string) Block {
+		return Block{Segment: "s", Kind: Lines, Start: at, End: at + int64(len(text)), Data: []byte(text)}
+	}
+	unended := func(text string) Block {
+		return Block{Segment: "s", Kind: Torn, Start: start, End: start + int64(len(text)), Data: []byte(text)}
+	}
+	closed := func(at int64) Block { return Block{Segment: "s", Kind: Closed, Start: at, End: at} }
+	for name, c := range map[string]struct {
+		blocks      []Block
+		human, torn int64 // booked then
+		pv          string
+		rest        int64 // where the checkpoint is
+	}{
+		"not changed":        {[]Block{unended(last), closed(end)}, 0, 0, "2", end},
+		"its newline":        {[]Block{lines(start, last+"\n")}, 0, 0, "2", end},
+		"its newline, more":  {[]Block{lines(start, last+"\n"+next)}, 1, 0, "3", end + 1 + int64(len(next))},
+		"a rest":             {[]Block{lines(start, last+" rest\n"), lines(end+6, next)}, 1, 0, "3", end + 6 + int64(len(next))},
+		"a rest, no newline": {[]Block{unended(last + " rest"), closed(end + 5), lines(start, last+" rest!\n"+next)}, 1, 0, "3", end + 7 + int64(len(next))},
+	} {
+		for _, restart := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " restart ", restart), func(t *testing.T) {
+				m := miniredis.RunT(t)
+				r := newRig(t, redis.NewClient(&redis.Options{Addr: m.Addr()}))
+				r.opt.Embedded = true
+				log := &tornLog{memoryLog: r.log, blocks: []Block{lines(0, first), unended(last), closed(end)}}
+				human, torn := int64(2), c.torn
+				if !restart {
+					log.blocks = append(log.blocks, c.blocks...)
+					human += c.human
+				}
+				counted := func(human, torn int64) {
+					t.Helper()
+					eventually(t, func() bool {
+						b := r.in.Stats().Books
+						return b.Human == human && b.Torn == torn && b.Read == human+torn
+					}, func() { t.Fatalf("want %d of people: %+v", human, r.in.Stats()) })
+				}
+				r.startOn(log)
+				counted(human, torn)
+				if restart {
+					r.stop()
+					log.blocks = c.blocks
+					r.startOn(log)
+					counted(c.human, c.torn)
+				}
+				r.stop()
+				if pv, _ := m.Get(r.opt.Keys.SitePV("a.example")); pv != c.pv {
+					t.Errorf("%s views, want %s", pv, c.pv)
+				}
+				if at := m.HGet(r.opt.Keys.Checkpoint("a.example"), "s"); at != fmt.Sprint(c.rest) {
+					t.Errorf("the checkpoint is at %s, want %d", at, c.rest)
+				}
+				if log.rewound > 0 {
+					t.Errorf("rewound %d times", log.rewound)
+				}
+			})
+		}
 	}
 }
