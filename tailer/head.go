@@ -35,6 +35,7 @@ type head struct {
 	base  string     // identity of the first line; "" while there is none
 	lines []headLine // complete ones, the first is in base too
 	size  int        // bytes of content that were looked at
+	rest  string     // all that is behind the lines, where those do not tell it from others
 }
 
 type headLine struct {
@@ -115,6 +116,9 @@ func (t *Tailer) readHead(name string, fi fs.FileInfo) (h head, err error) {
 		return h, fmt.Errorf("read the first line of %s: %w", name, err)
 	}
 	t.analyse(&h, begin)
+	if rest := begin[min(h.size, len(begin)):]; h.first() == 0 && len(begin) < headWithin && len(rest) <= t.opt.MaxLine {
+		h.rest = string(rest)
+	}
 	if name == t.opt.Path || h.base == "" || t.opt.Time == nil || h.readable() {
 		return h, nil
 	}
@@ -151,21 +155,36 @@ func (t *Tailer) analyse(h *head, begin []byte) {
 		if !whole {
 			break
 		}
-		h.size += len(line) + 1
-		id := t.identity(line)
-		if len(h.lines) == 0 {
-			h.base = id
-		}
-		l := headLine{key: hash64(id), end: h.size, tell: t.opt.Telling(line)}
-		if t.opt.Time != nil {
-			l.at = t.opt.Time(line)
-		}
-		h.lines = append(h.lines, l)
+		t.add(h, line, len(line)+1)
 	}
 	if h.base == "" && len(begin) >= headWithin {
 		h.base, h.size = t.identity(begin[:headPrefix]), headPrefix
 		h.lines = []headLine{{key: hash64(h.base), end: headPrefix, tell: true}}
 	}
+}
+
+// end takes what is behind the last newline for a line, if it is one.
+func (t *Tailer) end(h *head) {
+	line := []byte(h.rest)
+	if len(line) == 0 || t.opt.Time != nil && t.opt.Time(line) == 0 {
+		return
+	}
+	t.add(h, line, len(line))
+	h.rest = ""
+}
+
+// add adds a line that takes so many bytes.
+func (t *Tailer) add(h *head, line []byte, n int) {
+	h.size += n
+	id := t.identity(line)
+	if len(h.lines) == 0 {
+		h.base = id
+	}
+	l := headLine{key: hash64(id), end: h.size, tell: t.opt.Telling(line)}
+	if t.opt.Time != nil {
+		l.at = t.opt.Time(line)
+	}
+	h.lines = append(h.lines, l)
 }
 
 // readable reports whether a line is of the log's format.
@@ -186,6 +205,9 @@ func (t *Tailer) readFurther(begin []byte, r io.Reader) error {
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull): // no line at all
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			if len(line) > 0 && t.opt.Time(line) != 0 {
+				return nil
+			}
 			return errOtherFormat
 		case err != nil:
 			return err

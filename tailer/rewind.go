@@ -222,6 +222,9 @@ func (t *Tailer) openIf(id, name string) (segmentFile, source, error) {
 	if errors.Is(err, errOtherFormat) {
 		err = nil // it is what the identity says
 	}
+	if err == nil {
+		t.end(&head)
+	}
 	if err == nil && !t.begins(id, &head) {
 		err = errNotIt
 	}

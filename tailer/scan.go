@@ -162,6 +162,7 @@ func (t *Tailer) look(name string) (segmentFile, bool) {
 	f := segmentFile{name: name, fi: fi}
 	if h, ok := t.hints[name]; ok && unchanged(h.fi, fi) {
 		f.head, f.gz = h.head, h.head != nil && h.head.form == gzipped
+		t.endClosed(&f)
 		return f, h.why == ""
 	}
 	h, err := t.readHead(name, fi)
@@ -189,7 +190,19 @@ func (t *Tailer) look(name string) (segmentFile, bool) {
 	t.passed(name, "file", name)
 	f.head, f.gz = &h, h.form == gzipped
 	t.hints[name] = hint{fi: fi, head: &h}
+	t.endClosed(&f)
 	return f, true
+}
+
+// endClosed has a file that nobody writes any more be known by its last line, where it
+// has no other: that lacks its newline.
+func (t *Tailer) endClosed(f *segmentFile) {
+	if f.head == nil || f.head.rest == "" || f.name == t.opt.Path {
+		return
+	}
+	if f.gz || t.opt.Now().Sub(f.fi.ModTime()) >= t.opt.Quiet {
+		t.end(f.head)
+	}
 }
 
 // foreign tells why a file with a segment's name is none; "" when it is one. A

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -117,16 +118,17 @@ func (r *recounting) tail(ctx context.Context, f tailer.File, p *parser.Parser, 
 			long = true
 			line, err = in.ReadSlice('\n')
 		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return err
+		}
+		if ended && (len(line) == 0 || long || f.Live) {
+			return nil
 		}
 		if long {
 			continue
 		}
-		p.Parse(line[:len(line)-1], &h)
+		p.Parse(bytes.TrimSuffix(line, []byte{'\n'}), &h)
 		days := r.tails.days
 		switch h.Kind {
 		case parser.Pageview, parser.Event:

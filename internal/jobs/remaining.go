@@ -40,7 +40,7 @@ func Remaining(ctx context.Context, v *vault.Vault, now time.Time) ([]WaitingSeg
 		for _, f := range files {
 			done := archived[f.ID]
 			if !f.Compressed {
-				if size, err := f.Size(ctx); err == nil && size <= done.End {
+				if size, err := f.Size(ctx); err == nil && (size <= done.End || !f.Live && size == done.Size) {
 					continue
 				}
 			}
@@ -48,7 +48,7 @@ func Remaining(ctx context.Context, v *vault.Vault, now time.Time) ([]WaitingSeg
 			if quietFrom := f.LastWrite.Add(quiet); quietFrom.After(now) {
 				w.From = quietFrom
 			}
-			w.Lines, w.Bytes, err = countLines(func() (io.ReadCloser, error) { return f.Open(ctx, done.End) })
+			w.Lines, w.Bytes, err = countLines(!f.Live, func() (io.ReadCloser, error) { return f.Open(ctx, done.End) })
 			if err != nil {
 				if ctx.Err() != nil {
 					return nil, ctx.Err()
@@ -64,8 +64,9 @@ func Remaining(ctx context.Context, v *vault.Vault, now time.Time) ([]WaitingSeg
 	return all, nil
 }
 
-// countLines counts the complete lines of what open reads, and their bytes.
-func countLines(open func() (io.ReadCloser, error)) (lines, size int64, err error) {
+// countLines counts the complete lines of what open reads, and their bytes. The last
+// line of what is closed is one without its newline.
+func countLines(closed bool, open func() (io.ReadCloser, error)) (lines, size int64, err error) {
 	r, err := open()
 	if err != nil {
 		return 0, 0, err
@@ -79,6 +80,9 @@ func countLines(open func() (io.ReadCloser, error)) (lines, size int64, err erro
 		}
 		at += int64(n)
 		if errors.Is(err, io.EOF) {
+			if closed && size < at {
+				lines, size = lines+1, at
+			}
 			return lines, size, nil
 		}
 		if err != nil {

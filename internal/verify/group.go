@@ -193,8 +193,8 @@ func (g *group) firstTime(seg found) (at int64, err error) {
 	l := newLines(r, from)
 	var h parser.Hit
 	for range 1000 {
-		line, _, err := l.next()
-		if err != nil {
+		line, torn, err := l.next()
+		if err != nil && torn == 0 {
 			break // reading it all will tell
 		}
 		if seg.parser.Parse(line, &h); h.Time > 0 {
@@ -226,12 +226,12 @@ const tellEvery = 1 << 12
 func (g *group) segment(seg found) error {
 	id := seg.ID()
 	from := g.archived[id].End
-	seg, r, err := g.v.shelf.open(g.ctx, id, from)
+	seg, l, r, err := g.v.shelf.openLines(g.ctx, id, from)
 	if err != nil {
 		return err
 	}
 	book := g.v.books.open(seg, g.archived[id])
-	end, err := g.read(seg, newLines(r, from), book)
+	end, err := g.read(seg, l, book)
 	if err = errors.Join(err, r.Close()); err != nil {
 		return err
 	}
@@ -255,8 +255,14 @@ func (g *group) read(seg found, l *lines, book *openBook) (end int64, err error)
 	for n := 0; l.pos < book.end; n++ {
 		line, torn, err := l.next()
 		if errors.Is(err, io.EOF) {
+			if !seg.Live() && g.lastLine(seg, line) {
+				l.pos += torn
+				err, torn = g.line(seg, id, line, l.start, &h, book), 0
+			} else {
+				err = nil
+			}
 			book.ended(l.pos, torn, seg.Live())
-			break
+			return l.pos, err
 		}
 		if err != nil {
 			return l.pos, err
@@ -264,7 +270,7 @@ func (g *group) read(seg found, l *lines, book *openBook) (end int64, err error)
 		if l.pos > book.end {
 			break
 		}
-		if err := g.line(seg, id, line, l.pos, &h, book); err != nil {
+		if err := g.line(seg, id, line, l.start, &h, book); err != nil {
 			return l.pos, err
 		}
 		if untold++; untold == tellEvery {
@@ -281,7 +287,14 @@ func (g *group) read(seg found, l *lines, book *openBook) (end int64, err error)
 	return l.pos, nil
 }
 
-func (g *group) line(seg found, id string, line []byte, end int64, h *parser.Hit, book *openBook) error {
+// lastLine tells whether what is behind the last newline of a closed segment is a line.
+func (g *group) lastLine(seg found, torn []byte) bool {
+	var h parser.Hit
+	seg.parser.Parse(torn, &h)
+	return torn != nil && h.Kind != parser.Malformed
+}
+
+func (g *group) line(seg found, id string, line []byte, start int64, h *parser.Hit, book *openBook) error {
 	if line == nil {
 		*h = parser.Hit{Kind: parser.Malformed, Reason: parser.BadLength}
 	} else {
@@ -295,7 +308,7 @@ func (g *group) line(seg found, id string, line []byte, end int64, h *parser.Hit
 	case s == nil:
 		book.stranger(h.Site)
 		return nil
-	case end > s.mark.Offsets[id]:
+	case start >= s.mark.Offsets[id]:
 		book.Waiting++
 		s.report.Waiting++
 		return nil
@@ -345,14 +358,17 @@ func (s *subject) advance() (counter.Mark, error) {
 
 // stretch recounts the site's lines of a segment between two offsets.
 func (s *subject) stretch(id string, from, to int64) (err error) {
-	seg, r, err := s.g.v.shelf.open(s.g.ctx, id, from)
+	seg, l, r, err := s.g.v.shelf.openLines(s.g.ctx, id, from)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	var h parser.Hit
-	for l := newLines(r, from); l.pos < to; {
-		line, _, err := l.next()
+	for l.pos < to {
+		line, torn, err := l.next()
+		if errors.Is(err, io.EOF) && l.pos+torn == to && line != nil {
+			l.pos, err = to, nil
+		}
 		if errors.Is(err, io.EOF) {
 			s.report.cannot(fmt.Sprintf("segment %s (%s) has %d bytes and was counted up to %d: it was cut", id, seg.Name(), l.pos, to))
 			return nil
@@ -360,7 +376,7 @@ func (s *subject) stretch(id string, from, to int64) (err error) {
 		if err != nil {
 			return err
 		}
-		if line == nil || l.pos > to {
+		if line == nil {
 			continue
 		}
 		seg.parser.Parse(line, &h)

@@ -119,7 +119,7 @@ func TestLines(t *testing.T) {
 		}
 	}
 	line, torn, err := l.next()
-	if line != nil || torn != 4 || err != io.EOF || l.pos != 100+int64(len(text))-4 {
+	if string(line) != "torn" || torn != 4 || err != io.EOF || l.pos != 100+int64(len(text))-4 {
 		t.Errorf("at the end: %q, %d torn bytes, %v, at %d", line, torn, err, l.pos)
 	}
 }

@@ -83,20 +83,48 @@ var errGone = errors.New("it is not in the log folder any more")
 
 // lines reads lines. What is behind the last newline is torn.
 type lines struct {
-	r   *bufio.Reader
-	pos int64 // after the last complete line
+	r     *bufio.Reader
+	start int64 // of the line that was read last
+	pos   int64 // after the last complete line
 }
 
 const readBuffer = 1 << 20
 
 func newLines(r io.Reader, from int64) *lines {
-	return &lines{r: bufio.NewReaderSize(r, readBuffer), pos: from}
+	return &lines{r: bufio.NewReaderSize(r, readBuffer), start: from, pos: from}
+}
+
+// openLines reads a segment's lines from an offset on. One within a line is where that
+// was counted before its newline came: the rest of it is passed over.
+func (s *shelf) openLines(ctx context.Context, id string, from int64) (found, *lines, io.Closer, error) {
+	before := max(from-1, 0)
+	seg, r, err := s.open(ctx, id, before)
+	if err != nil {
+		return seg, nil, nil, err
+	}
+	l := newLines(r, from)
+	if from == 0 {
+		return seg, l, r, nil
+	}
+	b, err := l.r.ReadByte()
+	if err == nil && b != '\n' {
+		var n int64
+		if _, n, err = l.next(); err != nil {
+			l.pos += n
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return seg, nil, nil, errors.Join(err, r.Close())
+	}
+	return seg, l, r, nil
 }
 
 // next returns the next line without its newline; nil for one that is longer
-// than a line may be. At the end it returns io.EOF and the torn bytes.
+// than a line may be. At the end it returns io.EOF and, if there are any, the torn
+// bytes, as many as a line may have.
 func (l *lines) next() (line []byte, torn int64, err error) {
 	n := int64(0)
+	l.start = l.pos
 	for {
 		part, err := l.r.ReadSlice('\n')
 		n += int64(len(part))
@@ -107,8 +135,10 @@ func (l *lines) next() (line []byte, torn int64, err error) {
 		case err == nil:
 			l.pos += n
 			return nil, 0, nil
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF) && (n > int64(len(part)) || n > parser.MaxLine):
 			return nil, n, io.EOF
+		case errors.Is(err, io.EOF):
+			return part, n, io.EOF
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, 0, fmt.Errorf("read log: %w", err)
 		}
