@@ -22,7 +22,7 @@ type trace struct {
 	First int64    `json:"first,omitempty"` // times of its first line and its last, 0: unknown
 	Last  int64    `json:"last,omitempty"`
 	At    int64    `json:"at,omitempty"`    // it was read up to here
-	Probe uint64   `json:"probe,omitempty"` // of the bytes before that
+	Probe uint64   `json:"seal,omitempty"`  // of the bytes before that
 	Whole bool     `json:"whole,omitempty"` // and that was all
 	Seen  int64    `json:"seen"`            // when a file had it last, Unix seconds
 

@@ -28,8 +28,9 @@ type reader struct {
 	last   []byte
 }
 
-// probeLen is how many bytes before the offset are looked at again.
-const probeLen = 64
+// probeLen is how many bytes before the offset are looked at again: a line and more,
+// since lines often end alike.
+const probeLen = 512
 
 // errOverwritten says that the source does not have any more what was read.
 var errOverwritten = errors.New("what was read of the segment is not there any more")

@@ -2,6 +2,7 @@ package tailer
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -439,5 +440,33 @@ func TestMemoryOfSegments(t *testing.T) {
 	k.trim(map[string]bool{"0": true})
 	if len(k.traces) != keepTraces+1 || k.traces["0"] == nil || k.traces["1"] != nil {
 		t.Errorf("%d traces are kept", len(k.traces))
+	}
+}
+
+// Lines that all end alike, as those of one browser do, are told from each other when a
+// log is written over.
+func TestOverwrittenByLinesThatEndAlike(t *testing.T) {
+	path := logPath(t)
+	opt := timedOptions(path)
+	lines := func(n, from int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "%d %04d %s\n", 1000+i, from+i, strings.Repeat("agent", 40))
+		}
+		return b.String()
+	}
+	old := lines(20, 0)
+	write(t, path, old)
+	r := read(t, opt)
+	r.wantTotal(20)
+	first := strings.Index(old, "\n") + 1
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteAt([]byte(old[:first]+lines(30, 500)), 0)
+	must(t, errors.Join(err, f.Close()))
+	r.wantAlarm("over")
+	r.during(100 * time.Millisecond)
+	if n := r.handedOut(); n != 20 {
+		t.Errorf("%d lines were handed out, want 20", n)
 	}
 }
