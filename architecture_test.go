@@ -23,7 +23,8 @@ type room struct {
 var rooms = []room{
 	{".", "`main.go`: hands over to cli", "internal/cli"},
 	{"tailer", "finds a log's segments, reads them, follows the live one; hands out complete lines with offsets", "internal/durable"},
-	{"parser", "a line becomes a `Hit`; formats, sites, pages, visitors, bots. Pure", ""},
+	{"parser", "a line becomes a `Hit`; sites, pages, visitors, bots. Pure", "parser/format"},
+	{"parser/format", "formats of logs, compiled into readers of fields: nginx's and Apache's strings, names, W3C", ""},
 	{"counter", "batches, scripts, commits, rebuilds; reads", "counter/keys internal/durable parser"},
 	{"counter/keys", "every Redis key: its name, life and meaning, in one table", "parser"},
 	{"archive", "SQL: raw rows, sums of days, exactly-once load, what a restore reads", "parser"},
@@ -33,7 +34,7 @@ var rooms = []room{
 	{"static", "the source and build of widget and dashboard, the demo page", ""},
 	{"internal/cli", "one file a command: flags, and how its answer is printed", "archive counter internal/config internal/daemon internal/doctor internal/importer internal/jobs internal/logs internal/options internal/plain internal/vault internal/verify nginx parser tailer"},
 	{"internal/daemon", "the server: wiring, start and stop, schedule, reload, upgrade, metrics, alerts", "archive counter internal/alert internal/answers internal/beacon internal/config internal/jobs internal/logs internal/mirror internal/options internal/vault internal/verify nginx parser queryapi static tailer"},
-	{"internal/doctor", "what `check` looks at", "archive counter internal/config internal/logs internal/options parser tailer"},
+	{"internal/doctor", "what `check` looks at", "archive counter internal/config internal/importer internal/logs internal/options internal/plain parser tailer"},
 	{"internal/answers", "what the API says, joined from live numbers and the archive", "archive counter internal/config internal/logs internal/vault parser queryapi tailer"},
 	{"internal/jobs", "what is done by schedule or by command with logs and archive: archive, verify, delete, flush", "archive counter internal/config internal/logs internal/mirror internal/options internal/vault internal/verify parser tailer"},
 	{"internal/vault", "the archive as counting and restoring see it: opened late, learned; the shared secret", "archive counter internal/config internal/durable internal/options internal/verify parser"},

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ddkk-stats/parser/format"
 )
 
 // DefaultBeaconPath is the beacon's path when Config names none.
@@ -103,9 +105,10 @@ type Parser struct {
 	zone       *time.Location // of times that tell none
 	pages      pageList
 	signed     *signatures
-	picky      bool // there is something in blocked, self or pages
-	jsonFields map[string]jsonKey
-	calls      *callRules // nil: a beacon's log
+	picky      bool           // there is something in blocked, self or pages
+	layout     *format.Layout // of a compiled format; nil: of none
+	jsonFields *jsonNode      // nil: the lines are no JSON
+	calls      *callRules     // nil: a beacon's log
 
 	bots    *botMatcher
 	ownBots [][]byte
@@ -173,14 +176,9 @@ func New(c Config) (*Parser, error) {
 	if !strings.HasPrefix(p.beacon, "/") || strings.ContainsAny(p.beacon, "?# ") {
 		errs = append(errs, fmt.Errorf("beacon path %q: use a path such as %s", p.beacon, DefaultBeaconPath))
 	}
-	if int(c.Format) >= len(formatNames) {
-		errs = append(errs, fmt.Errorf("log format %d: use FormatV1, FormatCombined or FormatJSON", c.Format))
-	}
 	errs = append(errs, p.setSites(c.Sites), p.setAliases(c.Aliases), p.setCalls(c.Calls))
+	errs = append(errs, p.setFormat(c))
 	var err error
-	if p.jsonFields, err = jsonKeys(c.JSONFields); err != nil {
-		errs = append(errs, err)
-	}
 	if p.bots, err = crawlers(); err != nil {
 		errs = append(errs, err)
 	}
@@ -188,6 +186,23 @@ func New(c Config) (*Parser, error) {
 		return nil, fmt.Errorf("configure parser: %w", err)
 	}
 	return p, nil
+}
+
+func (p *Parser) setFormat(c Config) (err error) {
+	switch c.Format {
+	case FormatV1, FormatCombined, FormatJSON:
+	default:
+		if p.layout, err = format.Compile(string(c.Format)); err != nil {
+			err = fmt.Errorf("log format %q: %w", string(c.Format), err)
+		}
+	}
+	var own []format.Key
+	if p.layout != nil {
+		own = p.layout.JSON
+	}
+	var wrong error // what JSONFields names is looked at whatever the format is
+	p.jsonFields, wrong = jsonKeys(own, c.JSONFields)
+	return errors.Join(err, wrong)
 }
 
 func (p *Parser) setSites(sites []string) error {

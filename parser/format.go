@@ -4,39 +4,128 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
+
+	"ddkk-stats/parser/format"
 )
 
-// Format is how a line is written.
-type Format uint8
+// Format is how a line is written: a name, or the text of a format as
+// format.Compile takes it. Equal ones read alike. The zero value is FormatV1.
+type Format string
 
 const (
 	// FormatV1 is our own TAB-separated format, see readV1.
-	FormatV1 Format = iota
+	FormatV1 Format = ""
 	// FormatCombined is the "combined" format of nginx and Apache.
-	FormatCombined
+	FormatCombined Format = "combined"
 	// FormatJSON is one JSON object a line with configurable field names.
-	FormatJSON
+	FormatJSON Format = "json"
 )
 
-// Names of formats, as in configuration and on the command line.
-var formatNames = [...]string{FormatV1: "v1", FormatCombined: "combined", FormatJSON: "json"}
+// FormatW3C is the name of a W3C extended log, whose own first lines say what is
+// where: by itself it reads nothing.
+const FormatW3C = "w3c"
 
 func (f Format) String() string {
-	if int(f) < len(formatNames) {
-		return formatNames[f]
+	if f == FormatV1 {
+		return VersionV1
 	}
-	return fmt.Sprintf("Format(%d)", f)
+	return string(f)
 }
 
-// ParseFormat is the inverse of Format.String.
-func ParseFormat(name string) (Format, error) {
-	for f, n := range formatNames {
-		if n == name {
-			return Format(f), nil
+// ParseFormat reads the name of a format, or the text of one, and makes sure that it
+// can be compiled.
+func ParseFormat(text string) (Format, error) {
+	text = strings.TrimSpace(text)
+	switch name := strings.ToLower(text); name {
+	case VersionV1:
+		return FormatV1, nil
+	case string(FormatCombined), string(FormatJSON):
+		return Format(name), nil
+	case FormatW3C:
+		return "", errors.New("parse log format w3c: the log itself says what is where; import finds it, elsewhere write the line that begins with #Fields: as the format")
+	default:
+		if _, named := format.Named(name); named {
+			text = name
 		}
 	}
-	return 0, fmt.Errorf("parse log format %q: use v1, combined or json", name)
+	if _, err := format.Compile(text); err != nil {
+		return "", fmt.Errorf("parse log format %q: %w; use v1, combined, json, %s, nginx's log_format or Apache's LogFormat", text, err, strings.Join(format.Names(), ", "))
+	}
+	return Format(text), nil
+}
+
+// JSON says whether each line is an object.
+func (f Format) JSON() bool {
+	text, named := format.Named(string(f))
+	if !named {
+		text = string(f)
+	}
+	return f == FormatJSON || strings.HasPrefix(text, "json:")
+}
+
+// FormatFrom is the format of a name in the configuration of nginx (also as nginx -T
+// prints it) or of Apache; without a name the only one that there is.
+func FormatFrom(config, name string) (Format, error) {
+	text, err := format.From(config, name)
+	if err != nil {
+		return "", fmt.Errorf("find log format: %w", err)
+	}
+	return ParseFormat(text)
+}
+
+// W3C is the format of a W3C extended log that begins so, as its own "#Fields:" line
+// says; false for another log.
+func W3C(begin []byte) (Format, bool) {
+	for line := range bytes.Lines(begin) {
+		line = bytes.TrimPrefix(line, []byte(byteOrderMark))
+		if len(line) == 0 || line[0] != '#' {
+			break
+		}
+		if f, err := ParseFormat(string(line)); err == nil {
+			return f, true
+		}
+	}
+	return "", false
+}
+
+// IsW3C says whether a format is a "#Fields:" line.
+func (f Format) IsW3C() bool { return strings.HasPrefix(string(f), "#") }
+
+// Formats are those that a log which begins so is tried by, in that order: all that
+// have a name, or of a W3C log the one that it names itself.
+func Formats(begin []byte) []Format {
+	all := []Format{FormatV1, FormatCombined, FormatJSON}
+	if f, ok := W3C(begin); ok {
+		return append(all, f)
+	}
+	for _, name := range format.Names() {
+		all = append(all, Format(name))
+	}
+	return all
+}
+
+// NamedFormats are the names of formats beside v1, combined and json.
+func NamedFormats() []string { return format.Names() }
+
+// Whose says who writes a format that has a name.
+func (f Format) Whose() string { return format.Whose(string(f)) }
+
+// Tells says whether lines of the format may tell a field ("host", "request_time",
+// ...); of JSON ones that is not known before they are read, so they may.
+func (f Format) Tells(field string) bool {
+	switch f {
+	case FormatV1, FormatJSON:
+		return true
+	case FormatCombined:
+		return slices.Contains([]string{"time", "addr", "status", "request", "referer", "user_agent", "remote_user", "body_bytes_sent"}, field)
+	}
+	l, err := format.Compile(string(f))
+	which, known := format.FieldOf(field)
+	return err == nil && known && l.Has(which)
 }
 
 // What a v1 line begins and ends with, and how many fields it has, both marks

@@ -63,13 +63,13 @@ func TestNames(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	_, err := New(Config{
-		Format: 9, BeaconPath: "pixel?x", Sites: []string{"ok.example", "not a site"},
+		Format: "no format", BeaconPath: "pixel?x", Sites: []string{"ok.example", "not a site"},
 		Aliases: map[string]string{"a.b": "c d"}, JSONFields: map[string]string{"colour": "c"},
 	})
 	if err == nil {
 		t.Fatal("a wrong configuration is accepted")
 	}
-	for _, part := range []string{"format 9", `"pixel?x"`, `"not a site"`, `"c d"`, `"colour"`} {
+	for _, part := range []string{`"no format"`, `"pixel?x"`, `"not a site"`, `"c d"`, `"colour"`} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not tell of %s: %v", part, err)
 		}

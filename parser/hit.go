@@ -34,6 +34,7 @@ const (
 	SkipBlocked  // blocked address, network or path
 	SkipSelf     // the owner's own view
 	SkipUnsigned // no signature of one of the keys (BEACON_KEY)
+	SkipComment  // a line of the log's own head, such as "#Version: 1.0" of IIS
 
 	BadVersion // the first field is not the format's
 	BadEnd     // torn: the end mark is missing

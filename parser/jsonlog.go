@@ -6,85 +6,75 @@ import (
 	"maps"
 	"slices"
 	"strings"
-)
 
-// Fields of a JSON line, in no order.
-const (
-	jsonTime = iota
-	jsonAddr
-	jsonStatus
-	jsonMethod
-	jsonURI
-	jsonArgs
-	jsonRequest
-	jsonReferer
-	jsonAgent
-	jsonHost
-	jsonUser
-	jsonTook
-	jsonSent
-	jsonPurpose
-	jsonGPC
-	jsonID
-	numJSONFields
+	"ddkk-stats/parser/format"
 )
-
-// jsonFieldNames are the fields' names in Config.JSONFields, each followed by
-// the keys that are looked for by default, the best first: nginx's names of
-// variables and what common templates make of them.
-var jsonFieldNames = [numJSONFields][]string{
-	jsonTime:    {"time", "msec", "time", "timestamp", "@timestamp", "time_iso8601", "time_local", "ts"},
-	jsonAddr:    {"addr", "remote_addr", "remote_ip", "client_ip", "client", "ip", "addr"},
-	jsonStatus:  {"status", "status", "response"},
-	jsonMethod:  {"method", "request_method", "method"},
-	jsonURI:     {"uri", "request_uri", "uri", "url", "path"},
-	jsonArgs:    {"args", "args", "query_string"},
-	jsonRequest: {"request", "request"},
-	jsonReferer: {"referer", "http_referer", "http_referrer", "referer", "referrer"},
-	jsonAgent:   {"user_agent", "http_user_agent", "user_agent", "agent"},
-	jsonHost:    {"host", "host", "http_host", "server_name"},
-	jsonUser:    {"remote_user", "remote_user"},
-	jsonTook:    {"request_time", "request_time"},
-	jsonSent:    {"body_bytes_sent", "body_bytes_sent", "bytes_sent", "bytes"},
-	jsonPurpose: {"sec_purpose", "http_sec_purpose"},
-	jsonGPC:     {"sec_gpc", "http_sec_gpc"},
-	jsonID:      {"request_id", "request_id"},
-}
 
 // JSONFieldNames lists the fields that Config.JSONFields may name.
-func JSONFieldNames() []string {
-	names := make([]string, 0, numJSONFields)
-	for _, f := range jsonFieldNames {
-		names = append(names, f[0])
-	}
-	return names
+func JSONFieldNames() []string { return format.FieldNames() }
+
+// jsonNode is what is known of a value: which field it is, with which rank of several
+// for that field, and which of the values within it are of use.
+type jsonNode struct {
+	field format.Field // None: none by itself
+	rank  int
+	kids  map[string]*jsonNode
 }
 
-// jsonKey says which field a key of the object fills; of several the one with
-// the lowest rank.
-type jsonKey struct{ field, rank int }
-
-func jsonKeys(config map[string]string) (map[string]jsonKey, error) {
-	keys := map[string]jsonKey{}
-	known := JSONFieldNames()
-	for field, names := range jsonFieldNames {
-		if config[names[0]] != "" {
-			continue
-		}
-		for rank, key := range names[1:] {
-			keys[key] = jsonKey{field, rank}
-		}
-	}
+// jsonKeys makes the tree of keys. A path such as "request.headers.User-Agent.0" leads
+// through objects and arrays; a key with the dots in it is found as well.
+func jsonKeys(own []format.Key, config map[string]string) (*jsonNode, error) {
+	root := &jsonNode{}
 	for _, name := range slices.Sorted(maps.Keys(config)) {
-		field := slices.Index(known, name)
-		if field < 0 {
-			return nil, fmt.Errorf("JSON field %q: use one of %s", name, strings.Join(known, ", "))
+		field, ok := format.FieldOf(name)
+		if !ok {
+			return nil, fmt.Errorf("JSON field %q: use one of %s", name, strings.Join(JSONFieldNames(), ", "))
 		}
-		if config[name] != "" {
-			keys[config[name]] = jsonKey{field, 0}
+		root.add(config[name], field, 0)
+	}
+	for rank, k := range own {
+		if config[k.Field.String()] == "" {
+			root.add(k.Path, k.Field, rank)
 		}
 	}
-	return keys, nil
+	for field := format.None + 1; field < format.NumFields && own == nil; field++ {
+		for rank, key := range field.Keys() {
+			if config[field.String()] == "" {
+				root.add(key, field, rank)
+			}
+		}
+	}
+	return root, nil
+}
+
+// add makes the value at path a field, unless it is one already.
+func (n *jsonNode) add(path string, field format.Field, rank int) {
+	if path == "" {
+		return
+	}
+	n.at(path).is(field, rank)
+	if strings.Contains(path, ".") {
+		for element := range strings.SplitSeq(path, ".") {
+			n = n.at(element)
+		}
+		n.is(field, rank)
+	}
+}
+
+func (n *jsonNode) is(field format.Field, rank int) {
+	if n.field == format.None {
+		n.field, n.rank = field, rank
+	}
+}
+
+func (n *jsonNode) at(key string) *jsonNode {
+	if n.kids[key] == nil {
+		if n.kids == nil {
+			n.kids = map[string]*jsonNode{}
+		}
+		n.kids[key] = &jsonNode{}
+	}
+	return n.kids[key]
 }
 
 // readJSON reads one object a line:
@@ -106,51 +96,9 @@ func (p *Parser) readJSON(line []byte, h *Hit) Reason {
 	if len(line) == 0 {
 		return BadEmpty
 	}
-	var fields [numJSONFields][]byte
+	var fields format.Fields
 	if reason := p.scanObject(line, &fields); reason != ReasonNone {
 		return reason
 	}
-	return p.fillJSON(&fields, h)
-}
-
-func (p *Parser) fillJSON(f *[numJSONFields][]byte, h *Hit) Reason {
-	var ok bool
-	if h.Time, ok = p.parseTime(f[jsonTime]); !ok {
-		return BadTime
-	}
-	// The object is whole, so a field that is odd is one that is not known.
-	h.Addr, _ = p.client(f[jsonAddr])
-	h.Status = looseStatus(f[jsonStatus])
-	if len(f[jsonTook]) > 0 {
-		h.RequestTime = looseSeconds(f[jsonTook])
-	}
-	if len(f[jsonSent]) > 0 {
-		h.BytesSent = looseSize(f[jsonSent])
-	}
-	h.Method, h.URI = splitRequest(f[jsonRequest])
-	if len(f[jsonMethod]) > 0 {
-		h.Method = f[jsonMethod]
-	}
-	if len(f[jsonURI]) > 0 {
-		h.URI = p.withArgs(f[jsonURI], f[jsonArgs])
-	}
-	h.Referer, h.UserAgent = f[jsonReferer], f[jsonAgent]
-	h.RemoteUser, h.RequestID = f[jsonUser], f[jsonID]
-	p.extra.host, p.extra.purpose, p.extra.gpc = f[jsonHost], f[jsonPurpose], f[jsonGPC]
-	if host := targetHost(h.URI); len(host) > 0 {
-		p.extra.host, p.extra.asked = host, true
-	}
-	return ReasonNone
-}
-
-// withArgs puts $uri and $args together where they are logged apart.
-func (p *Parser) withArgs(uri, args []byte) []byte {
-	if len(args) == 0 || bytes.IndexByte(uri, '?') >= 0 {
-		return uri
-	}
-	from := len(p.buf)
-	p.buf = append(p.buf, uri...)
-	p.buf = append(p.buf, '?')
-	p.buf = append(p.buf, args...)
-	return p.buf[from:len(p.buf):len(p.buf)]
+	return p.fill(&fields, h)
 }

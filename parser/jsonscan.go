@@ -2,46 +2,21 @@ package parser
 
 import (
 	"bytes"
+	"strconv"
 	"unicode/utf8"
+
+	"ddkk-stats/parser/format"
 )
 
 // scanObject takes the fields that are known out of one JSON object. A cut-off
 // object is BadEnd; more than one object is BadFields.
-func (p *Parser) scanObject(line []byte, fields *[numJSONFields][]byte) Reason {
-	s := jsonScanner{b: line}
+func (p *Parser) scanObject(line []byte, fields *format.Fields) Reason {
+	s := jsonScanner{b: line, p: p, fields: fields}
 	if s.b[0] != '{' {
 		return BadSyntax
 	}
-	s.i = 1
-	var ranks [numJSONFields]int
-	for {
-		s.space()
-		if s.at('}') { // of an empty object, or behind a comma as templates leave it
-			break
-		}
-		key, reason := s.text(p)
-		if reason != ReasonNone {
-			return reason
-		}
-		if s.space(); !s.at(':') {
-			return s.wrong()
-		}
-		value, reason := s.value(p)
-		if reason != ReasonNone {
-			return reason
-		}
-		if k, ok := p.jsonFields[string(key)]; ok && len(dashless(value)) > 0 {
-			if fields[k.field] == nil || k.rank < ranks[k.field] {
-				fields[k.field], ranks[k.field] = value, k.rank
-			}
-		}
-		if s.space(); s.at(',') {
-			continue
-		}
-		if !s.at('}') {
-			return s.wrong()
-		}
-		break
+	if reason := s.object(p.jsonFields); reason != ReasonNone {
+		return reason
 	}
 	if s.i < len(s.b) {
 		return BadFields
@@ -49,10 +24,89 @@ func (p *Parser) scanObject(line []byte, fields *[numJSONFields][]byte) Reason {
 	return ReasonNone
 }
 
+// object takes what is known of an object that begins here.
+func (s *jsonScanner) object(known *jsonNode) Reason {
+	s.i++
+	for {
+		s.space()
+		if s.at('}') { // of an empty object, or behind a comma as templates leave it
+			return ReasonNone
+		}
+		key, reason := s.text()
+		if reason != ReasonNone {
+			return reason
+		}
+		if s.space(); !s.at(':') {
+			return s.wrong()
+		}
+		if reason := s.member(known.kids[string(key)]); reason != ReasonNone {
+			return reason
+		}
+		if s.space(); s.at(',') {
+			continue
+		}
+		if !s.at('}') {
+			return s.wrong()
+		}
+		return ReasonNone
+	}
+}
+
+// array takes what is known of an array that begins here.
+func (s *jsonScanner) array(known *jsonNode) Reason {
+	var index [20]byte
+	s.i++
+	for n := 0; ; n++ {
+		if s.space(); s.at(']') {
+			return ReasonNone
+		}
+		if reason := s.member(known.kids[string(strconv.AppendInt(index[:0], int64(n), 10))]); reason != ReasonNone {
+			return reason
+		}
+		if s.space(); s.at(',') {
+			continue
+		}
+		if !s.at(']') {
+			return s.wrong()
+		}
+		return ReasonNone
+	}
+}
+
+// member takes a value, of which known says what it is; nil: nothing is known of it.
+func (s *jsonScanner) member(known *jsonNode) Reason {
+	s.space()
+	if known != nil && known.kids != nil && s.i < len(s.b) {
+		switch s.b[s.i] {
+		case '{':
+			return s.object(known)
+		case '[':
+			return s.array(known)
+		}
+	}
+	if (known == nil || known.field == format.None) && s.i < len(s.b) && s.b[s.i] == '"' {
+		if !s.skipText() {
+			return BadEnd
+		}
+		return ReasonNone
+	}
+	value, reason := s.value()
+	if reason != ReasonNone || known == nil {
+		return reason
+	}
+	if len(dashless(value)) > 0 && (s.fields[known.field] == nil || known.rank < s.ranks[known.field]) {
+		s.fields[known.field], s.ranks[known.field] = value, known.rank
+	}
+	return ReasonNone
+}
+
 // jsonScanner walks over one line.
 type jsonScanner struct {
-	b []byte
-	i int
+	b      []byte
+	i      int
+	p      *Parser // whose buffer holds texts without their escapes
+	fields *format.Fields
+	ranks  [format.NumFields]int
 }
 
 func (s *jsonScanner) space() {
@@ -79,14 +133,14 @@ func (s *jsonScanner) wrong() Reason {
 }
 
 // value takes a value; nil for null, objects and arrays, which no field is.
-func (s *jsonScanner) value(p *Parser) ([]byte, Reason) {
+func (s *jsonScanner) value() ([]byte, Reason) {
 	s.space()
 	if s.i >= len(s.b) {
 		return nil, BadEnd
 	}
 	switch s.b[s.i] {
 	case '"':
-		return s.text(p)
+		return s.text()
 	case '{', '[':
 		return nil, s.nested()
 	}
@@ -156,7 +210,7 @@ func (s *jsonScanner) skipText() bool {
 }
 
 // text takes a string and undoes its escapes, if any, in the parser's buffer.
-func (s *jsonScanner) text(p *Parser) ([]byte, Reason) {
+func (s *jsonScanner) text() ([]byte, Reason) {
 	if s.i >= len(s.b) || s.b[s.i] != '"' {
 		return nil, s.wrong()
 	}
@@ -168,6 +222,11 @@ func (s *jsonScanner) text(p *Parser) ([]byte, Reason) {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw, ReasonNone
 	}
+	return s.p.unescapeJSON(raw)
+}
+
+// unescapeJSON undoes the escapes of a JSON string.
+func (p *Parser) unescapeJSON(raw []byte) ([]byte, Reason) {
 	start := len(p.buf)
 	for i := 0; i < len(raw); {
 		if raw[i] != '\\' {
@@ -187,6 +246,9 @@ func (s *jsonScanner) text(p *Parser) ([]byte, Reason) {
 // appendJSONEscape undoes the escape at the begin of b and tells its length, 0
 // for a wrong one.
 func appendJSONEscape(dst, b []byte) ([]byte, int) {
+	if len(b) < 2 {
+		return dst, 0
+	}
 	switch b[1] {
 	case 'x':
 		c, ok := unhex2(b[2:])

@@ -13,6 +13,9 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 	p.buf, x.host, x.purpose, x.gpc, x.asked, x.zoneless = p.buf[:0], nil, nil, nil, false, false
 	if reason := p.read(line, h); reason != ReasonNone {
 		malformed(h, reason)
+		if reason == SkipComment {
+			h.Kind = Skipped
+		}
 		return
 	}
 	x.span = p.days.of(h.Time)
@@ -53,13 +56,15 @@ func (p *Parser) read(line []byte, h *Hit) Reason {
 	if len(line) == 0 {
 		return BadEmpty
 	}
-	switch p.format {
-	case FormatCombined:
+	switch {
+	case p.format == FormatV1:
+		return p.readV1(line, h)
+	case p.format == FormatCombined:
 		return p.readCombined(line, h)
-	case FormatJSON:
+	case p.layout == nil || p.layout.JSON != nil:
 		return p.readJSON(line, h)
 	}
-	return p.readV1(line, h)
+	return p.readLayout(line, h)
 }
 
 // Host is the host that the last parsed line was asked of ($host, or that of a
@@ -76,9 +81,9 @@ func (p *Parser) Zoneless() bool { return p.extra.zoneless }
 // where the caller's rules have chosen the line. The path is as in the request,
 // percent-encoded, with or without a query. h ends as Pageview, or as Skipped
 // for a site that does not count and for blocked clients and pages. A malformed
-// hit stays as it is.
+// hit, and a comment, stay as they are.
 func (p *Parser) PageOf(h *Hit, site string, path []byte) {
-	if h.Kind == Malformed {
+	if h.Kind == Malformed || h.Reason == SkipComment {
 		return
 	}
 	h.Kind, h.Reason = Pageview, ReasonNone

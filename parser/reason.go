@@ -6,7 +6,7 @@ var reasonNames = [NumReasons]string{
 	ReasonNone: "none",
 
 	SkipMethod: "method", SkipStatus: "status", SkipPath: "path", SkipPrefetch: "prefetch",
-	SkipSite: "site", SkipReferer: "referer", SkipBlocked: "blocked", SkipSelf: "self", SkipUnsigned: "unsigned",
+	SkipSite: "site", SkipReferer: "referer", SkipBlocked: "blocked", SkipSelf: "self", SkipUnsigned: "unsigned", SkipComment: "comment",
 
 	BadVersion: "version", BadEnd: "end", BadFields: "fields", BadTime: "time", BadAddr: "addr",
 	BadEscape: "escape", BadBytes: "bytes", BadLength: "length", BadSyntax: "syntax", BadEmpty: "empty", BadRequest: "request",

@@ -18,9 +18,10 @@ func splitRequest(line []byte) (method, uri []byte) {
 // isRequest says whether method and target can be those of a request to a site
 // (RFC 9112, section 3): a path, a whole URL, or the "*" of OPTIONS. Bytes of
 // another protocol on an HTTP port ("\x16\x03\x01", "SSH-2.0-Go", "MGLNDD_..."),
-// HTTP/2's opening "PRI *" and a CONNECT that takes us for a proxy are none.
+// HTTP/2's opening "PRI *", a CONNECT that takes us for a proxy and the "-" of a
+// proxy that got nothing are none.
 func isRequest(method, target []byte) bool {
-	if len(method) == 0 || len(target) == 0 {
+	if len(method) == 0 || string(method) == "-" || len(target) == 0 {
 		return false
 	}
 	for _, c := range method {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 // importOptions are what a person asks for.
 type importOptions struct {
 	site, format, as, before string
+	formatFrom               string // FILE:NAME of a server's configuration
 	rules                    importer.Rules
 	dryRun, otherHosts       bool
 	noCopies                 bool // files that begin alike are logs of several servers
@@ -27,8 +29,8 @@ func importCommand(load func() (*config.Config, error)) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
 		Short: "Import history from old access logs, once",
-		Long: `Reads old access logs (nginx's and Apache's combined, JSON, v1; plain, or packed
-by gzip, zstd, bzip2 or xz, whatever their names) into the archive and rebuilds the sites in Redis, so that their numbers hold
+		Long: `Reads old access logs (of any format that has a name, or that the server's
+configuration describes: see --format and --format-from; plain, or packed by gzip, zstd, bzip2 or xz, whatever their names) into the archive and rebuilds the sites in Redis, so that their numbers hold
 what was counted and the history. A daemon may run meanwhile.
 
 The same file again changes nothing, also under another name or compressed. A
@@ -53,7 +55,8 @@ v1 log the beacons count, unless --as=pages is given.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&opt.site, "site", "", "the site; needed where the log names no host, and else only its lines count")
-	f.StringVar(&opt.format, "format", "auto", "auto, combined, json or v1")
+	f.StringVar(&opt.format, "format", "auto", "auto, v1, combined, json, "+strings.Join(parser.NamedFormats(), ", ")+", w3c, or the server's own log_format or LogFormat")
+	f.StringVar(&opt.formatFrom, "format-from", "", "FILE:NAME: the log_format or LogFormat of that name in a server's configuration, or in what nginx -T prints")
 	f.StringVar(&opt.as, "as", "auto", "what counts: pages, beacons, or auto (beacons of a v1 log, pages of others)")
 	f.StringVar(&opt.rules.Status, "status", importer.DefaultStatus, "answers that are views, such as 200,304 or 2xx")
 	f.StringArrayVar(&opt.rules.Include, "include", nil, "paths that count although the rule says no, such as '/downloads/*.pdf'; may be repeated")
@@ -84,8 +87,18 @@ func (o *importOptions) settle(cfg *config.Config, files []string) (err error) {
 	if o.as != "auto" && o.as != "pages" && o.as != "beacons" {
 		return fmt.Errorf("import: --as=%s: use auto, pages or beacons", o.as)
 	}
-	if _, err := o.wanted(); err != nil {
-		return fmt.Errorf("import: --format: %w", err)
+	if o.formatFrom != "" {
+		if o.format != "auto" {
+			return errors.New("import: --format and --format-from: use one of them")
+		}
+		if o.format, err = formatFrom(o.formatFrom); err != nil {
+			return fmt.Errorf("import: --format-from: %w", err)
+		}
+	}
+	if o.format != "auto" && !strings.EqualFold(o.format, parser.FormatW3C) {
+		if _, err := parser.ParseFormat(o.format); err != nil {
+			return fmt.Errorf("import: --format: %w", err)
+		}
 	}
 	if o.before != "" {
 		o.rules.Before, err = parseMoment(o.before, cfg.Timezone)
@@ -94,12 +107,8 @@ func (o *importOptions) settle(cfg *config.Config, files []string) (err error) {
 }
 
 // wanted is the format that was asked for, nil for auto.
-func (o *importOptions) wanted() (*parser.Format, error) {
-	if o.format == "auto" {
-		return nil, nil
-	}
-	f, err := parser.ParseFormat(o.format)
-	return &f, err
+func (o *importOptions) wanted(file *importer.File) (*parser.Format, error) {
+	return wantedFormat(o.format, file)
 }
 
 func parseMoment(text string, zone *time.Location) (time.Time, error) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ddkk-stats/internal/importer"
 )
 
 // report says what a file comes to, by outcome: the books close.
@@ -14,6 +16,9 @@ func (m *importing) report(p *importPlan, took time.Duration) error {
 	s, had := p.survey, p.had
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %s\n", p.file.Name(), s.Format, p.classifier.Text())
+	if like := p.file.Likenesses(); len(like) > 0 {
+		fmt.Fprintf(&b, "  %s\n", importer.Explain(like))
+	}
 	switch {
 	case had != nil && s.End <= p.from:
 		fmt.Fprintf(&b, "  imported already as %s (%s): nothing to do\n", had.Name, had.Rules)

@@ -182,7 +182,7 @@ func (m *importing) plan(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	want, err := m.opt.wanted()
+	want, err := m.opt.wanted(file)
 	if err != nil {
 		return err
 	}
@@ -201,11 +201,11 @@ func (m *importing) plan(ctx context.Context, name string) error {
 func (m *importing) classifier(p *importPlan, format parser.Format) (*importer.Classifier, error) {
 	beacons := m.opt.as == "beacons" || m.opt.as == "auto" && format == parser.FormatV1 && !p.ofSiteLog
 	site := m.opt.site
-	if site == "" && p.ofSiteLog && format == parser.FormatCombined {
+	if site == "" && p.ofSiteLog && !format.Tells("host") {
 		site = m.v.Cfg().SiteOfCalls()
 	}
-	if format == parser.FormatCombined && site == "" && !beacons {
-		return nil, fmt.Errorf("%s is a combined log, which names no host: say which site it is of with --site", p.file.Name())
+	if !format.Tells("host") && site == "" && !beacons {
+		return nil, fmt.Errorf("%s is a log of format %s, which names no host: say which site it is of with --site", p.file.Name(), format)
 	}
 	return importer.NewClassifier(site, beacons, m.opt.rules)
 }
@@ -243,6 +243,9 @@ func (m *importing) survey(ctx context.Context, p *importPlan, format parser.For
 		return err
 	}
 	p.survey.Format = format
+	if format.IsW3C() && p.survey.Malformed[parser.BadVersion.String()] > 0 {
+		return fmt.Errorf("%s has another #Fields: line at line %d or behind it: split the file there, and import the parts", p.file.Name(), p.survey.FirstMalformed)
+	}
 	if had != nil && p.survey.End > p.from && p.classifier.Text() != had.Rules {
 		return fmt.Errorf("%s grew since its first part was imported by other rules; import the rest by the same:\nwas: %s\nis:  %s", p.file.Name(), had.Rules, p.classifier.Text())
 	}

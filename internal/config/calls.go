@@ -34,8 +34,8 @@ func (c *Config) checkSiteLog(problems *problemList) {
 	if samePath(c.SiteLog, c.BeaconLog()) {
 		wrong("SITE_LOG", c.SiteLog, "together with DATA_DIR", "another file: this one is the built-in beacon's")
 	}
-	if c.SiteLogFormat == parser.FormatCombined && c.SiteOfCalls() == "" {
-		wrong("API_SITE", "", "together with SITE_LOG_FORMAT=combined", "a host: the lines of this format do not tell it")
+	if !c.SiteLogFormat.Tells("host") && c.SiteOfCalls() == "" {
+		wrong("API_SITE", "", "together with SITE_LOG_FORMAT="+c.SiteLogFormat.String(), "a host: the lines of this format do not tell it")
 	}
 }
 

@@ -267,7 +267,7 @@ func parseWindow(s string) (dur, error) {
 
 func logFormat(field func(*Config) *parser.Format) func(*Config, string) error {
 	return func(c *Config, s string) error {
-		format, err := parser.ParseFormat(strings.ToLower(s))
+		format, err := parser.ParseFormat(s)
 		*field(c) = format
 		return err
 	}

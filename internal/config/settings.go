@@ -28,12 +28,15 @@ const (
 	allowedCron     = "a cron expression (five fields, six with seconds first, or @every 1h, @daily), or off"
 	allowedDuration = "a duration such as 20ms, 1h30m or 30d"
 	allowedSize     = "bytes, or with KB, MB, GB or TB (of 1024)"
-	allowedFormat   = "v1, combined or json"
 	allowedNets     = "addresses and networks such as 127.0.0.1, 10.0.0.0/8, ::1, separated by commas"
 	allowedPath     = "a path"
 	allowedPEM      = "a path of a file in PEM"
 	allowedKeep     = "drop or keep"
 )
+
+// allowedFormat is what names a format of a log.
+var allowedFormat = "v1, combined, json, " + strings.Join(parser.NamedFormats(), ", ") +
+	", a log_format of nginx, a LogFormat of Apache, a `#Fields:` line, or json:FIELD=KEY,..."
 
 // Settings is the table. Its order is the manual's.
 var Settings = []Setting{
@@ -51,13 +54,13 @@ var Settings = []Setting{
 		Doc: "The beacon log that nginx writes. Empty: the built-in beacon's log in `DATA_DIR`.",
 		set: text(func(c *Config) *string { return &c.AccessLog })},
 	{Name: "LOG_FORMAT", Default: "v1", Allowed: allowedFormat,
-		Doc: "Format of `ACCESS_LOG`. Only v1 can tell a torn line from a whole one.",
+		Doc: "Format of `ACCESS_LOG`: a name, or the text that the server has for it; see docs/MIGRATION.md. Only v1 can tell a torn line from a whole one.",
 		set: logFormat(func(c *Config) *parser.Format { return &c.LogFormat })},
 	{Name: "SITE_LOG", Allowed: allowedPath,
 		Doc: "The site's own access log, for statistics of API calls. Empty: none. It is archived, and its rotated segments are deleted, like `ACCESS_LOG`.",
 		set: text(func(c *Config) *string { return &c.SiteLog })},
 	{Name: "SITE_LOG_FORMAT", Default: "v1", Allowed: allowedFormat,
-		Doc: "Format of `SITE_LOG`.",
+		Doc: "Format of `SITE_LOG`, as `LOG_FORMAT`.",
 		set: logFormat(func(c *Config) *parser.Format { return &c.SiteLogFormat })},
 	{Name: "LOG_SEGMENTS", Allowed: "paths whose last element may have *, ? and [...], separated by commas; ACCESS_LOG= or SITE_LOG= before one says whose it is",
 		Doc: "Rotated segments of `ACCESS_LOG` and `SITE_LOG` that have other names than rotations give (numbers and dates behind the log's name or before its extension, compressed or not), such as `/var/log/old/access-*.log.gz`. They are counted, archived and, once archived, deleted like the others. A path without a folder is beside the log.",
@@ -81,10 +84,10 @@ var Settings = []Setting{
 		Doc: "Maximum distinct API users per site and day; further ones count as `__other__`.", Reload: true,
 		set: intBetween(func(c *Config) *int { return &c.APIMaxUsers }, 1, 100_000)},
 	{Name: "JSON_FIELDS", Allowed: "pairs such as time=ts,addr=client_ip; on the left: " + strings.Join(parser.JSONFieldNames(), ", "), Pairs: true,
-		Doc: "Names of the fields in a JSON log, where they differ from the usual ones.", Reload: true,
+		Doc: "Names of the fields in a JSON log, where they differ from the usual ones. A dot leads into objects and arrays: `user_agent=request.headers.User-Agent.0`.", Reload: true,
 		set: parseJSONFields},
 	{Name: "LOG_TIMEZONE", Allowed: "a zone such as Asia/Shanghai or UTC",
-		Doc: "Time zone of times without one in a JSON or combined log, such as `2026-11-20 10:00:00`. Empty: `TIMEZONE`.", Reload: true,
+		Doc: "Time zone of times without one in logs of other formats, such as `2026-11-20 10:00:00`. Empty: `TIMEZONE`.", Reload: true,
 		set: parseLogTimezone},
 	{Name: "NGINX_PID", Allowed: allowedPath + " of nginx's pid file",
 		Doc: "nginx's pid file; nginx gets USR1 after a rotation. Empty: the daemon does not rotate `ACCESS_LOG` and `SITE_LOG`.",

@@ -83,7 +83,8 @@ type sample struct {
 	bots    int
 	skipped [parser.NumReasons]int
 	broken  [parser.NumReasons]int
-	looks   parser.Format // of the last line
+	looks   parser.Format // what reads most of them, where the log's format reads none
+	known   bool          // there is one
 	example [parser.NumReasons]string
 	newest  int64 // Unix milliseconds, 0: none
 
@@ -96,12 +97,12 @@ func (c *Checkup) sample(l checkedLog, lines [][]byte) (*sample, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make parser: %w", err)
 	}
-	s := &sample{lines: len(lines), looks: parser.Detect(lines[len(lines)-1])}
+	s := &sample{lines: len(lines)}
 	var h parser.Hit
 	for _, line := range lines {
 		p.Parse(line, &h)
 		s.newest = max(s.newest, h.Time)
-		if h.Kind != parser.Malformed && !h.Addr.IsValid() {
+		if h.Kind != parser.Malformed && h.Reason != parser.SkipComment && !h.Addr.IsValid() {
 			s.nameless++
 		}
 		if p.Zoneless() {
@@ -120,14 +121,42 @@ func (c *Checkup) sample(l checkedLog, lines [][]byte) (*sample, error) {
 			s.counted++
 		}
 	}
-	return s, nil
+	if sum(s.broken[:]) == s.lines {
+		if s.looks, s.known, err = c.looks(lines); !s.known {
+			s.looks = parser.Detect(lines[len(lines)-1]) // by how it begins, though it lacks something
+			s.known = s.looks != parser.FormatV1 && s.looks != l.format
+		}
+	}
+	return s, err
+}
+
+// looks is the format that has a name in which most of the lines can be read.
+func (c *Checkup) looks(lines [][]byte) (best parser.Format, known bool, _ error) {
+	most := 0
+	for _, format := range parser.Formats(lines[0]) {
+		p, err := parser.New(c.Cfg.Parser(format, nil))
+		if err != nil {
+			return "", false, fmt.Errorf("make parser: %w", err)
+		}
+		n := 0
+		var h parser.Hit
+		for _, line := range lines {
+			if p.Parse(line, &h); h.Kind != parser.Malformed {
+				n++
+			}
+		}
+		if n > most {
+			best, known, most = format, true, n
+		}
+	}
+	return best, known, nil
 }
 
 // judge says whether the log is one that can be counted.
 func (c *Checkup) judge(l checkedLog, s *sample) Finding {
 	broken := sum(s.broken[:]) - s.broken[parser.BadRequest] // what a scanner sent says nothing about the format
 	switch {
-	case broken == s.lines && s.looks != l.format:
+	case broken == s.lines && s.known:
 		return Bad(l.name, "not one of the last %d lines is of format %s; they look like %s: set %s=%s, or write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, l.format, s.looks, l.formatSetting(), s.looks)
 	case broken == s.lines:
 		return Bad(l.name, "not one of the last %d lines can be read (%s), such as %q; write the log with the format that `ddkk-stats nginx-conf` prints", s.lines, s.outcomes(), s.worst(s.broken[:]))
@@ -178,6 +207,8 @@ func mostly(n []int) (parser.Reason, string) {
 		return most, "BEACON_KEY is set and they are not signed with it: sign them where pages are rendered (docs/API.md), or leave it empty"
 	case parser.SkipStatus:
 		return most, "nginx did not answer 200; look into its error log"
+	case parser.SkipComment:
+		return most, "there is no request yet; open a page, and run check again"
 	case parser.SkipBlocked, parser.SkipSelf:
 		return most, "look at BLOCK_IPS, BLOCK_PATHS, SELF_IPS and PRIVACY_GPC"
 	}

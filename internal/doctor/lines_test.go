@@ -129,7 +129,7 @@ func TestLastLines(t *testing.T) {
 }
 
 func TestEverySkipHasAHint(t *testing.T) {
-	for r := parser.SkipMethod; r <= parser.SkipSelf; r++ {
+	for r := parser.SkipMethod; r <= parser.SkipComment; r++ {
 		var n [parser.NumReasons]int
 		n[r] = 1
 		if got, hint := mostly(n[:]); got != r || hint == "" {

@@ -29,6 +29,7 @@ type File struct {
 	first  string   // identity of the first line
 	id     string
 	end    int64
+	like   []Likeness // how the first lines read, where no format was wanted
 }
 
 // NothingError says that a file has no line to import yet, which is no fault.

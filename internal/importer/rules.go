@@ -227,7 +227,7 @@ func (c *Classifier) Text() string {
 // it does not count, "" if it does.
 func (c *Classifier) Classify(p *parser.Parser, h *parser.Hit) (why string) {
 	switch {
-	case h.Kind == parser.Malformed:
+	case h.Kind == parser.Malformed || h.Reason == parser.SkipComment:
 		return h.Reason.String()
 	case !c.rules.Before.IsZero() && h.Time >= c.rules.Before.UnixMilli():
 		return skip(h, parser.SkipBlocked, "not before the given time")

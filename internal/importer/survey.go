@@ -80,6 +80,24 @@ func (f *File) Survey(ctx context.Context, opt SurveyOptions) (*Survey, error) {
 	return s.out, nil
 }
 
+// Lines gives each complete line, nil for one that is too long, until take has enough.
+func (f *File) Lines(ctx context.Context, take func(number int64, line []byte) bool) error {
+	r, err := f.content(ctx, 0)
+	if err != nil {
+		return err
+	}
+	in := bufio.NewReaderSize(r, readAhead)
+	for number := int64(1); ; number++ {
+		line, complete, _, err := readLine(in, io.Discard)
+		if err != nil {
+			return f.damaged(err)
+		}
+		if !complete || !take(number, line) {
+			return nil
+		}
+	}
+}
+
 // readAhead is how much is read at once.
 const readAhead = 1 << 20
 

@@ -57,7 +57,7 @@ func lineTime(c *config.Config, in Input) (func([]byte) int64, error) {
 	return func(line []byte) int64 {
 		mu.Lock()
 		defer mu.Unlock()
-		if p.Parse(line, &h); h.Kind == parser.Malformed {
+		if p.Parse(line, &h); h.Kind == parser.Malformed || h.Reason == parser.SkipComment {
 			return 0
 		}
 		return max(h.Time, 1)
