@@ -3,7 +3,6 @@ package importer
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -110,7 +109,13 @@ func (f *File) Like(ctx context.Context, parsers func(parser.Format) (*parser.Pa
 
 func likenesses(all []*reading) []Likeness {
 	slices.SortStableFunc(all, func(a, b *reading) int {
-		return cmp.Or(cmp.Compare(b.lines, a.lines), cmp.Compare(b.hosts, a.hosts))
+		switch {
+		case a.better(b):
+			return -1
+		case b.better(a):
+			return 1
+		}
+		return 0
 	})
 	var like []Likeness
 	for _, r := range all {
@@ -131,7 +136,7 @@ func Explain(like []Likeness) string {
 	}
 	for _, other := range like[1:] {
 		var more []string
-		if other.Hosts > best.Hosts {
+		if other.Hosts > best.Hosts && other.Hosts*2 > other.Lines {
 			more = append(more, "the host")
 		}
 		if other.Timed > best.Timed {
@@ -201,10 +206,13 @@ func most(all []*reading) *reading {
 	return best
 }
 
-// better says whether a format reads more than another: lines, or hosts in as many.
+// better says whether a format reads more than another: lines, or in as many the hosts
+// of most of them.
 func (x *reading) better(than *reading) bool {
-	return x.lines > than.lines || x.lines == than.lines && x.hosts > than.hosts
+	return x.lines > than.lines || x.lines == than.lines && x.namesHosts() && !than.namesHosts()
 }
+
+func (x *reading) namesHosts() bool { return x.hosts*2 > x.lines }
 
 // line reads one line. Bytes of a scanner where the request should be are no sign
 // of another format, but an object without a request may be any program's.
