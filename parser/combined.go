@@ -15,10 +15,8 @@ import (
 // \" and \n. The name of the virtual host may stand before the client, as in
 // Apache's vhost_combined.
 func (p *Parser) readCombined(line []byte, h *Hit) Reason {
-	for _, c := range line {
-		if c < ' ' && c != '\t' || c == 0x7F {
-			return BadBytes
-		}
+	if hasControl(line) || bytes.IndexByte(line, 0x7F) >= 0 {
+		return BadBytes
 	}
 	s := combined{p: p, rest: line}
 	if reason := s.who(h); reason != ReasonNone {
@@ -105,7 +103,7 @@ func (s *combined) time(h *Hit) (before []byte, _ Reason) {
 		}
 		reason = BadTime
 		var ok bool
-		if h.Time, ok = s.p.parseTime(stamp); ok {
+		if h.Time, ok = s.p.stampTime(stamp); ok {
 			before, s.rest = bytes.Trim(s.rest[:open], " \t"), bytes.TrimLeft(rest, " \t")
 			return before, ReasonNone
 		}

@@ -121,6 +121,11 @@ type Parser struct {
 	lastParam, lastReferer, lastReferrer lastSite
 	lastStart                            []byte // "site=S&page=" of a query with a site
 
+	fields  format.Fields // of the current line
+	scanner jsonScanner
+	stamp   []byte // the last time that was read, and what it was
+	stampMS int64
+
 	buf     []byte // decoded texts of the current line
 	pageBuf []byte
 	shape   shapeV1

@@ -19,6 +19,16 @@ type jsonNode struct {
 	field format.Field // None: none by itself
 	rank  int
 	kids  map[string]*jsonNode
+	sizes uint64 // bit n: a key of n bytes is among them, or one of 63 or more
+}
+
+// kid is what is known of the value under a key; most keys of a line have a length
+// that no key of use has.
+func (n *jsonNode) kid(key []byte) *jsonNode {
+	if n.sizes>>min(len(key), 63)&1 == 0 {
+		return nil
+	}
+	return n.kids[string(key)]
 }
 
 // jsonKeys makes the tree of keys. A path such as "request.headers.User-Agent.0" leads
@@ -73,6 +83,7 @@ func (n *jsonNode) at(key string) *jsonNode {
 			n.kids = map[string]*jsonNode{}
 		}
 		n.kids[key] = &jsonNode{}
+		n.sizes |= 1 << min(len(key), 63)
 	}
 	return n.kids[key]
 }
@@ -87,18 +98,16 @@ func (n *jsonNode) at(key string) *jsonNode {
 // exactly; of equal ones the first counts. Only the time and the request must be
 // there: another field that is missing or odd is not known.
 func (p *Parser) readJSON(line []byte, h *Hit) Reason {
-	for _, c := range line {
-		if c < ' ' && c != '\t' {
-			return BadBytes
-		}
+	if hasControl(line) {
+		return BadBytes
 	}
 	line = bytes.Trim(line, " \t")
 	if len(line) == 0 {
 		return BadEmpty
 	}
-	var fields format.Fields
-	if reason := p.scanObject(line, &fields); reason != ReasonNone {
+	p.fields = format.Fields{}
+	if reason := p.scanObject(line, &p.fields); reason != ReasonNone {
 		return reason
 	}
-	return p.fill(&fields, h)
+	return p.fill(&p.fields, h)
 }

@@ -11,7 +11,8 @@ import (
 // scanObject takes the fields that are known out of one JSON object. A cut-off
 // object is BadEnd; more than one object is BadFields.
 func (p *Parser) scanObject(line []byte, fields *format.Fields) Reason {
-	s := jsonScanner{b: line, p: p, fields: fields}
+	s := &p.scanner
+	s.b, s.i, s.p, s.fields = line, 0, p, fields
 	if s.b[0] != '{' {
 		return BadSyntax
 	}
@@ -39,7 +40,7 @@ func (s *jsonScanner) object(known *jsonNode) Reason {
 		if s.space(); !s.at(':') {
 			return s.wrong()
 		}
-		if reason := s.member(known.kids[string(key)]); reason != ReasonNone {
+		if reason := s.member(known.kid(key)); reason != ReasonNone {
 			return reason
 		}
 		if s.space(); s.at(',') {
@@ -60,7 +61,7 @@ func (s *jsonScanner) array(known *jsonNode) Reason {
 		if s.space(); s.at(']') {
 			return ReasonNone
 		}
-		if reason := s.member(known.kids[string(strconv.AppendInt(index[:0], int64(n), 10))]); reason != ReasonNone {
+		if reason := s.member(known.kid(strconv.AppendInt(index[:0], int64(n), 10))); reason != ReasonNone {
 			return reason
 		}
 		if s.space(); s.at(',') {
@@ -106,7 +107,7 @@ type jsonScanner struct {
 	i      int
 	p      *Parser // whose buffer holds texts without their escapes
 	fields *format.Fields
-	ranks  [format.NumFields]int
+	ranks  [format.NumFields]int // of those that are set
 }
 
 func (s *jsonScanner) space() {
@@ -197,15 +198,17 @@ func (s *jsonScanner) nested() Reason {
 
 // skipText moves behind the string that begins at the quote under i.
 func (s *jsonScanner) skipText() bool {
-	for s.i++; s.i < len(s.b); s.i++ {
-		switch s.b[s.i] {
-		case '\\':
-			s.i++
-		case '"':
-			s.i++
+	for from := s.i + 1; from < len(s.b); from++ {
+		i := bytes.IndexByte(s.b[from:], '"')
+		if i < 0 {
+			break
+		}
+		if from += i; !format.IsEscaped(s.b[s.i+1:from], len(s.b[s.i+1:from])) {
+			s.i = from + 1
 			return true
 		}
 	}
+	s.i = len(s.b)
 	return false
 }
 

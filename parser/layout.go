@@ -17,17 +17,14 @@ func (p *Parser) readLayout(line []byte, h *Hit) Reason {
 	if (escape == format.EscapeDefault || escape == format.EscapeJSON) && hasControl(line) {
 		return BadBytes
 	}
-	var fields format.Fields
-	if reason := damages[p.layout.Read(line, &fields)]; reason != ReasonNone {
+	p.fields = format.Fields{}
+	if reason := damages[p.layout.Read(line, &p.fields)]; reason != ReasonNone {
 		return reason
 	}
-	if reason := p.unescapeFields(line, &fields); reason != ReasonNone {
+	if reason := p.unescapeFields(line, &p.fields); reason != ReasonNone {
 		return reason
 	}
-	for i, f := range fields {
-		fields[i] = dashless(f)
-	}
-	return p.fill(&fields, h)
+	return p.fill(&p.fields, h)
 }
 
 // unescapeFields undoes the writer's escapes in all fields that have some.
@@ -102,7 +99,9 @@ func (p *Parser) fill(f *format.Fields, h *Hit) Reason {
 			h.Addr = addr
 		}
 	}
-	h.Status = looseStatus(f[format.Status])
+	if h.Status, ok = parseStatus(f[format.Status]); !ok || h.Status < 100 {
+		h.Status = looseStatus(f[format.Status])
+	}
 	if text && h.Status == 0 && len(f[format.Status]) > 0 && !isNoStatus(f[format.Status]) {
 		return BadFields
 	}
@@ -134,12 +133,25 @@ func (p *Parser) timeOf(f *format.Fields) (int64, bool) {
 		p.buf = append(append(append(p.buf, f[format.Date]...), ' '), f[format.Clock]...)
 		text = p.buf[from:]
 	}
-	ms, ok := p.parseTime(text)
+	ms, ok := p.stampTime(text)
 	if p.layout != nil && p.layout.UTC && ok && p.extra.zoneless {
 		p.extra.zoneless = false
 		c := calendar{rest: text}
 		c.read()
 		return inTime(c.utc())
+	}
+	return ms, ok
+}
+
+// stampTime is parseTime that remembers the last one: many lines are of one second.
+func (p *Parser) stampTime(text []byte) (int64, bool) {
+	if len(text) > 0 && string(text) == string(p.stamp) {
+		return p.stampMS, true
+	}
+	noted := p.extra.zoneless
+	ms, ok := p.parseTime(text)
+	if ok && p.extra.zoneless == noted && !noted {
+		p.stamp, p.stampMS = append(p.stamp[:0], text...), ms
 	}
 	return ms, ok
 }

@@ -28,7 +28,8 @@ type step struct {
 	status bool   // a status follows: a blank before anything else is in the field
 }
 
-// Read finds the fields of a line. Those that it does not find stay as they are.
+// Read finds the fields of a line. Those that it does not find, or that are "-", stay
+// as they are.
 func (l *Layout) Read(line []byte, f *Fields) Damage {
 	if l.w3c != nil {
 		return l.readW3C(line, f)
@@ -53,7 +54,7 @@ func (l *Layout) Read(line []byte, f *Fields) Damage {
 		if at := bytes.LastIndexByte(value, ':'); s.port && at > 0 {
 			value = value[:at]
 		}
-		if s.field != None && len(value) > 0 {
+		if s.field != None && len(value) > 0 && (len(value) > 1 || value[0] != '-') {
 			f[s.field] = value
 		}
 	}
@@ -103,7 +104,7 @@ func (l *Layout) take(s *step, rest []byte) (value, after []byte, d Damage) {
 		end := at + len(s.until)
 		is := end <= len(rest) && string(rest[at:end]) == string(s.until)
 		switch {
-		case s.quoted && l.Escape != EscapeNone && isEscaped(rest, at):
+		case s.quoted && l.Escape != EscapeNone && IsEscaped(rest, at):
 		case s.list && is && continues(rest, at):
 		case s.status && is && !beginsStatus(rest[end:]):
 		case is:
@@ -127,8 +128,8 @@ func beginsStatus(b []byte) bool {
 	return n == 3 && (n == len(b) || b[n] == ' ' || b[n] == '\t') || len(b) > 0 && b[0] == '-'
 }
 
-// isEscaped says whether the byte at i is behind a backslash that counts.
-func isEscaped(b []byte, i int) bool {
+// IsEscaped says whether a byte at i is behind a backslash that counts.
+func IsEscaped(b []byte, i int) bool {
 	n := 0
 	for i > n && b[i-1-n] == '\\' {
 		n++

@@ -83,7 +83,7 @@ func (l *Layout) readW3C(line []byte, f *Fields) Damage {
 			}
 			rest = rest[quote+at+1:]
 		}
-		if field != None {
+		if field != None && (len(value) != 1 || value[0] != '-') {
 			f[field] = value
 		}
 	}
