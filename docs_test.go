@@ -15,9 +15,9 @@ import (
 	"ddkk-stats/internal/config/configtest"
 )
 
-//go:generate go test -count 1 -run ^(TestConfigurationManual|TestRooms)$ . -args -write
+//go:generate go test -count 1 -run ^(TestConfigurationManual|TestRooms|TestStatesManual)$ . -args -write
 
-var writeGenerated = flag.Bool("write", false, "write the tables of settings and of rooms into docs")
+var writeGenerated = flag.Bool("write", false, "write the tables of settings, of rooms and of states into docs")
 
 // Marks around what is generated in the manual.
 const (
@@ -205,7 +205,7 @@ func TestMetricsOfTheDocumentsExist(t *testing.T) {
 	}
 	for _, file := range append(docFiles(t), "deploy/prometheus/alerts.yml", "deploy/grafana/ddkk-stats.json") {
 		for _, m := range regexp.MustCompile(`\bddkk_([a-z_]+)\b`).FindAllStringSubmatch(readDoc(t, file), -1) {
-			name := strings.TrimSuffix(strings.TrimSuffix(m[1], "_bucket"), "_count")
+			name := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(m[1], "_bucket"), "_count"), "_sum")
 			if known[name] || known[m[1]] || notMetric.MatchString(m[1]) {
 				continue
 			}

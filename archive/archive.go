@@ -81,6 +81,8 @@ type Options struct {
 	// Connections to MySQL at most; DefaultConnections. Two are the least.
 	Connections int
 
+	Statements func(Statement) // is told of each that ended; nil: nobody is
+
 	ChunkRows int // raw rows of one transaction
 	Workers   int // days that are rolled up side by side; 2
 }
@@ -124,6 +126,7 @@ type Archive struct {
 	reads   *sql.DB // the same as db on MySQL
 	// migrations changes tables, while the archive is opened; nil: db does.
 	migrations *sql.DB
+	watcher    *watcher
 	pause      func(context.Context, time.Duration) error
 
 	foldRows int64 // see rowsPerPass
@@ -166,6 +169,7 @@ func (a *Archive) Every(days int) { a.usual.Store(int64(days)) }
 func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, error) {
 	opt.setDefaults()
 	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, maxFresh: maxFresh, rawDays: &atomic.Int64{}, usual: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}, torn: map[string]int64{}}
+	a.watcher = &watcher{tell: opt.Statements, log: opt.Logger, now: time.Now, said: map[string]time.Time{}}
 	a.judged.Store(&a.opt)
 	a.KeepRaw(opt.RawRetentionDays)
 	if err := a.connect(ctx, dsn, sqlitePath); err != nil {

@@ -57,6 +57,7 @@ type segmentRow struct {
 
 // segment archives what is not archived of seg, chunk by chunk.
 func (l *loader) segment(ctx context.Context, seg Segment, sum *Summary) error {
+	ctx = of(ctx, KindLoad)
 	if err := l.prepare(ctx, seg); err != nil {
 		return err
 	}

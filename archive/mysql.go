@@ -59,7 +59,7 @@ func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
 	if err != nil {
 		return fmt.Errorf("read MYSQL_DSN: %w", err)
 	}
-	a.db = sql.OpenDB(c)
+	a.db = sql.OpenDB(a.watch(c))
 	a.db.SetMaxOpenConns(a.opt.Connections)
 	a.db.SetMaxIdleConns((a.opt.Connections + 1) / 2)
 	a.db.SetConnMaxIdleTime(idleLimit)

@@ -48,6 +48,7 @@ var (
 // ApplyFlush adds the changes of a flush, unless they were added already, and
 // tells how many rows that were.
 func (a *Archive) ApplyFlush(ctx context.Context, f *Flush) (rows int, err error) {
+	ctx = of(ctx, KindFlush)
 	// All flushes lock rows in one order.
 	slices.SortFunc(f.Changes, func(x, y PageChange) int {
 		return cmp.Or(cmp.Compare(x.Page, y.Page), cmp.Compare(one(x.Bots), one(y.Bots)))
@@ -143,6 +144,7 @@ func (a *Archive) addCounts(ctx context.Context, tx *sql.Tx, f *Flush) error {
 // flushes of the old one are refused from now on, and page_counts stays as it is
 // until one of the new life comes.
 func (a *Archive) BeginLife(ctx context.Context, site, life string) error {
+	ctx = of(ctx, KindFlush)
 	s := a.dialect.bytes([]byte(site))
 	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// Slot 0 first: that is what a new slot waits for.
@@ -217,6 +219,7 @@ func (r *Reader) FlushLog(ctx context.Context, site string) (FlushLog, error) {
 // ForgetFlushes deletes the rows of old flushes. last is the number of the last
 // one.
 func (a *Archive) ForgetFlushes(ctx context.Context, site string, last int64) error {
+	ctx = of(ctx, KindFlush)
 	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := execTx(ctx, tx, "forget flushes", "DELETE FROM page_count_flushes WHERE site = ? AND seq <= ?",
 			a.dialect.bytes([]byte(site)), last-KeptFlushes)

@@ -24,6 +24,7 @@ func (a *Archive) RollUp(ctx context.Context) (int, error) { return a.rollUp(ctx
 // rollUp does so for the days of one site, or of all. Sums that are known need
 // not be computed; nil: none are.
 func (a *Archive) rollUp(ctx context.Context, site string, known *fresh) (int, error) {
+	ctx = of(ctx, KindRollUp)
 	where, args := "dirty <> 0", []any(nil)
 	if site != "" {
 		where, args = where+" AND site = ?", append(args, a.dialect.bytes([]byte(site)))

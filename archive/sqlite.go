@@ -50,13 +50,17 @@ func (a *Archive) openSQLite(ctx context.Context, path string) error {
 		"busy_timeout(500)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16000)", "temp_store(FILE)",
 	}}
 	file := (&url.URL{Scheme: "file", Path: path}).String() + "?" + pragmas.Encode()
-	if a.db, err = sql.Open("sqlite", file+"&_txlock=immediate"); err != nil {
+	known, err := sql.Open("sqlite", file) // connects nowhere; it knows the driver
+	if err != nil {
 		return fmt.Errorf("open SQLite: %w", err)
 	}
+	engine := known.Driver()
+	if err := known.Close(); err != nil {
+		return fmt.Errorf("open SQLite: %w", err)
+	}
+	a.db = sql.OpenDB(a.watch(namedConnector{engine, file + "&_txlock=immediate"}))
 	a.db.SetMaxOpenConns(1)
-	if a.reads, err = sql.Open("sqlite", file); err != nil {
-		return fmt.Errorf("open SQLite: %w", err)
-	}
+	a.reads = sql.OpenDB(a.watch(namedConnector{engine, file}))
 	a.reads.SetMaxOpenConns(8)
 	a.dialect = &sqliteDialect{db: a.db, path: path, file: there, pause: a.pause}
 	var tables int // a first read: it makes the files beside it

@@ -128,6 +128,7 @@ func (in *Ingester) redisWent(who asker, try int, err error) {
 func (in *Ingester) Stats() IngestStats {
 	s := in.meter.snapshot()
 	s.Redis = in.waiting.well()
+	s.at(in.opt.Now())
 	return s
 }
 

@@ -138,6 +138,7 @@ func (r *Reader) lagTrip(ctx context.Context, site string, nothing bool, ask tri
 	if err != nil || state == nil {
 		return 0, err == nil
 	}
+	r.noteWhy(site, state)
 	lag = state.lag()
 	if r.waits.Load() {
 		lag |= lagPages

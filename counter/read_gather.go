@@ -154,5 +154,6 @@ func (r *Reader) travel(ctx context.Context, l *lane, together []*asked) {
 			x.a.Stale = gen&x.q.lags() != 0
 			r.remember(x.q, x.a, x.now, gen)
 		}
+		r.noteWhy(x.q.Site, x.state)
 	}
 }

@@ -54,6 +54,7 @@ type last struct {
 	version string // of the site; see learned
 	gen     uint64
 	checked int64
+	why     Trouble // why the site could not be read as current when Redis was asked last; "" when it could
 }
 
 func (c *cell) set(n cell) {

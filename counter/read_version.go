@@ -144,6 +144,51 @@ func (s *stateAsked) version() string {
 	return epoch + " " + s.field(1) + " " + strconv.FormatUint(s.lag(), 10)
 }
 
+// trouble is why the site's numbers cannot be used, "" when they can.
+func (s *stateAsked) trouble() Trouble {
+	switch {
+	case s.checkpoint.Err() != nil:
+		return "" // the answer's own error tells
+	case s.remade() || s.lag()&lagAll != 0:
+		return Rebuilding
+	case s.old():
+		return RedisOld
+	case s.lag() != 0:
+		return CatchingUp
+	}
+	return ""
+}
+
+// noteWhy remembers for Reason what was found of a site, if its numbers are stale.
+func (r *Reader) noteWhy(site string, s *stateAsked) {
+	if why := s.trouble(); why != "" {
+		e := r.entry(lastKey{kind: lastSite, site: site})
+		e.mu.Lock()
+		e.why = why
+		e.mu.Unlock()
+	}
+}
+
+// Reason tells why numbers of a site were said to be stale just now.
+func (r *Reader) Reason(site string) Trouble {
+	if r.markedStale(site) {
+		return Rebuilding
+	}
+	if r.lane(site).breaker.openUntil.Load() > r.opt.Now().UnixNano() {
+		return RedisDown
+	}
+	e, ok := r.cache.GetIfPresent(lastKey{kind: lastSite, site: site})
+	if !ok {
+		return RedisDown // it was asked, and did not answer in time
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.why != "" {
+		return e.why
+	}
+	return RedisDown
+}
+
 // learned notes the version that a read has found its site at, and returns its
 // generation; where there is none, what lags alone.
 func (r *Reader) learned(x *asked) uint64 {
@@ -154,6 +199,7 @@ func (r *Reader) learned(x *asked) uint64 {
 	e, at := r.entry(lastKey{kind: lastSite, site: x.q.Site}), x.now.UnixNano()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.why = ""
 	switch {
 	case e.version == version:
 		e.checked = max(e.checked, at)

@@ -330,6 +330,8 @@ func (in *Ingester) stale(name string, on bool) {
 	} else {
 		delete(in.stales, name)
 	}
+	n := int64(len(in.stales))
+	in.meter.update(func(st *IngestStats) { st.Remaking = n })
 	in.opt.Stale(name, on)
 }
 

@@ -179,6 +179,7 @@ func (in *Ingester) conflict(p *part, stored string) (ahead bool) {
 	ahead = err == nil && offset > p.from
 	if ahead {
 		in.loop.standby = now.Add(standby)
+		in.meter.update(func(st *IngestStats) { st.standbySeen = now })
 	}
 	if now.Sub(in.loop.warned) < time.Minute {
 		return ahead

@@ -109,6 +109,20 @@ type IngestStats struct {
 	ScrubEnded             time.Time // end of its last whole round
 	Cut                    int64     // segments that are shorter than their checkpoint
 	Redis                  bool      // the last exchange with Redis went well
+	Remaking               int64     // sites whose readers are told that they are stale, but for parked ones
+	Standby                bool      // another daemon was seen to count the same log within a minute
+
+	standbySeen time.Time // when it was last
+}
+
+// standbyShown is for how long another daemon is taken to count the same log after it
+// was seen: it shows only when lines come.
+const standbyShown = time.Minute
+
+// at tells what depends on the time.
+func (s *IngestStats) at(now time.Time) {
+	s.Standby = !s.standbySeen.IsZero() && now.Sub(s.standbySeen) < standbyShown
+	s.Remaking = max(0, s.Remaking-s.Parked)
 }
 
 // meter guards the IngestStats that the loop writes and others read.

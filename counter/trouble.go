@@ -9,7 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Trouble names what keeps counting waiting. The names stand in /readyz.
+// Trouble names what keeps counting waiting, or numbers stale. What each means and what
+// to do about it is in the table of internal/health.
 type Trouble string
 
 // What there is to wait for.
@@ -22,6 +23,13 @@ const (
 	RedisBusy          Trouble = "redis-busy"          // a script runs for too long
 	RedisRefuses       Trouble = "redis-refuses"       // password, rights, or anything else
 	ScriptsUnsupported Trouble = "scripts-unsupported" // it cannot run the scripts
+)
+
+// Why numbers of a site are stale while counting waits for nothing.
+const (
+	Rebuilding Trouble = "rebuilding"  // its keys are made anew, or its lines counted again
+	CatchingUp Trouble = "catching-up" // lines that are in the log are not in the numbers yet
+	RedisOld   Trouble = "redis-old"   // the Redis that answered has less than was counted
 )
 
 // troubles are the names by what Redis says, which is the start of its message.
@@ -166,24 +174,9 @@ func (w *waiting) first() error {
 	return nil
 }
 
-// advice is by trouble.
-var advice = map[Trouble]string{
-	RedisDown:          "Is REDIS_ADDR right? Does Redis run?",
-	RedisLoading:       "it passes by itself",
-	RedisFull:          "raise maxmemory",
-	RedisReadOnly:      "name the primary in REDIS_ADDR, or look after its replicas",
-	RedisCannotSave:    "look at Redis' log and its disk",
-	RedisBusy:          "another client's script holds it: SCRIPT KILL",
-	RedisRefuses:       "Are REDIS_USERNAME and REDIS_PASSWORD right, and has the user the rights of deploy/redis-users.conf?",
-	ScriptsUnsupported: "Redis " + MinRedis + " or later is needed, with EVAL and EVALSHA; KeyDB, Dragonfly and older versions cannot run the scripts",
-}
-
 // MinRedis is the oldest version that runs the scripts: they begin with #!lua,
 // so that a full Redis refuses one before it starts.
 const MinRedis = "7.0"
-
-// Advice is what an operator does about it.
-func (t Trouble) Advice() string { return advice[t] }
 
 // Trouble names what counting waits for; "" for nothing. Any goroutine.
 func (in *Ingester) Trouble() Trouble { return TroubleOf(in.waiting.first()) }

@@ -235,8 +235,21 @@ func (c Conf) checkTrusted() error {
 	if strings.Contains(c.Listen, "unix:") && !slices.Contains(c.TrustedProxies, "unix:") {
 		errs = append(errs, errors.New("--listen: a unix socket has no client address; name the proxy in front of it with \"--trusted-proxies unix:\" here"))
 	}
+	switch {
+	case c.ClientHeader != "" && c.ProxyProtocol:
+		errs = append(errs, errors.New("--client-ip-header: not together with --proxy-protocol, which names the client itself"))
+	case (c.ClientHeader != "" || c.ProxyProtocol) && len(c.TrustedProxies) == 0:
+		errs = append(errs, errors.New("--trusted-proxies: name the proxies that --client-ip-header or --proxy-protocol believes; anybody else could name any client"))
+	case strings.EqualFold(c.ClientHeader, "Forwarded"):
+		errs = append(errs, errors.New("--client-ip-header: nginx cannot read Forwarded; have the proxy send X-Forwarded-For or the PROXY protocol"))
+	case !headerName.MatchString(c.ClientHeader):
+		errs = append(errs, fmt.Errorf("--client-ip-header: %q is not the name of a header", c.ClientHeader))
+	}
 	return errors.Join(errs...)
 }
+
+// headerName is what nginx takes as one; empty: none is given.
+var headerName = regexp.MustCompile(`^[A-Za-z0-9-]{0,64}$`)
 
 // maxRate is far beyond any need; nginx multiplies by 1000 in an int.
 const maxRate = 1_000_000

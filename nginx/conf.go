@@ -75,6 +75,12 @@ type Conf struct {
 	// TrustedProxies are addresses and networks whose X-Forwarded-For is
 	// believed (--trusted-proxies).
 	TrustedProxies []string
+	// ClientHeader is the header in which they name the client; default
+	// X-Forwarded-For (--client-ip-header).
+	ClientHeader string
+	// ProxyProtocol has them name it by the PROXY protocol, before anything else
+	// (--proxy-protocol).
+	ProxyProtocol bool
 	// Admin opens the dashboard, restore and metrics (--admin).
 	Admin bool
 	// Rate and Burst limit the beacons of one address: per second, and at
@@ -160,6 +166,17 @@ func (c Conf) page() page {
 		}
 	}
 	return p
+}
+
+// RealIPHeader is where nginx finds the client's address.
+func (c Conf) RealIPHeader() string {
+	switch {
+	case c.ProxyProtocol:
+		return "proxy_protocol"
+	case c.ClientHeader != "":
+		return c.ClientHeader
+	}
+	return "X-Forwarded-For"
 }
 
 func (c Conf) render() ([]byte, error) {

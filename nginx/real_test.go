@@ -49,6 +49,8 @@ func TestRealNginxAcceptsStandalone(t *testing.T) {
 	f(nginx.Conf{ServerName: "count.example.com *.example.com", API: "unix:/run/ddkk.sock"})
 	f(nginx.Conf{Prefix: t.TempDir(), Rate: 1, Burst: 1})
 	f(nginx.Conf{Listen: "unix:" + filepath.Join(t.TempDir(), "s"), TrustedProxies: []string{"unix:", "10.0.0.0/8", "2001:db8::/32", "203.0.113.7"}})
+	f(nginx.Conf{TrustedProxies: []string{"10.0.0.0/8"}, ProxyProtocol: true})
+	f(nginx.Conf{TrustedProxies: []string{"10.0.0.0/8"}, ClientHeader: "CF-Connecting-IP"})
 }
 
 func TestRealNginxAcceptsIncludes(t *testing.T) {

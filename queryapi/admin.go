@@ -16,7 +16,7 @@ import (
 // front of.
 func (s *Server) admit(ctx *fasthttp.RequestCtx) error {
 	if s.access.Load().AdminToken == "" {
-		if localRequest(ctx) {
+		if name := s.access.Load().ClientHeader; localRequest(ctx) && (name == "" || ctx.Request.Header.Peek(name) == nil) {
 			return nil
 		}
 		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired,
@@ -119,28 +119,44 @@ func toldAddr(text string) (netip.Addr, bool) {
 }
 
 // clientAddr is the address of who made the request: the peer, or what a
-// trusted proxy says in X-Real-IP, else the last address in X-Forwarded-For
-// that is not a trusted proxy itself (those before it can be made up).
+// trusted proxy says in the header of CLIENT_IP_HEADER, or without that in X-Real-IP,
+// else in X-Forwarded-For. Of a list it is the last address that is not a trusted proxy
+// itself (those before it can be made up).
 func (s *Server) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 	peer, access := peerAddr(ctx), s.access.Load()
 	if !access.Trusted(peer) {
 		return peer
 	}
 	h := &ctx.Request.Header
+	if name := access.ClientHeader; name != "" {
+		if h.Peek(name) == nil {
+			return peer
+		}
+		read := toldAddr
+		if strings.EqualFold(name, "Forwarded") {
+			read = forwardedFor
+		}
+		return lastHop(access, peer, h.PeekAll(name), read)
+	}
 	if text := h.Peek("X-Real-IP"); len(text) > 0 { // an error would cost more than all of this
 		if a, ok := toldAddr(string(text)); ok {
 			return a
 		}
 	}
-	client := peer
 	if h.Peek("X-Forwarded-For") == nil {
-		return client
+		return peer
 	}
-	lists := h.PeekAll("X-Forwarded-For")
+	return lastHop(access, peer, h.PeekAll("X-Forwarded-For"), toldAddr)
+}
+
+// lastHop goes back through lists of hops, the newest last, to the first that is no
+// trusted proxy, or to the last one that can be read.
+func lastHop(access *edge.Admission, peer netip.Addr, lists [][]byte, read func(string) (netip.Addr, bool)) netip.Addr {
+	client := peer
 	for i := len(lists) - 1; i >= 0; i-- {
-		hops := strings.Split(string(lists[i]), ",")
+		hops := splitHops(string(lists[i]))
 		for j := len(hops) - 1; j >= 0; j-- {
-			a, ok := toldAddr(hops[j])
+			a, ok := read(hops[j])
 			if !ok {
 				return client
 			}
@@ -151,4 +167,25 @@ func (s *Server) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
 		}
 	}
 	return client
+}
+
+// splitHops splits a list at its commas, but for those in quotes.
+func splitHops(list string) []string {
+	quoted := false
+	return strings.FieldsFunc(list, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return r == ',' && !quoted
+	})
+}
+
+// forwardedFor reads a hop of Forwarded (RFC 7239): pairs of which for= is the client.
+func forwardedFor(hop string) (netip.Addr, bool) {
+	for pair := range strings.SplitSeq(hop, ";") {
+		if name, value, ok := strings.Cut(pair, "="); ok && strings.EqualFold(strings.TrimSpace(name), "for") {
+			return toldAddr(value)
+		}
+	}
+	return netip.Addr{}, false
 }

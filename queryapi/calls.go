@@ -76,7 +76,7 @@ func (s *Server) callOverview(ctx *fasthttp.RequestCtx) error {
 	out = began.AppendFormat(append(out, `,"hour":"`...), time.RFC3339)
 	out = appendEndpoints(append(out, `"},"endpoints":`...), today.Endpoints[:min(topEndpoints, len(today.Endpoints))])
 	out = appendAPIs(append(out, `,"hot_apis":`...), today.Endpoints[:min(hotAPIs, len(today.Endpoints))])
-	writeJSON(ctx, appendEnd(out, stale || staleHour))
+	writeJSON(ctx, s.end(out, site, stale || staleHour))
 	return nil
 }
 
@@ -115,7 +115,7 @@ func (s *Server) callTrend(ctx *fasthttp.RequestCtx) error {
 		out = points[i].Time.AppendFormat(append(out, `{"time":"`...), time.RFC3339)
 		out = append(strconv.AppendInt(append(out, `","count":`...), points[i].Calls, 10), '}')
 	}
-	writeJSON(ctx, appendEnd(append(out, ']'), stale))
+	writeJSON(ctx, s.end(append(out, ']'), site, stale))
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (s *Server) callReport(ctx *fasthttp.RequestCtx) error {
 	out = appendAPIs(append(out, `,"api_breakdown":`...), report.Endpoints)
 	out = appendNames(append(out, `,"statuses":`...), "status", report.Statuses)
 	out = appendNames(append(out, `,"users":`...), "user", report.Users)
-	writeJSON(ctx, appendEnd(out, stale))
+	writeJSON(ctx, s.end(out, site, stale))
 	return nil
 }
 

@@ -110,7 +110,10 @@ type Config struct {
 	// Health and Ready answer /healthz and /readyz: nil, or why not. Their
 	// messages are public. A nil function is always well.
 	Health func(context.Context) error
-	Ready  func(context.Context) error
+	Ready  func(context.Context) (states []string, err error) // states: those that keep nobody from being served
+	// StaleReason names why numbers of a site were stale just now; a site "" is none in
+	// particular. nil: no reason is given.
+	StaleReason func(site string) string
 	// Metrics answers /metrics under the admin rule; nil: 404.
 	Metrics http.Handler
 	// Observe is told about every request that met a route; may be nil.
@@ -156,7 +159,7 @@ func (c *Config) withDefaults() (Config, error) {
 		d.Health = well
 	}
 	if d.Ready == nil {
-		d.Ready = well
+		d.Ready = func(context.Context) ([]string, error) { return nil, nil }
 	}
 	if d.Title == nil {
 		d.Title = func(context.Context, string, string) string { return "" }

@@ -48,6 +48,9 @@ var eventLevels = [...]string{"category", "action", "label", "value"}
 // to say so.
 const staleHeader = "X-Stale"
 
+// staleReasonHeader says why.
+const staleReasonHeader = "X-Stale-Reason"
+
 // cursorHeader has what to ask with for the rows that follow, where the body has
 // no room to say so.
 const cursorHeader = "X-Cursor"
@@ -75,9 +78,12 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) error {
 			q.Limit, MaxAnswer, cursorHeader)
 	}
 	writeJSON(ctx, out)
-	ctx.Response.Header.Set("Access-Control-Expose-Headers", staleHeader+", "+cursorHeader)
+	ctx.Response.Header.Set("Access-Control-Expose-Headers", staleHeader+", "+staleReasonHeader+", "+cursorHeader)
 	if page.Stale {
 		ctx.Response.Header.Set(staleHeader, "true")
+		if why := s.reason(q.Site, true); why != "" {
+			ctx.Response.Header.Set(staleReasonHeader, why)
+		}
 	}
 	if more && shown > 0 {
 		ctx.Response.Header.Set(cursorHeader, eventCursor(&page.Rows[shown-1]))

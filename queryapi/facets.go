@@ -34,8 +34,9 @@ func (s *Server) adminHours(ctx *fasthttp.RequestCtx) error {
 		Bot  int64        `json:"bot"`
 	}
 	var out struct {
-		Hours []hour `json:"hours"`
-		Stale bool   `json:"stale,omitempty"`
+		Hours       []hour `json:"hours"`
+		Stale       bool   `json:"stale,omitempty"`
+		StaleReason string `json:"stale_reason,omitempty"`
 	}
 	for d := q.from; !d.After(q.to); d = d.AddDate(0, 0, 1) {
 		for h := range 24 {
@@ -56,6 +57,7 @@ func (s *Server) adminHours(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
+	out.StaleReason = s.reason(q.site, out.Stale)
 	return writeValue(ctx, &out)
 }
 
@@ -66,13 +68,15 @@ func (s *Server) adminMinutes(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	var out struct {
-		Minutes []MinuteFacts `json:"minutes"`
-		Stale   bool          `json:"stale,omitempty"`
+		Minutes     []MinuteFacts `json:"minutes"`
+		Stale       bool          `json:"stale,omitempty"`
+		StaleReason string        `json:"stale_reason,omitempty"`
 	}
 	out.Minutes, out.Stale = s.cfg.Facts.Minutes(s.base, site, shownMinutes)
 	for i := range out.Minutes {
 		out.Minutes[i].Time = out.Minutes[i].Time.UTC()
 	}
+	out.StaleReason = s.reason(site, out.Stale)
 	return writeValue(ctx, &out)
 }
 
@@ -87,9 +91,10 @@ func (s *Server) adminReferrers(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	var out struct {
-		Referrers []ReferrerFacts `json:"referrers"`
-		Total     int             `json:"total"`
-		Stale     bool            `json:"stale,omitempty"`
+		Referrers   []ReferrerFacts `json:"referrers"`
+		Total       int             `json:"total"`
+		Stale       bool            `json:"stale,omitempty"`
+		StaleReason string          `json:"stale_reason,omitempty"`
 	}
 	err = s.series(ctx, q.site, func(ctx context.Context) (err error) {
 		out.Referrers, out.Stale, err = s.cfg.Facts.Referrers(ctx, q.site, q.from, q.to)
@@ -103,5 +108,6 @@ func (s *Server) adminReferrers(ctx *fasthttp.RequestCtx) error {
 	})
 	out.Total = len(out.Referrers)
 	out.Referrers = append([]ReferrerFacts{}, out.Referrers[:min(out.Total, limit)]...)
+	out.StaleReason = s.reason(q.site, out.Stale)
 	return writeValue(ctx, &out)
 }

@@ -144,8 +144,9 @@ func (s *Server) adminSites(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	var out struct {
-		Sites []SiteFacts `json:"sites"`
-		Stale bool        `json:"stale,omitempty"`
+		Sites       []SiteFacts `json:"sites"`
+		Stale       bool        `json:"stale,omitempty"`
+		StaleReason string      `json:"stale_reason,omitempty"`
 	}
 	err := s.series(ctx, "", func(ctx context.Context) (err error) {
 		out.Sites, out.Stale, err = s.cfg.Facts.Sites(ctx)
@@ -160,6 +161,7 @@ func (s *Server) adminSites(ctx *fasthttp.RequestCtx) error {
 	if out.Sites == nil {
 		out.Sites = []SiteFacts{}
 	}
+	out.StaleReason = s.reason("", out.Stale)
 	return writeValue(ctx, &out)
 }
 
@@ -177,13 +179,14 @@ func (s *Server) adminSummary(ctx *fasthttp.RequestCtx) error {
 	}
 	days := int(q.to.Sub(q.from)/(24*time.Hour)) + 1
 	out := struct {
-		Site     string       `json:"site"`
-		From     calendarDate `json:"from"`
-		To       calendarDate `json:"to"`
-		Current  Sums         `json:"current"`
-		Previous previous     `json:"previous"`
-		Online   int64        `json:"online"`
-		Stale    bool         `json:"stale,omitempty"`
+		Site        string       `json:"site"`
+		From        calendarDate `json:"from"`
+		To          calendarDate `json:"to"`
+		Current     Sums         `json:"current"`
+		Previous    previous     `json:"previous"`
+		Online      int64        `json:"online"`
+		Stale       bool         `json:"stale,omitempty"`
+		StaleReason string       `json:"stale_reason,omitempty"`
 	}{Site: q.site, From: calendarDate(q.from), To: calendarDate(q.to)}
 	before := q.from.AddDate(0, 0, -days)
 	out.Previous.From, out.Previous.To = calendarDate(before), calendarDate(q.from.AddDate(0, 0, -1))
@@ -199,6 +202,7 @@ func (s *Server) adminSummary(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
+	out.StaleReason = s.reason(q.site, out.Stale)
 	return writeValue(ctx, &out)
 }
 
@@ -214,7 +218,8 @@ func (s *Server) adminPages(ctx *fasthttp.RequestCtx) error {
 	}
 	var out struct {
 		PageList
-		Stale bool `json:"stale,omitempty"`
+		Stale       bool   `json:"stale,omitempty"`
+		StaleReason string `json:"stale_reason,omitempty"`
 	}
 	ask := PagesQuery{Site: q.site, From: q.from, To: q.to, Match: string(ctx.QueryArgs().Peek("q")), Limit: limit}
 	err = s.series(ctx, q.site, func(ctx context.Context) (err error) {
@@ -231,6 +236,7 @@ func (s *Server) adminPages(ctx *fasthttp.RequestCtx) error {
 	for i := range out.Pages {
 		out.Pages[i].Title = text(title(string(out.Pages[i].Page)))
 	}
+	out.StaleReason = s.reason(q.site, out.Stale)
 	return writeValue(ctx, &out)
 }
 

@@ -234,8 +234,10 @@ func TestAdminViews(t *testing.T) {
 func TestAdminHealth(t *testing.T) {
 	wantAnswer(t, figuresServer(t, &figures{}), "/api/admin/health", `{"version":"v1","started":"2026-11-20T00:00:00Z","inputs":[],`+
 		`"books":{"read":0,"human":0,"bot":0,"calls":0,"dedup":0,"before":0,"skipped":{},"malformed":{},"torn":0,"closes":false},`+
-		`"redis":{"up":false,"embedded":false,"memory_bytes":0,"max_memory_bytes":0},`+
-		`"archive":{"last_success":null,"last_error":null,"dirty_days":null},"alerts":[]}`)
+		`"redis":{"up":false,"embedded":false,"memory_bytes":0,"max_memory_bytes":0,"clients":0,"replicas":0,"evicted":0,"saved":null,"saving":false},`+
+		`"archive":{"last_success":null,"last_error":null,"dirty_days":null},`+
+		`"sql":{"up":false,"open":0,"idle":0,"waits":0,"slow":0,"write_lag_seconds":0},`+
+		`"service":{"requests":0,"errors":0,"archive_cycles":0,"archive_cycles_failed":0,"alerts_sent":0,"alerts_failed":0},"alerts":[]}`)
 }
 
 func TestAdminVerify(t *testing.T) {

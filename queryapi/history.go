@@ -96,7 +96,7 @@ func (s *Server) history(ctx *fasthttp.RequestCtx) error {
 	out = appendDate(append(out, `","from":`...), from)
 	out = appendDate(append(out, `,"to":`...), to)
 	out = appendPoints(append(out, `,"history":`...), by.points(&q, days))
-	writeJSON(ctx, appendEnd(out, stale))
+	writeJSON(ctx, s.end(out, site, stale))
 	return nil
 }
 

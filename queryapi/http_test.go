@@ -88,11 +88,44 @@ func TestWidgetIsCached(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	s := newTestServer(t, newBackend(), func(c *Config) {
-		c.Ready = func(context.Context) error { return errors.New("Redis does not answer") }
+		c.Ready = func(context.Context) ([]string, error) { return nil, errors.New("redis-down: Redis does not answer") }
 	})
 	ctx := ask(s, testPeer, "GET", "/readyz", "")
-	if ctx.Response.StatusCode() != 503 || string(ctx.Response.Body()) != `{"error":{"code":"unavailable","message":"Redis does not answer"}}` {
+	if ctx.Response.StatusCode() != 503 || string(ctx.Response.Body()) != `{"error":{"code":"unavailable","message":"redis-down: Redis does not answer"}}` {
 		t.Errorf("%d %s", ctx.Response.StatusCode(), ctx.Response.Body())
+	}
+	s = newTestServer(t, newBackend(), func(c *Config) {
+		c.Ready = func(context.Context) ([]string, error) { return []string{"archive-away", "rebuilding"}, nil }
+	})
+	ctx = ask(s, testPeer, "GET", "/readyz", "")
+	if ctx.Response.StatusCode() != 200 || string(ctx.Response.Body()) != `{"status":"ok","states":["archive-away","rebuilding"]}` {
+		t.Errorf("%d %s", ctx.Response.StatusCode(), ctx.Response.Body())
+	}
+}
+
+// Stale numbers say why: of their site, or of the daemon where a view is not counted in time.
+func TestStaleReason(t *testing.T) {
+	b := newBackend()
+	s := newTestServer(t, b, func(c *Config) {
+		c.StaleReason = func(site string) string {
+			if site == "" {
+				return "catching-up"
+			}
+			return "rebuilding"
+		}
+	})
+	ask := func(method, target, body string) string {
+		return string(ask(s, testPeer, method, target, body).Response.Body())
+	}
+	if got := ask("POST", "/api/stats", `{"site":"ddkk.com","fields":["site_uv"]}`); got != `{"site":"ddkk.com","site_uv":2}` {
+		t.Error(got)
+	}
+	b.set(func() { b.stale = true })
+	if got := ask("POST", "/api/stats", `{"site":"ddkk.com","fields":["site_uv"]}`); got != `{"site":"ddkk.com","site_uv":2,"stale":true,"stale_reason":"rebuilding"}` {
+		t.Error(got)
+	}
+	if got := ask("GET", "/api/hot?site=ddkk.com", ""); !strings.HasSuffix(got, `"stale":true,"stale_reason":"rebuilding"}`) {
+		t.Error(got)
 	}
 }
 
@@ -235,6 +268,35 @@ func TestClientAddr(t *testing.T) {
 		f(want, testPeer, "X-Forwarded-For: 1.1.1.1, "+text)
 	}
 	f("198.51.100.4", testPeer, `X-Forwarded-For: 198.51.100.4:1, "192.0.2.7:443", 192.0.2.8:80`)
+}
+
+// With CLIENT_IP_HEADER that header alone is believed, of trusted proxies alone.
+func TestClientHeader(t *testing.T) {
+	f := func(name, want string, peer net.Addr, headers ...string) {
+		t.Helper()
+		b := newBackend()
+		s := newTestServer(t, b, func(c *Config) {
+			c.TrustedProxies, c.ClientHeader = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, name
+		})
+		ask(s, peer, "GET", "/event.png?page=/", "", headers...)
+		log := b.logged()
+		if got, _, _ := strings.Cut(log[len(log)-1], "|"); got != want {
+			t.Errorf("%s %q: %s, want %s", name, headers, got, want)
+		}
+	}
+	f("CF-Connecting-IP", "198.51.100.1", testPeer, "CF-Connecting-IP: 198.51.100.1", "X-Real-IP: 1.1.1.1", "X-Forwarded-For: 2.2.2.2")
+	f("cf-connecting-ip", "2001:db8::1", testPeer, "CF-Connecting-IP: 2001:db8::1")
+	f("CF-Connecting-IP", "192.0.2.9", testPeer, "X-Real-IP: 1.1.1.1", "X-Forwarded-For: 2.2.2.2")
+	f("CF-Connecting-IP", "203.0.113.5", &net.TCPAddr{IP: net.IPv4(203, 0, 113, 5), Port: 1}, "CF-Connecting-IP: 198.51.100.1")
+	f("X-Forwarded-For", "198.51.100.2", testPeer, "X-Real-IP: 1.1.1.1", "X-Forwarded-For: 9.9.9.9, 198.51.100.2:77, 192.0.2.7")
+	f("True-Client-IP", "198.51.100.1", testPeer, `True-Client-IP: "198.51.100.1:80"`)
+	for text, want := range map[string]string{
+		"for=198.51.100.1": "198.51.100.1", `For="[2001:db8::1]:4711"`: "2001:db8::1", "for=198.51.100.1;proto=https;by=203.0.113.43": "198.51.100.1",
+		`proto=http; for="198.51.100.1:80"`: "198.51.100.1", "for=9.9.9.9, for=198.51.100.1": "198.51.100.1", "for=198.51.100.1, for=192.0.2.7": "198.51.100.1",
+		`for="_a,b", for=192.0.2.7`: "192.0.2.7", "for=unknown": "192.0.2.9", "for=_hidden": "192.0.2.9", "198.51.100.1": "192.0.2.9", "": "192.0.2.9", `for="`: "192.0.2.9",
+	} {
+		f("Forwarded", want, testPeer, "Forwarded: "+text, "X-Real-IP: 1.1.1.1")
+	}
 }
 
 func TestPanicBecomes500(t *testing.T) {

@@ -150,10 +150,22 @@ func appendMessage(dst []byte, message string) []byte {
 	return appendString(append(dst, `,"message":`...), message)
 }
 
-// appendEnd closes an answer, which is marked if its numbers are not current.
-func appendEnd(dst []byte, stale bool) []byte {
+// end closes an answer about a site, which is marked if its numbers are not current. A
+// site "" has the reason be the daemon's own.
+func (s *Server) end(dst []byte, site string, stale bool) []byte {
 	if stale {
 		dst = append(dst, `,"stale":true`...)
+		if why := s.reason(site, true); why != "" {
+			dst = appendString(append(dst, `,"stale_reason":`...), why)
+		}
 	}
 	return append(dst, '}')
+}
+
+// reason names why the numbers of a site are stale, if they are.
+func (s *Server) reason(site string, stale bool) string {
+	if !stale || s.cfg.StaleReason == nil {
+		return ""
+	}
+	return s.cfg.StaleReason(site)
 }

@@ -35,6 +35,8 @@ type Report struct {
 	Books   BookReport    `json:"books"`
 	Redis   RedisReport   `json:"redis"`
 	Archive ArchiveReport `json:"archive"`
+	SQL     SQLReport     `json:"sql"`
+	Service ServiceReport `json:"service"`
 	Alerts  []Alert       `json:"alerts"` // what an operator should look at; empty: all is well
 }
 
@@ -67,6 +69,32 @@ type RedisReport struct {
 	Embedded  bool  `json:"embedded"`
 	Memory    int64 `json:"memory_bytes"`
 	MaxMemory int64 `json:"max_memory_bytes"`
+
+	Clients  int64      `json:"clients"`
+	Replicas int64      `json:"replicas"`
+	Evicted  int64      `json:"evicted"`
+	Saved    *time.Time `json:"saved"`  // when it last saved its data; nil: it does not tell
+	Saving   bool       `json:"saving"` // its last snapshot and append-only file were written
+}
+
+// SQLReport is how the archive's database is used.
+type SQLReport struct {
+	Up              bool    `json:"up"`
+	Open            int     `json:"open"` // connections
+	Idle            int     `json:"idle"`
+	Waits           int64   `json:"waits"` // for a free one, since the start
+	Slow            int64   `json:"slow"`  // statements, since the start
+	WriteLagSeconds float64 `json:"write_lag_seconds"`
+}
+
+// ServiceReport is what was done since the start.
+type ServiceReport struct {
+	Requests     int64 `json:"requests"`
+	Errors       int64 `json:"errors"` // answers that were an error of ours
+	Cycles       int64 `json:"archive_cycles"`
+	CyclesFailed int64 `json:"archive_cycles_failed"`
+	AlertsSent   int64 `json:"alerts_sent"`
+	AlertsFailed int64 `json:"alerts_failed"` // tries
 }
 
 // ArchiveReport is the state of the archive. What is nil did not happen since
@@ -77,10 +105,14 @@ type ArchiveReport struct {
 	DirtyDays   *int64     `json:"dirty_days"` // days to be rolled up again
 }
 
-// Alert is a thing to look at. Names are stable.
+// Alert is a state that an operator should look at. Names are stable.
 type Alert struct {
-	Name    string `json:"name"`
-	Message string `json:"message"`
+	Name    string    `json:"name"`
+	Effect  string    `json:"effect"` // waits, some or noted: what it does to the numbers
+	Message string    `json:"message"`
+	Do      string    `json:"do"`    // what an operator does about it
+	Alert   string    `json:"alert"` // which is raised; empty: none
+	Since   time.Time `json:"since"`
 }
 
 // Verifier recounts everything, one run at a time.

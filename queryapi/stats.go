@@ -53,7 +53,11 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) error {
 	if len(w.req.view) > 0 {
 		w.out = appendMessage(w.out, s.elsewhere(ctx.Referer(), site))
 	}
-	w.out = appendEnd(w.out, w.answer.Stale || !waited)
+	why := site
+	if !w.answer.Stale {
+		why = "" // the view was not counted in time
+	}
+	w.out = s.end(w.out, why, w.answer.Stale || !waited)
 	writeJSON(ctx, w.out)
 	return nil
 }
@@ -124,7 +128,7 @@ func (s *Server) batch(ctx *fasthttp.RequestCtx) error {
 	w.out = append(w.out[:0], `{"site":`...)
 	w.out = appendString(w.out, site)
 	w.out = appendPages(w.out, w.req.names, w.answer.Pages)
-	w.out = appendEnd(w.out, w.answer.Stale)
+	w.out = s.end(w.out, site, w.answer.Stale)
 	writeJSON(ctx, w.out)
 	return nil
 }
@@ -161,7 +165,7 @@ func (s *Server) hot(ctx *fasthttp.RequestCtx) error {
 	w.out = append(w.out, period.String()...)
 	w.out = append(w.out, `","hot_pages":`...)
 	w.out = appendHot(w.out, w.answer.Hot[period], s.titles(site))
-	w.out = appendEnd(w.out, w.answer.Stale)
+	w.out = s.end(w.out, site, w.answer.Stale)
 	writeJSON(ctx, w.out)
 	return nil
 }

@@ -81,7 +81,7 @@ func TestWebhook(t *testing.T) {
 	var log bytes.Buffer
 	h := NewWebhook("host1", slog.New(slog.NewTextHandler(&log, nil)))
 	now := time.Unix(1_700_000_000, 0)
-	address := r.URL + "/hook?token=hush"
+	address := Target{URL: r.URL + "/hook?token=hush"}
 	m := Message{Name: "Lag", Severity: Warning, Site: "a.example", Summary: "61 s behind", Since: now.UTC()}
 	h.Add(m)
 	h.Post(t.Context(), now, address)
@@ -119,14 +119,14 @@ func TestWebhook(t *testing.T) {
 	r.Close()
 	h.Add(m)
 	h.Post(t.Context(), now, address)
-	h.Post(t.Context(), now.Add(time.Hour), "http://[::1]:namedport/hush")
-	if h.Sent != 3 || h.Failed != 5 {
-		t.Errorf("%d sent, %d failed", h.Sent, h.Failed)
+	h.Post(t.Context(), now.Add(time.Hour), Target{URL: "http://[::1]:namedport/hush"})
+	if h.Sent.Load() != 3 || h.Failed.Load() != 5 {
+		t.Errorf("%d sent, %d failed", h.Sent.Load(), h.Failed.Load())
 	}
 	if s := log.String(); strings.Contains(s, "hush") || strings.Contains(s, "127.0.0.1") && strings.Contains(s, "/hook") || !strings.Contains(s, "posted again") {
 		t.Errorf("the log has:\n%s", s)
 	}
-	h.Post(t.Context(), now, "")
+	h.Post(t.Context(), now, Target{})
 	if len(h.queue) != 0 {
 		t.Error("without an address the queue stays")
 	}

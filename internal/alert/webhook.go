@@ -3,13 +3,13 @@ package alert
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,7 +35,7 @@ type Webhook struct {
 	wait  time.Duration // 0: the last one went well
 	next  time.Time     // not before
 
-	Sent, Failed int64
+	Sent, Failed atomic.Int64 // for any goroutine
 }
 
 // NewWebhook posts in the name of a host.
@@ -79,8 +79,8 @@ func (m *Message) text() string {
 }
 
 // Post posts what waits, if it is time to. An empty address drops it.
-func (h *Webhook) Post(ctx context.Context, now time.Time, address string) {
-	if address == "" {
+func (h *Webhook) Post(ctx context.Context, now time.Time, to Target) {
+	if to.URL == "" {
 		h.queue, h.wait, h.next = nil, 0, time.Time{}
 		return
 	}
@@ -88,8 +88,8 @@ func (h *Webhook) Post(ctx context.Context, now time.Time, address string) {
 		return
 	}
 	for len(h.queue) > 0 && ctx.Err() == nil {
-		if err := h.post(ctx, address, &h.queue[0]); err != nil {
-			h.Failed++
+		if err := h.post(ctx, now, to, &h.queue[0]); err != nil {
+			h.Failed.Add(1)
 			if h.wait == 0 {
 				h.log.Error("cannot post an alert to ALERT_URL; will retry", "alert", h.queue[0].Name, "err", err)
 			}
@@ -97,7 +97,7 @@ func (h *Webhook) Post(ctx context.Context, now time.Time, address string) {
 			h.next = now.Add(h.wait)
 			return
 		}
-		h.Sent++
+		h.Sent.Add(1)
 		if h.wait > 0 {
 			h.log.Info("alerts are posted again")
 		}
@@ -106,10 +106,20 @@ func (h *Webhook) Post(ctx context.Context, now time.Time, address string) {
 	}
 }
 
-func (h *Webhook) post(ctx context.Context, address string, m *Message) error {
-	body, err := json.Marshal(m)
+// Try posts one message now and says how that went.
+func (h *Webhook) Try(ctx context.Context, now time.Time, to Target, m Message) error {
+	m.Host = h.host
+	m.Text = m.text()
+	return h.post(ctx, now, to, &m)
+}
+
+// answerLimit is how much of an answer is read.
+const answerLimit = 64 << 10
+
+func (h *Webhook) post(ctx context.Context, now time.Time, to Target, m *Message) error {
+	address, body, err := to.render(m, now)
 	if err != nil {
-		return fmt.Errorf("write alert: %w", err)
+		return err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
@@ -121,14 +131,14 @@ func (h *Webhook) post(ctx context.Context, address string, m *Message) error {
 	if err != nil {
 		return quiet(err)
 	}
-	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		return quiet(err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return fmt.Errorf("it answers with status %d", resp.StatusCode)
 	}
-	return nil
+	return to.refused(answer)
 }
 
 // quiet takes the address out of an error of net/http.

@@ -45,6 +45,8 @@ prints the pieces for a server that you have.`,
 	f.StringVar(&c.Cert, "cert", "", "certificate (PEM): turns TLS on")
 	f.StringVar(&c.Key, "key", "", "its key (PEM)")
 	f.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil, "proxies whose X-Forwarded-For is believed")
+	f.StringVar(&c.ClientHeader, "client-ip-header", "", "header in which they name the client, such as CF-Connecting-IP (default X-Forwarded-For)")
+	f.BoolVar(&c.ProxyProtocol, "proxy-protocol", false, "they name the client by the PROXY protocol")
 	f.BoolVar(&c.Admin, "admin", false, "forward the dashboard, restore and metrics as well; set ADMIN_TOKEN")
 	f.IntVar(&c.Rate, "rate", nginx.DefaultRate, "beacons of one address per second; negative: no limit")
 	f.IntVar(&c.Burst, "burst", nginx.DefaultBurst, "beacons of one address at once")

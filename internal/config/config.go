@@ -31,12 +31,14 @@ const DefaultConfigFile = "ddkk-stats.yaml"
 type Config struct {
 	File string // the file that was read, empty when none was
 
-	Listen         string // host or address, without the port
+	Listen         string // host or address, without the port; or unix:/path
+	Socket         string // the path of it; empty: a port
 	Port           int    // 0: any free port
 	CORSOrigins    []string
 	AdminToken     Secret
 	PublicSites    []string // empty: none
 	TrustedProxies []netip.Prefix
+	ClientIPHeader string // empty: X-Real-IP, else X-Forwarded-For
 
 	// Limits of one client's requests, per second and at once; a rate of 0 is
 	// none. And of open connections, of one client (0: none) and of all.
@@ -93,6 +95,8 @@ type Config struct {
 	BeaconKey       Secret   // keys separated by commas; empty: beacons need no signature
 
 	AlertURL    Secret // empty: nowhere
+	AlertFormat string // of internal/alert
+	AlertSecret Secret // signs what is posted, where the receiver asks for it
 	AlertRepeat time.Duration
 
 	Timezone      *time.Location
@@ -166,8 +170,13 @@ func (d DedupeWindows) For(site string) time.Duration {
 	return d.Default
 }
 
-// Address is where the HTTP server listens, as net.Listen takes it.
-func (c *Config) Address() string { return net.JoinHostPort(c.Listen, strconv.Itoa(c.Port)) }
+// Address is where the HTTP server listens: host:port, or unix:/path.
+func (c *Config) Address() string {
+	if c.Socket != "" {
+		return c.Listen
+	}
+	return net.JoinHostPort(c.Listen, strconv.Itoa(c.Port))
+}
 
 // Parser is the configuration of a parser for a log of this format. secret
 // keys the visitor hash: SECRET, or what was made once and kept.

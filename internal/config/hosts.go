@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +14,18 @@ import (
 	"ddkk-stats/parser"
 )
 
+// maxSocketPath is what the address of a socket has room for.
+const maxSocketPath = 107
+
 func parseListen(c *Config, s string) error {
+	c.Socket = ""
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		if !filepath.IsAbs(path) || len(path) > maxSocketPath || filepath.Clean(path) != path || path == "/" {
+			return fmt.Errorf("a socket needs an absolute path of at most %d bytes: unix:/run/ddkk/http.sock", maxSocketPath)
+		}
+		c.Listen, c.Socket = s, path
+		return nil
+	}
 	s = strings.Trim(s, "[]")
 	if s == "*" {
 		s = ""
@@ -180,6 +192,22 @@ func siteHost(s string) (string, error) {
 		return "", fmt.Errorf("%q is not a host", s)
 	}
 	return site, nil
+}
+
+// parseHeaderName takes the name of a header (RFC 9110: a token).
+func parseHeaderName(c *Config, s string) error {
+	const others = "!#$%&'*+-.^_`|~"
+	for i := range len(s) {
+		b := s[i]
+		if (b < '0' || b > '9') && (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && strings.IndexByte(others, b) < 0 {
+			return errors.New("not the name of a header")
+		}
+	}
+	if len(s) > 64 {
+		return errors.New("longer than 64 bytes")
+	}
+	c.ClientIPHeader = s
+	return nil
 }
 
 // parseAlertURL takes where alerts go. What is wrong with it is said without

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"ddkk-stats/internal/alert"
 	"ddkk-stats/parser"
 )
 
@@ -43,8 +44,8 @@ var Settings = []Setting{
 	{Name: "PORT", Default: "8360", Allowed: "0 to 65535; 0 takes any free port",
 		Doc: "Port of the HTTP server.",
 		set: intBetween(func(c *Config) *int { return &c.Port }, 0, 65535)},
-	{Name: "LISTEN", Default: "127.0.0.1", Allowed: "an address or a host name, without port; 0.0.0.0 or :: for all",
-		Doc: "Address of the HTTP server. Keep it on loopback behind nginx.",
+	{Name: "LISTEN", Default: "127.0.0.1", Allowed: "an address or a host name, without port; 0.0.0.0 or :: for all; or unix:/path of a socket",
+		Doc: "Address of the HTTP server. Keep it on loopback behind nginx. With a socket `PORT` is not used, and everybody who may enter its folder may connect.",
 		set: parseListen},
 	{Name: "DATA_DIR", Default: "./data", Allowed: allowedPath,
 		Doc: "Folder of the built-in beacon's log, of SQLite and of the daemon's own state.",
@@ -232,6 +233,10 @@ var Settings = []Setting{
 		Doc: "Peers whose X-Real-IP and X-Forwarded-For are believed. Where a log has a list of addresses in place of one, the client is the last that is not of these.", Reload: true,
 		set: parseNets(func(c *Config) *nets { return &c.TrustedProxies })},
 
+	{Name: "CLIENT_IP_HEADER", Allowed: "the name of a header, such as CF-Connecting-IP, True-Client-IP, X-Real-IP, X-Forwarded-For or Forwarded",
+		Doc: "The one header in which `TRUSTED_PROXIES` name the client to the daemon's own port. Ports, brackets, quotes and lists are understood. Empty: X-Real-IP, else X-Forwarded-For. Name a header only if your proxy sets it in every request: who can send it himself is whoever he says.", Reload: true,
+		set: parseHeaderName},
+
 	{Name: "API_RATE", Default: "100", Allowed: "0 to 1000000; 0: no limit",
 		Doc: "Requests of one client address per second, sustained; an IPv6 client is its /64. Each 16 KiB of an answer, and each 10 ms of work on past days, counts as one more. What is over gets 429. `TRUSTED_PROXIES` themselves and this machine are not limited.", Reload: true,
 		set: intBetween(func(c *Config) *int { return &c.APIRate }, 0, 1_000_000)},
@@ -255,8 +260,14 @@ var Settings = []Setting{
 		Doc: "Time zone of the day. Changing it later splits a day.",
 		set: parseTimezone},
 	{Name: "ALERT_URL", Secret: true, Allowed: "an http(s) address",
-		Doc: "Where alerts are posted as JSON, for those without Prometheus; see OPERATIONS. Empty: nowhere. It may hold a secret and is never shown.", Reload: true,
+		Doc: "Where alerts are posted, for those without Prometheus; see OPERATIONS. Empty: nowhere. It may hold a secret and is never shown.", Reload: true,
 		set: parseAlertURL},
+	{Name: "ALERT_FORMAT", Default: "auto", Allowed: strings.Join(alert.Formats(), ", "),
+		Doc: "What `ALERT_URL` takes. `auto` tells it by the address's host, and is json where that tells nothing.", Reload: true,
+		set: oneOf(func(c *Config) *string { return &c.AlertFormat }, alert.Formats()...)},
+	{Name: "ALERT_SECRET", Secret: true, Allowed: "any text",
+		Doc: "Signs what is posted to DingTalk or Feishu, where the robot is set to ask for signatures.", Reload: true,
+		set: secret(func(c *Config) *Secret { return &c.AlertSecret })},
 	{Name: "ALERT_REPEAT", Default: "4h", Allowed: allowedDuration + ", at least 1m",
 		Doc: "An alert that is still active is posted again after this time.", Reload: true,
 		set: duration(func(c *Config) *dur { return &c.AlertRepeat }, time.Minute)},

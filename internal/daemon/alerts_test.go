@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"ddkk-stats/counter"
 	"ddkk-stats/internal/alert"
+	"ddkk-stats/internal/health"
 	"ddkk-stats/parser"
 )
 
@@ -22,24 +24,28 @@ type alertRig struct {
 	*alerter
 	t   *testing.T
 	now time.Time
-	v   vitals
+	v   health.Vitals
 	got []string
+
+	only string // other alerts are not looked at; empty: all are
 }
 
 func newAlertRig(t *testing.T) *alertRig {
-	r := &alertRig{t: t, now: time.Unix(1_700_000_000, 0), v: vitals{redis: true}}
+	r := &alertRig{t: t, now: time.Unix(1_700_000_000, 0), v: health.Vitals{Begun: true}}
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		var m alert.Message
 		if err := json.NewDecoder(req.Body).Decode(&m); err != nil {
 			t.Error(err)
 		}
-		r.got = append(r.got, fmt.Sprintf("%s %v", m.Name, m.Resolved))
+		if r.only == "" || r.only == m.Name {
+			r.got = append(r.got, fmt.Sprintf("%s %v", m.Name, m.Resolved))
+		}
 	}))
 	t.Cleanup(server.Close)
 	r.alerter = &alerter{
-		rules: alertRules, watch: alert.NewWatch(), hook: alert.NewWebhook("host1", slog.New(slog.DiscardHandler)),
-		target: func() (string, time.Duration) { return server.URL, 4 * time.Hour },
-		look:   func(_ context.Context, now time.Time) *vitals { v := r.v; v.at = now; return &v },
+		monitor: health.NewMonitor(), watch: alert.NewWatch(), hook: alert.NewWebhook("host1", slog.New(slog.DiscardHandler)),
+		target: func() (alert.Target, time.Duration) { return alert.Target{URL: server.URL}, 4 * time.Hour },
+		look:   func(_ context.Context, now time.Time) *health.Vitals { v := r.v; v.At = now; return &v },
 	}
 	return r
 }
@@ -59,7 +65,7 @@ func (r *alertRig) pass(d time.Duration, want ...string) {
 
 // Each alert comes when its time is over, not before, and goes.
 func TestAlerts(t *testing.T) {
-	f := func(name string, lasts time.Duration, wrong func(*vitals)) {
+	f := func(name string, lasts time.Duration, wrong func(*health.Vitals)) {
 		t.Run(name, func(t *testing.T) {
 			r := newAlertRig(t)
 			r.pass(time.Minute)
@@ -74,26 +80,36 @@ func TestAlerts(t *testing.T) {
 			r.pass(20*time.Minute, name+" true")
 		})
 	}
-	f("DdkkRedisDown", time.Minute, func(v *vitals) { v.redis = false })
-	f("DdkkRedisMemory", 5*time.Minute, func(v *vitals) { v.redisUsed, v.redisMax = 81, 100 })
-	f("DdkkRedisEvicts", 0, func(v *vitals) { v.redisEvicted = 1 })
-	f("DdkkWriteFailures", 5*time.Minute, func(v *vitals) { v.stats.Commits, v.stats.Retries = 10_000, 11 })
-	f("DdkkLag", 5*time.Minute, func(v *vitals) { v.lag = 61 * time.Second })
-	f("DdkkBooks", 5*time.Minute, func(v *vitals) { v.stats.Books.Read = 1 })
-	f("DdkkLogGap", 0, func(v *vitals) { v.stats.Missing = 1 })
-	f("DdkkNamesFull", 0, func(v *vitals) { v.stats.Full = 1 })
-	f("DdkkLogBudget", 0, func(v *vitals) { v.logs.Bytes, v.logs.Budget = 81, 100 })
-	f("DdkkSegmentAlarm", 0, func(v *vitals) { v.alarms = 1 })
-	f("DdkkSegmentAlarm", 0, func(v *vitals) { v.stats.Cut = 1 })
-	f("DdkkSitesParked", 0, func(v *vitals) { v.stats.Parked = 1 })
-	f("DdkkClock", 0, func(v *vitals) { v.clock = "it is 2033" })
-	f("DdkkArchiveMissed", 10*time.Minute, func(v *vitals) { v.archives, v.sinceArchive, v.archiveLimit = true, 27*time.Hour, archiveLimit })
-	f("DdkkDifference", 0, func(v *vitals) { v.differences = 1 })
-	f("DdkkVerifyProblem", 0, func(v *vitals) { v.problems = 1 })
-	f("DdkkRestoreFailed", 0, func(v *vitals) { v.restoreFailures = 1 })
-	f("DdkkRebuilds", 0, func(v *vitals) { v.stats.Rebuilds = 1 })
-	f("DdkkMalformed", 10*time.Minute, func(v *vitals) {
-		v.stats.Books.Read, v.stats.Books.Human, v.stats.Books.Malformed[parser.BadLength] = 1000, 989, 11
+	f("DdkkRedisDown", time.Minute, func(v *health.Vitals) { v.Waits = counter.RedisDown })
+	f("DdkkRedisMemory", 5*time.Minute, func(v *health.Vitals) { v.RedisUsed, v.RedisMax = 81, 100 })
+	f("DdkkRedisEvicts", 0, func(v *health.Vitals) { v.RedisEvicted = 1 })
+	f("DdkkWriteFailures", 5*time.Minute, func(v *health.Vitals) { v.Stats.Commits, v.Stats.Retries = 10_000, 11 })
+	f("DdkkLag", 5*time.Minute, func(v *health.Vitals) { v.Lag = 61 * time.Second })
+	f("DdkkBooks", 5*time.Minute, func(v *health.Vitals) { v.Stats.Books.Read = 1 })
+	f("DdkkLogGap", 0, func(v *health.Vitals) { v.Stats.Missing = 1 })
+	f("DdkkSegmentAlarm", 0, func(v *health.Vitals) { v.Alarms = 1 })
+	f("DdkkSegmentAlarm", 0, func(v *health.Vitals) { v.Stats.Cut = 1 })
+	f("DdkkSitesParked", 0, func(v *health.Vitals) { v.Stats.Parked = 1 })
+	f("DdkkClock", 0, func(v *health.Vitals) { v.Clock = "it is 2033" })
+	f("DdkkArchiveMissed", 10*time.Minute, func(v *health.Vitals) { v.SinceArchive, v.ArchiveLimit = 27*time.Hour, health.ArchiveGrace })
+	f("DdkkDifference", 0, func(v *health.Vitals) { v.Differences = 1 })
+	f("DdkkVerifyProblem", 0, func(v *health.Vitals) { v.Problems = 1 })
+	f("DdkkRestoreFailed", 0, func(v *health.Vitals) { v.RestoreFailures = 1 })
+	f("DdkkRedisDown", time.Minute, func(v *health.Vitals) { v.Waits = counter.RedisFull })
+	f("DdkkLogDenied", time.Minute, func(v *health.Vitals) { v.Denied = "/var/log/ddkk/event.log" })
+	f("DdkkArchiveAway", 15*time.Minute, func(v *health.Vitals) { v.ArchiveAway = true })
+	f("DdkkStandby", 5*time.Minute, func(v *health.Vitals) { v.Stats.Standby = true })
+	f("DdkkQueue", 5*time.Minute, func(v *health.Vitals) { v.Behind = 257 << 20 })
+	f("DdkkSitesIncomplete", 0, func(v *health.Vitals) { v.Stats.Incomplete = 1 })
+	f("DdkkWriteLag", 5*time.Minute, func(v *health.Vitals) { v.WriteLag, v.WriteLimit = 11*time.Second, health.WriteLimit })
+	f("DdkkBeaconFailures", 2*time.Minute, func(v *health.Vitals) { v.Beacons, v.BeaconsFailed = 900, 1 })
+	f("DdkkErrors", 5*time.Minute, func(v *health.Vitals) { v.Answers, v.AnswersFailed = 1000, 11 })
+	f("DdkkSettings", 5*time.Minute, func(v *health.Vitals) { v.SettingsRefused = true })
+	f("DdkkLogBudget", 0, func(v *health.Vitals) { v.LogsOver = "81 of 100 bytes" })
+	f("DdkkNamesFull", 0, func(v *health.Vitals) { v.Stats.Full = 1 })
+	f("DdkkRebuilds", 0, func(v *health.Vitals) { v.Stats.Rebuilds = 1 })
+	f("DdkkMalformed", 10*time.Minute, func(v *health.Vitals) {
+		v.Stats.Books.Read, v.Stats.Books.Human, v.Stats.Books.Malformed[parser.BadLength] = 1000, 989, 11
 	})
 }
 
@@ -101,15 +117,15 @@ func TestAlerts(t *testing.T) {
 // looking is no news.
 func TestAlertsAreQuiet(t *testing.T) {
 	r := newAlertRig(t)
-	r.v.redisEvicted, r.v.stats.Missing, r.v.stats.Rebuilds, r.v.restoreFailures = 7, 7, 7, 7
-	r.v.redisUsed, r.v.redisMax, r.v.lag = 80, 100, time.Minute
-	r.v.sinceArchive = 27 * time.Hour // it is off
-	r.v.stats.Books.Read, r.v.stats.Books.Human = 500_000, 499_000
-	r.v.stats.Books.Malformed[parser.BadLength] = 1000
+	r.v.RedisEvicted, r.v.Stats.Missing, r.v.Stats.Rebuilds, r.v.RestoreFailures = 7, 7, 7, 7
+	r.v.RedisUsed, r.v.RedisMax, r.v.Lag = 80, 100, time.Minute
+	r.v.SinceArchive = 27 * time.Hour // it is off
+	r.v.Stats.Books.Read, r.v.Stats.Books.Human = 500_000, 499_000
+	r.v.Stats.Books.Malformed[parser.BadLength] = 1000
 	r.pass(time.Minute)
-	r.v.stats.Commits, r.v.stats.Retries = 100_000, 99
-	r.v.stats.Books.Read, r.v.stats.Books.Human = 501_000, 499_990
-	r.v.stats.Books.Malformed[parser.BadLength] = 1010
+	r.v.Stats.Commits, r.v.Stats.Retries = 100_000, 99
+	r.v.Stats.Books.Read, r.v.Stats.Books.Human = 501_000, 499_990
+	r.v.Stats.Books.Malformed[parser.BadLength] = 1010
 	r.pass(time.Hour)
 }
 
@@ -117,20 +133,20 @@ func TestAlertsAreQuiet(t *testing.T) {
 // but for a Redis that is away.
 func TestAlertTailStalled(t *testing.T) {
 	r := newAlertRig(t)
-	r.v.behind, r.v.lag, r.v.redis = 1000, 2*time.Minute, true
-	r.rules = slices.DeleteFunc(slices.Clone(r.rules), func(r alertRule) bool { return r.Name != "DdkkTailStalled" })
+	r.v.Behind, r.v.Lag = 1000, 2*time.Minute
+	r.only = "DdkkTailStalled"
 	for range 40 {
-		r.v.handedOut++
+		r.v.HandedOut++
 		r.pass(alertEvery)
 	}
 	r.pass(6*time.Minute, "DdkkTailStalled false")
-	r.v.redis = false
+	r.v.Waits = counter.RedisDown
 	r.pass(time.Minute, "DdkkTailStalled true")
 }
 
 func TestAlertsRepeat(t *testing.T) {
 	r := newAlertRig(t)
-	r.v.stats.Parked = 1
+	r.v.Stats.Parked = 1
 	r.pass(alertEvery, "DdkkSitesParked false")
 	r.pass(4*time.Hour - alertEvery)
 	r.pass(alertEvery, "DdkkSitesParked false")
@@ -145,11 +161,15 @@ func TestAlertsAreThoseOfPrometheus(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?s)- alert: (\w+)\n.*?severity: (\w+)`).FindAllStringSubmatch(rules, -1) {
 		severity[m[1]] = m[2]
 	}
-	for _, r := range alertRules {
-		if severity[r.Name] != r.Severity {
-			t.Errorf("%s is %q here and %q for Prometheus", r.Name, r.Severity, severity[r.Name])
+	for i := range health.Table {
+		r := &health.Table[i]
+		if r.Alert == "" {
+			continue
 		}
-		if row := fmt.Sprintf("| `%s` | %s | %s |", r.Name, r.Severity, r.Threshold); !strings.Contains(manual, row) {
+		if severity[r.Alert] != r.Severity {
+			t.Errorf("%s is %q here and %q for Prometheus", r.Alert, r.Severity, severity[r.Alert])
+		}
+		if row := fmt.Sprintf("| `%s` | %s | %s |", r.Alert, r.Severity, r.Threshold); !strings.Contains(manual, row) {
 			t.Errorf("docs/OPERATIONS.md has no row %s", row)
 		}
 	}

@@ -17,12 +17,14 @@ import (
 // Announce tells a person where to look. It is all that goes to standard
 // output; the rest is the log.
 func (s *server) announce(w io.Writer) {
-	addr := s.listener.Addr().(*net.TCPAddr)
-	host := s.cfg().Listen
-	if addr.IP.IsUnspecified() {
-		host = "localhost"
+	base := s.cfg().Listen // a socket
+	if addr, ok := s.listener.Addr().(*net.TCPAddr); ok {
+		host := base
+		if addr.IP.IsUnspecified() {
+			host = "localhost"
+		}
+		base = "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
 	}
-	base := "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
 	store := "Redis at " + s.cfg().Redis.Where()
 	if s.embedded != nil {
 		store = "the embedded store (set REDIS_ADDR for a real one)"

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -95,22 +94,7 @@ func (c *counting) WaitView(ctx context.Context, id string) error {
 	return in.WaitView(ctx, id)
 }
 
-var (
-	errNotBegun = errors.New("starting: counting has not begun")
-	errEnded    = errors.New("counting has ended")
-)
-
-// ready tells whether the numbers are current, and by name why not. Anybody may ask,
-// so that it says no address.
-func (c *counting) ready(ctx context.Context) error {
-	if name := c.trouble(); name != "" {
-		return fmt.Errorf("%s: counting waits, and views wait in the log; %s", name, vault.AdviceOn(name))
-	}
-	if c.in.Load() == nil {
-		return errNotBegun
-	}
-	return c.healthy(ctx)
-}
+var errEnded = errors.New("counting has ended")
 
 // trouble is the name of what counting waits for, "" for nothing.
 func (c *counting) trouble() counter.Trouble {

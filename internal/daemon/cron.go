@@ -236,7 +236,11 @@ func (s *server) archive(ctx context.Context) error {
 	if _, err := s.counting.get(ctx); err != nil {
 		return nil // the stop came first
 	}
+	began := time.Now()
 	sum, err := jobs.Archive(ctx, s.vault, s.secret)
+	if ctx.Err() == nil {
+		s.metrics.cycles.ended(time.Since(began), err)
+	}
 	switch {
 	case ctx.Err() != nil:
 	case errors.Is(err, archive.ErrLocked):

@@ -39,6 +39,9 @@ func listen(address string, log *slog.Logger) (net.Listener, error) {
 		return nil, err
 	}
 	if len(files) == 0 {
+		if path, ok := strings.CutPrefix(address, "unix:"); ok {
+			return listenSocket(path)
+		}
 		ln, err := net.Listen("tcp", address)
 		if err != nil {
 			return nil, fmt.Errorf("listen: %w; choose another PORT or LISTEN, or stop what uses it", err)
@@ -55,6 +58,31 @@ func listen(address string, log *slog.Logger) (net.Listener, error) {
 	}
 	if len(files) > 1 {
 		log.Warn("more than one socket was passed on; only the first is used", "addr", ln.Addr().String())
+	}
+	return ln, nil
+}
+
+// listenSocket makes a unix socket, in place of one that nobody listens on any more. It
+// stays when it is closed: whoever takes it over goes on at the same path.
+func listenSocket(path string) (net.Listener, error) {
+	if fi, err := os.Lstat(path); err == nil {
+		if fi.Mode()&os.ModeSocket == 0 {
+			return nil, fmt.Errorf("listen: %s is there and is no socket; choose another LISTEN", path)
+		}
+		if c, err := net.Dial("unix", path); err == nil {
+			return nil, errors.Join(fmt.Errorf("listen: somebody listens on %s; choose another LISTEN, or stop what uses it", path), c.Close())
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("listen: remove the socket that nobody uses: %w", err)
+		}
+	}
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w; is the folder of LISTEN there and writable?", err)
+	}
+	ln.SetUnlinkOnClose(false)
+	if err := os.Chmod(path, 0o666); err != nil { // its folder says who may connect
+		return nil, errors.Join(fmt.Errorf("listen: %w", err), ln.Close())
 	}
 	return ln, nil
 }

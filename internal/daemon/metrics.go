@@ -3,13 +3,16 @@ package daemon
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/health"
 	"ddkk-stats/internal/logs"
 	"ddkk-stats/parser"
 )
@@ -19,6 +22,12 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
+	sql      *sqlMetrics
+	cycles   *cycles
+	trips    *prometheus.HistogramVec
+	lost     *prometheus.CounterVec // exchanges with Redis that had no answer
+
+	beacons, beaconsFailed, answers, answersFailed atomic.Int64
 }
 
 func newMetrics(s *server) *metrics {
@@ -30,16 +39,23 @@ func newMetrics(s *server) *metrics {
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
 		}, []string{"route", "status"}),
 	}
+	m.sql, m.cycles = newSQLMetrics(s.vault), newCycles()
+	m.trips, m.lost = newTrips()
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "ddkk_build_info", Help: "Always 1; the label is the running version.",
 	}, []string{"version"})
 	info.WithLabelValues(s.version).Set(1)
-	m.registry.MustRegister(m.requests, info, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.requests, m.sql, m.cycles.took, m.trips, m.lost, info, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &pipelineMetrics{s}, s.verifier, s.mirror)
 	if s.embedded == nil {
 		m.registry.MustRegister(&redisMetrics{s.readDB})
 	}
 	return m
+}
+
+// measure has the exchanges of a client measured.
+func (m *metrics) measure(db redis.UniversalClient, by string) {
+	db.AddHook(trips{m.trips.WithLabelValues(by), m.lost.WithLabelValues(by)})
 }
 
 func (m *metrics) handler() http.Handler {
@@ -48,6 +64,22 @@ func (m *metrics) handler() http.Handler {
 
 func (m *metrics) observe(route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+	all, failed := &m.answers, &m.answersFailed
+	if route == "/event.png" {
+		all, failed = &m.beacons, &m.beaconsFailed
+	} else if route == "/readyz" || route == "/healthz" {
+		return // they fail to tell of something else
+	}
+	all.Add(1)
+	if status >= 500 {
+		failed.Add(1)
+	}
+}
+
+// answered are the built-in beacon's answers and all others, and those of each that
+// were an error of ours.
+func (m *metrics) answered() (beacons, beaconsFailed, answers, answersFailed int64) {
+	return m.beacons.Load(), m.beaconsFailed.Load(), m.answers.Load(), m.answersFailed.Load()
 }
 
 // pipelineMetrics collects the books and the state of the logs.
@@ -71,6 +103,8 @@ var (
 	descScrubDiffs = desc("scrub_differences_total", "Numbers that did not agree: Redis lost keys. Their site is rebuilt.")
 	descScrubbed   = desc("scrub_last_round_timestamp_seconds", "When the last of these rounds ended; 0: none has since the start.")
 	descWaits      = desc("counting_waits", "1 while counting waits for what the label says.", "for")
+	descState      = desc("state", "1 while the daemon is in this state; the manual has a table of them.", "state", "effect")
+	descAlertsSent = desc("alerts_total", "Alerts to ALERT_URL: those that were taken, and tries that failed.", "result")
 	descRestoreErr = desc("restore_failures_total", "Restores that failed: by the daemon, which tries again, or by request.", "by")
 	descRetries    = desc("redis_retries_total", "Exchanges with Redis that were tried again.")
 	descFolds      = desc("folds_total", "Times pending page changes were spread over their keys.")
@@ -81,6 +115,7 @@ var (
 	descCut        = desc("segments_cut", "Segments that are shorter than what was counted of them.")
 	descRedisUp    = desc("redis_up", "1 if the last exchange of the counter with Redis went well.")
 	descArchived   = desc("archive_last_success_timestamp_seconds", "When this host was last archived, also before a restart or by hand; 0: never.")
+	descLate       = desc("archive_late_after_seconds", "How old the last success may be by ARCHIVE_CRON; 0: it is off.")
 	descClock      = desc("clock_doubtful", "1 if the last archive cycle found the clock wrong or jumped: what is too old by it is not deleted.")
 	descSize       = desc("segment_size_bytes", "Size of a segment's content.", "log", "segment")
 	descOffset     = desc("segment_offset_bytes", "How far a segment is handed out.", "log", "segment")
@@ -141,6 +176,9 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	if name := p.s.counting.trouble(); name != "" {
 		gauge(ch, descWaits, 1, string(name))
 	}
+	p.collectStates(ch)
+	count(ch, descAlertsSent, p.s.alerter.hook.Sent.Load(), "sent")
+	count(ch, descAlertsSent, p.s.alerter.hook.Failed.Load(), "failed")
 	count(ch, descRestoreErr, s.Unrebuilt, "daemon")
 	if p.s.restores != nil {
 		count(ch, descRestoreErr, p.s.restores.failures.Load(), "request")
@@ -160,6 +198,7 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	usage := p.s.logUsage()
 	gauge(ch, descLogBytes, float64(usage.Bytes))
 	gauge(ch, descLogBudget, float64(usage.Budget))
+	gauge(ch, descLate, p.s.archiveLimit(time.Now()).Seconds())
 	if p.s.vault != nil {
 		gauge(ch, descClock, one(p.s.vault.ClockTrouble() != ""))
 	}
@@ -179,6 +218,18 @@ func (p *pipelineMetrics) collectCounting(ch chan<- prometheus.Metric) {
 	if r := p.s.reloader; r != nil {
 		gauge(ch, descReloadOK, one(!r.failed.Load()))
 		gauge(ch, descReloaded, float64(r.done.Load()))
+	}
+}
+
+// collectStates tells of each state in the table whether the daemon is in it.
+func (p *pipelineMetrics) collectStates(ch chan<- prometheus.Metric) {
+	on := map[health.Name]bool{}
+	for _, f := range p.s.findings(time.Now()) {
+		on[f.Name] = true
+	}
+	for i := range health.Table {
+		r := &health.Table[i]
+		gauge(ch, descState, one(on[r.Name]), string(r.Name), string(r.Effect))
 	}
 }
 

@@ -67,6 +67,19 @@ func (m *mirroring) flush(ctx context.Context) {
 	m.refresh(ctx)
 }
 
+// lag is how much later than FLUSH_CRON says page_counts was brought up to date last.
+func (m *mirroring) lag(now time.Time) time.Duration {
+	cfg := m.s.cfg()
+	if !cfg.FlushCron.On() {
+		return 0
+	}
+	last := m.flusher.Stats().LastSuccess
+	if last.IsZero() {
+		last = m.s.started
+	}
+	return max(0, now.Sub(cfg.FlushCron.Next(last.In(cfg.Timezone))))
+}
+
 // refresh renews the lists of pages. Where that fails those who ask for one
 // learn why.
 func (m *mirroring) refresh(ctx context.Context) {
@@ -93,6 +106,7 @@ var (
 	descFlushFails   = desc("mirror_failures_total", "Runs that failed; what they left is done by the next one.")
 	descFlushRefills = desc("mirror_refills_total", "Times the mirror of a site was begun anew.")
 	descFlushSuccess = desc("mirror_last_success_timestamp_seconds", "When page_counts was last brought up to date; 0: not since the start.")
+	descFlushLag     = desc("mirror_lag_seconds", "How much later than FLUSH_CRON says page_counts was brought up to date last; 0: it is on time, or off.")
 	descSinkDocs     = desc("sink_documents_total", "Documents that the search index took or refused.", "result")
 	descSinkFails    = desc("sink_failures_total", "Runs that left documents for the next one.")
 	descSinkSeconds  = desc("sink_seconds_total", "Time that sending documents took.")
@@ -112,6 +126,7 @@ func (m *mirroring) Collect(ch chan<- prometheus.Metric) {
 	count(ch, descFlushFails, s.Failures)
 	count(ch, descFlushRefills, s.Refills)
 	gauge(ch, descFlushSuccess, unixOrZero(s.LastSuccess))
+	gauge(ch, descFlushLag, m.lag(time.Now()).Seconds())
 	var x mirror.SendStats // zeros where there is no search index
 	var rejected int64
 	if m.sender != nil {

@@ -2,11 +2,11 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/health"
 	"ddkk-stats/internal/logs"
 	"ddkk-stats/internal/vault"
 	"ddkk-stats/parser"
@@ -54,14 +54,25 @@ func (s *server) report(ctx context.Context) queryapi.Report {
 		r.Inputs = append(r.Inputs, queryapi.InputReport{Path: in.Path, LagBytes: bytes, LagSeconds: seconds})
 	}
 	r.Redis = queryapi.RedisReport{Up: stats.Redis, Embedded: s.embedded != nil}
-	evicted := int64(0)
 	if s.embedded == nil {
 		if info, err := redisInfo(ctx, s.readDB); err == nil {
-			r.Redis.Memory, r.Redis.MaxMemory, evicted = info["used_memory"], info["maxmemory"], info["evicted_keys"]
+			r.Redis.Memory, r.Redis.MaxMemory, r.Redis.Evicted = info["used_memory"], info["maxmemory"], info["evicted_keys"]
+			r.Redis.Clients, r.Redis.Replicas, r.Redis.Saving = info["connected_clients"], info["connected_slaves"], saves(info)
+			if n := info["oldest_save"]; n > 0 {
+				at := time.Unix(n, 0).UTC()
+				r.Redis.Saved = &at
+			}
 		}
 	}
+	pool, open := s.metrics.sql.pool()
+	r.SQL = queryapi.SQLReport{Up: open && !s.vault.Away(), Open: pool.Open, Idle: pool.Idle, Waits: pool.Waits,
+		Slow: s.metrics.sql.slowTotal.Load(), WriteLagSeconds: s.mirror.lag(time.Now()).Seconds()}
+	beacons, beaconsFailed, answers, failed := s.metrics.answered()
+	r.Service = queryapi.ServiceReport{Requests: beacons + answers, Errors: beaconsFailed + failed,
+		Cycles: s.metrics.cycles.well.Load(), CyclesFailed: s.metrics.cycles.failed.Load(),
+		AlertsSent: s.alerter.hook.Sent.Load(), AlertsFailed: s.alerter.hook.Failed.Load()}
 	r.Archive = s.archiveReport(ctx)
-	r.Alerts = s.alerts(&r, &stats, evicted)
+	r.Alerts = alertsOf(s.findings(time.Now()))
 	return r
 }
 
@@ -131,44 +142,14 @@ func (s *server) archiveReport(ctx context.Context) (r queryapi.ArchiveReport) {
 	return r
 }
 
-// How far behind counting is before somebody is told, and how full Redis.
-const (
-	alertLagSeconds = 60
-	alertMemory     = 0.9
-)
-
-// alerts are what an operator should look at.
-func (s *server) alerts(r *queryapi.Report, stats *counter.IngestStats, evicted int64) (all []queryapi.Alert) {
-	say := func(wrong bool, name, format string, args ...any) {
-		if wrong {
-			all = append(all, queryapi.Alert{Name: name, Message: fmt.Sprintf(format, args...)})
+// alertsOf are the states that an operator should look at.
+func alertsOf(found []health.Finding) (all []queryapi.Alert) {
+	for _, f := range found {
+		effect := f.Effect
+		if f.Halts {
+			effect = health.Waits
 		}
-	}
-	say(!r.Redis.Up, "redis_down", "Redis does not answer; views wait in the log")
-	say(evicted > 0, "redis_evicts", "Redis evicted %d keys: set maxmemory-policy noeviction, then run verify --repair", evicted)
-	used := float64(r.Redis.Memory)
-	say(r.Redis.MaxMemory > 0 && used > alertMemory*float64(r.Redis.MaxMemory), "redis_full",
-		"Redis uses %.0f%% of its maxmemory", 100*used/float64(max(r.Redis.MaxMemory, 1)))
-	say(!r.Books.Closes, "books", "the books do not close: %d lines were read, and what became of them adds up to another number", r.Books.Read)
-	for _, in := range r.Inputs {
-		say(in.LagSeconds > alertLagSeconds, "lag", "%s: %d bytes are not counted yet, the oldest for %.0f s", in.Path, in.LagBytes, in.LagSeconds)
-	}
-	for _, in := range s.inputs {
-		for _, x := range in.Tail.Segments() {
-			say(x.Alarm != "", "segment", "%s: %s", x.Name, x.Alarm)
-		}
-	}
-	say(stats.Full > 0, "names_full", "%d tables of names are full: new names count as "+parser.OtherPage+", new sites not at all; the daemon's log names them", stats.Full)
-	usage := s.logUsage()
-	say(usage.Over(), "log_budget", "%s; find out what writes so much before the disk is full", usage)
-	say(stats.Parked > 0, "parked", "%d sites are not counted: their keys are damaged and their log is not complete; the daemon's log names them", stats.Parked)
-	say(stats.Missing > 0, "gap", "%d segments were gone before they were read, with %d bytes at least", stats.Missing, stats.MissingBytes)
-	say(stats.Cut > 0, "cut", "%d segments are shorter than what was counted of them: rotate the log now", stats.Cut)
-	say(r.Archive.LastError != nil, "archive", "the last archive cycle failed; it is tried again")
-	clock := s.vault.ClockTrouble()
-	say(clock != "", "clock", "the clock is in doubt: %s", clock)
-	if n := s.verifier.differences.Load(); n > 0 {
-		say(true, "verify", "the last verification found %d wrong numbers; verify --repair mends them", n)
+		all = append(all, queryapi.Alert{Name: string(f.Name), Effect: string(effect), Message: f.Text, Do: f.Do, Alert: f.Alert, Since: f.Since.UTC()})
 	}
 	return all
 }

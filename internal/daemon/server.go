@@ -21,6 +21,7 @@ import (
 	"ddkk-stats/internal/answers"
 	"ddkk-stats/internal/beacon"
 	"ddkk-stats/internal/config"
+	"ddkk-stats/internal/health"
 	"ddkk-stats/internal/logs"
 	"ddkk-stats/internal/options"
 	"ddkk-stats/internal/vault"
@@ -93,6 +94,7 @@ type server struct {
 	// overBudget: the logs were told to be over LOG_BUDGET.
 	overBudget atomic.Bool
 	secret     []byte // of the visitor hash; set before counting begins
+	monitor    *health.Monitor
 	alerter    *alerter
 	metrics    *metrics
 	listener   net.Listener
@@ -102,7 +104,7 @@ type server struct {
 // newServer opens everything that can be wrong, so that a mistake is told at
 // the start; it starts nothing. Redis may be away: that is waited for.
 func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server, err error) {
-	s := &server{version: version, live: config.NewLive(cfg), log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Redis.IsCluster()), counting: newCounting(), notify: newNotifier(log), started: time.Now()}
+	s := &server{version: version, live: config.NewLive(cfg), log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Redis.IsCluster()), counting: newCounting(), notify: newNotifier(log), monitor: health.NewMonitor(), started: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -142,6 +144,9 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 		return nil, err
 	}
 	s.metrics = newMetrics(s)
+	s.vault.Statements = s.metrics.sql.ended
+	s.metrics.measure(s.ingestDB, "counting")
+	s.metrics.measure(s.readDB, "reads")
 	s.http, err = queryapi.New(s.apiConfig())
 	return s, err
 }
@@ -180,7 +185,7 @@ func (s *server) apiConfig() queryapi.Config {
 		Facts: answers.NewFacts(past, time.Now), Views: last, Title: titles.Title, Explorer: answers.NewExplorer(past, last), Report: s.report,
 		Baselines: answers.NewBaselines(s.vault), Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
-		Ready: s.counting.ready, Health: s.healthy,
+		Ready: s.ready, Health: s.healthy, StaleReason: s.staleReason,
 		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
 		EndedSessions: filepath.Join(s.cfg().DataDir, "sessions.json"),
 		Access:        options.Access(s.cfg()), PublicSites: s.cfg().PublicSites, Concurrency: s.cfg().MaxConnections,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/health"
 	"ddkk-stats/internal/vault"
 )
 
@@ -34,7 +35,7 @@ func (s *server) awaitStart(ctx context.Context, try func(context.Context) error
 		s.counting.hold(w)
 		s.reader.Wait(true)
 		if name := w.Trouble(); name != said || tries%sayAgain == 0 {
-			s.log.Error("counting cannot begin: "+string(name)+"; views wait in the log until it can; "+vault.AdviceOn(name), "waits_for", w.Where, "err", w.Err)
+			s.log.Error("counting cannot begin: "+string(name)+"; views wait in the log until it can; "+health.Advice(name), "waits_for", w.Where, "err", w.Err)
 			said = name
 		}
 		select {
@@ -57,7 +58,7 @@ func (s *server) startRedis(ctx context.Context) error {
 			if info, infoErr := counter.Info(ctx, s.ingestDB); infoErr == nil && counter.ServerName(info) != "" {
 				name = counter.ServerName(info)
 			}
-			return fmt.Errorf("cannot count into %s: it lacks what a script needs: %w; %s", name, err, counter.ScriptsUnsupported.Advice())
+			return fmt.Errorf("cannot count into %s: it lacks what a script needs: %w; %s", name, err, health.Advice(counter.ScriptsUnsupported))
 		}
 		return &vault.WaitError{Where: vault.WhereRedis, Err: err}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -103,7 +102,7 @@ func (s *server) awaitUpgrade(ctx context.Context, usr2 <-chan os.Signal, stop f
 
 // keep has the service manager keep the socket for a restart.
 func (s *server) keep() error {
-	ln, ok := s.listener.(*net.TCPListener)
+	ln, ok := s.listener.(interface{ File() (*os.File, error) })
 	if !ok || os.Getenv("NOTIFY_SOCKET") == "" {
 		return nil
 	}

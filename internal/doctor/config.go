@@ -70,7 +70,7 @@ func (c *Checkup) admin(context.Context) []Finding {
 	switch {
 	case c.Cfg.AdminToken != "":
 		return []Finding{Fine("ADMIN_TOKEN", "is set")}
-	case loopbackListen(c.Cfg.Listen):
+	case c.Cfg.Socket != "" || loopbackListen(c.Cfg.Listen):
 		return []Finding{Fine("ADMIN_TOKEN", "is not set: the admin's routes answer this machine alone (LISTEN=%s). A proxy here that speaks HTTP/1.1 and adds no header looks like this machine: set it if there is one", c.Cfg.Listen)}
 	}
 	return []Finding{Poor("ADMIN_TOKEN", "is not set and LISTEN=%s is not loopback: /metrics and the other admin's routes answer 401 to everybody but this machine; set ADMIN_TOKEN (`openssl rand -hex 32`) or LISTEN=127.0.0.1", c.Cfg.Listen)}
@@ -130,8 +130,27 @@ func (c *Checkup) timezone(context.Context) []Finding {
 	return []Finding{Fine("TIMEZONE", "%s: it is %s, and the day begins at 00:00 %s", c.Cfg.Timezone, now.Format("2006-01-02 15:04"), now.Format("-07:00"))}
 }
 
+// socket is not there, or our own daemon's.
+func (c *Checkup) socket(ctx context.Context) []Finding {
+	path := c.Cfg.Socket
+	if fi, err := os.Stat(filepath.Dir(path)); err != nil || !fi.IsDir() {
+		return []Finding{Bad("LISTEN", "the folder of %s is not there; make it, for the daemon's user to write and nginx's to enter", path)}
+	}
+	if answer, ours := askHealth(ctx, c.Cfg); ours {
+		return []Finding{answer}
+	}
+	fi, err := os.Lstat(path)
+	if err == nil && fi.Mode()&os.ModeSocket == 0 {
+		return []Finding{Bad("LISTEN", "%s is there and is no socket; choose another path", path)}
+	}
+	return []Finding{Fine("LISTEN", "%s is free: no daemon runs there", path)}
+}
+
 // port is free, or our own daemon's.
 func (c *Checkup) port(ctx context.Context) []Finding {
+	if c.Cfg.Socket != "" {
+		return c.socket(ctx)
+	}
 	if c.Cfg.Port == 0 {
 		return []Finding{Poor("PORT", "is 0: a free port is taken at each start, and nginx cannot know it; choose one, such as 8360")}
 	}

@@ -24,8 +24,18 @@ func askHealth(ctx context.Context, cfg *config.Config) (f Finding, ours bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	base := "http://" + net.JoinHostPort(host, strconv.Itoa(cfg.Port))
-	status, why, err := askJSON(ctx, base+"/readyz")
+	base, client := "http://"+net.JoinHostPort(host, strconv.Itoa(cfg.Port)), http.DefaultClient
+	if cfg.Socket != "" {
+		base = "http://localhost"
+		client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", cfg.Socket)
+		}}}
+	}
+	status, why, err := askJSON(ctx, client, base+"/readyz")
+	if cfg.Socket != "" {
+		base = cfg.Listen
+	}
 	switch {
 	case err != nil:
 		return Finding{}, false
@@ -38,12 +48,12 @@ func askHealth(ctx context.Context, cfg *config.Config) (f Finding, ours bool) {
 }
 
 // askJSON asks one of the daemon's health routes.
-func askJSON(ctx context.Context, url string) (status int, why string, err error) {
+func askJSON(ctx context.Context, client *http.Client, url string) (status int, why string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, "", err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return 0, "", err
 	}

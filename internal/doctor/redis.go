@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/health"
 	"ddkk-stats/internal/options"
 )
 
@@ -186,7 +187,7 @@ func redisScripts(ctx context.Context, addr string, rdb redis.UniversalClient) F
 		return Fine("Redis scripts", "%s runs them", addr)
 	}
 	name := counter.TroubleOf(err)
-	return Bad("Redis scripts", "%s does not run them now (%s): %v; %s", addr, name, err, name.Advice())
+	return Bad("Redis scripts", "%s does not run them now (%s): %v; %s", addr, name, err, health.Advice(name))
 }
 
 // redisMode compares what it is with what we take it for: keys of a cluster

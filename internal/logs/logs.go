@@ -1,6 +1,12 @@
 package logs
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
 	"ddkk-stats/internal/config"
 	"ddkk-stats/parser"
 	"ddkk-stats/tailer"
@@ -44,4 +50,18 @@ type Input struct {
 	Format parser.Format
 	Calls  bool // it is the site's own: its lines are calls of the API
 	Tail   *tailer.Tailer
+}
+
+// Denied tells that the log is there, or may be, and cannot be opened by this process;
+// nil: it can, or there is none yet.
+func (l Input) Denied() error {
+	// A FIFO would wait for its writer.
+	f, err := os.OpenFile(l.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("open the log: %w", err)
+	}
+	return f.Close()
 }

@@ -5,6 +5,7 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/alert"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/logs"
 	"ddkk-stats/queryapi/edge"
@@ -50,9 +51,14 @@ func ArchiveRules(c *config.Config) archive.Rules {
 // Access is who may ask the API.
 func Access(c *config.Config) edge.Access {
 	return edge.Access{
-		CORSOrigins: c.CORSOrigins, AdminToken: string(c.AdminToken), TrustedProxies: c.TrustedProxies,
+		CORSOrigins: c.CORSOrigins, AdminToken: string(c.AdminToken), TrustedProxies: c.TrustedProxies, ClientHeader: c.ClientIPHeader,
 		APILimit:       edge.Limit{Rate: float64(c.APIRate), Burst: c.APIBurst},
 		BeaconLimit:    edge.Limit{Rate: float64(c.BeaconRate), Burst: c.BeaconBurst},
 		ConnsPerClient: c.ClientConnections,
 	}
+}
+
+// Alert is where alerts go.
+func Alert(c *config.Config) alert.Target {
+	return alert.Target{URL: string(c.AlertURL), Format: alert.Format(c.AlertFormat), Secret: string(c.AlertSecret)}
 }

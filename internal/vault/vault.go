@@ -59,9 +59,11 @@ type Vault struct {
 	sites    map[string]bool
 	segments map[string]bool
 	clock    string                 // what the last cycle found wrong with the clock
+	away     bool                   // the archive could not be asked the last time
 	jobs     map[string]archive.Job // of this host; nil: not known yet
 
-	Verified func(VerifyNote) // is told what is remembered of the last verification; may be nil
+	Verified   func(VerifyNote)        // is told what is remembered of the last verification; may be nil
+	Statements func(archive.Statement) // is told of each statement; set before Open; may be nil
 }
 
 func New(live *config.Live, rdb redis.UniversalClient, keys counter.Keys, log *slog.Logger) *Vault {
@@ -90,7 +92,7 @@ func (v *Vault) Open(ctx context.Context) (*archive.Archive, error) {
 	a, err := archive.Open(ctx, string(v.Cfg().MySQLDSN), filepath.Join(v.Cfg().DataDir, "archive.db"), archive.Options{
 		Location: v.Cfg().Timezone, Logger: v.Log, RawRetentionDays: v.Cfg().RawRetentionDays, IPMode: mode,
 		TLS: v.Cfg().MySQLTLS, Connections: v.Cfg().MySQLConnections, Patience: v.Cfg().MySQLTimeout,
-		MaxEndpoints: v.Cfg().APIMaxEndpoints, MaxUsers: v.Cfg().APIMaxUsers,
+		MaxEndpoints: v.Cfg().APIMaxEndpoints, MaxUsers: v.Cfg().APIMaxUsers, Statements: v.Statements,
 		Clocks: v.clocks(), MaxPages: v.Cfg().MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.Cfg().Dedupe.For,
 	})
 	if err != nil {
@@ -167,6 +169,23 @@ func (v *Vault) Close() error {
 
 // Learn reads which sites and segments the archive has.
 func (v *Vault) Learn(ctx context.Context) error {
+	err := v.learn(ctx)
+	if err == nil || ctx.Err() == nil {
+		v.mu.Lock()
+		v.away = err != nil
+		v.mu.Unlock()
+	}
+	return err
+}
+
+// Away tells that the archive did not answer when it was asked last.
+func (v *Vault) Away() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.away
+}
+
+func (v *Vault) learn(ctx context.Context) error {
 	a, err := v.Open(ctx)
 	if err != nil {
 		return err

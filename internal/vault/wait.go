@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/health"
 )
 
 // Counting begins when everything answers that it needs to know something from:
@@ -27,21 +28,10 @@ func (e *WaitError) Error() string { return fmt.Sprintf("%s: %v", e.Where, e.Err
 
 func (e *WaitError) Unwrap() error { return e.Err }
 
-// archiveDown is the name of the archive's trouble, beside those of counter.Trouble.
-const archiveDown counter.Trouble = "archive-down"
-
 // Trouble is the name of what is waited for.
 func (e *WaitError) Trouble() counter.Trouble {
 	if e.Where == WhereArchive {
-		return archiveDown
+		return health.ArchiveAway
 	}
 	return counter.TroubleOf(e.Err)
-}
-
-// AdviceOn is what an operator does about a trouble.
-func AdviceOn(name counter.Trouble) string {
-	if name == archiveDown {
-		return "Is MYSQL_DSN right? Does the database run? Nothing is counted without what it has"
-	}
-	return name.Advice()
 }

@@ -15,8 +15,10 @@ type Access struct {
 	CORSOrigins []string
 	// AdminToken opens the admin routes; empty: only direct loopback requests.
 	AdminToken string
-	// TrustedProxies may name the client in X-Real-IP and X-Forwarded-For.
+	// TrustedProxies may name the client in X-Real-IP and X-Forwarded-For, or in the
+	// one header that ClientHeader names.
 	TrustedProxies []netip.Prefix
+	ClientHeader   string
 
 	// API and Beacon limit the requests of one client, IPv6 clients by their
 	// /64. Trusted proxies and this machine itself are not limited: all
