@@ -19,8 +19,6 @@ import (
 const (
 	DefaultMaxPages  = 100_000
 	DefaultMaxEvents = 10_000
-	// DefaultMaxReferrers is how many hosts of a site and day keep their name.
-	DefaultMaxReferrers = 1000
 	// DefaultMaxEndpoints and DefaultMaxUsers are of a site's API.
 	DefaultMaxEndpoints = 500
 	DefaultMaxUsers     = 1000
@@ -67,9 +65,12 @@ type Options struct {
 	IPMode           IPMode
 	MaxPages         int // distinct pages of a site and day that keep their name
 	MaxEvents        int // distinct event keys of a site and day, all levels together
-	MaxReferrers     int // distinct referrers of a site and day
 	MaxEndpoints     int // distinct endpoints of an API and day that nobody configured
 	MaxUsers         int // distinct users of an API and day
+
+	// FacetCaps are how many names of each facet a site and day keep; those of
+	// parser.Facets.
+	FacetCaps [parser.NumFacets]int
 
 	IDWindow     time.Duration                   // see parser.Hit.ViewID
 	DedupeWindow func(site string) time.Duration // DEDUPE_WINDOW; nil or 0: off
@@ -109,10 +110,15 @@ func (o *Options) setDefaults() {
 	for _, d := range []struct {
 		v   *int
 		def int
-	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxEvents, DefaultMaxEvents}, {&o.MaxReferrers, DefaultMaxReferrers},
+	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxEvents, DefaultMaxEvents},
 		{&o.MaxEndpoints, DefaultMaxEndpoints}, {&o.MaxUsers, DefaultMaxUsers}, {&o.ChunkRows, DefaultChunkRows}, {&o.Workers, 2}, {&o.Connections, DefaultConnections}} {
 		if *d.v <= 0 {
 			*d.v = d.def
+		}
+	}
+	for f := range parser.NumFacets {
+		if o.FacetCaps[f] <= 0 {
+			o.FacetCaps[f] = f.Spec().Cap
 		}
 	}
 }

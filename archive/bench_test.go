@@ -94,7 +94,7 @@ func BenchmarkScan(b *testing.B) {
 		l.seg = seg
 		s, err := l.scan(b.Context(), 0)
 		check(b, err)
-		w := &partWriter{s: s, agents: newTexts(), referers: newTexts()}
+		w := &partWriter{s: s, named: namedTexts{newTexts(), newTexts()}}
 		for p := (rowPart{rows: 1}); p.rows > 0; {
 			p, err = w.next(p.text[:0])
 			check(b, err)

@@ -5,17 +5,22 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"ddkk-stats/parser"
 )
 
-// HourTotals are the views of an hour of a day, by the clocks of the zone.
-type HourTotals struct {
+// FacetTotals are the views of a name of a facet on a day. UV is nil where the
+// facet's visitors are not counted, or were not when the day had its raw rows.
+type FacetTotals struct {
 	Day     parser.Day
-	Hour    int
+	Facet   parser.Facet
+	Name    string
 	PV, Bot int64
+	UV      *int64
 }
 
 // MinuteTotals are the views of a minute of a day, from 0 on.
@@ -64,19 +69,6 @@ func (c *localClock) at(ms int64) int {
 	return c.minute
 }
 
-// facets counts a row by hour and referrer, which the first pass does.
-func (f *fold) facets(site string, bot bool, event, referrer, at []byte) error {
-	if f.pass > 0 || len(event) > 0 {
-		return nil
-	}
-	minute, err := f.clock.of(at)
-	if err != nil {
-		return err
-	}
-	f.facet(site, bot, minute/60, referrer)
-	return nil
-}
-
 // minute counts a row by minute, where that is wanted.
 func (f *fold) minute(bot bool, event, at []byte) error {
 	if len(event) > 0 {
@@ -94,59 +86,121 @@ func (f *fold) minute(bot bool, event, at []byte) error {
 	return nil
 }
 
-// facet counts a view by hour and referrer.
-func (f *fold) facet(site string, bot bool, hour int, referrer []byte) {
-	h := &f.hours[hour]
-	if bot {
-		h.Bot++
+// addFacets counts a view by its facets; first tells that it is its visitor's first of
+// the day.
+func (f *fold) addFacets(r *foldRow, first bool) {
+	if f.bare {
 		return
 	}
-	h.PV++
-	if string(referrer) != site {
-		s, _ := f.nameOf(f.referrers, referrer, f.maxReferrers)
+	for x := range parser.NumFacets {
+		spec := x.Spec()
+		name := r.facets[x]
+		switch {
+		case r.bot && !spec.Bots:
+			continue
+		case x == parser.Hour:
+			f.name = append(f.name[:0], parser.HourName(r.hour)...)
+			name = f.name
+		case !x.Counts(r.site, name):
+			continue
+		}
+		f.addFacet(r, x, name)
+	}
+}
+
+func (f *fold) addFacet(r *foldRow, x parser.Facet, name []byte) {
+	if f.facets[x] == nil {
+		f.facets[x] = map[string]*sums{}
+	}
+	s, other := f.nameOf(f.facets[x], name, f.caps[x])
+	if f.pass == 0 && r.bot {
+		s.bot++
+	} else if f.pass == 0 {
 		s.pv++
 	}
+	if r.bot || !r.told || x.Spec().Distinct != parser.ByPair {
+		return
+	}
+	if other {
+		name = otherName
+	}
+	f.field = append(append(f.field[:0], x.Spec().Letter), name...)
+	hash := parser.PairHash(r.visitor, f.field)
+	if _, seen := f.facetPairs[hash]; !seen && f.mine(hash) {
+		f.facetPairs[hash] = struct{}{}
+		s.uv++
+	}
 }
 
-// writeHours inserts a row for each hour that has views.
-func (f *fold) writeHours(ctx context.Context, tx *sql.Tx, r rawRows, conflict string) error {
+// writeFacets inserts a row for each name of each facet.
+func (f *fold) writeFacets(ctx context.Context, tx *sql.Tx, d dialect, r rawRows, conflict string) error {
+	const one = "(?,?,?,?,?,?,?),"
 	var args []any
-	for hour, h := range f.hours {
-		if h.PV > 0 || h.Bot > 0 {
-			args = append(args, r.date, r.site, hour, h.PV, h.Bot)
+	flush := func() error {
+		if len(args) == 0 {
+			return nil
+		}
+		values := strings.TrimSuffix(strings.Repeat(one, len(args)/7), ",")
+		_, err := execTx(ctx, tx, "write facet_stats", "INSERT INTO facet_stats (date, site, facet, name, pv, pv_bot, uv) VALUES "+values+conflict, args...)
+		args = args[:0]
+		return err
+	}
+	for x := range parser.NumFacets {
+		for _, name := range slices.Sorted(maps.Keys(f.facets[x])) {
+			s := f.facets[x][name]
+			uv := any(nil)
+			if x.Spec().Distinct != parser.ByNobody {
+				uv = s.uv
+			}
+			args = append(args, r.date, r.site, x.Spec().Name, d.bytes([]byte(name)), s.pv, s.bot, uv)
+			if len(args) == 7*namesPerInsert {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
 		}
 	}
-	if len(args) == 0 {
-		return nil
+	return flush()
+}
+
+// FacetDays returns the views of a site by facet, the rows of a day together.
+func (r *Reader) FacetDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[FacetTotals, error] {
+	where, args := r.between("", site, from, to)
+	return stream(ctx, r.q, func(s scanner) (v FacetTotals, err error) {
+		var facet string
+		err = s.Scan(day{&v.Day}, &facet, &v.Name, &v.PV, &v.Bot, &v.UV)
+		v.Facet, _ = parser.FacetOf(facet)
+		return v, err
+	}, "SELECT date, facet, name, pv, pv_bot, uv FROM facet_stats WHERE "+where+" AND "+knownFacets+" ORDER BY date, facet, name", args...)
+}
+
+// knownFacets are the rows of facet_stats that this version knows of. It is also what
+// has the database find a day by the key, in which the facet stands before the date.
+var knownFacets = func() string {
+	var names []string
+	for x := range parser.NumFacets {
+		names = append(names, "'"+x.Spec().Name+"'")
 	}
-	values := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?),", len(args)/5), ",")
-	_, err := execTx(ctx, tx, "write hour_stats", "INSERT INTO hour_stats (date, site, hour, pv, pv_bot) VALUES "+values+conflict, args...)
-	return err
+	return "facet IN (" + strings.Join(names, ", ") + ")"
+}()
+
+// FacetRange returns those of one facet, in order.
+func (r *Reader) FacetRange(ctx context.Context, site string, f parser.Facet, from, to parser.Day) iter.Seq2[FacetTotals, error] {
+	where, args := r.between("", site, from, to)
+	return stream(ctx, r.q, func(s scanner) (v FacetTotals, err error) {
+		v.Facet = f
+		return v, s.Scan(day{&v.Day}, &v.Name, &v.PV, &v.Bot, &v.UV)
+	}, "SELECT date, name, pv, pv_bot, uv FROM facet_stats WHERE "+where+" AND facet = ? ORDER BY date, name", append(args, f.Spec().Name)...)
 }
 
-// HourDays returns the views of a site by hour, in order.
-func (r *Reader) HourDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[HourTotals, error] {
+// FacetSums adds these up by name. UV is nil where it is not known of a day.
+func (r *Reader) FacetSums(ctx context.Context, site string, f parser.Facet, from, to parser.Day) iter.Seq2[FacetTotals, error] {
 	where, args := r.between("", site, from, to)
-	return stream(ctx, r.q, func(s scanner) (v HourTotals, err error) {
-		return v, s.Scan(day{&v.Day}, &v.Hour, &v.PV, &v.Bot)
-	}, "SELECT date, hour, pv, pv_bot FROM hour_stats WHERE "+where+" ORDER BY date, hour", args...)
-}
-
-// ReferrerDays returns the views that hosts led to, as PV, days in order. The
-// host "" stands for none, and for one that is not known.
-func (r *Reader) ReferrerDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
-	where, args := r.between("", site, from, to)
-	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
-		return v, s.Scan(day{&v.Day}, &v.Name, &v.PV)
-	}, "SELECT date, referrer, pv FROM referrer_stats WHERE "+where+" ORDER BY date, referrer", args...)
-}
-
-// ReferrerRange adds these up over the days from..to.
-func (r *Reader) ReferrerRange(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
-	where, args := r.between("", site, from, to)
-	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
-		return v, s.Scan(&v.Name, &v.PV)
-	}, "SELECT referrer, SUM(pv) FROM referrer_stats WHERE "+where+" GROUP BY referrer", args...)
+	return stream(ctx, r.q, func(s scanner) (v FacetTotals, err error) {
+		v.Facet = f
+		return v, s.Scan(&v.Name, &v.PV, &v.Bot, &v.UV)
+	}, "SELECT name, SUM(pv), SUM(pv_bot), CASE WHEN COUNT(uv) = COUNT(*) THEN SUM(uv) END FROM facet_stats WHERE "+where+" AND facet = ? GROUP BY name",
+		append(args, f.Spec().Name)...)
 }
 
 // Minutes returns the views of a site's day by minute, in order of time. There
@@ -166,43 +220,93 @@ func (r *Reader) Minutes(ctx context.Context, site string, d parser.Day) iter.Se
 		"FROM access_logs WHERE "+rows.where+" AND event_key = '' GROUP BY minute ORDER BY minute", rows.args...)
 }
 
-// hours compares the sums by hour with what the raw rows come to.
-func (c *dayCheck) hours(ctx context.Context) error {
-	var have, want [24]HourTotals
+// facets compares the sums of facets with what the raw rows come to.
+func (c *dayCheck) facets(ctx context.Context) error {
+	var have, want [parser.NumFacets]map[string]sums
+	for x := range parser.NumFacets {
+		have[x], want[x] = map[string]sums{}, map[string]sums{}
+	}
 	for m, err := range c.r.Minutes(ctx, c.site, c.day) {
 		if err != nil {
 			return err
 		}
-		want[m.Minute/60].PV += m.PV
-		want[m.Minute/60].Bot += m.Bot
+		s := want[parser.Hour][parser.HourName(m.Minute/60)]
+		s.pv, s.bot = s.pv+m.PV, s.bot+m.Bot
+		want[parser.Hour][parser.HourName(m.Minute/60)] = s
 	}
-	for h, err := range c.r.HourDays(ctx, c.site, c.day, c.day) {
+	for _, x := range facetsKept {
+		if err := c.facetRows(ctx, x, want[x]); err != nil {
+			return err
+		}
+	}
+	for v, err := range c.r.FacetDays(ctx, c.site, c.day, c.day) {
 		if err != nil {
 			return err
 		}
-		if h.Hour < 0 || h.Hour >= len(have) {
-			c.compare("hour_stats", "pv", fmt.Sprint(h.Hour), h.PV, 0)
-			continue
+		s := sums{pv: v.PV, bot: v.Bot}
+		if v.UV != nil {
+			s.uv = *v.UV
 		}
-		have[h.Hour] = h
+		have[v.Facet][v.Name] = s
 	}
-	for hour := range want {
-		c.compare("hour_stats", "pv", fmt.Sprint(hour), have[hour].PV, want[hour].PV)
-		c.compare("hour_stats", "pv_bot", fmt.Sprint(hour), have[hour].Bot, want[hour].Bot)
+	for x := range parser.NumFacets {
+		c.facet(x, have[x], want[x])
 	}
 	return nil
 }
 
-// referrers does so with those by referrer.
-func (c *dayCheck) referrers(ctx context.Context) error {
-	want := map[string]sums{}
-	for v, err := range stream(ctx, c.r.q, func(s scanner) (v NameTotals, err error) {
-		return v, s.Scan(&v.Name, &v.PV)
-	}, "SELECT referrer, COUNT(*) FROM access_logs WHERE "+c.rows.where+" AND "+aView+" AND referrer <> site GROUP BY referrer", c.rows.args...) {
+// facetRows adds up the raw rows by a facet.
+func (c *dayCheck) facetRows(ctx context.Context, x parser.Facet, want map[string]sums) error {
+	column := x.Spec().Column
+	who := aView
+	if x.Spec().Bots {
+		who = "event_key = ''"
+	}
+	type row struct {
+		name string
+		bot  bool
+		n, v int64
+	}
+	for v, err := range stream(ctx, c.r.q, func(s scanner) (v row, err error) {
+		return v, s.Scan(&v.name, &v.bot, &v.n, &v.v)
+	}, "SELECT "+column+", potential_bot, COUNT(*), "+visitors+" FROM access_logs WHERE "+c.rows.where+" AND "+who+" GROUP BY "+column+", potential_bot", c.rows.args...) {
 		if err != nil {
 			return err
 		}
-		want[v.Name] = sums{pv: v.PV}
+		if !x.Counts([]byte(c.site), []byte(v.name)) {
+			continue
+		}
+		s := want[v.name]
+		if v.bot {
+			s.bot += v.n
+		} else if s.pv += v.n; x.Spec().Distinct != parser.ByNobody {
+			s.uv += v.v
+		}
+		want[v.name] = s
 	}
-	return c.names("referrer_stats", "pv", want, c.r.ReferrerDays(ctx, c.site, c.day, c.day))
+	return nil
+}
+
+// facet compares the names of one; where there are more than keep theirs, in sum.
+func (c *dayCheck) facet(x parser.Facet, have, want map[string]sums) {
+	of := func(name string) string { return x.Spec().Name + " " + name }
+	if _, capped := have[parser.OtherPage]; capped {
+		var a, b sums
+		for _, s := range have {
+			a.pv, a.bot = a.pv+s.pv, a.bot+s.bot
+		}
+		for _, s := range want {
+			b.pv, b.bot = b.pv+s.pv, b.bot+s.bot
+		}
+		c.compare("facet_stats", "pv", of("*"), a.pv, b.pv)
+		c.compare("facet_stats", "pv_bot", of("*"), a.bot, b.bot)
+		return
+	}
+	names := maps.Clone(have)
+	maps.Copy(names, want)
+	for name := range names {
+		c.compare("facet_stats", "pv", of(name), have[name].pv, want[name].pv)
+		c.compare("facet_stats", "pv_bot", of(name), have[name].bot, want[name].bot)
+		c.compare("facet_stats", "uv", of(name), have[name].uv, want[name].uv)
+	}
 }

@@ -43,7 +43,8 @@ func (r rawRows) after(segment, offset int64) rawRows {
 // The database could do this with GROUP BY and COUNT(DISTINCT). It takes three
 // to five times as long, since it sorts what is only to be told apart.
 type fold struct {
-	maxPages, maxEvents, maxReferrers int
+	maxPages, maxEvents int
+	caps                [parser.NumFacets]int
 	// What is told apart is split into passes, so that a day of any size needs
 	// a bounded set; counts are taken in the first.
 	pass, passes uint64
@@ -55,12 +56,13 @@ type fold struct {
 	bots   map[string]*sums // pages that bots saw, with a limit of their own
 	events map[string]*sums
 
-	referrers map[string]*sums
-	hours     [24]HourTotals
-	clock     localClock
+	facets [parser.NumFacets]map[string]*sums
+	bare   bool // facets are not wanted
+	clock  localClock
 
-	visitors map[parser.Visitor]struct{}
-	pairs    map[uint64]struct{}
+	visitors   map[parser.Visitor]struct{}
+	pairs      map[uint64]struct{}
+	facetPairs map[uint64]struct{} // (visitor, facet and name)
 	// found is called for each pair that is new; may be nil. It returns false
 	// to end the reading.
 	found func(Pair) bool
@@ -69,20 +71,33 @@ type fold struct {
 	minutes []MinuteTotals // of the day, for open
 	named   bool           // no page is over the limit, and their sums are not wanted
 	failed  error          // of one of its functions
-	name    []byte
+	name    []byte         // buffers
+	field   []byte
 	nobody  sums // of pages that are named
 }
 
 // sums are those of one name.
-type sums struct{ pv, uv int64 }
+type sums struct{ pv, bot, uv int64 }
 
-// rowsPerPass bounds the sets of a pass, at most two entries for each row.
+// foldRow is a raw row as far as it is added up. Its slices are valid until the next.
+type foldRow struct {
+	visitor     parser.Visitor
+	told        bool // the visitor is
+	bot, mobile bool
+	page, event []byte // no event: a page view
+	site        []byte
+	hour        int
+	facets      [parser.NumFacets][]byte // of those that raw rows have
+}
+
+// rowsPerPass bounds the sets of a pass, at most two entries for each row, and one more
+// for each facet whose names visitors change.
 const rowsPerPass = 3_000_000
 
 func newFold(opt *Options) *fold {
 	return &fold{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, passes: 1, limit: math.MaxInt64,
 		pages: map[string]*sums{}, bots: map[string]*sums{}, events: map[string]*sums{},
-		referrers: map[string]*sums{}, maxReferrers: opt.MaxReferrers, clock: localClock{loc: opt.Location}}
+		caps: opt.FacetCaps, clock: localClock{loc: opt.Location}}
 }
 
 // foldAll folds rows in as many passes as they need.
@@ -110,7 +125,7 @@ func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, 
 // single pass would need too much memory, and tells how many rows there are.
 func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err error) {
 	f.begin()
-	columns := "page, user_hash, potential_bot, device, event_key, referrer, created_at"
+	columns := "page, user_hash, potential_bot, device, event_key, created_at" + facetList
 	if f.open != nil {
 		columns += ", view_key, window_key"
 	}
@@ -120,8 +135,10 @@ func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err err
 		return 0, fmt.Errorf("read raw rows: %w", err)
 	}
 	defer closeRows(rows, &err)
-	var page, hash, bot, device, event, referrer, at, view, window sql.RawBytes
-	into := []any{&page, &hash, &bot, &device, &event, &referrer, &at}
+	var page, hash, bot, device, event, at, view, window sql.RawBytes
+	var facets facetValues
+	into := append([]any{&page, &hash, &bot, &device, &event, &at}, facets.into()...)
+	row := foldRow{site: []byte(r.name)}
 	if f.open != nil {
 		into = append(into, &view, &window)
 	}
@@ -129,9 +146,9 @@ func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err err
 		if err := rows.Scan(into...); err != nil {
 			return 0, fmt.Errorf("read raw rows: %w", err)
 		}
-		var v parser.Visitor
-		if len(hash) > 0 {
-			if _, err := hex.Decode(v[:], hash); err != nil || len(hash) != 2*len(v) {
+		row.visitor, row.told = parser.Visitor{}, len(hash) > 0
+		if row.told {
+			if _, err := hex.Decode(row.visitor[:], hash); err != nil || len(hash) != 2*len(row.visitor) {
 				return 0, fmt.Errorf("read raw rows: user_hash %q: not 32 hex digits", hash)
 			}
 		}
@@ -143,10 +160,18 @@ func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err err
 			if !f.tell(f.open.recent(at, view, window)) || !f.tell(f.minute(string(bot) == "1", event, at)) {
 				return n, nil
 			}
-		} else if err := f.facets(r.name, string(bot) == "1", event, referrer, at); err != nil {
-			return 0, err
+		} else if !f.bare && f.pass == 0 {
+			minute, err := f.clock.of(at)
+			if err != nil {
+				return 0, err
+			}
+			row.hour = minute / 60
 		}
-		if !f.add(v, len(hash) > 0, string(bot) == "1", string(device) == "1", page, event) {
+		row.bot, row.mobile, row.page, row.event = string(bot) == "1", string(device) == "1", page, event
+		for _, x := range facetsKept {
+			row.facets[x] = facets[x]
+		}
+		if !f.add(&row) {
 			return n, nil
 		}
 	}
@@ -154,34 +179,38 @@ func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err err
 }
 
 // add counts one row; false when found wants no more.
-func (f *fold) add(v parser.Visitor, told, bot, mobile bool, page, event []byte) bool {
+func (f *fold) add(r *foldRow) bool {
 	first := f.pass == 0
 	switch {
-	case bot && first && len(event) > 0:
+	case r.bot && first && len(r.event) > 0:
 		f.day.BotEvents++
-	case bot && first:
+	case r.bot && first:
 		f.day.Bot++
-		s, _ := f.nameOf(f.bots, page, f.maxPages)
+		s, _ := f.nameOf(f.bots, r.page, f.maxPages)
 		s.pv++
+		f.addFacets(r, false)
 	}
-	if bot {
+	if r.bot {
 		return true
 	}
-	if len(event) > 0 {
+	if len(r.event) > 0 {
 		if first {
 			f.day.Events++
 		}
-		return f.addEvent(v, told, event)
+		return f.addEvent(r.visitor, r.told, r.event)
 	}
 	if first {
 		f.day.PV++
-		if mobile {
+		if r.mobile {
 			f.day.Mobile++
 		} else {
 			f.day.PC++
 		}
 	}
-	return f.addPage(v, told, page)
+	visitors := f.day.UV
+	more := f.addPage(r.visitor, r.told, r.page)
+	f.addFacets(r, f.day.UV > visitors)
+	return more
 }
 
 func (f *fold) addPage(v parser.Visitor, told bool, page []byte) bool {
@@ -311,12 +340,8 @@ func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, add
 		r.date, r.site, d.PV, d.UV, d.PC, d.Mobile, d.Bot, d.Events, d.BotEvents); err != nil {
 		return err
 	}
-	if err := f.writeHours(ctx, tx, r, clause("hour_stats", "site, date, hour", "pv", "pv_bot")); err != nil {
+	if err := f.writeFacets(ctx, tx, a.dialect, r, clause("facet_stats", "site, facet, date, name", "pv", "pv_bot", "uv")); err != nil {
 		return err
-	}
-	referrers := nameRows{table: "referrer_stats", column: "referrer", counts: []string{"pv"}, rows: map[string][]int64{}}
-	for name, s := range f.referrers {
-		referrers.rows[name] = []int64{s.pv}
 	}
 	pages, events := nameRows{table: "page_stats", column: "page", counts: []string{"pv", "uv", "pv_bot"}, rows: map[string][]int64{}},
 		nameRows{table: "event_stats", column: "event_key", counts: []string{"pv", "uv"}, rows: map[string][]int64{}}
@@ -332,7 +357,7 @@ func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, add
 	for name, s := range f.events {
 		events.rows[name] = []int64{s.pv, s.uv}
 	}
-	for _, n := range []*nameRows{&pages, &referrers, &events} {
+	for _, n := range []*nameRows{&pages, &events} {
 		if err := n.write(ctx, tx, a.dialect, r, clause(n.table, "site, date, "+n.column, n.counts...)); err != nil {
 			return err
 		}

@@ -122,20 +122,35 @@ func (f *fresh) sums(ctx context.Context, tx *sql.Tx, k siteDay) (*fold, error) 
 
 // begin makes room for what is told apart.
 func (f *fold) begin() {
-	f.visitors, f.pairs = map[parser.Visitor]struct{}{}, map[uint64]struct{}{}
+	f.visitors, f.pairs, f.facetPairs = map[parser.Visitor]struct{}{}, map[uint64]struct{}{}, map[uint64]struct{}{}
 }
 
 // size is how much a fold remembers.
 func (f *fold) size() int {
-	return len(f.visitors) + len(f.pairs) + len(f.pages) + len(f.bots) + len(f.events) + len(f.referrers)
+	n := len(f.visitors) + len(f.pairs) + len(f.facetPairs) + len(f.pages) + len(f.bots) + len(f.events)
+	for _, names := range f.facets {
+		n += len(names)
+	}
+	return n
 }
 
 // take counts a row on its way into the table.
 func (f *fold) take(r *row) {
 	h := r.hit
+	x := foldRow{visitor: h.Visitor, told: !h.Visitor.IsZero(), bot: h.Bot, mobile: h.Device == parser.Mobile, page: h.Page, event: r.eventKey}
 	if len(r.eventKey) == 0 {
-		f.name = append(f.name[:0], h.Referrer...)
-		f.facet(h.Site, h.Bot, f.clock.at(h.Time)/60, f.name)
+		x.hour = f.clock.at(h.Time) / 60
+		f.name = append(f.name[:0], h.Site...)
+		for _, facet := range facetsKept {
+			f.name = append(f.name, cut(h.FacetName(facet), facet.Spec().Width)...)
+		}
+		x.site = f.name[:len(h.Site)]
+		at := len(h.Site)
+		for _, facet := range facetsKept {
+			n := min(len(h.FacetName(facet)), facet.Spec().Width)
+			x.facets[facet] = f.name[at : at+n]
+			at += n
+		}
 	}
-	f.add(h.Visitor, !h.Visitor.IsZero(), h.Bot, h.Device == parser.Mobile, h.Page, r.eventKey)
+	f.add(&x)
 }

@@ -10,7 +10,7 @@ import (
 func daySumsOf(t testing.TB, a *Archive) string {
 	t.Helper()
 	var all string
-	for _, table := range []string{"daily_stats", "hour_stats", "page_stats", "referrer_stats", "event_stats"} {
+	for _, table := range dayTables {
 		all += table + "\n" + query(t, a, "SELECT * FROM "+table+" ORDER BY 1, 2, 3") + "\n"
 	}
 	return all

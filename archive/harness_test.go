@@ -344,8 +344,7 @@ func contents(t testing.TB, a *Archive) string {
 		query(t, a, "SELECT id, size, read_to, lines_read, human, bot, dedup, skipped, malformed, torn, reasons, first_time, last_time FROM segments ORDER BY id"),
 		query(t, a, "SELECT site, date, dirty, raw, dedup FROM days ORDER BY site, date"),
 		query(t, a, "SELECT * FROM daily_stats ORDER BY site, date"),
-		query(t, a, "SELECT * FROM hour_stats ORDER BY site, date, hour"),
-		query(t, a, "SELECT * FROM referrer_stats ORDER BY site, date, referrer"),
+		query(t, a, "SELECT * FROM facet_stats ORDER BY site, facet, date, name"),
 		query(t, a, "SELECT * FROM page_stats ORDER BY site, date, page"),
 		query(t, a, "SELECT * FROM event_stats ORDER BY site, date, event_key"),
 	}, "\n\n")

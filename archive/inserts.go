@@ -17,7 +17,7 @@ func insertRows(ctx context.Context, tx *sql.Tx, s *scan, segment int64, d diale
 			err = errors.Join(err, full.Close())
 		}
 	}()
-	args := make([]any, 0, batch*numRowColumns)
+	args := make([]any, 0, batch*len(columns))
 	for more := true; more; {
 		args = args[:0]
 		for len(args) < cap(args) {
@@ -28,7 +28,8 @@ func insertRows(ctx context.Context, tx *sql.Tx, s *scan, segment int64, d diale
 			if more = r != nil; !more {
 				break
 			}
-			args = s.enc.appendArgs(args, r, segment, d)
+			r.segment = segment
+			args = s.enc.appendArgs(args, r, d)
 		}
 		if len(args) == cap(args) {
 			if full == nil {
@@ -40,7 +41,7 @@ func insertRows(ctx context.Context, tx *sql.Tx, s *scan, segment int64, d diale
 				return fmt.Errorf("insert raw rows: %w", err)
 			}
 		} else if len(args) > 0 {
-			if _, err := execTx(ctx, tx, "insert raw rows", insertOf(len(args)/numRowColumns), args...); err != nil {
+			if _, err := execTx(ctx, tx, "insert raw rows", insertOf(len(args)/len(columns)), args...); err != nil {
 				return err
 			}
 		}
@@ -49,6 +50,6 @@ func insertRows(ctx context.Context, tx *sql.Tx, s *scan, segment int64, d diale
 }
 
 func insertOf(rows int) string {
-	one := "(" + strings.TrimSuffix(strings.Repeat("?,", numRowColumns), ",") + ")"
+	one := "(" + strings.TrimSuffix(strings.Repeat("?,", len(columns)), ",") + ")"
 	return "INSERT INTO access_logs (" + rowColumns + ") VALUES " + strings.TrimSuffix(strings.Repeat(one+",", rows), ",")
 }

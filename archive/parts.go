@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -28,10 +29,6 @@ type rowPart struct {
 	rows        int64
 	assignments string
 }
-
-// partColumns are rowColumns, with variables where assignments have a say.
-const partColumns = "site, page, user_hash, ip, @agent, @own_agent, potential_bot, created_at, date, event_key, " +
-	"device, uid, @referer, @own_referer, referrer, view_key, window_key, segment, end_offset"
 
 // texts are those that rows name by their numbers, from 1 on; number 0 stands for
 // one that is in the row.
@@ -76,10 +73,10 @@ func (t *texts) assignment(column, variable, own string) string {
 
 // partWriter makes the parts of a chunk.
 type partWriter struct {
-	s                *scan
-	segment          int64
-	agents, referers *texts
-	ended            bool // s must not be asked again
+	s       *scan
+	segment int64
+	named   namedTexts
+	ended   bool // s must not be asked again
 }
 
 // next returns the next part; one without rows is the last.
@@ -93,17 +90,23 @@ func (w *partWriter) next(b []byte) (p rowPart, err error) {
 		if w.ended = r == nil; w.ended {
 			break
 		}
-		p.text = w.s.enc.appendPartRow(p.text, r, w.segment, w.agents, w.referers)
+		r.segment = w.segment
+		p.text = w.s.enc.appendPartRow(p.text, r, &w.named)
 		p.rows++
 	}
-	p.assignments = " SET " + w.agents.assignment("user_agent", "@agent", "@own_agent") + ", " +
-		w.referers.assignment("referer", "@referer", "@own_referer")
+	var set []string
+	for i := range columns {
+		if c := &columns[i]; c.texts != nil {
+			set = append(set, c.texts(&w.named).assignment(c.name, "@"+c.name, "@own_"+c.name))
+		}
+	}
+	p.assignments = " SET " + strings.Join(set, ", ")
 	return p, nil
 }
 
 // loadParts stores all rows of s, where the server takes LOAD DATA.
 func (d *mysqlDialect) loadParts(ctx context.Context, tx *sql.Tx, s *scan, segment int64) error {
-	w := &partWriter{s: s, segment: segment, agents: newTexts(), referers: newTexts()}
+	w := &partWriter{s: s, segment: segment, named: namedTexts{newTexts(), newTexts()}}
 	parts, used := make(chan rowPart), make(chan []byte, 2)
 	used <- nil // two buffers: one is sent while the other is filled
 	used <- nil

@@ -255,7 +255,7 @@ type OpenDay struct {
 // Visitors, Pairs, Recent and Minutes tell.
 func (r *Reader) ReadOpenDay(ctx context.Context, site string, d parser.Day, into OpenDay) error {
 	f := newFold(&r.opt)
-	f.open, f.minutes = &into, make([]MinuteTotals, 24*60)
+	f.open, f.bare, f.minutes = &into, true, make([]MinuteTotals, 24*60)
 	var err error
 	if f.named, err = r.allNamed(ctx, site, d, f.maxPages); err != nil {
 		return err
@@ -346,6 +346,7 @@ type Pair struct {
 func (r *Reader) Pairs(ctx context.Context, site string, d parser.Day) iter.Seq2[Pair, error] {
 	return func(yield func(Pair, error) bool) {
 		f := newFold(&r.opt)
+		f.bare = true
 		more := true
 		f.found = func(p Pair) bool {
 			more = yield(p, nil)

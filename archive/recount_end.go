@@ -72,10 +72,8 @@ func (r *recounter) settle(ctx context.Context, k siteDay) error {
 
 // empty takes away the sums of a day that has no raw rows any more.
 func (r *recounter) empty(ctx context.Context, tx *sql.Tx, rows rawRows, dedup int64) error {
-	for _, table := range []string{"daily_stats", "hour_stats", "page_stats", "referrer_stats", "event_stats"} {
-		if _, err := execTx(ctx, tx, "clear "+table, "DELETE FROM "+table+" WHERE site = ? AND date = ?", rows.site, rows.date); err != nil {
-			return err
-		}
+	if err := clearSums(ctx, tx, rows); err != nil {
+		return err
 	}
 	if dedup == 0 {
 		_, err := execTx(ctx, tx, "forget day", "DELETE FROM days WHERE site = ? AND date = ?", rows.site, rows.date)

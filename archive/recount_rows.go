@@ -137,14 +137,14 @@ type change struct {
 
 // kept is a raw row as it lies there.
 type kept struct {
-	page, hash, ip, agent, bot, at, event, device, uid, referer, referrer, view, window sql.RawBytes
-	place                                                                               rowPlace
-	visitor                                                                             parser.Visitor
+	page, hash, ip, agent, bot, at, event, device, uid, referer, view, window sql.RawBytes
+	facets                                                                    facetValues
+	place                                                                     rowPlace
+	visitor                                                                   parser.Visitor
 }
 
 func (k *kept) scan(s scanner) (err error) {
-	if err := s.Scan(&k.page, &k.hash, &k.ip, &k.agent, &k.bot, &k.at, &k.event, &k.device, &k.uid, &k.referer, &k.referrer, &k.view, &k.window,
-		&k.place.segment, &k.place.end); err != nil {
+	if err := s.Scan(k.into()...); err != nil {
 		return fmt.Errorf("read raw rows: %w", err)
 	}
 	if k.place.at, err = parseTime(string(k.at)); err != nil {
@@ -178,8 +178,7 @@ func (r *recounter) judge(ctx context.Context, tx *sql.Tx, k siteDay) (_ *judged
 		where += " AND created_at >= ? AND (created_at > ? OR segment > ? OR segment = ? AND end_offset > ?)"
 		args = append(args, at, at, r.place.segment, r.place.segment, r.place.end)
 	}
-	found, err := q.QueryContext(ctx, "SELECT page, user_hash, ip, user_agent, potential_bot, created_at, event_key, device, uid, referer, referrer, view_key, window_key, "+
-		"segment, end_offset FROM access_logs WHERE "+where+" ORDER BY site, created_at, segment, end_offset LIMIT ?", append(args, judgedRows)...)
+	found, err := q.QueryContext(ctx, "SELECT "+keptColumns+" FROM access_logs WHERE "+where+" ORDER BY site, created_at, segment, end_offset LIMIT ?", append(args, judgedRows)...)
 	if err != nil {
 		return nil, fmt.Errorf("read raw rows: %w", err)
 	}
@@ -209,7 +208,7 @@ func (r *recounter) judge(ctx context.Context, tx *sql.Tx, k siteDay) (_ *judged
 func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon bool, h *parser.Hit) error {
 	k := &parser.Kept{
 		Event: len(row.event) > 0, Beacon: beacon, Time: row.place.at, Site: c.day.site, Page: row.page, Visitor: row.visitor,
-		Bot: string(row.bot) == "1", Device: deviceOf(row.device), UserAgent: row.agent, AgentCut: len(row.agent) >= maxAgent, Referer: row.referer, Referrer: string(row.referrer),
+		Bot: string(row.bot) == "1", Device: deviceOf(row.device), UserAgent: row.agent, AgentCut: len(row.agent) >= maxAgent, Referer: row.referer, Referrer: string(row.facets[parser.Referrer]),
 	}
 	k.Addr, k.AddrBits = r.address(row.ip)
 	doubt := r.q.Rows.Again(k, h)
@@ -234,7 +233,7 @@ func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon b
 		r.preview.add(h.Site, h.Day, h.Visitor, k.Event, h.Bot, h.Device == parser.Mobile)
 	}
 	same := !gone && h.Site == c.day.site && h.Day == c.day.day && string(h.Page) == string(row.page) && h.Visitor == row.visitor &&
-		h.Bot == k.Bot && h.Device == k.Device && h.Referrer == k.Referrer && keys == row.keys()
+		h.Bot == k.Bot && h.Device == k.Device && row.sameFacets(h) && keys == row.keys()
 	if same {
 		return nil
 	}
@@ -306,16 +305,23 @@ func (r *recounter) keysOf(row *kept, k *parser.Kept, h *parser.Hit) (x keys, do
 	return x, 0
 }
 
+// sameFacets tells whether a hit has the names that the row has.
+func (k *kept) sameFacets(h *parser.Hit) bool {
+	for _, f := range facetsKept {
+		if string(k.facets[f]) != cut(h.FacetName(f), f.Spec().Width) {
+			return false
+		}
+	}
+	return true
+}
+
 // rowArgs are the values of a row that takes another's place, as copies.
 func (r *recounter) rowArgs(row *kept, h *parser.Hit, k keys) []any {
-	d, b := r.a.dialect, row
-	hash := ""
-	if !h.Visitor.IsZero() {
-		hash = h.Visitor.String()
+	args := make([]any, len(columns))
+	for i := range columns {
+		args[i] = columns[i].again(row, &judgedRow{h, k}, r.a.dialect)
 	}
-	return []any{d.bytes([]byte(h.Site)), d.bytes(h.Page), hash, string(b.ip), d.bytes(b.agent), int64(flag(h.Bot) - '0'), string(b.at), dateText(h.Day),
-		d.bytes(b.event), int64(h.Device), d.bytes(b.uid), d.bytes(b.referer), d.bytes([]byte(h.Referrer)), keyArg(k.viewKey, k.hasView), keyArg(k.windowKey, k.hasWindow),
-		b.place.segment, b.place.end}
+	return args
 }
 
 // replace deletes the rows that change and inserts what takes their place.

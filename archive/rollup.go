@@ -84,10 +84,8 @@ func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh) error 
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"daily_stats", "hour_stats", "page_stats", "referrer_stats", "event_stats"} {
-			if _, err := execTx(ctx, tx, "clear "+table, "DELETE FROM "+table+" WHERE site = ? AND date = ?", r.site, r.date); err != nil {
-				return err
-			}
+		if err := clearSums(ctx, tx, r); err != nil {
+			return err
 		}
 		if err := f.write(ctx, tx, a, r, false); err != nil {
 			return err
@@ -112,6 +110,23 @@ func (a *Archive) addLate(ctx context.Context, tx *sql.Tx, k siteDay, seg segmen
 	}
 	_, err = execTx(ctx, tx, "delete late rows", "DELETE FROM access_logs WHERE "+r.where, r.args...)
 	return err
+}
+
+// dayTables have the sums of days.
+var dayTables = [...]string{"daily_stats", "page_stats", "facet_stats", "event_stats"}
+
+// clearSums deletes the sums of a day.
+func clearSums(ctx context.Context, tx *sql.Tx, r rawRows) error {
+	for _, table := range dayTables {
+		where := ""
+		if table == "facet_stats" {
+			where = " AND " + knownFacets
+		}
+		if _, err := execTx(ctx, tx, "clear "+table, "DELETE FROM "+table+" WHERE site = ? AND date = ?"+where, r.site, r.date); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // namesPerInsert is the number of rows of one statement.

@@ -30,6 +30,7 @@ var migrationFiles = [...]string{
 	"migrations/0009_segment_sums.sql",
 	"migrations/0010_import_heads.sql",
 	"migrations/0011_jobs.sql",
+	"migrations/0012_facets.sql",
 }
 
 // versionTable is where goose notes what was applied.

@@ -64,7 +64,7 @@ type Mismatch struct {
 // are more names than keep their own, the names are compared in sum.
 func (r *Reader) CheckDay(ctx context.Context, site string, d parser.Day) ([]Mismatch, error) {
 	c := &dayCheck{r: r, site: site, rows: rowsOf(r.d, siteDay{site, d}), day: d}
-	for _, step := range []func(context.Context) error{c.daily, c.hours, c.pages, c.referrers, c.events} {
+	for _, step := range []func(context.Context) error{c.daily, c.pages, c.facets, c.events} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("check %s %d: %w", site, d, err)
 		}
@@ -136,7 +136,7 @@ func (c *dayCheck) pages(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		want[v.Name] = sums{v.PV, v.UV}
+		want[v.Name] = sums{pv: v.PV, uv: v.UV}
 	}
 	if err := c.names("page_stats", "pv", want, c.r.PageDays(ctx, c.site, c.day, c.day)); err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 
 // testAggregate is an aggregate without anything around it.
 func testAggregate() *aggregate {
-	opt := Options{MaxPages: 3, MaxEvents: 2, MaxReferrers: 2, Location: time.UTC}
+	opt := Options{MaxPages: 3, MaxEvents: 2, Location: time.UTC}
+	opt.FacetCaps[parser.Referrer] = 2
 	opt.defaults()
 	return &aggregate{caps: opt.caps(), sites: map[string]*site{}, refused: map[string]struct{}{},
 		open: newBatch(1, 1), number: 1, now: testDay.Add(time.Hour), serial: 1}
@@ -135,7 +136,7 @@ func TestAggregateCaps(t *testing.T) {
 	a.know("ddkk.com", "")
 	for i, page := range []string{"/1", "/2", "/3", "/4", "/5", "/1"} {
 		h := testView(page, 1)
-		h.Referrer = page + ".example"
+		h.Facets[parser.Referrer] = parser.NewValue(parser.Referrer, page+".example")
 		a.add(h, "seg", int64(i), int64(i+1))
 		h = testView(page, 1)
 		h.Bot = true
@@ -148,7 +149,7 @@ func TestAggregateCaps(t *testing.T) {
 			for _, ch := range d.pages {
 				views[ch.page.name] += ch.pv
 			}
-			for _, ch := range d.referrers {
+			for _, ch := range d.facets {
 				referrers[ch.page.name] += ch.pv
 			}
 		}
@@ -156,7 +157,7 @@ func TestAggregateCaps(t *testing.T) {
 	if len(views) != 4 || views["/1"] != 2 || views[parser.OtherPage] != 2 {
 		t.Errorf("pages: %v", views)
 	}
-	if len(referrers) != 3 || referrers[parser.OtherPage] != 3 {
+	if len(referrers) != 3 || referrers[parser.Referrer.Field(parser.OtherPage)] != 3 {
 		t.Errorf("referrers: %v", referrers)
 	}
 }

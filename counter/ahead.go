@@ -136,7 +136,7 @@ func (in *Ingester) lookAhead(ctx context.Context, seg *segment, at int64, data 
 	}
 	// A site with pending page changes must be folded before its days are read:
 	// that is left to its lines, as are days of calls, which come from few sites.
-	w.days = slices.DeleteFunc(w.days, func(d siteDay) bool { return d.site.pending > 0 })
+	w.days = slices.DeleteFunc(w.days, func(d siteDay) bool { return d.site.waits[pendingPages].n > 0 })
 	w.sites, w.calls = nil, nil
 	if err := in.fill(ctx, w); err != nil {
 		return err
@@ -199,7 +199,7 @@ func (in *Ingester) mend(ctx context.Context, s *site, err error) error {
 func (in *Ingester) loadDays(ctx context.Context, days []siteDay) error {
 	var loads []dayLoad
 	for _, d := range days {
-		if d.site.pending > 0 {
+		if d.site.waits[pendingPages].n > 0 {
 			if err := in.mend(ctx, d.site, in.foldAll(ctx, d.site)); err != nil {
 				return err
 			}

@@ -47,11 +47,11 @@ type part struct {
 	segment  string
 	from, to int64 // from: the stored offset that is expected; none for the first
 	days     []*dayChange
-	expect   string // the epoch that the site must have, "" for a new one
-	epoch    string // the epoch that it has afterwards
-	deferred bool   // page changes go to the pending list
-	blobs    int    // as so many elements
-	blobSize int    // of so many bytes
+	expect   string             // the epoch that the site must have, "" for a new one
+	epoch    string             // the epoch that it has afterwards
+	deferred bool               // page changes go to the pending list
+	listed   bool               // the site's list of facets is there
+	appended [pendingKinds]tail // elements of the site's lists
 	seen     []*seenChange
 	online   map[parser.Visitor]int64 // -> Unix seconds
 	pv       int64
@@ -83,9 +83,9 @@ type dayChange struct {
 	eventsAt []*eventChange // by index
 	books    dayBooks
 
-	minutes   []minuteChange // about in their order
-	minute    int            // the place of the last one
-	referrers []pageChange   // without UV
+	minutes []minuteChange // about in their order
+	minute  int            // the place of the last one
+	facets  []pageChange   // by field, without UV
 }
 
 type pageChange struct {

@@ -38,6 +38,7 @@ const (
 	perVisit = perWrite / 2
 	perPair  = 8
 	perSeen  = seenEntry
+	perFacet = 8 // and its name
 )
 
 func newBudget(most int, read func() bool, fixed bool) *budget {

@@ -21,6 +21,7 @@ type flight struct {
 	retried int
 
 	fold *site
+	list pendingKind // of the site, that is folded
 	folded
 	err error
 }
@@ -43,6 +44,7 @@ func (in *Ingester) close() *batch {
 	for _, p := range b.parts {
 		p.deferred = many && p.pages() >= minDeferred
 		p.expect, p.epoch = p.site.epoch, p.site.epoch
+		p.listed = p.site.waits[pendingFacets].n > 0
 		if p.epoch == "" {
 			p.epoch = p.site.first
 		}
@@ -74,8 +76,8 @@ func (in *Ingester) sync(ctx context.Context, b *batch) error {
 // execute runs a job; it touches nothing that the loop changes meanwhile.
 func (in *Ingester) execute(ctx context.Context, f *flight) error {
 	if f.fold != nil {
-		return in.commits.retry(ctx, "spread pending pages", func() (err error) {
-			f.folded, err = in.foldOnce(ctx, f.fold.name, f.fold.epoch)
+		return in.commits.retry(ctx, "spread pending changes", func() (err error) {
+			f.folded, err = in.foldOnce(ctx, f.list, f.fold.name, f.fold.epoch)
 			return err
 		})
 	}
@@ -201,17 +203,30 @@ func (in *Ingester) encode(p *part) *call {
 	in.encodeVisitors(c, p)
 	in.encodeAppends(c, p)
 	in.encodeOnline(c, p)
-	blobs := pendingBlobs(p, p.deferred)
-	c.arg(len(blobs))
-	if len(blobs) > 0 {
-		c.key(k.Pending(s))
-	}
-	p.blobs, p.blobSize = len(blobs), 0
-	for _, b := range blobs {
-		p.blobSize += len(b)
-		c.arg(b)
-	}
+	in.encodeLists(c, p)
 	return c
+}
+
+// encodeLists appends to the lists of the site.
+func (in *Ingester) encodeLists(c *call, p *part) {
+	at := len(c.args)
+	c.arg(0)
+	n := 0
+	for l, blobs := range [pendingKinds][][]byte{pendingPages: pendingBlobs(p, p.deferred), pendingFacets: in.facetBlobs(p)} {
+		p.appended[l] = tail{}
+		if len(blobs) == 0 {
+			continue
+		}
+		n++
+		c.key(pendingKind(l).key(in.keys, p.site.name))
+		c.arg(len(blobs))
+		for _, b := range blobs {
+			p.appended[l].n++
+			p.appended[l].size += len(b)
+			c.arg(b)
+		}
+	}
+	c.args[at] = n
 }
 
 // minDeferred: a part with fewer pages costs less to write than to put off.
@@ -267,6 +282,9 @@ func (in *Ingester) encodeTypes(c *call, p *part) {
 	}
 	if p.deferred {
 		add(k.Pending(s), "list")
+	}
+	if !p.listed {
+		add(k.FacetsPending(s), "list")
 	}
 	for _, d := range p.days {
 		if len(d.pages) > 0 && !p.deferred && !d.state.seen.ranks {
@@ -328,21 +346,13 @@ func (in *Ingester) encodeHashes(c *call, p *part) {
 		if !ok {
 			continue
 		}
-		if fields := append(d.books.fields(), d.hours()...); len(fields) > 0 {
+		if fields := d.books.fields(); len(fields) > 0 {
 			c.key(k.Books(s, d.state.day))
 			c.arg(end, known(d.state.seen.books, keys.MarkBooks, d.state.digits), len(fields)/2)
 			c.arg(fields...)
 			n++
 		}
 		n += in.encodeMinutes(c, s, d)
-		if len(d.referrers) > 0 {
-			c.key(k.Referrers(s, d.state.day))
-			c.arg(end, known(d.state.seen.referrers, keys.MarkReferrers, d.state.digits), len(d.referrers))
-			for i := range d.referrers {
-				c.arg(d.referrers[i].page.name, d.referrers[i].pv)
-			}
-			n++
-		}
 		if len(d.events) > 0 {
 			c.key(k.Events(s, d.state.day))
 			c.arg(end, known(d.state.seen.events, keys.MarkEvents, d.state.digits))

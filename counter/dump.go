@@ -28,7 +28,7 @@ type Mark struct {
 	Epoch      string           // "": the site has none
 	Rebuilding bool             // its keys are being made anew
 	Partial    bool             // a commit was applied in part
-	Fold       string           // changes whenever pending changes are spread over the pages' keys
+	Fold       string           // changes whenever pending changes are spread over their keys
 	Offsets    map[string]int64 // segment -> counted up to here
 }
 
@@ -44,7 +44,7 @@ func (d *Dump) Mark(ctx context.Context, site string) (Mark, error) {
 	}
 	return Mark{
 		Epoch: c.epoch, Rebuilding: strings.HasPrefix(c.epoch, rebuilding), Partial: c.part,
-		Fold: fields[fieldFold], Offsets: c.offsets,
+		Fold: foldVersion(fields[fieldFold], fields[fieldFacets]), Offsets: c.offsets,
 	}, nil
 }
 
@@ -71,53 +71,78 @@ type Views struct{ PV, UV int64 }
 // meanwhile.
 const foldTries = 20
 
-// Pending reads the page changes that are committed and not yet spread over the
-// pages' keys, and the Mark.Fold at which they were.
-func (d *Dump) Pending(ctx context.Context, site string) (_ map[PageDay]Views, fold string, err error) {
+// FacetDayName is a name of a facet on one day.
+type FacetDayName struct {
+	Day   parser.Day
+	Facet parser.Facet
+	Name  string
+}
+
+// Pending are changes that are committed and not yet spread over their keys, and the
+// Mark.Fold at which they were.
+type Pending struct {
+	Pages  map[PageDay]Views
+	Facets map[FacetDayName]FacetCount
+	Fold   string
+}
+
+func foldVersion(pages, facets string) string { return pages + " " + facets }
+
+// Pending reads what is pending of a site.
+func (d *Dump) Pending(ctx context.Context, site string) (all Pending, err error) {
 	for range foldTries {
 		before, err := d.fold(ctx, site)
 		if err != nil {
-			return nil, "", err
+			return all, err
 		}
-		all, err := d.pending(ctx, site)
+		all = Pending{Pages: map[PageDay]Views{}, Facets: map[FacetDayName]FacetCount{}}
+		err = d.pending(ctx, pendingPages, site, func(p pendingPage) {
+			x := PageDay{p.day, p.bots, strings.Clone(p.name)}
+			all.Pages[x] = Views{all.Pages[x].PV + p.pv, all.Pages[x].UV + p.uv}
+		})
 		if err != nil {
-			return nil, "", err
+			return all, err
 		}
-		after, err := d.fold(ctx, site)
-		if err != nil || before == after {
-			return all, after, err
+		err = d.pending(ctx, pendingFacets, site, func(p pendingPage) {
+			if f, name, _, ok := parser.FieldOf(p.name); ok {
+				x := FacetDayName{p.day, f, strings.Clone(name)}
+				all.Facets[x] = FacetCount{all.Facets[x].PV + p.pv, all.Facets[x].Bot + p.uv}
+			}
+		})
+		if err != nil {
+			return all, err
+		}
+		if all.Fold, err = d.fold(ctx, site); err != nil || before == all.Fold {
+			return all, err
 		}
 	}
-	return nil, "", fmt.Errorf("read pending pages of %s: they are spread faster than they can be read; try again when the daemon has caught up", site)
+	return all, fmt.Errorf("read pending changes of %s: they are spread faster than they can be read; try again when the daemon has caught up", site)
 }
 
 func (d *Dump) fold(ctx context.Context, site string) (string, error) {
-	v, err := d.rdb.HGet(ctx, d.keys.Checkpoint(site), fieldFold).Result()
-	if err != nil && !isNil(err) {
+	v, err := d.rdb.HMGet(ctx, d.keys.Checkpoint(site), fieldFold, fieldFacets).Result()
+	if err != nil {
 		return "", fmt.Errorf("read checkpoint of %s: %w", site, err)
 	}
-	return v, nil
+	pages, _ := v[0].(string) // none: it was never folded
+	facets, _ := v[1].(string)
+	return foldVersion(pages, facets), nil
 }
 
-func (d *Dump) pending(ctx context.Context, site string) (map[PageDay]Views, error) {
+func (d *Dump) pending(ctx context.Context, l pendingKind, site string, f func(pendingPage)) error {
 	const piece = 64
-	all := map[PageDay]Views{}
 	for from := int64(0); ; from += piece {
-		part, err := d.rdb.LRange(ctx, d.keys.Pending(site), from, from+piece-1).Result()
+		part, err := d.rdb.LRange(ctx, l.key(d.keys, site), from, from+piece-1).Result()
 		if err != nil {
-			return nil, fmt.Errorf("read pending pages of %s: %w", site, err)
+			return fmt.Errorf("read pending changes of %s: %w", site, err)
 		}
 		for _, e := range part {
-			err := readPending(e, func(p pendingPage) {
-				x := PageDay{p.day, p.bots, strings.Clone(p.name)}
-				all[x] = Views{all[x].PV + p.pv, all[x].UV + p.uv}
-			})
-			if err != nil {
-				return nil, err
+			if err := readPending(e, f); err != nil {
+				return err
 			}
 		}
 		if len(part) < piece {
-			return all, nil
+			return nil
 		}
 	}
 }

@@ -7,8 +7,12 @@ import (
 	"ddkk-stats/parser"
 )
 
-// Views by hour, minute and referrer. They cost a line two comparisons: it
-// mostly falls into the minute of the one before and has the same referrer.
+// Views by minute and by facet. They cost a line few comparisons: it mostly falls
+// into the minute of the one before, and a facet's name knows its place in the day.
+//
+// Nobody but the dashboard asks for facets. So what a commit changes of them is one
+// element that it appends to a list of the site, which is spread over the days'
+// hashes now and then (see fold.go); reads add what is still in the list.
 
 // minuteChange are the views of one minute; those of a day whose minutes are
 // not kept any more are in the first minute of their hour.
@@ -37,47 +41,6 @@ func (a *aggregate) minute(h *parser.Hit) *minuteChange {
 	a.open.weigh(a.cur.part, perWrite)
 	return &c.minutes[c.minute]
 }
-
-// hours are the fields of the views by hour.
-func (c *dayChange) hours() []any {
-	var sums [24]minuteChange
-	for i := range c.minutes {
-		m := &c.minutes[i]
-		sums[m.minute/60].pv += m.pv
-		sums[m.minute/60].bot += m.bot
-	}
-	var fields []any
-	for hour := range sums {
-		fields = appendHour(fields, hour, sums[hour].pv, sums[hour].bot)
-	}
-	return fields
-}
-
-// appendHour appends the fields of an hour that are not zero.
-func appendHour(fields []any, hour int, pv, bot int64) []any {
-	if pv > 0 {
-		fields = append(fields, HourField(hour, false), pv)
-	}
-	if bot > 0 {
-		fields = append(fields, HourField(hour, true), bot)
-	}
-	return fields
-}
-
-// HourField is the field of Keys.Books with the views of an hour.
-func HourField(hour int, bots bool) string {
-	if bots {
-		return hourFields[24+hour]
-	}
-	return hourFields[hour]
-}
-
-var hourFields = func() (names [48]string) {
-	for hour := range 24 {
-		names[hour], names[24+hour] = fmt.Sprintf("h%02d", hour), fmt.Sprintf("b%02d", hour)
-	}
-	return names
-}()
 
 // MinuteField is the field of Keys.Minutes with the views of a minute of the
 // day, from 0 on.
@@ -117,44 +80,132 @@ func (in *Ingester) encodeMinutes(c *call, site string, d *dayChange) int {
 	return 1
 }
 
-// referrers are those of a site's day that keep their name.
-type referrers struct {
-	all  map[string]*page
-	name string // what was asked for last
-	last *page  // and what it is counted as
+// facetNames are those of a site's day, of all facets, that keep their name.
+type facetNames struct {
+	all   map[string]*page // by field
+	named [parser.NumFacets]int32
 }
 
-func newReferrers() referrers { return referrers{all: map[string]*page{}} }
+// know has a field that Redis has.
+func (n *facetNames) know(field string) {
+	f, _, bots, ok := parser.FieldOf(field)
+	if !ok {
+		return
+	}
+	if bots {
+		field = string(f.Spec().Letter) + field[1:]
+	}
+	if n.all[field] == nil {
+		n.admit(f, field)
+	}
+}
 
-// of finds or admits a referrer; what is over the cap is counted under
-// OtherPage.
-func (r *referrers) of(name string, limit int) *page {
-	if r.last != nil && r.name == name {
-		return r.last
+func (n *facetNames) admit(f parser.Facet, field string) *page {
+	if n.all == nil {
+		n.all = map[string]*page{}
 	}
-	p := r.all[name]
+	n.named[f]++
+	return admit(n.all, field)
+}
+
+// of finds or admits a name; what is over the cap is counted under OtherPage. A
+// name that comes often knows its place in the day that it was in last.
+func (a *aggregate) facetOf(d *dayState, v *parser.Value) *page {
+	if v.About == d.serial {
+		if p, ok := v.Note.(*page); ok {
+			return p
+		}
+	}
+	n := &d.facets
+	p := n.all[v.Field]
 	if p == nil {
-		as := name
-		if len(r.all) >= limit {
-			as = parser.OtherPage
+		field := v.Field
+		if int(n.named[v.Facet]) >= a.caps.facets[v.Facet] {
+			field = v.Facet.Field(parser.OtherPage)
 		}
-		if p = r.all[as]; p == nil {
-			p = admit(r.all, as)
+		if p = n.all[field]; p == nil {
+			p = n.admit(v.Facet, field)
 		}
 	}
-	r.name, r.last = name, p
+	v.Note, v.About = p, d.serial
 	return p
 }
 
-// countReferrer counts where a reader came from, if that was not the site.
-func (a *aggregate) countReferrer(h *parser.Hit) {
+// countFacets counts a view of a person by its facets.
+func (a *aggregate) countFacets(h *parser.Hit) {
 	c := &a.cur
-	if h.Referrer == h.Site {
-		return
+	for _, v := range h.Facets {
+		if v == nil {
+			continue
+		}
+		before := len(c.day.facets)
+		viewed(&c.day.facets, a.facetOf(c.day.state, v), uint32(a.open.number))
+		if len(c.day.facets) > before {
+			a.open.weigh(c.part, len(v.Field)+perFacet)
+		}
 	}
-	before := len(c.day.referrers)
-	viewed(&c.day.referrers, c.day.state.from.of(h.Referrer, a.caps.referrers), uint32(a.open.number))
-	if len(c.day.referrers) > before {
-		a.open.weigh(c.part, perWrite)
+}
+
+// facetBlobs packs what a part changes of facets: an element for each day, as those
+// of pending pages are, with fields for pages and views of bots for UV. Days whose
+// facets are the archive's by now are left out.
+func (in *Ingester) facetBlobs(p *part) [][]byte {
+	var blobs [][]byte
+	for _, d := range p.days {
+		if _, ok := in.expireAt(d.state.day.Next(), FacetTTL); !ok || len(d.facets)+len(d.minutes) == 0 {
+			continue
+		}
+		b := appendElement(nil, uint32(d.state.day), 24*len(d.facets)+96)
+		for i := range d.facets {
+			b = appendPending(b, d.facets[i].page.name, d.facets[i].pv, 0)
+		}
+		for hour, n := range d.hours() {
+			if n.pv+n.bot > 0 {
+				b = appendPending(b, parser.Hour.Field(parser.HourName(hour)), n.pv, n.bot)
+			}
+		}
+		blobs = append(blobs, b)
 	}
+	return blobs
+}
+
+// hours adds up the views by minute.
+func (c *dayChange) hours() (sums [24]minuteChange) {
+	for i := range c.minutes {
+		m := &c.minutes[i]
+		sums[m.minute/60].pv += m.pv
+		sums[m.minute/60].bot += m.bot
+	}
+	return sums
+}
+
+// appendFacet appends the fields of a name that are not zero, with their values.
+func appendFacet(fields []any, field string, pv, bot int64) []any {
+	if pv > 0 {
+		fields = append(fields, field, pv)
+	}
+	if bot > 0 {
+		fields = append(fields, parser.BotField(field), bot)
+	}
+	return fields
+}
+
+// encodeFoldFacets adds the sections of a step of the list of facets.
+func (in *Ingester) encodeFoldFacets(c *call, name string, all []pendingPage) (writes int) {
+	c.arg(0, 0, 0) // no types, no visitors, no counters
+	end, ok := in.expireAt(all[0].day.Next(), FacetTTL)
+	if !ok {
+		c.arg(0, 0) // neither hashes nor ranks: the step only goes
+		return 0
+	}
+	c.arg(1)
+	c.key(in.keys.Facets(name, all[0].day))
+	var fields []any
+	for i := range all {
+		fields = appendFacet(fields, all[i].name, all[i].pv, all[i].uv)
+	}
+	c.arg(end, known(false, keys.MarkFacets, keys.Day(all[0].day)), len(fields)/2)
+	c.arg(fields...)
+	c.arg(0) // no ranks
+	return len(fields) / 2
 }

@@ -5,21 +5,60 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"ddkk-stats/parser"
 )
 
-// A backlog touches most pages of a site many times over. Writing each page's
-// six keys with every batch would make Redis the bound, so such a batch
-// appends its page changes, packed, to the site's pending list, in the same
-// atomic step as everything else. Folding sums many of these up and spreads
-// them over the keys, a few milliseconds at a time.
+// A site has two lists of changes that are committed and not yet spread over the
+// keys that they are of. Commits append packed elements to them, in the same atomic
+// step as everything else; folding sums many of these up and spreads them, a few
+// milliseconds at a time.
+//
+// Pages: a backlog touches most pages of a site many times over. Writing each page's
+// six keys with every batch would make Redis the bound, so such a batch appends its
+// page changes. Facets: always, since only the dashboard asks for them.
 //
 // A pending element is one day's changes: the day (4 bytes, little endian, the
 // highest bit set for views of bots), then for each page PV, UV and the length
 // of its name (uvarints) and the name.
+
+// pendingKind is one of a site's lists of changes.
+type pendingKind uint8
+
+const (
+	pendingPages pendingKind = iota
+	pendingFacets
+	pendingKinds
+)
+
+// key is the list's.
+func (l pendingKind) key(k Keys, site string) string {
+	if l == pendingFacets {
+		return k.FacetsPending(site)
+	}
+	return k.Pending(site)
+}
+
+// version is the field of the checkpoint that changes with every fold.
+func (l pendingKind) version() string {
+	if l == pendingFacets {
+		return fieldFacets
+	}
+	return fieldFold
+}
+
+// tail are elements at the end of a list.
+type tail struct{ n, size int }
+
+// foldTurn is when a kind of list is folded.
+type foldTurn struct {
+	sites map[*site]struct{} // those that have something in it
+	at    time.Time          // when all of them were
+	all   bool               // all of them are being folded, one after the other
+}
 
 // ofBots marks the day of an element that has the views of bots.
 const ofBots = uint32(1) << 31
@@ -44,7 +83,7 @@ func pendingBlobs(p *part, deferred bool) [][]byte {
 			if len(x.pages) == 0 {
 				continue
 			}
-			b := binary.LittleEndian.AppendUint32(make([]byte, 0, 40*len(x.pages)), uint32(d.state.day)|x.kind)
+			b := appendElement(nil, uint32(d.state.day)|x.kind, 40*len(x.pages))
 			for i := range x.pages {
 				ch := &x.pages[i]
 				b = appendPending(b, ch.page.name, ch.pv, ch.uv)
@@ -53,6 +92,11 @@ func pendingBlobs(p *part, deferred bool) [][]byte {
 		}
 	}
 	return blobs
+}
+
+// appendElement begins an element that will have about so many bytes.
+func appendElement(b []byte, head uint32, size int) []byte {
+	return binary.LittleEndian.AppendUint32(slices.Grow(b, 4+size), head)
 }
 
 func appendPending(b []byte, name string, pv, uv int64) []byte {
@@ -107,25 +151,43 @@ const (
 	maxPendingSize = 64 << 20 // bytes of a site's pending list
 )
 
-// foldDue names a site whose pending changes should be folded now.
-func (in *Ingester) foldDue(now time.Time, idle bool) *site {
+// quietFor is how long nothing must have come for facets to be folded before their
+// time: folded after each view, they would double what a quiet site costs.
+const quietFor = time.Second
+
+// foldDue names a site whose changes should be spread now, and the list.
+func (in *Ingester) foldDue(now time.Time, idle bool) (*site, pendingKind) {
 	wait := foldEvery
 	if idle && in.loop.live {
 		wait = 0
 	}
-	if now.Sub(in.loop.folded) >= wait {
-		in.loop.folding = true // all of them, one after the other
+	if s := in.turnOf(pendingPages, now, wait); s != nil {
+		return s, pendingPages
 	}
-	for s := range in.pendingSites {
+	wait = foldEvery
+	if idle && now.Sub(in.now) >= quietFor {
+		wait = 0
+	}
+	return in.turnOf(pendingFacets, now, wait), pendingFacets
+}
+
+// turnOf names a site that has something in a list, if it is its turn.
+func (in *Ingester) turnOf(l pendingKind, now time.Time, wait time.Duration) *site {
+	t := &in.folds[l]
+	if now.Sub(t.at) >= wait {
+		t.all = true
+	}
+	for s := range t.sites {
 		switch {
 		case in.sites[s.name] != s:
-			delete(in.pendingSites, s) // dropped meanwhile; loading it again folds
-		case in.loop.folding, s.pendingSize >= maxPendingSize, s.pending >= maxFold:
+			delete(t.sites, s) // dropped meanwhile; loading it again folds
+		case s.health.aside(): // its keys are being made anew, or cannot be written
+		case t.all, s.waits[l].size >= maxPendingSize, s.waits[l].n >= maxFold:
 			return s
 		}
 	}
-	if in.loop.folding {
-		in.loop.folding, in.loop.folded = false, now
+	if t.all {
+		t.all, t.at = false, now
 	}
 	return nil
 }
@@ -152,29 +214,30 @@ type folded struct {
 	lost int64 // keys of the site that were found lost, by whichever script
 }
 
-// foldOnce folds what is pending of a site, at most maxFold elements. The list in Redis is the truth: what another
-// daemon or an earlier run left there is folded as well.
-func (in *Ingester) foldOnce(ctx context.Context, name, epoch string) (out folded, err error) {
+// foldOnce folds what is in a list of a site, at most maxFold elements. The list in
+// Redis is the truth: what another daemon or an earlier run left there is folded as
+// well.
+func (in *Ingester) foldOnce(ctx context.Context, l pendingKind, name, epoch string) (out folded, err error) {
 	// The version comes first: should another daemon fold meanwhile, the first
 	// step is refused.
-	version, err := in.rdb.HGet(ctx, in.keys.Checkpoint(name), "fold").Result()
+	version, err := in.rdb.HGet(ctx, in.keys.Checkpoint(name), l.version()).Result()
 	if err != nil && !isNil(err) {
-		return out, fmt.Errorf("read pending pages of %s: %w", name, err)
+		return out, fmt.Errorf("read pending changes of %s: %w", name, err)
 	}
-	got, length, err := in.pendingOf(ctx, name)
+	got, length, err := in.pendingOf(ctx, l, name)
 	if err != nil {
-		return out, fmt.Errorf("read pending pages of %s: %w", name, err)
+		return out, fmt.Errorf("read pending changes of %s: %w", name, err)
 	}
 	if len(got) == 0 {
 		return out, nil
 	}
-	steps, err := in.foldSteps(got)
+	steps, err := foldSteps(got, in.stepSize(l))
 	if err != nil {
 		return out, err
 	}
 	v, take, put := version, len(got), steps[min(1, len(steps)):]
 	for _, step := range steps {
-		ok, gone, err := in.foldStep(ctx, foldAt{name, epoch, v}, take, put, step)
+		ok, gone, err := in.foldStep(ctx, foldAt{l, name, epoch, v}, take, put, step)
 		out.lost = max(out.lost, gone)
 		if out.left = length; err != nil || !ok {
 			return out, err
@@ -186,10 +249,18 @@ func (in *Ingester) foldOnce(ctx context.Context, name, epoch string) (out folde
 	return out, nil
 }
 
-// pendingOf reads the first elements of a site's pending list, a few at a time,
-// and its length.
-func (in *Ingester) pendingOf(ctx context.Context, name string) (all []string, length int, err error) {
-	list := in.keys.Pending(name)
+// stepSize is how many names one step may spread.
+func (in *Ingester) stepSize(l pendingKind) int {
+	if l == pendingFacets {
+		return max(1, in.budget.writes()/2)
+	}
+	return in.budget.pages()
+}
+
+// pendingOf reads the first elements of a site's list, a few at a time, and its
+// length.
+func (in *Ingester) pendingOf(ctx context.Context, l pendingKind, name string) (all []string, length int, err error) {
+	list := l.key(in.keys, name)
 	for len(all) < maxFold {
 		pipe := in.rdb.Pipeline()
 		piece := pipe.LRange(ctx, list, int64(len(all)), int64(len(all)+foldPiece-1))
@@ -205,9 +276,9 @@ func (in *Ingester) pendingOf(ctx context.Context, name string) (all []string, l
 	return all, length, nil
 }
 
-// foldSteps sums up elements and cuts the sum into steps, each one element
-// that could stand in the list by itself.
-func (in *Ingester) foldSteps(elements []string) ([]string, error) {
+// foldSteps sums up elements and cuts the sum into steps of so many names, each one
+// element that could stand in the list by itself.
+func foldSteps(elements []string, names int) ([]string, error) {
 	sums := map[foldKey]*foldSum{}
 	var order []foldKey
 	for _, e := range elements {
@@ -230,12 +301,12 @@ func (in *Ingester) foldSteps(elements []string) ([]string, error) {
 	var n int
 	var list uint32
 	for _, key := range order {
-		if n == in.budget.pages() || (n > 0 && key.list() != list) {
+		if n == names || (n > 0 && key.list() != list) {
 			steps, b, n = append(steps, string(b)), nil, 0
 		}
 		if n == 0 {
 			list = key.list()
-			b = binary.LittleEndian.AppendUint32(nil, list)
+			b = appendElement(nil, list, 0)
 		}
 		b = appendPending(b, key.name, sums[key].pv, sums[key].uv)
 		n++
@@ -246,8 +317,11 @@ func (in *Ingester) foldSteps(elements []string) ([]string, error) {
 	return steps, nil
 }
 
-// foldAt is what a fold must find: the site's epoch and the fold version.
-type foldAt struct{ site, epoch, version string }
+// foldAt is what a fold must find: the site's epoch and the list's version.
+type foldAt struct {
+	list                 pendingKind
+	site, epoch, version string
+}
 
 func nextVersion(v string) string {
 	n, err := strconv.ParseInt(v, 10, 64)
@@ -262,43 +336,46 @@ func nextVersion(v string) string {
 func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []string, step string) (ok bool, gone int64, err error) {
 	k, name := in.keys, at.site
 	c := &call{}
-	c.key(k.Checkpoint(name), k.MirrorState(name), k.MirrorDue(name), k.PageBots(name), k.Made(name), k.Pending(name))
-	c.arg(at.epoch, at.version, take, len(put))
+	c.key(k.Checkpoint(name), k.MirrorState(name), k.MirrorDue(name), k.PageBots(name), k.Made(name), at.list.key(k, name))
+	c.arg(at.epoch, at.list.version(), at.version, take, len(put))
 	for _, b := range put {
 		c.arg(b)
 	}
-	pages, err := in.encodeFold(c, name, step)
+	writes, err := in.encodeFold(c, at.list, name, step)
 	if err != nil {
 		return false, 0, err
 	}
 	begin := in.opt.Now()
 	a, err := c.run(ctx, in.rdb, in.scripts.fold)
-	in.budget.spent(pages*writesPerPage, in.opt.Now().Sub(begin))
+	in.budget.spent(writes, in.opt.Now().Sub(begin))
 	switch {
 	case err != nil:
-		return false, 0, fmt.Errorf("fold pending pages of %s: %w", name, err)
+		return false, 0, fmt.Errorf("fold pending changes of %s: %w", name, err)
 	case a.verdict == damaged:
 		return false, 0, &damagedError{site: name, what: a.text}
 	case a.verdict == noEpoch:
-		return false, 0, &damagedError{site: name, what: "its epoch changed while pending pages were folded"}
+		return false, 0, &damagedError{site: name, what: "its epoch changed while pending changes were folded"}
 	}
 	return a.verdict == applied, a.lost, nil
 }
 
-// encodeFold adds the keys and arguments of a step, and returns its pages.
-func (in *Ingester) encodeFold(c *call, name, step string) (pages int, err error) {
+// encodeFold adds the keys and arguments of a step, and returns its writes.
+func (in *Ingester) encodeFold(c *call, l pendingKind, name, step string) (writes int, err error) {
 	var all []pendingPage
 	if err := readPending(step, func(p pendingPage) { all = append(all, p) }); err != nil {
 		return 0, err
 	}
-	if len(all) > 0 && all[0].bots {
-		in.encodeFoldBots(c, name, all)
-	} else if len(all) > 0 {
-		in.encodeFoldPages(c, name, all)
-	} else {
+	switch {
+	case len(all) == 0:
 		c.arg(0, 0, 0, 0, 0) // an empty element: it only goes
+	case l == pendingFacets:
+		return in.encodeFoldFacets(c, name, all), nil
+	case all[0].bots:
+		in.encodeFoldBots(c, name, all)
+	default:
+		in.encodeFoldPages(c, name, all)
 	}
-	return len(all), nil
+	return len(all) * writesPerPage, nil
 }
 
 // encodeFoldBots adds the sections of a step with views of bots.
@@ -350,12 +427,12 @@ func (in *Ingester) encodeFoldPages(c *call, name string, all []pendingPage) {
 	c.arg(ranks...)
 }
 
-// foldAll folds until nothing of the site is pending.
+// foldAll folds until no page changes of the site are pending.
 func (in *Ingester) foldAll(ctx context.Context, s *site) error {
 	for {
 		var done folded
 		err := in.retry(ctx, "spread pending pages", func() (err error) {
-			done, err = in.foldOnce(ctx, s.name, s.epoch)
+			done, err = in.foldOnce(ctx, pendingPages, s.name, s.epoch)
 			return err
 		})
 		if err != nil {
@@ -365,8 +442,8 @@ func (in *Ingester) foldAll(ctx context.Context, s *site) error {
 			in.loop.auditNow = true // it deals with the loss
 		}
 		if done.left <= 0 {
-			s.pending = 0
-			delete(in.pendingSites, s)
+			s.waits[pendingPages] = tail{}
+			delete(in.folds[pendingPages].sites, s)
 			if in.flight == nil || in.flight.batch == nil {
 				s.foldedAll()
 			}

@@ -26,22 +26,22 @@ type Ingester struct {
 
 	// The loop's own, touched by no other goroutine.
 	aggregate
-	segs         map[string]*segment
-	flight       *flight // what Redis is doing for us right now; nil: nothing
-	again        *flight // what goes out next, before anything else
-	hit          parser.Hit
-	cares        map[string]*care    // sites that are not well, or were not until lately
-	stales       map[string]struct{} // sites whose readers were told that they are stale
-	recounts     map[string]struct{} // sites whose lines are being counted again
-	recountTo    map[string]int64    // segment -> size that has to be counted for that; nil: not known yet
-	cut          map[string]bool     // segments that were said to be cut
-	pendingSites map[*site]struct{}  // sites with pending page changes
-	misses       int                 // questions to Redis that lines of this block had
-	aheadFirst   bool                // the next block is looked at before it is counted
-	loop         schedule
-	weight       int // bytes that days take in memory, about
-	known        *progress
-	saved        []byte // the progress file as we wrote it last
+	segs       map[string]*segment
+	flight     *flight // what Redis is doing for us right now; nil: nothing
+	again      *flight // what goes out next, before anything else
+	hit        parser.Hit
+	cares      map[string]*care    // sites that are not well, or were not until lately
+	stales     map[string]struct{} // sites whose readers were told that they are stale
+	recounts   map[string]struct{} // sites whose lines are being counted again
+	recountTo  map[string]int64    // segment -> size that has to be counted for that; nil: not known yet
+	cut        map[string]bool     // segments that were said to be cut
+	folds      [pendingKinds]foldTurn
+	misses     int  // questions to Redis that lines of this block had
+	aheadFirst bool // the next block is looked at before it is counted
+	loop       schedule
+	weight     int // bytes that days take in memory, about
+	known      *progress
+	saved      []byte // the progress file as we wrote it last
 
 	budget *budget
 	patience
@@ -71,8 +71,6 @@ type schedule struct {
 	auditTook time.Duration
 	lookedAt  time.Time // for signs of a rebuild
 	signs     string    // that were found
-	folded    time.Time
-	folding   bool      // every pending site is being folded now
 	standby   time.Time // another daemon is at work until then
 	warned    time.Time
 	missing   bool      // missing segments were looked for
@@ -99,7 +97,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 			open: newBatch(1, len(inputs)), number: 1, now: opt.Now(),
 			serial: rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 		},
-		segs: map[string]*segment{}, cut: map[string]bool{}, cares: map[string]*care{}, recounts: map[string]struct{}{}, stales: map[string]struct{}{}, pendingSites: map[*site]struct{}{},
+		segs: map[string]*segment{}, cut: map[string]bool{}, cares: map[string]*care{}, recounts: map[string]struct{}{}, stales: map[string]struct{}{}, folds: [pendingKinds]foldTurn{{sites: map[*site]struct{}{}}, {sites: map[*site]struct{}{}}},
 		known:   known,
 		budget:  newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
 		resume:  resumePoints{at: map[string]int64{}},
@@ -277,8 +275,8 @@ func (in *Ingester) next(idle, stopping bool, jobs chan<- *flight, pace *time.Ti
 		return
 	}
 	now := in.opt.Now()
-	if s := in.foldDue(now, in.open.empty() && (idle || stopping)); s != nil {
-		in.send(&flight{fold: s}, jobs)
+	if s, l := in.foldDue(now, in.open.empty() && (idle || stopping)); s != nil {
+		in.send(&flight{fold: s, list: l}, jobs)
 		return
 	}
 	if in.open.empty() || (!stopping && !in.due(now, idle, pace)) {
@@ -344,7 +342,7 @@ func (in *Ingester) abandon() error {
 
 func (in *Ingester) finish(ctx context.Context) error {
 	for _, s := range in.sites {
-		if s.pending == 0 {
+		if s.waits[pendingPages].n == 0 {
 			continue
 		}
 		if err := in.foldAll(ctx, s); err != nil {

@@ -19,6 +19,7 @@ const (
 	HotWeekTTL  = keys.HotWeekTTL
 	HotMonthTTL = keys.HotMonthTTL
 	MinutesTTL  = keys.MinutesTTL
+	FacetTTL    = keys.FacetTTL
 )
 
 // Keys names every Redis key.

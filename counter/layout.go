@@ -13,18 +13,23 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/counter/keys"
+	"ddkk-stats/parser"
 )
 
 // layout is the version of the keys' names; a site's checkpoint has the one that
 // its keys were written under. Before layout 2 a day's pairs were called what
-// the visitors of a page of a site "set" are called.
+// the visitors of a page of a site "set" are called; before layout 3 a day's
+// referrers had a hash of their own, and its views by hour were in its books.
 //
 // A site gets today's names before anything is counted into it: at the start, or
 // when Redis went back to a time before. That is one script for each site, so it may
 // be killed anywhere, and of several daemons one does it. To a daemon of an
 // older version the field is a segment that it does not have: it goes on
 // counting, and does not rebuild the site under the former names.
-const layout = 2
+const layout = 3
+
+// namedPairs is the layout from which on pairs have their present name.
+const namedPairs = 2
 
 // former is a day of a site that has pairs under the former name or, left by an
 // earlier life, under the present one.
@@ -39,16 +44,19 @@ type former struct {
 func (in *Ingester) migrate(ctx context.Context, names []string, cs []checkpoint) (spoiled map[string]bool, err error) {
 	spoiled = map[string]bool{}
 	for {
-		old := map[string]int{}
+		old, pairs := map[string]int{}, map[string]int{}
 		for i, name := range names {
 			if cs[i].outdated() && !spoiled[name] {
 				old[name] = i
+				if cs[i].layout < namedPairs {
+					pairs[name] = i
+				}
 			}
 		}
 		if len(old) == 0 {
 			return spoiled, nil
 		}
-		found, err := in.formerDays(ctx, old)
+		found, err := in.formerDays(ctx, pairs)
 		if err != nil {
 			return nil, fmt.Errorf("look for keys of an older version: %w", err)
 		}
@@ -98,8 +106,10 @@ func (in *Ingester) rename(ctx context.Context, name string, c checkpoint, days 
 		}
 		x.key(in.keys.FormerPairs(name, d.day), in.keys.Key(keys.Name{Family: keys.Pairs, Site: name, Rest: d.day}))
 	}
-	x.key(spoiled...)
-	x.arg(c.epoch, from, layout, len(days), len(spoiled))
+	gone := append(spoiled, in.keys.FacetsPending(name)) // of an earlier life
+	x.key(gone...)
+	x.arg(c.epoch, from, layout, len(days), len(gone))
+	in.encodeFormerFacets(x, name)
 	err = in.retry(ctx, "rename keys of "+name, func() (err error) {
 		a, err = x.run(ctx, in.rdb, in.scripts.layout)
 		return err
@@ -107,14 +117,36 @@ func (in *Ingester) rename(ctx context.Context, name string, c checkpoint, days 
 	return a, err
 }
 
+// encodeFormerFacets names the days whose referrers and hours move: what the archive
+// answers by now goes.
+func (in *Ingester) encodeFormerFacets(x *call, name string) {
+	now := in.opt.Now().In(in.opt.Location)
+	at := len(x.args)
+	x.arg(0)
+	n := 0
+	for d := parser.DayOf(now.Add(-DayKeysTTL).AddDate(0, 0, -1)); d <= parser.DayOf(now).Next(); d = d.Next() {
+		end, ok := in.expireAt(d.Next(), FacetTTL)
+		if !ok {
+			end = 0
+		}
+		x.key(in.keys.FormerReferrers(name, keys.Day(d)), in.keys.Books(name, d), in.keys.Facets(name, d))
+		x.arg(end)
+		n++
+	}
+	x.args[at] = n
+}
+
 // renameLeft renames what is left of a site that cannot be rebuilt; spoiled keys go.
 func (in *Ingester) renameLeft(ctx context.Context, name string, c checkpoint) (checkpoint, error) {
 	if !c.outdated() {
 		return c, nil
 	}
-	found, err := in.formerDays(ctx, map[string]int{name: 0})
-	if err != nil {
-		return c, fmt.Errorf("look for keys of an older version: %w", err)
+	found := map[string][]former{}
+	if c.layout < namedPairs {
+		var err error
+		if found, err = in.formerDays(ctx, map[string]int{name: 0}); err != nil {
+			return c, fmt.Errorf("look for keys of an older version: %w", err)
+		}
 	}
 	if _, err := in.rename(ctx, name, c, found[name]); err != nil {
 		return c, err
@@ -128,6 +160,9 @@ func (in *Ingester) renameLeft(ctx context.Context, name string, c checkpoint) (
 
 // formerDays finds the days of sites that have pairs.
 func (in *Ingester) formerDays(ctx context.Context, sites map[string]int) (map[string][]former, error) {
+	if len(sites) == 0 {
+		return nil, nil
+	}
 	var days map[keys.Name]bool
 	err := in.retry(ctx, "look for keys of an older version", func() (err error) {
 		days, err = in.scanPairs(ctx, sites)

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/counter/keys"
+	"ddkk-stats/parser"
 )
 
 // hostileHits are views whose sites and pages are made to look like parts of
@@ -57,16 +58,19 @@ func TestIngestKeysOfAnOlderVersion(t *testing.T) {
 		r.start()
 		r.counted(hits[:half])
 		r.stop()
+		r.foldAllFacets()
 		old := r.age()
 		if len(old) < 10 {
 			t.Fatalf("only %d keys have former names", len(old))
 		}
 		// One site was migrated before the migration was killed, another was made
-		// anew by an older daemon after it.
+		// anew by an older daemon after it, the third has the layout before this one.
 		r.must(r.rdb.HSet(t.Context(), r.opt.Keys.Checkpoint("s0.example"), fieldLayout, layout).Err())
+		r.must(r.rdb.HSet(t.Context(), r.opt.Keys.Checkpoint("s2.example"), fieldLayout, namedPairs).Err())
+		r.must(r.rdb.RPush(t.Context(), r.opt.Keys.FacetsPending("s1.example"), "of another life").Err())
 		for _, n := range old {
 			switch n.Site {
-			case "s0.example":
+			case "s0.example", "s2.example":
 				r.must(r.rdb.Rename(t.Context(), r.opt.Keys.FormerPairs(n.Site, n.Rest), r.opt.Keys.Key(n)).Err())
 			case "s1.example":
 				r.must(r.rdb.Set(t.Context(), r.opt.Keys.Key(n), "12345678", time.Hour).Err())
@@ -159,10 +163,31 @@ func (r *ingestRig) age() []keys.Name {
 				r.must(r.rdb.Append(ctx, former, "\x01pairs\xff\x00").Err())
 			}
 		case keys.Checkpoint:
-			r.must(r.rdb.HDel(ctx, key, fieldLayout).Err())
+			r.must(r.rdb.HDel(ctx, key, fieldLayout, fieldFacets).Err())
+		case keys.Facets:
+			if n.Site != "s0.example" {
+				r.ageFacets(key, n)
+			}
 		}
 	}
 	return pairs
+}
+
+// ageFacets gives a day's facets the names that they had in layout 2.
+func (r *ingestRig) ageFacets(key string, n keys.Name) {
+	r.t.Helper()
+	ctx := context.Background()
+	books := r.opt.Keys.Key(keys.Name{Family: keys.Books, Site: n.Site, Rest: n.Rest})
+	for field, v := range r.rdb.HGetAll(ctx, key).Val() {
+		switch f, name, bots, _ := parser.FieldOf(field); f {
+		case parser.Referrer:
+			r.must(r.rdb.HSet(ctx, r.opt.Keys.FormerReferrers(n.Site, n.Rest), name, v).Err())
+			r.must(r.rdb.Expire(ctx, r.opt.Keys.FormerReferrers(n.Site, n.Rest), time.Hour).Err())
+		case parser.Hour:
+			r.must(r.rdb.HSet(ctx, books, keys.FormerHour(name, bots), v).Err())
+		}
+	}
+	r.must(r.rdb.Del(ctx, key).Err())
 }
 
 func (r *ingestRig) must(err error) {
@@ -206,4 +231,15 @@ func eachStore(t *testing.T, f func(*testing.T, *ingestRig)) {
 		r.opt.Keys = NewKeys(DefaultPrefix, true)
 		f(t, r)
 	})
+}
+
+// foldAllFacets spreads what a stop left in the lists.
+func (r *ingestRig) foldAllFacets() {
+	r.t.Helper()
+	ctx := context.Background()
+	for _, name := range r.rdb.SMembers(ctx, r.opt.Keys.Sites()).Val() {
+		if _, err := r.in.foldOnce(ctx, pendingFacets, name, r.rdb.HGet(ctx, r.opt.Keys.Checkpoint(name), fieldEpoch).Val()); err != nil {
+			r.t.Fatal(err)
+		}
+	}
 }

@@ -30,12 +30,13 @@ type aggregate struct {
 
 // caps are how many names keep their own, of a site and day, and where days begin.
 type caps struct {
-	pages, events, referrers, endpoints, users int
-	location                                   *time.Location
+	pages, events, endpoints, users int
+	facets                          [parser.NumFacets]int
+	location                        *time.Location
 }
 
 func (o *Options) caps() caps {
-	return caps{o.MaxPages, o.MaxEvents, o.MaxReferrers, o.MaxEndpoints, o.MaxUsers, o.Location}
+	return caps{o.MaxPages, o.MaxEvents, o.MaxEndpoints, o.MaxUsers, o.FacetCaps, o.Location}
 }
 
 // cursor remembers where the last line went: the next one mostly goes there too.
@@ -161,7 +162,7 @@ func (a *aggregate) dayOf(s *site, day parser.Day) *dayState {
 func (a *aggregate) newDay(day parser.Day) *dayState {
 	a.serial++
 	return &dayState{day: day, digits: keys.Day(day), serial: a.serial, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{},
-		from: newReferrers(), minutes: writable(expiry(a.caps.location, day.Next(), MinutesTTL), a.now), used: a.number, touched: a.now}
+		minutes: writable(expiry(a.caps.location, day.Next(), MinutesTTL), a.now), used: a.number, touched: a.now}
 }
 
 // idleDay is how long a day may stay in memory untouched: less than any of
@@ -247,7 +248,7 @@ func (a *aggregate) countHuman(h *parser.Hit) {
 		c.day.books.pc++
 	}
 	a.minute(h).pv++
-	a.countReferrer(h)
+	a.countFacets(h)
 	p, other := a.pageOf(h, c.day.state)
 	v := view{part: c.part, day: c.day, page: p}
 	if told {

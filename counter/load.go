@@ -25,11 +25,12 @@ func newEpoch() string {
 
 // Fields of the checkpoint hash that are no segments.
 const (
-	fieldEpoch = "epoch"
-	fieldFold  = "fold"
-	fieldBegun = "begun"
-	fieldDone  = "done"
-	fieldLost  = "lost"
+	fieldEpoch  = "epoch"
+	fieldFold   = "fold"
+	fieldFacets = "facets"
+	fieldBegun  = "begun"
+	fieldDone   = "done"
+	fieldLost   = "lost"
 	// fieldBehind is there from the end of a rebuild until a daemon has counted
 	// what its log has beyond the archive: meanwhile the numbers are too small.
 	fieldBehind = "behind"
@@ -57,7 +58,7 @@ func parseCheckpoint(fields map[string]string) (checkpoint, error) {
 		part: fields[fieldBegun] != fields[fieldDone], behind: fields[fieldBehind] != ""}
 	for f, v := range fields {
 		switch f {
-		case fieldEpoch, fieldFold, fieldBegun, fieldDone, fieldLost, fieldBehind:
+		case fieldEpoch, fieldFold, fieldFacets, fieldBegun, fieldDone, fieldLost, fieldBehind:
 			continue
 		}
 		n, err := strconv.ParseInt(v, 10, 64)
@@ -241,7 +242,7 @@ func (in *Ingester) adopted(ctx context.Context, s *site, err error) error {
 
 // foldPending folds what an earlier run left pending of a site that was read.
 func (in *Ingester) foldPending(ctx context.Context, s *site, err error) error {
-	if err != nil || s.pending == 0 {
+	if err != nil || s.waits[pendingPages].n == 0 {
 		return err
 	}
 	return in.foldAll(ctx, s)
@@ -270,9 +271,9 @@ const adoptedPerTrip = 100
 
 // siteTotals are the answers that readSites asks for.
 type siteTotals struct {
-	pv, uv  *redis.StringCmd
-	pending *redis.IntCmd
-	opened  *redis.BoolCmd
+	pv, uv *redis.StringCmd
+	lists  [pendingKinds]*redis.IntCmd
+	opened *redis.BoolCmd
 }
 
 // readSites reads what is remembered of sites beside their checkpoints. Each
@@ -281,8 +282,12 @@ func (in *Ingester) readSites(ctx context.Context, sites []*site) ([]error, erro
 	asked := make([]siteTotals, len(sites))
 	err := in.askMany(ctx, "read sites", func(pipe redis.Pipeliner) {
 		for i, s := range sites {
-			asked[i] = siteTotals{pipe.Get(ctx, in.keys.SitePV(s.name)), pipe.Get(ctx, in.keys.SiteUV(s.name)),
-				pipe.LLen(ctx, in.keys.Pending(s.name)), pipe.HExists(ctx, in.keys.Checkpoint(s.name), fieldEpoch)}
+			a := &asked[i]
+			a.pv, a.uv = pipe.Get(ctx, in.keys.SitePV(s.name)), pipe.Get(ctx, in.keys.SiteUV(s.name))
+			for l := range pendingKinds {
+				a.lists[l] = pipe.LLen(ctx, l.key(in.keys, s.name))
+			}
+			a.opened = pipe.HExists(ctx, in.keys.Checkpoint(s.name), fieldEpoch)
 		}
 	})
 	if err != nil {
@@ -341,9 +346,16 @@ func (in *Ingester) learn(s *site, a *siteTotals) error {
 			return &damagedError{s.name, "there are counts but no checkpoint"}
 		}
 	}
-	n, err := a.pending.Result()
-	s.pending = int(n)
-	return err
+	for l, cmd := range a.lists {
+		n, err := cmd.Result()
+		if err != nil {
+			return err
+		}
+		if s.waits[l].n = int(n); n > 0 {
+			in.folds[l].sites[s] = struct{}{}
+		}
+	}
+	return nil
 }
 
 // damage deals with an error that will not pass by itself while a site's keys

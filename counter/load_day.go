@@ -17,11 +17,11 @@ type dayLoad struct {
 	day  *dayState
 	err  error
 
-	pairs             *redis.StringCmd
-	before, after     sumsAsked
-	pages             *redis.ZSliceCmd
-	bots              *redis.ScanCmd
-	referrers, events *redis.StringSliceCmd
+	pairs          *redis.StringCmd
+	before, after  sumsAsked
+	pages          *redis.ZSliceCmd
+	bots           *redis.ScanCmd
+	facets, events *redis.StringSliceCmd
 }
 
 func (in *Ingester) newDayLoad(s *site, day parser.Day) dayLoad {
@@ -88,7 +88,7 @@ func (in *Ingester) askDay(ctx context.Context, pipe redis.Pipeliner, l *dayLoad
 	l.pages = pipe.ZRangeWithScores(ctx, k.HotDay(s, d), 0, firstMembers-1)
 	l.after = in.askSums(ctx, pipe, s, d)
 	l.bots = pipe.HScan(ctx, k.PageBotsDay(s, d), 0, "", firstMembers)
-	l.referrers = pipe.HKeys(ctx, k.Referrers(s, d))
+	l.facets = pipe.HKeys(ctx, k.Facets(s, d))
 	l.events = pipe.HKeys(ctx, k.Events(s, d))
 }
 
@@ -174,18 +174,19 @@ func (in *Ingester) fillBots(ctx context.Context, l *dayLoad) error {
 	return nil
 }
 
-// fillNames takes the referrers and events that keep their names.
+// fillNames takes the names of facets and the events that keep theirs. Names that are
+// still in the list of facets are not known, so that a cap may be passed by these: it
+// is there to bound memory.
 func (l *dayLoad) fillNames() error {
 	d := l.day
-	d.from = newReferrers()
-	names, err := l.referrers.Result()
+	d.facets = facetNames{}
+	fields, err := l.facets.Result()
 	if err != nil {
 		return err
 	}
-	for _, n := range names {
-		admit(d.from.all, n)
+	for _, field := range fields {
+		d.facets.know(field)
 	}
-	d.seen.referrers = len(names) > 0
 	events, err := l.events.Result()
 	if err != nil {
 		return err

@@ -247,7 +247,7 @@ func TestScriptsKeepWhatTheyFound(t *testing.T) {
 		t.Fatalf("the next commit: %+v", a)
 	}
 	r.rdb.RPush(t.Context(), "ddkk:pending:s.example", pendingOf("/a"))
-	done, err := in.foldOnce(t.Context(), "s.example", "life")
+	done, err := in.foldOnce(t.Context(), pendingPages, "s.example", "life")
 	if err != nil || done.left != 0 || done.lost != 1 {
 		t.Fatalf("a fold: %+v, %v", done, err)
 	}
@@ -384,7 +384,7 @@ func TestFoldFindsLostKeys(t *testing.T) {
 	fold := func(want int64) {
 		t.Helper()
 		r.rdb.RPush(t.Context(), "ddkk:pending:s.example", pendingOf("/a"), pendingOf("/b"))
-		done, err := in.foldOnce(t.Context(), "s.example", "life")
+		done, err := in.foldOnce(t.Context(), pendingPages, "s.example", "life")
 		if err != nil || done.left != 0 || done.lost != want {
 			t.Fatalf("%+v, %v; want %d lost", done, err, want)
 		}

@@ -66,6 +66,8 @@ func madeUntil(n keys.Name, loc *time.Location, uvTTL time.Duration, idWindow ti
 		return day().Date(loc).Add(uvTTL), true
 	case keys.Minutes:
 		return expiry(loc, day().Next(), MinutesTTL), true
+	case keys.Facets:
+		return expiry(loc, day().Next(), FacetTTL), true
 	case keys.PageBotsDay, keys.HotDay:
 		return expiry(loc, day().Next(), HotDayTTL), true
 	case keys.HotWeek:

@@ -17,7 +17,7 @@ import (
 // Nobody knows any more of a key that was lost between two runs; the commit that makes it
 // anew finds it noted.
 func TestLossThatNobodyKnowsOf(t *testing.T) {
-	for _, family := range []keys.Family{keys.Books, keys.Minutes, keys.Referrers, keys.Pairs, keys.Visitors, keys.HotMonth, keys.SeenID, keys.SiteUVDay} {
+	for _, family := range []keys.Family{keys.Books, keys.Minutes, keys.Facets, keys.Pairs, keys.Visitors, keys.HotMonth, keys.SeenID, keys.SiteUVDay} {
 		t.Run(keys.Table[family].Pattern, func(t *testing.T) {
 			r := newRig(t, readClient(t, startReadServer(t).addr()))
 			r.opt.Scrub = -1 // only commits tell

@@ -6,10 +6,9 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-)
 
-// DefaultMaxReferrers is how many referrers of a site and day keep their name.
-const DefaultMaxReferrers = 1000
+	"ddkk-stats/parser"
+)
 
 // Options of an Ingester. Zero values take the defaults named behind them.
 type Options struct {
@@ -25,12 +24,14 @@ type Options struct {
 	BatchInterval time.Duration // least time between two commits at the live edge; 2 ms
 	MaxPages      int           // distinct pages of a site and day; 100000
 	MaxEvents     int           // distinct event keys of a site and day; 10000
-	MaxReferrers  int           // distinct referrers of a site and day; 1000
-	MaxSites      int           // 10000
-	MaxEndpoints  int           // distinct endpoints of a site's API and day that nobody configured; 500
-	MaxUsers      int           // distinct users of a site's API and day; 1000
-	UVSetTTL      time.Duration // how long visitors of a day are remembered; 72 h
-	IDWindow      time.Duration // how long a view id is remembered; 10 min
+	// FacetCaps are how many names of each facet a site and day keep; those of
+	// parser.Facets.
+	FacetCaps    [parser.NumFacets]int
+	MaxSites     int           // 10000
+	MaxEndpoints int           // distinct endpoints of a site's API and day that nobody configured; 500
+	MaxUsers     int           // distinct users of a site's API and day; 1000
+	UVSetTTL     time.Duration // how long visitors of a day are remembered; 72 h
+	IDWindow     time.Duration // how long a view id is remembered; 10 min
 	// DedupeWindow is the time in which the same address and page count once
 	// for a site; nil or 0: off.
 	DedupeWindow func(site string) time.Duration
@@ -100,7 +101,9 @@ func (o *Options) defaults() {
 	def(&o.BatchSize, 3000)
 	def(&o.MaxPages, 100_000)
 	def(&o.MaxEvents, 10_000)
-	def(&o.MaxReferrers, DefaultMaxReferrers)
+	for f := range parser.NumFacets {
+		def(&o.FacetCaps[f], f.Spec().Cap)
+	}
 	def(&o.MaxSites, 10_000)
 	def(&o.MaxEndpoints, DefaultMaxEndpoints)
 	def(&o.MaxUsers, DefaultMaxUsers)

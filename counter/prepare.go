@@ -14,7 +14,10 @@ import (
 // holds less than we remember.
 func (in *Ingester) prepare(ctx context.Context) error {
 	now := in.opt.Now()
-	in.loop.audited, in.loop.saved, in.loop.folded = now.Add(firstAudit-in.opt.Audit), now, now
+	in.loop.audited, in.loop.saved = now.Add(firstAudit-in.opt.Audit), now
+	for l := range in.folds {
+		in.folds[l].at = now
+	}
 	in.lookBack(now)
 	in.loop.scanned = now.Add(firstAudit)
 	names, err := in.siteNames(ctx)

@@ -18,7 +18,6 @@ type DayBook struct {
 	PC, Mobile, Bot   int64
 	Events, BotEvents int64
 	Dedup             int64 // lines that were duplicates
-	Hours             [24]HourCount
 }
 
 // BookSeries is what Redis has of the days that were asked for; see Series.
@@ -90,19 +89,6 @@ func (b *DayBook) take(fields map[string]string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		*to = n
-	}
-	for hour := range b.Hours {
-		for bots, to := range map[bool]*int64{false: &b.Hours[hour].PV, true: &b.Hours[hour].Bot} {
-			text, ok := fields[HourField(hour, bots)]
-			if !ok {
-				continue
-			}
-			n, err := strconv.ParseInt(text, 10, 64)
-			if err != nil {
-				return fmt.Errorf("%s: %w", HourField(hour, bots), err)
-			}
-			*to = n
-		}
 	}
 	return nil
 }

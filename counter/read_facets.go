@@ -11,10 +11,6 @@ import (
 	"ddkk-stats/parser"
 )
 
-// HourCount are the views of people and of bots in one hour of a day, or in
-// one minute.
-type HourCount struct{ PV, Bot int64 }
-
 // MinuteCount are the views of the minute that begins at Time.
 type MinuteCount struct {
 	Time    time.Time
@@ -60,39 +56,89 @@ func (r *Reader) Minutes(ctx context.Context, site string, n int) (all []MinuteC
 	return all, !ok
 }
 
-// ReferrerSums are the views that hosts led to over some days. Since and Stale
-// as in Series.
-type ReferrerSums struct {
-	PV    map[string]int64 // by host, "" for none
+// FacetCount are the views of a name of a facet, of people and of bots.
+type FacetCount struct{ PV, Bot int64 }
+
+// FacetDay is what Redis has of a facet on one day, by name.
+type FacetDay struct {
+	Day   parser.Day
+	Names map[string]FacetCount
+}
+
+// FacetSeries is what Redis has of a facet on the days that were asked for; see
+// Series.
+type FacetSeries struct {
+	Days  []FacetDay // in order, without those that have nothing
 	Since parser.Day
 	Stale bool
 }
 
-// Referrers adds up the days from..to.
-func (r *Reader) Referrers(ctx context.Context, site string, from, to parser.Day) ReferrerSums {
-	s := ReferrerSums{Since: r.since(DayKeysTTL), PV: map[string]int64{}}
+// Facet reads the names of a facet on the days from..to: those in the days' hashes
+// and those that are not spread yet, of one moment.
+func (r *Reader) Facet(ctx context.Context, site string, f parser.Facet, from, to parser.Day) FacetSeries {
+	s := FacetSeries{Since: r.since(FacetTTL)}
 	days := r.span(from, to, s.Since)
-	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) error {
-		replies := make([]*redis.MapStringStringCmd, len(days))
-		for i, d := range days {
-			replies[i] = pipe.HGetAll(ctx, r.keys.Referrers(site, d))
-		}
-		if _, err := pipe.Exec(ctx); err != nil {
-			return fmt.Errorf("read referrers of %s: %w", site, err)
-		}
-		for _, reply := range replies {
-			for host, text := range reply.Val() {
-				n, err := strconv.ParseInt(text, 10, 64)
-				if err != nil {
-					return fmt.Errorf("read referrers of %s: %w", site, err)
-				}
-				s.PV[host] += n
-			}
-		}
-		return nil
+	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context, _ redis.Pipeliner) (err error) {
+		s.Days, err = r.readFacet(ctx, site, f, days)
+		return err
 	})
 	if s.Stale {
-		s.PV = nil
+		s.Days = nil
 	}
 	return s
+}
+
+func (r *Reader) readFacet(ctx context.Context, site string, f parser.Facet, days []parser.Day) ([]FacetDay, error) {
+	hashes := make([]*redis.MapStringStringCmd, len(days))
+	var waiting *redis.StringSliceCmd
+	_, err := r.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, d := range days {
+			hashes[i] = pipe.HGetAll(ctx, r.keys.Facets(site, d))
+		}
+		waiting = pipe.LRange(ctx, r.keys.FacetsPending(site), 0, -1)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read facets of %s: %w", site, err)
+	}
+	all := map[parser.Day]map[string]FacetCount{}
+	for i, d := range days {
+		all[d] = map[string]FacetCount{}
+		for field, text := range hashes[i].Val() {
+			of, name, bots, ok := parser.FieldOf(field)
+			if !ok || of != f {
+				continue
+			}
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("read facets of %s: %w", site, err)
+			}
+			c := all[d][name]
+			if bots {
+				c.Bot += n
+			} else {
+				c.PV += n
+			}
+			all[d][name] = c
+		}
+	}
+	for _, e := range waiting.Val() {
+		err := readPending(e, func(p pendingPage) {
+			of, name, _, ok := parser.FieldOf(p.name)
+			if names := all[p.day]; ok && of == f && names != nil {
+				c := names[name]
+				names[name] = FacetCount{c.PV + p.pv, c.Bot + p.uv}
+			}
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read facets of %s: %w", site, err)
+		}
+	}
+	var out []FacetDay
+	for _, d := range days {
+		if len(all[d]) > 0 {
+			out = append(out, FacetDay{d, all[d]})
+		}
+	}
+	return out, nil
 }

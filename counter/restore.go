@@ -42,12 +42,11 @@ type History interface {
 	// days in order, after the sums of all days before as those of day 0. The
 	// name is valid until row returns.
 	Pages(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv, bots int64) error) error
-	// Hours are the views of people and of bots by hour on the days from..to.
-	Hours(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, hour int, pv, bot int64) error) error
+	// Facets are the views of people and of bots by facet on the days from..to; the
+	// rows of a day come one after the other.
+	Facets(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, f parser.Facet, name string, pv, bot int64) error) error
 	// Minutes are those of a day by minute, from 0 on.
 	Minutes(ctx context.Context, site string, d parser.Day, row func(minute int, pv, bot int64) error) error
-	// Referrers are the views of people that hosts led to on the days from..to.
-	Referrers(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, host string, pv int64) error) error
 	// Events are the days from..to, every level of the key a row of its own.
 	Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error
 	CallHistory
@@ -145,7 +144,7 @@ func (r *restoring) all(ctx context.Context, h History) (err error) {
 			}
 			return err
 		}},
-		{"events", r.events}, {"hours", r.hours}, {"minutes", r.minutes}, {"referrers", r.referrers},
+		{"events", r.events}, {"facets", r.facets}, {"minutes", r.minutes},
 		{"calls", r.calls}, {"open days", r.open},
 	} {
 		if err := step.do(h); err != nil {

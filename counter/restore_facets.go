@@ -7,20 +7,22 @@ import (
 	"ddkk-stats/parser"
 )
 
-// hours fills the fields of the views by hour.
-func (r *restoring) hours(h History) error {
+// facets fills the hashes of the days that still have them.
+func (r *restoring) facets(h History) error {
+	from := parser.DayOf(r.Now().In(r.Location).Add(-FacetTTL).AddDate(0, 0, -1))
 	var expiring parser.Day
-	return h.Hours(r.ctx, r.site, r.oldest(), r.tomorrow(), func(d parser.Day, hour int, pv, bot int64) error {
-		at := expiry(r.Location, d.Next(), DayKeysTTL)
-		fields := appendHour(nil, hour, pv, bot)
+	return h.Facets(r.ctx, r.site, from, r.tomorrow(), func(d parser.Day, f parser.Facet, name string, pv, bot int64) error {
+		at := expiry(r.Location, d.Next(), FacetTTL)
+		fields := appendFacet(nil, f.Field(name), pv, bot)
 		if !at.After(r.Now()) || len(fields) == 0 {
 			return nil
 		}
-		key := r.Keys.Books(r.site, d)
+		key := r.Keys.Facets(r.site, d)
 		r.pipe.HSet(r.ctx, key, fields...)
-		if d != expiring { // days come in order
+		if d != expiring { // the rows of a day come together
 			expiring = d
 			r.pipe.ExpireAt(r.ctx, key, at)
+			r.made.addKey(r.Keys, key)
 		}
 		return r.row()
 	})
@@ -76,16 +78,6 @@ func (r *restoring) putHash(key string, end time.Time, fields []any) error {
 	r.pipe.ExpireAt(r.ctx, key, end)
 	r.made.addKey(r.Keys, key)
 	return r.row()
-}
-
-func (r *restoring) referrers(h History) error {
-	return h.Referrers(r.ctx, r.site, r.oldest(), r.tomorrow(), func(d parser.Day, host string, pv int64) error {
-		at := expiry(r.Location, d.Next(), DayKeysTTL)
-		if !at.After(r.Now()) {
-			return nil
-		}
-		return r.putHash(r.Keys.Referrers(r.site, d), at, []any{host, pv})
-	})
 }
 
 // tomorrow is the last day that may have anything: a clock may be ahead.

@@ -225,7 +225,7 @@ func tallyUp(hits []testHit) expected {
 		}
 		if strings.Contains(h.agent, "Googlebot") {
 			n["books:"+h.site+":"+d+" bot"]++
-			n["books:"+h.site+":"+d+" b"+h.at.UTC().Format("15")]++
+			n["facet:"+h.site+":"+d+" H"+h.at.UTC().Format("15")]++
 			if time.Since(h.at) < 40*time.Hour {
 				n["site:minutes:"+h.site+":"+d+" b"+h.at.UTC().Format("1504")]++
 			}
@@ -243,12 +243,12 @@ func tallyUp(hits []testHit) expected {
 			}
 			continue
 		}
-		n["books:"+h.site+":"+d+" h"+h.at.UTC().Format("15")]++
+		n["facet:"+h.site+":"+d+" h"+h.at.UTC().Format("15")]++
 		if time.Since(h.at) < 40*time.Hour {
 			n["site:minutes:"+h.site+":"+d+" "+h.at.UTC().Format("1504")]++
 		}
 		if h.ref != h.site {
-			n["referrer:"+h.site+":"+d+" "+h.ref]++
+			n["facet:"+h.site+":"+d+" r"+h.ref]++
 		}
 		n["site:pv:"+h.site]++
 		n["site:pv:"+h.site+":"+d]++
@@ -285,6 +285,8 @@ func dump(t *testing.T, rdb redis.UniversalClient) expected {
 		n, ok := NewKeys(DefaultPrefix, cluster).Parse(k)
 		if _, former := NewKeys(DefaultPrefix, cluster).ParseFormerPairs(k); former && !ok {
 			continue
+		} else if _, former := NewKeys(DefaultPrefix, cluster).SiteOf(k); former && !ok {
+			continue // referrers of a day
 		} else if !ok {
 			t.Fatalf("%s is no key of ours", k)
 		}
@@ -296,10 +298,16 @@ func dump(t *testing.T, rdb redis.UniversalClient) expected {
 				out[name+" "+z.Member.(string)] = strconv.FormatInt(int64(z.Score), 10)
 			}
 		case strings.HasPrefix(name, "event:"), strings.HasPrefix(name, "page:bot:"),
-			strings.HasPrefix(name, "site:minutes:"), strings.HasPrefix(name, "referrer:"):
+			strings.HasPrefix(name, "site:minutes:"):
 			for f, v := range rdb.HGetAll(ctx, k).Val() {
 				out[name+" "+f] = v
 			}
+		case n.Family == keys.Facets:
+			for f, v := range rdb.HGetAll(ctx, k).Val() {
+				out.add(t, name+" "+f, v)
+			}
+		case n.Family == keys.FacetsPending:
+			out.addElements(t, n.Site, rdb.LRange(ctx, k, 0, -1).Val())
 		case strings.HasPrefix(name, "site:books:"):
 			for f, v := range rdb.HGetAll(ctx, k).Val() {
 				if f != "pc" && f != "mobile" {
@@ -315,6 +323,36 @@ func dump(t *testing.T, rdb redis.UniversalClient) expected {
 		}
 	}
 	return out
+}
+
+// add adds a number to what is there.
+func (e expected) add(t *testing.T, name, text string) {
+	t.Helper()
+	n, err := strconv.ParseInt(text, 10, 64)
+	was, _ := strconv.ParseInt(e[name], 10, 64) // none: 0
+	if err != nil {
+		t.Fatal(err)
+	}
+	e[name] = strconv.FormatInt(was+n, 10)
+}
+
+// addElements adds facets that are not spread yet.
+func (e expected) addElements(t *testing.T, site string, elements []string) {
+	t.Helper()
+	for _, x := range elements {
+		err := readPending(x, func(p pendingPage) {
+			key := fmt.Sprintf("facet:%s:%d ", site, p.day)
+			if p.pv > 0 {
+				e.add(t, key+p.name, strconv.FormatInt(p.pv, 10))
+			}
+			if p.uv > 0 {
+				e.add(t, key+parser.BotField(p.name), strconv.FormatInt(p.uv, 10))
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (r *ingestRig) check(hits []testHit) {

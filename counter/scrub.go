@@ -169,9 +169,10 @@ return 1`
 // look is one look at a site.
 type look struct {
 	*scrubber
-	site  string
-	epoch string
-	lost  int64 // what the checkpoint said already
+	site    string
+	epoch   string
+	lost    int64                 // what the checkpoint said already
+	waiting *redis.StringSliceCmd // what is not spread yet of facets
 
 	leastUV int64 // visitors that all pages had together when the look began; -1: not known
 	uv      int64 // and those that were found since

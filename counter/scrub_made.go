@@ -113,7 +113,7 @@ func (l *look) youngKeys() []keys.Name {
 	all := []keys.Name{{Family: keys.SitePV, Site: l.site}, {Family: keys.SiteUV, Site: l.site}, {Family: keys.HotAll, Site: l.site}, {Family: keys.PageBots, Site: l.site}}
 	for _, d := range l.young() {
 		digits := keys.Day(d)
-		for _, f := range []keys.Family{keys.SitePVDay, keys.SiteUVDay, keys.Visitors, keys.Books, keys.Minutes, keys.Referrers, keys.Pairs,
+		for _, f := range []keys.Family{keys.SitePVDay, keys.SiteUVDay, keys.Visitors, keys.Books, keys.Minutes, keys.Facets, keys.Pairs,
 			keys.PageBotsDay, keys.HotDay, keys.Events, keys.CallsDay, keys.LatencyDay} {
 			if n := (keys.Name{Family: f, Site: l.site, Rest: digits}); l.lives(n) {
 				all = append(all, n)
@@ -138,7 +138,7 @@ func (l *look) lives(n keys.Name) bool {
 }
 
 // looseKeys come and go, so nothing tells that they should be there; but of which type.
-var looseKeys = []keys.Family{keys.Pending, keys.Online, keys.Made, keys.MirrorState, keys.MirrorDue, keys.MirrorSink, keys.MirrorPV, keys.MirrorBots}
+var looseKeys = []keys.Family{keys.Pending, keys.FacetsPending, keys.Online, keys.Made, keys.MirrorState, keys.MirrorDue, keys.MirrorSink, keys.MirrorPV, keys.MirrorBots}
 
 // loose deals with one of them. A rebuild is for numbers; others are made anew by what
 // comes, and the mirror begins a new life from what SQL has.
@@ -147,7 +147,7 @@ func (l *look) loose(ctx context.Context, f keys.Family, is string) error {
 	if is == "none" || is == want || is == "" {
 		return nil
 	}
-	if f == keys.Pending {
+	if f == keys.Pending || f == keys.FacetsPending {
 		l.differ("%s is a %s, want a %s", key, is, want)
 		return nil
 	}

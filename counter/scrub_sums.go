@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ type scrubDay struct {
 	visitors *redis.IntCmd   // nil: they may have died
 	pairs    *redis.IntCmd   // bytes
 	minutes  *redis.MapStringStringCmd
+	facets   *redis.MapStringStringCmd // nil: they may have died
 }
 
 // young are the days that hashes and sets of days are compared of: their keys
@@ -69,6 +71,7 @@ func (l *look) numbers(ctx context.Context) error {
 	}
 	var totals *redis.SliceCmd
 	err := l.at(ctx, len(names)+10*len(active), func(p redis.Pipeliner) {
+		l.waiting = p.LRange(ctx, k.FacetsPending(s), 0, -1)
 		totals = p.MGet(ctx, names...)
 		for _, d := range active {
 			l.askDay(ctx, p, d, d.day == young[0] || d.day == young[1])
@@ -95,7 +98,7 @@ func (l *look) askDay(ctx context.Context, p redis.Pipeliner, d *scrubDay, young
 		d.visitors, d.pairs = p.SCard(ctx, k.Visitors(s, d.day)), p.StrLen(ctx, k.Pairs(s, d.day))
 	}
 	if young {
-		d.minutes = p.HGetAll(ctx, k.Minutes(s, d.day))
+		d.minutes, d.facets = p.HGetAll(ctx, k.Minutes(s, d.day)), p.HGetAll(ctx, k.Facets(s, d.day))
 	}
 }
 
@@ -159,6 +162,7 @@ func (l *look) compareDay(d *scrubDay) {
 			people += n
 		}
 	}
+	l.compareFacets(d, bot)
 	if d.minutes.Err() != nil || people != d.pv || bots != bot {
 		l.differ("%s has %d views and %d of bots, %s and %s have %d and %d", k.Minutes(s, d.day), people, bots,
 			k.SitePVDay(s, d.day), books, d.pv, bot)
@@ -233,4 +237,42 @@ func (l *look) calls(ctx context.Context, d parser.Day) error {
 		l.differ("%s has %d calls by hour, %d by minute", key, parts, minutes)
 	}
 	return nil
+}
+
+// compareFacets compares the names of facets that every view has one of with the
+// day's views: those in its hash and those that are not spread yet.
+func (l *look) compareFacets(d *scrubDay, bot int64) {
+	key := l.keys.Facets(l.site, d.day)
+	if err := errors.Join(d.facets.Err(), l.waiting.Err()); err != nil {
+		l.differ("%s: %v", key, err)
+		return
+	}
+	var people, bots [parser.NumFacets]int64
+	for field, v := range d.facets.Val() {
+		switch f, _, ofBots, ok := parser.FieldOf(field); {
+		case ok && ofBots:
+			bots[f] += l.number(key, v)
+		case ok:
+			people[f] += l.number(key, v)
+		}
+	}
+	for _, e := range l.waiting.Val() {
+		err := readPending(e, func(p pendingPage) {
+			if f, _, _, ok := parser.FieldOf(p.name); ok && p.day == d.day {
+				people[f] += p.pv
+				bots[f] += p.uv
+			}
+		})
+		if err != nil {
+			l.differ("%s: %v", l.keys.FacetsPending(l.site), err)
+			return
+		}
+	}
+	for f := range parser.NumFacets {
+		spec := f.Spec()
+		if spec.Every && people[f] != d.pv || spec.Every && spec.Bots && bots[f] != bot {
+			l.differ("%s has %d views and %d of bots by %s, %s and %s have %d and %d", key, people[f], bots[f], spec.Name,
+				l.keys.SitePVDay(l.site, d.day), l.keys.Books(l.site, d.day), d.pv, bot)
+		}
+	}
 }

@@ -29,7 +29,7 @@ func newTestScrubber(t *testing.T, r *ingestRig) (*scrubber, *IngestStats) {
 // mixedHits are views, events and bots of three sites over the last hours, more pages
 // and events than keep their names.
 func mixedHits(r *ingestRig, n int) []testHit {
-	r.opt.MaxPages, r.opt.MaxEvents, r.opt.MaxReferrers = 150, 4, 3
+	r.opt.MaxPages, r.opt.MaxEvents, r.opt.FacetCaps[parser.Referrer] = 150, 4, 3
 	return randomHits(rand.New(rand.NewPCG(51, 52)), n, 300)
 }
 

@@ -58,10 +58,12 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 
 func (in *Ingester) settleFold(ctx context.Context, f *flight) error {
 	s := f.fold
-	s.pending, s.pendingSize = f.left, 0
+	s.waits[f.list] = tail{n: f.left}
 	if f.left <= 0 {
-		delete(in.pendingSites, s)
-		s.foldedAll()
+		delete(in.folds[f.list].sites, s)
+		if f.list == pendingPages {
+			s.foldedAll()
+		}
 	}
 	if gone := f.lost - in.knownLost(s.name); gone > 0 && in.sites[s.name] == s {
 		return in.rebuild(ctx, s, goneKeys(gone))
@@ -69,7 +71,7 @@ func (in *Ingester) settleFold(ctx context.Context, f *flight) error {
 	return nil
 }
 
-func goneKeys(n int64) string { return fmt.Sprintf("%d keys of pages are gone", n) }
+func goneKeys(n int64) string { return fmt.Sprintf("%d keys are gone", n) }
 
 func (in *Ingester) settleError(ctx context.Context, f *flight) error {
 	if ctx.Err() != nil {
@@ -135,10 +137,12 @@ func (in *Ingester) applied(p *part, a answer) {
 			st.Commits++
 		}
 	})
-	if p.deferred {
-		s.pending += p.blobs
-		s.pendingSize += p.blobSize
-		in.pendingSites[s] = struct{}{}
+	for l, more := range p.appended {
+		if more.n > 0 {
+			s.waits[l].n += more.n
+			s.waits[l].size += more.size
+			in.folds[l].sites[s] = struct{}{}
+		}
 	}
 	p.callsApplied()
 	for i, d := range p.days {
@@ -290,7 +294,9 @@ func (in *Ingester) reopen(id string) *segment {
 func (in *Ingester) forget(s *site) {
 	in.open.drop(s)
 	in.cur = cursor{}
-	delete(in.pendingSites, s)
+	for l := range in.folds {
+		delete(in.folds[l].sites, s)
+	}
 	delete(in.sites, s.name)
 }
 

@@ -12,21 +12,20 @@ const none int64 = -1
 // site is what this daemon knows of a site: a cache of what Redis holds, good
 // until an answer says otherwise. Owned by the ingest loop.
 type site struct {
-	name        string
-	epoch       string // "": new, the first commit makes it
-	first       string // the epoch that the first commit makes
-	pv, uv      int64  // the totals after our last commit; they can only grow
-	offsets     map[string]*offsets
-	days        map[parser.Day]*dayState
-	calls       map[parser.Day]*callDay // of its API
-	ids         *recent                 // duplicate view ids
-	window      *recent                 // the DEDUPE_WINDOW rule; nil when off
-	pending     int                     // elements of the pending list that are not folded yet
-	pendingSize int                     // their bytes, those of this run
-	bots        bool                    // the hash of pages that bots saw was there after our last commit
-	assumed     map[string]span         // see assume
-	known       map[lineEnd]bool        // see assumeParts
-	health      health                  // changed by turn
+	name    string
+	epoch   string // "": new, the first commit makes it
+	first   string // the epoch that the first commit makes
+	pv, uv  int64  // the totals after our last commit; they can only grow
+	offsets map[string]*offsets
+	days    map[parser.Day]*dayState
+	calls   map[parser.Day]*callDay // of its API
+	ids     *recent                 // duplicate view ids
+	window  *recent                 // the DEDUPE_WINDOW rule; nil when off
+	waits   [pendingKinds]tail      // elements of its lists that are not folded yet; bytes of this run
+	bots    bool                    // the hash of pages that bots saw was there after our last commit
+	assumed map[string]span         // see assume
+	known   map[lineEnd]bool        // see assumeParts
+	health  health                  // changed by turn
 }
 
 // offsets is how far a site is in one segment, always just after a line.
@@ -132,7 +131,7 @@ type dayState struct {
 	pages    map[string]*page
 	bots     map[string]*page // pages that bots saw
 	events   map[string]struct{}
-	from     referrers
+	facets   facetNames
 	minutes  bool // views are counted by minute: the day is young enough
 	least    dayLeast
 	seen     daySeen
@@ -147,11 +146,11 @@ type dayLeast struct{ pv, uv, visitors int64 }
 
 // daySeen tells which keys of the day were there after our last commit: one
 // that comes up new was lost.
-type daySeen struct{ books, events, ranks, bots, minutes, referrers bool }
+type daySeen struct{ books, events, ranks, bots, minutes bool }
 
 // weight is about how many bytes the day takes in memory.
 func (d *dayState) weight() int {
-	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 160*(len(d.pages)+len(d.bots)+len(d.from.all)) + 120*len(d.events)
+	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 160*(len(d.pages)+len(d.bots)+len(d.facets.all)) + 120*len(d.events)
 }
 
 // pageOf finds or admits a page of a day; what is over the cap is counted
@@ -247,7 +246,6 @@ func (d *dayState) applied(c *dayChange, deferred bool, cards []int64) {
 	d.seen.events = d.seen.events || len(c.events) > 0
 	d.seen.ranks = d.seen.ranks || (len(c.pages) > 0 && !deferred)
 	d.seen.minutes = d.seen.minutes || (len(c.minutes) > 0 && d.minutes)
-	d.seen.referrers = d.seen.referrers || len(c.referrers) > 0
 	d.seen.bots = d.seen.bots || (len(c.bots) > 0 && !deferred)
 	if len(cards) < dayChecks {
 		return

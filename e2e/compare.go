@@ -173,22 +173,23 @@ func (e *expected) addDay(site, day string, d *dayBook) {
 // recent is how old a day may be so that all of its keys are there.
 const recent = 36 * time.Hour
 
-// addParts adds a day's views by hour, minute and referrer.
+// addParts adds a day's views by minute and facet.
 func (e *expected) addParts(siteDay string, d *dayBook) {
-	var bots int64
+	var bots, referred int64
 	for _, n := range d.bots {
 		bots += n
 	}
-	books, minutes, referrers := prefix+"site:books:"+siteDay, prefix+"site:minutes:"+siteDay, prefix+"referrer:"+siteDay
-	e.sums[hashPart{books, "h"}], e.sums[hashPart{books, "b"}] = d.views.pv, bots
+	minutes, facets := prefix+"site:minutes:"+siteDay, prefix+"facet:"+siteDay
 	e.sums[hashPart{minutes, ""}], e.sums[hashPart{minutes, "b"}] = d.views.pv+bots, bots
-	total := int64(0)
-	for _, n := range d.referrers {
-		total += n
+	fields := map[string]int64{}
+	for host, t := range d.referrers {
+		fields["r"+host] = t.pv
+		referred += t.pv
 	}
-	e.sums[hashPart{referrers, ""}] = total
-	if total > 0 {
-		e.hashes[referrers] = maps.Clone(d.referrers)
+	e.sums[hashPart{facets, "h"}], e.sums[hashPart{facets, "H"}] = d.views.pv, bots
+	e.sums[hashPart{facets, ""}] = d.views.pv + bots + referred
+	if len(fields) > 0 {
+		e.hashes[facets] = fields
 	}
 }
 

@@ -62,7 +62,7 @@ type dayBook struct {
 	pages  map[string]*tally
 	events map[string]*tally // key of one of the four levels
 
-	referrers map[string]int64 // views by the host that led to them
+	referrers map[string]*tally // views by the host that led to them
 }
 
 // tally counts views and the distinct visitors behind them.
@@ -115,7 +115,7 @@ func (l *Ledger) Record(b Beacon) {
 	default:
 		day.views.add(b.visitor())
 		if b.Ref != b.Site {
-			day.referrers[b.Ref]++
+			get(day.referrers, b.Ref, newTally).add(b.visitor())
 		}
 		total := get(site.pages, b.Page, newTally)
 		total.pv++
@@ -178,7 +178,7 @@ func (s *siteBook) day(at time.Time) *dayBook {
 	return get(s.days, at.Format("20060102"), func() *dayBook {
 		return &dayBook{
 			date:      time.Date(y, m, d, 0, 0, 0, 0, time.UTC),
-			referrers: map[string]int64{}, bots: map[string]int64{}, pages: map[string]*tally{}, events: map[string]*tally{},
+			referrers: map[string]*tally{}, bots: map[string]int64{}, pages: map[string]*tally{}, events: map[string]*tally{},
 		}
 	})
 }

@@ -43,10 +43,10 @@ func smallCounters() [][]any {
 		{"ZADD", "ddkk:hot:a.com:month:202701", 1, "/"},
 		{"ZADD", "ddkk:hot:a.com:all", 3, "/", 1, "/文"},
 		{"HSET", "ddkk:event:a.com:20261228", "get", 2, "get|uv", 1, "get.pdf", 1, "get.pdf|uv", 1},
-		{"HSET", "ddkk:site:books:a.com:20261228", "bot", 1, "pc", 3, "h12", 3, "b12", 1},
-		{"HSET", "ddkk:site:books:a.com:20270101", "pc", 1, "h00", 1},
+		{"HSET", "ddkk:site:books:a.com:20261228", "bot", 1, "pc", 3},
+		{"HSET", "ddkk:site:books:a.com:20270101", "pc", 1},
 		{"HSET", "ddkk:site:minutes:a.com:20261228", "1200", 3, "b1200", 1}, {"HSET", "ddkk:site:minutes:a.com:20270101", "0000", 1},
-		{"HSET", "ddkk:referrer:a.com:20261228", "", 3}, {"HSET", "ddkk:referrer:a.com:20270101", "", 1},
+		{"HSET", "ddkk:facet:a.com:20261228", "r", 3, "h12", 3, "H12", 1}, {"HSET", "ddkk:facet:a.com:20270101", "r", 1, "h00", 1},
 		{"HSET", "ddkk:page:bot:a.com", "/", 1}, {"HSET", "ddkk:page:bot:a.com:20261228", "/", 1},
 		// What the ledger does not know about is passed over.
 		{"SADD", "ddkk:site:uv:set:a.com:20261228", "v1", "v2"},

@@ -18,6 +18,9 @@ func byNewRules(b Beacon) (Beacon, bool) {
 	if b.Site == "docs.ddkk.com" {
 		b.Site = "ddkk.com"
 	}
+	if b.Ref == "docs.ddkk.com" {
+		b.Ref = "ddkk.com"
+	}
 	b.Page = strings.TrimSuffix(b.Page, "index.html")
 	if len(b.Page) > 1 {
 		b.Page = strings.TrimSuffix(b.Page, "/")

@@ -56,7 +56,7 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 		return doubt
 	}
 	h.Site = s.name
-	h.Referrer = p.referrerAgain(k, s.name)
+	p.cameFrom(h, p.siteNamed(p.referrerAgain(k, s.name)))
 	if k.Beacon && p.refCheck && len(k.Referer) > 0 {
 		if from, _ := p.refererSite(k.Referer); from.name != s.name {
 			p.skip(h, SkipReferer)
@@ -92,6 +92,14 @@ func (p *Parser) referrerAgain(k *Kept, name string) string {
 		return ""
 	}
 	return to
+}
+
+// siteNamed is a site by its own name.
+func (p *Parser) siteNamed(name string) site {
+	if name == "" {
+		return site{}
+	}
+	return site{name: name, from: NewValue(Referrer, name)}
 }
 
 // isTarget tells whether a host's views count for name.

@@ -42,10 +42,10 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 	if reason != ReasonNone {
 		return reason
 	}
-	h.Referrer = p.referrer(q.ref, from, site)
+	h.Site = site
+	p.cameFrom(h, p.referrer(q.ref, from, site))
 	p.tokens(h, &q)
 	p.levels(h, &q)
-	h.Site = site
 	if len(q.page) == 0 {
 		p.setPage(h, rest)
 	} else {

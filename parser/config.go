@@ -119,6 +119,7 @@ type Parser struct {
 	referrers cache[site]
 
 	lastParam, lastReferer, lastReferrer lastSite
+	nowhere                              *Value // the referrer of who came from nowhere
 	lastStart                            []byte // "site=S&page=" of a query with a site
 
 	fields  format.Fields // of the current line
@@ -158,6 +159,7 @@ func New(c Config) (*Parser, error) {
 		agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)},
 		sites:  newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
 		signed:  newSignatures(c.BeaconKeys),
+		nowhere: NewValue(Referrer, ""),
 		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
 		buf:     make([]byte, 0, startBuf),
 		pageBuf: make([]byte, 0, startBuf),

@@ -88,6 +88,10 @@ type Hit struct {
 	// within the site, empty when there is none or it is not known. Interned.
 	Referrer string
 
+	// Facets are the names that a view is counted by, nil where it has none. A way
+	// within the site has no Referrer there.
+	Facets [Hour]*Value
+
 	Visitor Visitor
 	Bot     bool
 	Device  Device

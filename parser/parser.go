@@ -40,6 +40,7 @@ func malformed(h *Hit, reason Reason) { *h = Hit{Kind: Malformed, Reason: reason
 func (p *Parser) skip(h *Hit, reason Reason) {
 	h.Kind, h.Reason = Skipped, reason
 	h.Site, h.Page, h.Known, h.Referrer, h.Visitor = "", nil, nil, "", Visitor{}
+	h.Facets = [Hour]*Value{}
 	h.Category, h.Action, h.Label, h.Value = nil, nil, nil, nil
 }
 
@@ -93,8 +94,8 @@ func (p *Parser) PageOf(h *Hit, site string, path []byte) {
 		return
 	}
 	from, _ := p.refererSite(h.Referer) // of the page itself, unlike a beacon's
-	h.Referrer = from.name
 	h.Site = s.name
+	p.cameFrom(h, from)
 	p.setPage(h, path)
 	if reason := p.complete(h); reason != ReasonNone {
 		p.skip(h, reason)
@@ -159,6 +160,7 @@ func (p *Parser) complete(h *Hit) Reason {
 type site struct {
 	name   string // alias resolved; empty: no host
 	counts bool   // it is one of SITES
+	from   *Value // as a referrer; nil: no host
 }
 
 // lastSite remembers what one text was found to name: most lines name the same
@@ -188,18 +190,30 @@ const maxReferrer = 1024
 // referrer tells where the reader of a page came from. The widget says it in
 // the parameter "ref"; the Referer of its request is the page itself. Where a
 // request has another site's page as its Referer, that is it.
-func (p *Parser) referrer(param []byte, referer site, name string) string {
+func (p *Parser) referrer(param []byte, referer site, name string) site {
 	switch {
 	case len(param) > maxReferrer:
-		return ""
+		return site{}
 	case len(param) > 0 && bytes.Equal(param, p.lastReferrer.text):
-		return p.lastReferrer.site.name
+		return p.lastReferrer.site
 	case len(param) > 0:
-		return p.lastReferrer.keep(param, p.hostOf(p.decode(param), &p.referrers)).name
+		return p.lastReferrer.keep(param, p.hostOf(p.decode(param), &p.referrers))
 	case referer.name != name:
-		return referer.name
+		return referer
 	}
-	return ""
+	return site{}
+}
+
+// cameFrom sets where the reader of h.Site came from.
+func (p *Parser) cameFrom(h *Hit, from site) {
+	h.Referrer = from.name
+	switch {
+	case from.name == h.Site: // a way within the site
+	case from.from == nil:
+		h.Facets[Referrer] = p.nowhere
+	default:
+		h.Facets[Referrer] = from.from
+	}
 }
 
 // refererSite is the site that a Referer is of, and what follows its host. The
@@ -233,7 +247,7 @@ func (p *Parser) hostOf(host []byte, known *cache[site]) site {
 		if to, ok := p.aliases[name]; ok {
 			name = to
 		}
-		s = site{name: name, counts: p.allowed == nil || p.allowed[name]}
+		s = site{name: name, counts: p.allowed == nil || p.allowed[name], from: NewValue(Referrer, name)}
 	}
 	known.put(host, s)
 	return s

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -240,11 +241,9 @@ func appendNames(dst []byte, key string, all []counter.NameCalls) []byte {
 	return append(dst, ']')
 }
 
-// writeCallTable answers a day as CSV (RFC 4180): a line for the total and one
+// writeCallTable answers a day as CSV: a line for the total and one
 // for each endpoint, status and user.
 func writeCallTable(ctx *fasthttp.RequestCtx, site string, day time.Time, r *counter.CallReport) error {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
 	rows := [][]string{{"date", "site", "kind", "name", "calls", "failed", "p50_ms", "p95_ms", "p99_ms"}}
 	sums := func(kind, name string, s *counter.CallSums) {
 		row := []string{day.Format(time.DateOnly), cell(site), kind, cell(name), strconv.FormatInt(s.Calls, 10), strconv.FormatInt(s.Failed, 10)}
@@ -264,12 +263,18 @@ func writeCallTable(ctx *fasthttp.RequestCtx, site string, day time.Time, r *cou
 	}
 	names("status", r.Statuses)
 	names("user", r.Users)
-	if err := w.WriteAll(rows); err != nil {
-		return err
+	return writeTable(ctx, "calls-"+day.Format(time.DateOnly)+".csv", rows)
+}
+
+// writeTable answers a table as a file of CSV (RFC 4180).
+func writeTable(ctx *fasthttp.RequestCtx, name string, rows [][]string) error {
+	var b bytes.Buffer
+	if err := csv.NewWriter(&b).WriteAll(rows); err != nil {
+		return fmt.Errorf("write table: %w", err)
 	}
 	h := &ctx.Response.Header
 	h.SetContentType("text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="calls-`+day.Format(time.DateOnly)+`.csv"`)
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	ctx.Response.SetBody(b.Bytes())

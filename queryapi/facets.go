@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -16,9 +18,12 @@ const (
 	shownMinutes = 30
 )
 
-// NewReferrerFacts are the views that a host led to.
-func NewReferrerFacts(host string, pv int64) ReferrerFacts {
-	return ReferrerFacts{Referrer: text(host), PV: pv}
+// defaultFacets is how many names /api/admin/facets lists.
+const defaultFacets = 50
+
+// NewFacetFacts are the figures of a name of a facet.
+func NewFacetFacts(name string, pv int64, uv *int64) FacetFacts {
+	return FacetFacts{Name: text(name), PV: pv, UV: uv}
 }
 
 // adminHours answers GET /api/admin/hours: 24 hours of each day of a span.
@@ -80,7 +85,8 @@ func (s *Server) adminMinutes(ctx *fasthttp.RequestCtx) error {
 	return writeValue(ctx, &out)
 }
 
-// adminReferrers answers GET /api/admin/referrers.
+// adminReferrers answers GET /api/admin/referrers: the facet of that name, under the
+// names that its fields had before there were others.
 func (s *Server) adminReferrers(ctx *fasthttp.RequestCtx) error {
 	q, err := s.spanQuery(ctx, MaxSeriesDays, "limit")
 	if err != nil {
@@ -90,24 +96,90 @@ func (s *Server) adminReferrers(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	var out struct {
-		Referrers   []ReferrerFacts `json:"referrers"`
-		Total       int             `json:"total"`
-		Stale       bool            `json:"stale,omitempty"`
-		StaleReason string          `json:"stale_reason,omitempty"`
+	type referrer struct {
+		Referrer text  `json:"referrer"`
+		PV       int64 `json:"pv"`
 	}
-	err = s.series(ctx, q.site, func(ctx context.Context) (err error) {
-		out.Referrers, out.Stale, err = s.cfg.Facts.Referrers(ctx, q.site, q.from, q.to)
-		return err
-	})
+	out := struct {
+		Referrers []referrer `json:"referrers"`
+		Total     int        `json:"total"`
+		Stale     bool       `json:"stale,omitempty"`
+
+		StaleReason string `json:"stale_reason,omitempty"`
+	}{Referrers: []referrer{}}
+	all, stale, err := s.facet(ctx, &q, "referrer")
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(out.Referrers, func(a, b ReferrerFacts) int {
-		return cmp.Or(cmp.Compare(b.PV, a.PV), cmp.Compare(a.Referrer, b.Referrer))
-	})
-	out.Total = len(out.Referrers)
-	out.Referrers = append([]ReferrerFacts{}, out.Referrers[:min(out.Total, limit)]...)
-	out.StaleReason = s.reason(q.site, out.Stale)
+	out.Total, out.Stale, out.StaleReason = len(all), stale, s.reason(q.site, stale)
+	for _, r := range all[:min(len(all), limit)] {
+		out.Referrers = append(out.Referrers, referrer{r.Name, r.PV})
+	}
 	return writeValue(ctx, &out)
+}
+
+// facet are the names of a facet, the most frequent first.
+func (s *Server) facet(ctx *fasthttp.RequestCtx, q *siteSpan, name string) (all []FacetFacts, stale bool, err error) {
+	err = s.series(ctx, q.site, func(ctx context.Context) (err error) {
+		all, stale, err = s.cfg.Facts.Facet(ctx, q.site, name, q.from, q.to)
+		return err
+	})
+	slices.SortFunc(all, func(a, b FacetFacts) int {
+		return cmp.Or(cmp.Compare(b.PV, a.PV), cmp.Compare(a.Name, b.Name))
+	})
+	return all, stale, err
+}
+
+// adminFacets answers GET /api/admin/facets.
+func (s *Server) adminFacets(ctx *fasthttp.RequestCtx) error {
+	q, err := s.spanQuery(ctx, MaxSeriesDays, "facet", "limit", "format")
+	if err != nil {
+		return err
+	}
+	args := ctx.QueryArgs()
+	limit, err := intArg(args, "limit", defaultFacets, 1, MaxListed)
+	if err != nil {
+		return err
+	}
+	format := string(args.Peek("format"))
+	if format != "" && format != "json" && format != "csv" {
+		return badValue("format", "must be json or csv")
+	}
+	out := struct {
+		Site  string       `json:"site"`
+		Facet string       `json:"facet"`
+		From  calendarDate `json:"from"`
+		To    calendarDate `json:"to"`
+		Total int          `json:"total"`
+		Rows  []FacetFacts `json:"rows"`
+		Stale bool         `json:"stale,omitempty"`
+	}{Site: q.site, Facet: string(args.Peek("facet")), From: calendarDate(q.from), To: calendarDate(q.to)}
+	switch names := s.cfg.Facts.FacetNames(); {
+	case out.Facet == "":
+		return missing("facet")
+	case !slices.Contains(names, out.Facet):
+		return badValue("facet", "must be one of %s", strings.Join(names, ", "))
+	}
+	all, stale, err := s.facet(ctx, &q, out.Facet)
+	if err != nil {
+		return err
+	}
+	out.Total, out.Stale, out.Rows = len(all), stale, append([]FacetFacts{}, all[:min(len(all), limit)]...)
+	if format == "csv" {
+		return writeFacetTable(ctx, out.Facet, out.Rows)
+	}
+	return writeValue(ctx, &out)
+}
+
+// writeFacetTable answers the names of a facet as CSV (RFC 4180).
+func writeFacetTable(ctx *fasthttp.RequestCtx, facet string, all []FacetFacts) error {
+	rows := [][]string{{"name", "pv", "uv"}}
+	for _, r := range all {
+		uv := ""
+		if r.UV != nil {
+			uv = strconv.FormatInt(*r.UV, 10)
+		}
+		rows = append(rows, []string{cell(string(r.Name)), strconv.FormatInt(r.PV, 10), uv})
+	}
+	return writeTable(ctx, facet+".csv", rows)
 }

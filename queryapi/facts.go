@@ -28,8 +28,10 @@ type Facts interface {
 	Hours(ctx context.Context, site string, from, to time.Time) (hours []HourFacts, stale bool, err error)
 	// Minutes are the last n minutes, oldest first; the last is still running.
 	Minutes(ctx context.Context, site string, n int) (minutes []MinuteFacts, stale bool)
-	// Referrers ranks the hosts that led to views of people on the days from..to.
-	Referrers(ctx context.Context, site string, from, to time.Time) (all []ReferrerFacts, stale bool, err error)
+	// FacetNames are those of what views are counted by beside their pages.
+	FacetNames() []string
+	// Facet adds up the names of a facet over the days from..to, in any order.
+	Facet(ctx context.Context, site, facet string, from, to time.Time) (all []FacetFacts, stale bool, err error)
 }
 
 // HourFacts are the views of people and of bots in an hour of a day, by the
@@ -47,10 +49,12 @@ type MinuteFacts struct {
 	Bot  int64     `json:"bot"`
 }
 
-// ReferrerFacts are the views that a host led to; "" is none, or not known.
-type ReferrerFacts struct {
-	Referrer text  `json:"referrer"`
-	PV       int64 `json:"pv"`
+// FacetFacts are the figures of a name of a facet; "" is none, or not known. UV is nil
+// where the visitors are not known (yet).
+type FacetFacts struct {
+	Name text   `json:"name"`
+	PV   int64  `json:"pv"`
+	UV   *int64 `json:"uv"`
 }
 
 // SiteFacts are the figures of one site.
@@ -131,6 +135,7 @@ func (s *Server) factsRoutes() []route {
 		{method: "GET", path: "/api/admin/hours", handle: s.adminHours, admin: true},
 		{method: "GET", path: "/api/admin/minutes", handle: s.adminMinutes, admin: true},
 		{method: "GET", path: "/api/admin/referrers", handle: s.adminReferrers, admin: true},
+		{method: "GET", path: "/api/admin/facets", handle: s.adminFacets, admin: true},
 	}
 	if s.cfg.Explorer != nil {
 		rs = append(rs, route{method: "GET", path: "/api/admin/explore", handle: s.explore, admin: true})

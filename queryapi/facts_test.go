@@ -16,19 +16,19 @@ import (
 
 // figures plays Facts, Views, Verifier and Baselines.
 type figures struct {
-	sites     []SiteFacts
-	sums      map[string]Sums // by first day
-	pages     PageList
-	views     []View
-	skipped   []SkippedLine
-	hours     []HourFacts
-	referrers []ReferrerFacts
-	stale     bool
-	err       error
-	askedP    PagesQuery
-	asked     string // what was asked for last, as text
-	bases     []Baseline
-	state     VerifyState
+	sites   []SiteFacts
+	sums    map[string]Sums // by first day
+	pages   PageList
+	views   []View
+	skipped []SkippedLine
+	hours   []HourFacts
+	facet   []FacetFacts
+	stale   bool
+	err     error
+	askedP  PagesQuery
+	asked   string // what was asked for last, as text
+	bases   []Baseline
+	state   VerifyState
 }
 
 func (f *figures) Sites(context.Context) ([]SiteFacts, bool, error) { return f.sites, f.stale, f.err }
@@ -54,9 +54,11 @@ func (f *figures) Minutes(_ context.Context, _ string, n int) ([]MinuteFacts, bo
 	return make([]MinuteFacts, n), f.stale
 }
 
-func (f *figures) Referrers(_ context.Context, site string, from, to time.Time) ([]ReferrerFacts, bool, error) {
-	f.asked = fmt.Sprintf("%s %s..%s", site, from.Format(time.DateOnly), to.Format(time.DateOnly))
-	return f.referrers, f.stale, f.err
+func (f *figures) FacetNames() []string { return []string{"referrer", "hour"} }
+
+func (f *figures) Facet(_ context.Context, site, facet string, from, to time.Time) ([]FacetFacts, bool, error) {
+	f.asked = fmt.Sprintf("%s %s %s..%s", site, facet, from.Format(time.DateOnly), to.Format(time.DateOnly))
+	return f.facet, f.stale, f.err
 }
 
 func (f *figures) Recent(_ context.Context, site string, limit int) ([]View, error) {
@@ -212,8 +214,29 @@ func TestAdminReferrers(t *testing.T) {
 	f := &figures{}
 	s := figuresServer(t, f)
 	wantAnswer(t, s, "/api/admin/referrers?site=ddkk.com", `{"referrers":[],"total":0}`)
-	f.referrers = []ReferrerFacts{NewReferrerFacts("a.example", 1), NewReferrerFacts("", 7), NewReferrerFacts("b.example", 1)}
+	f.facet = []FacetFacts{NewFacetFacts("a.example", 1, nil), NewFacetFacts("", 7, nil), NewFacetFacts("b.example", 1, nil)}
 	wantAnswer(t, s, "/api/admin/referrers?site=ddkk.com&limit=2", `{"referrers":[{"referrer":"","pv":7},{"referrer":"a.example","pv":1}],"total":3}`)
+}
+
+func TestAdminFacets(t *testing.T) {
+	f := &figures{}
+	s := figuresServer(t, f)
+	const path = "/api/admin/facets?site=ddkk.com&facet=hour&from=2026-11-20&to=2026-11-21"
+	wantAnswer(t, s, path, `{"site":"ddkk.com","facet":"hour","from":"2026-11-20","to":"2026-11-21","total":0,"rows":[]}`)
+	if f.asked != "ddkk.com hour 2026-11-20..2026-11-21" {
+		t.Error(f.asked)
+	}
+	uv := int64(5)
+	f.facet, f.stale = []FacetFacts{NewFacetFacts("=1+1", 1, nil), NewFacetFacts("b", 7, &uv), NewFacetFacts("a", 1, nil)}, true
+	wantAnswer(t, s, path+"&limit=2", `{"site":"ddkk.com","facet":"hour","from":"2026-11-20","to":"2026-11-21","total":3,`+
+		`"rows":[{"name":"b","pv":7,"uv":5},{"name":"=1+1","pv":1,"uv":null}],"stale":true}`)
+	ctx := ask(s, testPeer, "GET", path+"&format=csv", "", "Authorization: Bearer t")
+	if got := string(ctx.Response.Body()); got != "name,pv,uv\nb,7,5\n'=1+1,1,\na,1,\n" {
+		t.Errorf("%q", got)
+	}
+	if header(ctx, "Content-Type") != "text/csv; charset=utf-8" || header(ctx, "Content-Disposition") != `attachment; filename="hour.csv"` {
+		t.Error(header(ctx, "Content-Type"), header(ctx, "Content-Disposition"))
+	}
 }
 
 func TestAdminViews(t *testing.T) {
@@ -313,7 +336,7 @@ func TestAdminBaselines(t *testing.T) {
 func TestAdminRefuses(t *testing.T) {
 	f := &figures{}
 	s := figuresServer(t, f)
-	spans := []string{"/api/admin/summary", "/api/admin/pages", "/api/admin/hours", "/api/admin/referrers"}
+	spans := []string{"/api/admin/summary", "/api/admin/pages", "/api/admin/hours", "/api/admin/referrers", "/api/admin/facets"}
 	for _, path := range append([]string{"/api/admin/sites", "/api/admin/minutes", "/api/admin/views", "/api/admin/health", "/api/admin/verify", "/api/admin/baselines"}, spans...) {
 		for _, header := range []string{"X: y", "Authorization: Bearer u", "Authorization: t"} {
 			ctx := ask(figuresServer(t, f), testPeer, "GET", path+"?site=ddkk.com", "", header) // its own, as wrong tokens are limited
@@ -330,6 +353,7 @@ func TestAdminRefuses(t *testing.T) {
 		ctx := asAdmin(t, s, "GET", target, "")
 		wantError(t, target, string(ctx.Response.Body()), ctx.Response.StatusCode(), status, code, message)
 	}
+	of := map[string]string{"/api/admin/facets": "facet=referrer"}
 	for _, path := range spans {
 		g(path, 400, CodeMissingField, "site:")
 		g(path+"?site=evil.com", 403, CodeSiteDenied, "site:")
@@ -338,10 +362,14 @@ func TestAdminRefuses(t *testing.T) {
 		g(path+"?site=ddkk.com&from=2000-01-01", 400, CodeBadValue, "from:")
 		g(path+"?site=ddkk.com&form=2026-11-23", 400, CodeUnknownField, "form:")
 		f.err = fmt.Errorf("dial: %w", ErrArchiveAway)
-		g(path+"?site=ddkk.com", 503, CodeArchiveAway, "")
+		g(path+"?site=ddkk.com&"+of[path], 503, CodeArchiveAway, "")
 		f.err = nil
 	}
 	g("/api/admin/referrers?site=ddkk.com&limit=0", 400, CodeBadValue, "limit:")
+	g("/api/admin/facets?site=ddkk.com", 400, CodeMissingField, "facet:")
+	g("/api/admin/facets?site=ddkk.com&facet=colour", 400, CodeBadValue, "facet:")
+	g("/api/admin/facets?site=ddkk.com&facet=hour&format=xml", 400, CodeBadValue, "format:")
+	g("/api/admin/facets?site=ddkk.com&facet=hour&limit=0", 400, CodeBadValue, "limit:")
 	g("/api/admin/minutes?site=ddkk.com&n=5", 400, CodeUnknownField, "n:")
 	for _, limit := range []string{"0", "1001", "x", ""} {
 		g("/api/admin/pages?site=ddkk.com&limit="+limit, 400, CodeBadValue, "limit:")

@@ -33,3 +33,32 @@ func (k Keys) ParseFormerPairs(key string) (n Name, ok bool) {
 func (k Keys) PairsPatterns() []string {
 	return []string{GlobEscape(k.prefix) + ":" + formerPairs + "*", GlobEscape(k.prefix) + ":" + forms[Pairs].head + "*"}
 }
+
+// Up to layout 2 a day's referrers had a hash of their own, and its views by hour
+// were fields of its books.
+
+const formerReferrers = "referrer:"
+
+// FormerReferrers is what the referrers of a day were called.
+func (k Keys) FormerReferrers(site, day string) string {
+	return k.prefix + ":" + formerReferrers + k.site(site) + ":" + day
+}
+
+// parseFormerReferrers tells the site of such a key.
+func (k Keys) parseFormerReferrers(key string) (site string, ok bool) {
+	text, ok := strings.CutPrefix(key, k.prefix+":"+formerReferrers)
+	if !ok {
+		return "", false
+	}
+	site, day, ok := k.cutSite(text)
+	day, colon := strings.CutPrefix(day, ":")
+	return site, ok && colon && forms[Facets].fits(day)
+}
+
+// FormerHour is the field of Books that had the views of an hour.
+func FormerHour(hour string, bots bool) string {
+	if bots {
+		return "b" + hour
+	}
+	return "h" + hour
+}

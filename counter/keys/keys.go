@@ -52,15 +52,15 @@ func (k Keys) SiteUVDay(s string, d parser.Day) string { return k.of(SiteUVDay, 
 func (k Keys) Visitors(s string, d parser.Day) string { return k.of(Visitors, s, Day(d)) }
 
 // Books holds a day's sums beside its views: pc, mobile, bot, events, bot_events,
-// dedup, and the views by hour, h00 to h23 of people and b00 to b23 of bots.
+// dedup.
 func (k Keys) Books(s string, d parser.Day) string { return k.of(Books, s, Day(d)) }
 
 // Minutes holds a day's views by minute: 0000 to 2359 of people, and the same
 // after a "b" of bots.
 func (k Keys) Minutes(s string, d parser.Day) string { return k.of(Minutes, s, Day(d)) }
 
-// Referrers holds host -> views of people that it led to, "" for none.
-func (k Keys) Referrers(s string, d parser.Day) string { return k.of(Referrers, s, Day(d)) }
+// Facets holds a day's views by facet: the fields are those of parser.Facet.
+func (k Keys) Facets(s string, d parser.Day) string { return k.of(Facets, s, Day(d)) }
 
 func (k Keys) PagePV(s, page string) string { return k.of(PagePV, s, page) }
 func (k Keys) PageUV(s, page string) string { return k.of(PageUV, s, page) }
@@ -149,6 +149,10 @@ func (k Keys) Pending(s string) string { return k.of(Pending, s, "") }
 
 // Made holds which keys were made, by period; see Mark.
 func (k Keys) Made(s string) string { return k.of(Made, s, "") }
+
+// FacetsPending holds changes of facets that are committed but not yet in the
+// hashes of their days.
+func (k Keys) FacetsPending(s string) string { return k.of(FacetsPending, s, "") }
 
 // The mirror's keys: a site has them while its page totals are mirrored into SQL.
 

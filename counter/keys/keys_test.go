@@ -78,7 +78,7 @@ func TestMethods(t *testing.T) {
 			{SitePV, k.SitePV(s), "ddkk:site:pv:@"}, {SiteUV, k.SiteUV(s), "ddkk:site:uv:@"},
 			{SitePVDay, k.SitePVDay(s, d), "ddkk:site:pv:@:20261130"}, {SiteUVDay, k.SiteUVDay(s, d), "ddkk:site:uv:@:20261130"},
 			{Visitors, k.Visitors(s, d), "ddkk:site:uv:set:@:20261130"}, {Books, k.Books(s, d), "ddkk:site:books:@:20261130"},
-			{Minutes, k.Minutes(s, d), "ddkk:site:minutes:@:20261130"}, {Referrers, k.Referrers(s, d), "ddkk:referrer:@:20261130"},
+			{Minutes, k.Minutes(s, d), "ddkk:site:minutes:@:20261130"}, {Facets, k.Facets(s, d), "ddkk:facet:@:20261130"}, {FacetsPending, k.FacetsPending(s), "ddkk:facets:@"},
 			{PagePV, k.PagePV(s, "/a"), "ddkk:page:pv:@:/a"}, {PageUV, k.PageUV(s, "/a"), "ddkk:page:uv:@:/a"},
 			{PageBots, k.PageBots(s), "ddkk:page:bot:@"}, {PageBotsDay, k.PageBotsDay(s, d), "ddkk:page:bot:@:20261130"},
 			{Pairs, k.Pairs(s, d), "ddkk:page:pairs:@:20261130"}, {Online, k.Online(s), "ddkk:online:@"},

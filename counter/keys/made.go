@@ -11,24 +11,24 @@ import "strings"
 // A mark is a letter and the period. These are the letters; families that share one are
 // told apart by the period.
 const (
-	MarkPV        = "p"
-	MarkUV        = "u"
-	MarkVisitors  = "v"
-	MarkBooks     = "b"
-	MarkMinutes   = "m"
-	MarkReferrers = "r"
-	MarkPairs     = "q"
-	MarkBots      = "o"
-	MarkHot       = "h" // prelude.lua names it as well
-	MarkEvents    = "e"
-	MarkCalls     = "c"
-	MarkLatency   = "l"
-	MarkSeen      = "i"
+	MarkPV       = "p"
+	MarkUV       = "u"
+	MarkVisitors = "v"
+	MarkBooks    = "b"
+	MarkMinutes  = "m"
+	MarkFacets   = "r" // of the referrers, before there were other facets
+	MarkPairs    = "q"
+	MarkBots     = "o"
+	MarkHot      = "h" // prelude.lua names it as well
+	MarkEvents   = "e"
+	MarkCalls    = "c"
+	MarkLatency  = "l"
+	MarkSeen     = "i"
 )
 
 var marks = map[string][]Family{
 	MarkPV: {SitePV, SitePVDay}, MarkUV: {SiteUV, SiteUVDay}, MarkVisitors: {Visitors}, MarkBooks: {Books}, MarkMinutes: {Minutes},
-	MarkReferrers: {Referrers}, MarkPairs: {Pairs}, MarkBots: {PageBots, PageBotsDay}, MarkHot: {HotAll, HotDay, HotWeek, HotMonth},
+	MarkFacets: {Facets}, MarkPairs: {Pairs}, MarkBots: {PageBots, PageBotsDay}, MarkHot: {HotAll, HotDay, HotWeek, HotMonth},
 	MarkEvents: {Events}, MarkCalls: {CallsDay, CallsHour}, MarkLatency: {LatencyDay, LatencyHour}, MarkSeen: {SeenID},
 }
 

@@ -131,8 +131,10 @@ func (k Keys) parseAs(family Family, text string) (n Name, ok bool) {
 // SiteOf tells the site of a key that counting made: those that a rebuild of
 // the site makes anew.
 func (k Keys) SiteOf(key string) (site string, ok bool) {
-	n, ok := k.Parse(key)
-	return n.Site, ok && Table[n.Family].Holds != Apart
+	if n, ok := k.Parse(key); ok {
+		return n.Site, Table[n.Family].Holds != Apart
+	}
+	return k.parseFormerReferrers(key)
 }
 
 // Counted tells the site of a key that holds numbers which were counted.

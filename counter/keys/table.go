@@ -10,6 +10,7 @@ const (
 	HotWeekTTL    = 8 * 24 * time.Hour  // after the week ends
 	HotMonthTTL   = 32 * 24 * time.Hour // after the month ends
 	MinutesTTL    = 2 * 24 * time.Hour  // after the day ends
+	FacetTTL      = 8 * 24 * time.Hour  // after the day ends; older days are the archive's
 	CallMinuteTTL = 7 * 24 * time.Hour  // after the minute
 	CallHourTTL   = 30 * 24 * time.Hour // after the hour
 	CallDayTTL    = 365 * 24 * time.Hour
@@ -39,7 +40,7 @@ const (
 	Visitors
 	Books
 	Minutes
-	Referrers
+	Facets
 	Pairs
 	PagePV
 	PageUV
@@ -64,6 +65,7 @@ const (
 	LatencyDay
 	Pending
 	Made
+	FacetsPending
 	MirrorState
 	MirrorDue
 	MirrorSink
@@ -109,16 +111,16 @@ var Table = [families]Spec{
 	Segments:   {"segments", "Hash", "permanent", Apart, "segment -> when, by which log and how it begins and what stood before its offset: tells segments apart where `DATA_DIR` is lost"},
 	Rebuilds:   {"rebuilds", "String", "permanent", Apart, "another one after every rebuild: daemons look at it once a second"},
 	Rebuild:    {"rebuild:S", "String", "15 s, renewed", Apart, "lock of a rebuild"},
-	Checkpoint: {"ckpt:S", "Hash", "permanent", Apart, "segment -> offset, and `epoch`, `layout`, `fold` (version of folding), `begun` and `done` (scripts begun and ended), `lost` (keys that were found gone), `behind` (rebuilt, and the log is not counted again yet)"},
+	Checkpoint: {"ckpt:S", "Hash", "permanent", Apart, "segment -> offset, and `epoch`, `layout`, `fold` and `facets` (versions of folding), `begun` and `done` (scripts begun and ended), `lost` (keys that were found gone), `behind` (rebuilt, and the log is not counted again yet)"},
 
 	SitePV:    {"site:pv:S", "String", "permanent", Counts, "views of people"},
 	SiteUV:    {"site:uv:S", "String", "permanent", Counts, "visitors: the sum of the days' visitors"},
 	SitePVDay: {"site:pv:S:D", "String", "90 days", Counts, "views of a day"},
 	SiteUVDay: {"site:uv:S:D", "String", "90 days", Counts, "visitors of a day"},
 	Visitors:  {"site:uv:set:S:D", "Set", "`UV_SET_TTL`", Notes, "visitors of a day, 16 bytes each"},
-	Books:     {"site:books:S:D", "Hash", "90 days", Counts, "`bot`, `bot_events`, `events`, `pc`, `mobile`, `dedup`; views by hour: `h00` to `h23` of people, `b00` to `b23` of bots"},
+	Books:     {"site:books:S:D", "Hash", "90 days", Counts, "`bot`, `bot_events`, `events`, `pc`, `mobile`, `dedup`"},
 	Minutes:   {"site:minutes:S:D", "Hash", "2 days after the day ends", Counts, "views by minute: `0000` to `2359` of people, `b0000` to `b2359` of bots"},
-	Referrers: {"referrer:S:D", "Hash", "90 days", Counts, "host -> views of people that it led to; the empty field for none, or not known; at most 1000 hosts, then `__other__`"},
+	Facets:    {"facet:S:D", "Hash", "8 days after the day ends", Counts, "views by facet: the facet's letter and a name -> views of people, the capital letter and the name -> views of bots; `r` referrer (no name: none, or not known), `h` hour; names over a facet's cap are `__other__`"},
 
 	PagePV:      {"page:pv:S:PAGE", "String", "permanent", Counts, "views of a page"},
 	PageUV:      {"page:uv:S:PAGE", "String", "permanent", Counts, "visitors of a page"},
@@ -147,7 +149,8 @@ var Table = [families]Spec{
 	LatencyHour: {"api:S:hour:YYYYMMDDHH:latency", "Hash", "30 days", Counts, "calls of an hour by bucket of `$request_time`: `BUCKET`"},
 	LatencyDay:  {"api:S:day:D:latency", "Hash", "365 days", Counts, "the same of a day, and `BUCKET:E`"},
 
-	Pending: {"pending:S", "List", "until folded", Notes, "packed page changes"},
+	Pending:       {"pending:S", "List", "until folded", Notes, "packed page changes"},
+	FacetsPending: {"facets:S", "List", "until folded, 30 s at most", Notes, "packed changes of facets"},
 
 	Made: {"made:S", "Hash", "permanent", Notes, "which keys must be there: period -> a letter for each that was written (see keys/made.go); `pages`: the sum of all pages' visitors; `epoch`: the life that this is of"},
 

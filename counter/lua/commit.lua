@@ -14,7 +14,7 @@
 --             the day total, m, members)
 --   appends   n, per key: (ttl, whether each write renews it 0/1, known, data)
 --   online    n, 0 or 1: (trim below, trim above, ttl, m, (score, member)...)
---   pending   m blobs appended to a list; key only when m > 0
+--   lists     n, per list: m blobs that are appended to it
 --
 -- Returns {'ok', lost, cardinality after each check (0 for a STRLEN)..., scripts
 --          that have run for the site}
@@ -115,10 +115,10 @@ for _ = 1, num() do
   call('EXPIRE', name, ttl)
 end
 
-local blobs = num()
-if blobs > 0 then
-  local name = key()
-  for _ = 1, blobs do call('RPUSH', name, arg()) end
+for _ = 1, num() do
+  local name, m = key(), num()
+  call('RPUSH', name, unpack(ARGV, a + 1, a + m))
+  a = a + m
 end
 
 noteMade(made, epoch)

@@ -1,20 +1,21 @@
--- fold spreads pending page changes over the pages' keys: it takes the first
--- elements off the pending list, applies a part of them and puts the rest
+-- fold spreads pending changes over the keys that they are of: it takes the first
+-- elements off a list of the site, applies a part of them and puts the rest
 -- back at the front, all or nothing, if nobody else folded meanwhile.
 --
 -- KEYS[1] -> checkpoint hash, KEYS[2..4] -> those of mirrored() in prelude.lua,
--- KEYS[5] -> hash of what was made, KEYS[6] -> pending list, then the sections'.
--- ARGV: epoch expected, fold version expected ('' = none), elements to take,
+-- KEYS[5] -> hash of what was made, KEYS[6] -> the list, then the sections'.
+-- ARGV: epoch expected, the field that has the list's version, the version expected
+--       ('' = none), elements to take,
 --       m blobs to put back (in order), sections counters (of views, in the order of
 --       the ranks' members, then of visitors), hashes and ranks (one group at most).
 --
 -- Returns {'ok', lost}, {'epoch', epoch}, {'moved', lost} (somebody else folded),
 --         {'damaged', text}: nothing was written.
-local expected, version = arg(), arg()
+local expected, field, version = arg(), arg(), arg()
 mirrored()
 local made, list = key(), key()
 
-local state = call('HMGET', KEYS[1], 'epoch', 'fold', 'begun', 'done', 'lost')
+local state = call('HMGET', KEYS[1], 'epoch', field, 'begun', 'done', 'lost')
 if (state[1] or '') ~= expected then return {'epoch', state[1] or ''} end
 if (state[2] or '') ~= version then return {'moved', tonumber(state[5] or 0)} end
 
@@ -42,7 +43,7 @@ noted()
 
 call('LTRIM', list, take, -1)
 for i = #back, 1, -1 do call('LPUSH', list, back[i]) end
-call('HINCRBY', KEYS[1], 'fold', 1)
+call('HINCRBY', KEYS[1], field, 1)
 noteMade(made, expected)
 local gone = missed(state[5])
 call('HSET', KEYS[1], 'done', begun)

@@ -3,8 +3,12 @@ package answers
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
+	"ddkk-stats/archive"
 	"ddkk-stats/parser"
 	"ddkk-stats/queryapi"
 )
@@ -12,25 +16,28 @@ import (
 // Hours implements queryapi.Facts.
 func (f *Facts) Hours(ctx context.Context, site string, from, to time.Time) ([]queryapi.HourFacts, bool, error) {
 	first, last := parser.DayOf(from), parser.DayOf(to)
-	live := f.reader.Books(ctx, site, first, last)
+	live := f.reader.Facet(ctx, site, parser.Hour, first, last)
 	var all []queryapi.HourFacts
+	add := func(d parser.Day, name string, pv, bot int64) {
+		if hour, err := strconv.Atoi(name); err == nil {
+			all = append(all, queryapi.HourFacts{Date: dateOf(d), Hour: hour, PV: pv, Bot: bot})
+		}
+	}
 	if old := archived(last, live.Since, live.Stale); first <= old {
 		r, err := f.series.read()
 		if err != nil {
 			return nil, live.Stale, err
 		}
-		for h, err := range r.HourDays(ctx, site, first, old) {
+		for x, err := range r.FacetRange(ctx, site, parser.Hour, first, old) {
 			if err != nil {
 				return nil, live.Stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 			}
-			all = append(all, queryapi.HourFacts{Date: dateOf(h.Day), Hour: h.Hour, PV: h.PV, Bot: h.Bot})
+			add(x.Day, x.Name, x.PV, x.Bot)
 		}
 	}
 	for _, d := range live.Days {
-		for hour, n := range d.Hours {
-			if n.PV > 0 || n.Bot > 0 {
-				all = append(all, queryapi.HourFacts{Date: dateOf(d.Day), Hour: hour, PV: n.PV, Bot: n.Bot})
-			}
+		for _, name := range slices.Sorted(maps.Keys(d.Names)) {
+			add(d.Day, name, d.Names[name].PV, d.Names[name].Bot)
 		}
 	}
 	return all, live.Stale, nil
@@ -46,29 +53,62 @@ func (f *Facts) Minutes(ctx context.Context, site string, n int) ([]queryapi.Min
 	return all, stale
 }
 
-// Referrers implements queryapi.Facts.
-func (f *Facts) Referrers(ctx context.Context, site string, from, to time.Time) ([]queryapi.ReferrerFacts, bool, error) {
-	first, last := parser.DayOf(from), parser.DayOf(to)
-	live := f.reader.Referrers(ctx, site, first, last)
-	sums := map[string]int64{}
-	for host, pv := range live.PV {
-		sums[host] += pv
+// FacetNames implements queryapi.Facts.
+func (f *Facts) FacetNames() []string {
+	names := make([]string, 0, parser.NumFacets)
+	for x := range parser.NumFacets {
+		names = append(names, x.Spec().Name)
 	}
-	if old := archived(last, live.Since, live.Stale); first <= old {
-		r, err := f.series.read()
-		if err != nil {
-			return nil, live.Stale, err
+	return names
+}
+
+// Facet implements queryapi.Facts. The visitors of a name are known once the archive
+// has all of its views.
+func (f *Facts) Facet(ctx context.Context, site, facet string, from, to time.Time) ([]queryapi.FacetFacts, bool, error) {
+	x, ok := parser.FacetOf(facet)
+	if !ok {
+		return nil, false, nil
+	}
+	first, last := parser.DayOf(from), parser.DayOf(to)
+	live := f.reader.Facet(ctx, site, x, first, last)
+	sums := map[string]int64{}
+	for _, d := range live.Days {
+		for name, n := range d.Names {
+			sums[name] += n.PV
 		}
-		for x, err := range r.ReferrerRange(ctx, site, first, old) {
+	}
+	old := archived(last, live.Since, live.Stale)
+	r, err := f.series.read()
+	if err != nil && first <= old {
+		return nil, live.Stale, err
+	}
+	uv := map[string]archive.FacetTotals{}
+	if err == nil { // without an archive the visitors are not known
+		for v, err := range r.FacetSums(ctx, site, x, first, last) {
 			if err != nil {
 				return nil, live.Stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 			}
-			sums[x.Name] += x.PV
+			uv[v.Name] = v
 		}
 	}
-	all := make([]queryapi.ReferrerFacts, 0, len(sums))
-	for host, pv := range sums {
-		all = append(all, queryapi.NewReferrerFacts(host, pv))
+	if first <= old {
+		for v, err := range r.FacetSums(ctx, site, x, first, old) {
+			if err != nil {
+				return nil, live.Stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
+			}
+			sums[v.Name] += v.PV
+		}
+	}
+	all := make([]queryapi.FacetFacts, 0, len(sums))
+	for name, pv := range sums {
+		if pv == 0 {
+			continue // bots alone
+		}
+		row := queryapi.NewFacetFacts(name, pv, nil)
+		if v := uv[name]; v.PV == pv {
+			row.UV = v.UV
+		}
+		all = append(all, row)
 	}
 	return all, live.Stale, nil
 }

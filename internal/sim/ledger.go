@@ -93,7 +93,7 @@ func (t *tallies) count(h *hit) {
 		t.n[books+"bot_events"]++
 	case h.bot:
 		t.n[books+"bot"]++
-		t.n[books+"b"+local.Format("15")]++
+		t.n["facet:"+h.site+":"+d+" H"+local.Format("15")]++
 		t.n["site:minutes:"+h.site+":"+d+" b"+local.Format("1504")]++
 		t.n["page:bot:"+h.site+" "+h.page]++
 		t.n["page:bot:"+h.site+":"+d+" "+h.page]++
@@ -126,10 +126,14 @@ func (t *tallies) view(h *hit, local time.Time, d, books string) {
 		device = "mobile"
 	}
 	t.n[books+device]++
-	t.n[books+"h"+local.Format("15")]++
+	facets := "facet:" + h.site + ":" + d + " "
+	t.n[facets+"h"+local.Format("15")]++
 	t.n["site:minutes:"+h.site+":"+d+" "+local.Format("1504")]++
 	if h.ref != h.site {
-		t.n["referrer:"+h.site+":"+d+" "+h.ref]++
+		t.n[facets+"r"+h.ref]++
+		if t.first("referrer", h.site, d, h.visitor(), h.ref) {
+			t.sql["visitors:"+h.site+":"+d+" r"+h.ref]++
+		}
 	}
 	t.n["site:pv:"+h.site]++
 	t.n["site:pv:"+h.site+":"+d]++

@@ -61,7 +61,7 @@ func (s *store) read() numbers {
 				}
 			}
 		case strings.HasPrefix(name, "event:"), strings.HasPrefix(name, "page:bot:"), strings.HasPrefix(name, "site:minutes:"),
-			strings.HasPrefix(name, "referrer:"), strings.HasPrefix(name, "site:books:"), strings.HasPrefix(name, "api:"):
+			strings.HasPrefix(name, "facet:"), strings.HasPrefix(name, "site:books:"), strings.HasPrefix(name, "api:"):
 			if is("hash") {
 				fields, _ := m.HKeys(key)
 				for _, f := range fields {
@@ -83,7 +83,7 @@ func (s *store) read() numbers {
 				v, _ := m.Get(key)
 				out[name[:strings.LastIndexByte(name, ':')]] += int64(len(v) / 12)
 			}
-		case strings.HasPrefix(name, "pending:"):
+		case strings.HasPrefix(name, "pending:"), strings.HasPrefix(name, "facets:"):
 			out[name] = wrong
 		default:
 			if is("string") {

@@ -23,8 +23,8 @@ var tables = []tableOf{
 	{"SELECT site, date, '', dedup FROM days", []string{"site:books:S:D dedup"}},
 	{"SELECT site, date, page, pv, uv FROM page_stats", []string{"hot:S:day:D N", "page of a day:uv:S:D N"}},
 	{"SELECT site, date, event_key, pv, uv FROM event_stats", []string{"event:S:D N", "event:S:D N|uv"}},
-	{"SELECT site, date, printf('%02d', hour), pv, pv_bot FROM hour_stats", []string{"site:books:S:D hN", "site:books:S:D bN"}},
-	{"SELECT site, date, referrer, pv FROM referrer_stats", []string{"referrer:S:D N"}},
+	{"SELECT site, date, SUBSTR(facet, 1, 1) || name, pv, COALESCE(uv, 0) FROM facet_stats", []string{"facet:S:D N", "visitors:S:D N"}},
+	{"SELECT site, date, UPPER(SUBSTR(facet, 1, 1)) || name, pv_bot FROM facet_stats", []string{"facet:S:D N"}},
 	{"SELECT site, date, '', calls, failed, milliseconds FROM api_daily WHERE dimension = 'total'", []string{"api:S:day:D total", "api:S:day:D failed", "api:S:day:D ms"}},
 	{"SELECT site, date, name, calls, failed, milliseconds FROM api_daily WHERE dimension = 'endpoint'",
 		[]string{"api:S:day:D endpoint:N", "api:S:day:D failed:N", "api:S:day:D ms:N"}},
@@ -77,7 +77,7 @@ func (t *tableOf) read(db *sql.DB, got numbers) error {
 
 // inSQL tells whether a number of the ledger is in the tables as well.
 func inSQL(name string) bool {
-	for _, p := range []string{"site:books:", "referrer:", "event:", "page of a day:"} {
+	for _, p := range []string{"site:books:", "facet:", "event:", "page of a day:"} {
 		if strings.HasPrefix(name, p) {
 			return true
 		}

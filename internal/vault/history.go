@@ -46,8 +46,8 @@ func (h History) Pages(ctx context.Context, site string, from parser.Day, row fu
 	return h.PageHistory(ctx, site, from, row)
 }
 
-func (h History) Hours(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, hour int, pv, bot int64) error) error {
-	return each(h.HourDays(ctx, site, from, to), func(t archive.HourTotals) error { return row(t.Day, t.Hour, t.PV, t.Bot) })
+func (h History) Facets(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, f parser.Facet, name string, pv, bot int64) error) error {
+	return each(h.FacetDays(ctx, site, from, to), func(t archive.FacetTotals) error { return row(t.Day, t.Facet, t.Name, t.PV, t.Bot) })
 }
 
 // Minutes adds up those that come twice, where the clocks were set back.
@@ -67,10 +67,6 @@ func (h History) Minutes(ctx context.Context, site string, d parser.Day, row fun
 		}
 	}
 	return nil
-}
-
-func (h History) Referrers(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, host string, pv int64) error) error {
-	return each(h.ReferrerDays(ctx, site, from, to), func(t archive.NameTotals) error { return row(t.Day, t.Name, t.PV) })
 }
 
 func (h History) Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error {

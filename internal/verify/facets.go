@@ -27,34 +27,6 @@ func (f fields) other(name string) func() int64 {
 	return func() int64 { return 0 }
 }
 
-// hours are the fields of a day's views by hour.
-func (r *reading) hours(d parser.Day) (fields, error) {
-	want := fields{}
-	var archived [24]views
-	for h, err := range r.g.snap.HourDays(r.g.ctx, r.name, d, d) {
-		if err != nil {
-			return nil, err
-		}
-		if h.Hour >= 0 && h.Hour < len(archived) {
-			archived[h.Hour] = views{h.PV, h.Bot}
-		}
-	}
-	for hour, was := range archived {
-		want[counter.HourField(hour, false)] = func() int64 { return was.pv + r.delta(d).hour(hour).pv }
-		want[counter.HourField(hour, true)] = func() int64 { return was.bot + r.delta(d).hour(hour).bot }
-	}
-	return want, nil
-}
-
-// hour adds up an hour's minutes.
-func (d *day) hour(hour int) (sum views) {
-	for _, m := range d.minutes[60*hour : 60*hour+60] {
-		sum.pv += m.pv
-		sum.bot += m.bot
-	}
-	return sum
-}
-
 // minutes compares the views by minute of the days that have them. What is
 // archived of them is in raw rows only, which a short RAW_RETENTION_DAYS may
 // have deleted: such a day cannot be compared.
@@ -89,72 +61,119 @@ func (r *reading) minutes() error {
 	return nil
 }
 
-// referrers compares the views by referrer of days. Where there are more hosts
-// than keep their name, which ones came first is told by the order of reading,
-// so that the day is compared in sum.
-func (r *reading) referrers() error {
+// facets compares the views by facet of the days that Redis has them of.
+func (r *reading) facets() error {
 	for _, d := range r.allDays() {
-		key := r.g.v.opt.Keys.Referrers(r.name, d)
-		if !r.alive(key, d.Next(), counter.DayKeysTTL) {
+		key := r.g.v.opt.Keys.Facets(r.name, d)
+		if !r.alive(key, d.Next(), counter.FacetTTL) {
 			continue
 		}
-		archived := map[string]int64{}
-		for x, err := range r.g.snap.ReferrerDays(r.g.ctx, r.name, d, d) {
+		got, err := r.g.v.opt.Dump.Hash(r.g.ctx, key)
+		if err != nil {
+			return err
+		}
+		var archived [parser.NumFacets]map[string]views
+		for f := range archived {
+			archived[f] = map[string]views{}
+		}
+		for x, err := range r.g.snap.FacetDays(r.g.ctx, r.name, d, d) {
 			if err != nil {
 				return err
 			}
-			archived[x.Name] = x.PV
+			archived[x.Facet][x.Name] = views{x.PV, x.Bot}
 		}
-		if err := r.compareReferrers(key, d, archived); err != nil {
-			return err
+		for f := range parser.NumFacets {
+			r.compareFacet(&facetDay{key, d, f, archived[f], got})
+		}
+		for field, v := range got {
+			if f, _, bots, ok := parser.FieldOf(field); !ok || bots && !f.Spec().Bots {
+				r.expect(key+" "+field, v, 0, false, func() int64 { return 0 })
+			}
 		}
 	}
 	return nil
 }
 
-func (r *reading) compareReferrers(key string, d parser.Day, archived map[string]int64) error {
-	got, err := r.g.v.opt.Dump.Hash(r.g.ctx, key)
-	if err != nil {
-		return err
+// facetDay is a facet on one day.
+type facetDay struct {
+	key      string
+	day      parser.Day
+	facet    parser.Facet
+	archived map[string]views
+	got      map[string]counter.Value // of the hash, by field
+}
+
+// want is what a name must have by now.
+func (r *reading) wantFacet(x *facetDay, name string) views {
+	n := x.archived[name]
+	if c := r.delta(x.day).facets[x.facet][name]; c != nil {
+		n.pv, n.bot = n.pv+c.pv, n.bot+c.bot
 	}
-	want := func(host string) int64 {
-		n := archived[host]
-		if c := r.delta(d).referrers[host]; c != nil {
-			n += c.pv
-		}
-		return n
-	}
+	return n
+}
+
+// names are those that the archive, the recount, the hash or the list have.
+func (r *reading) facetNames(x *facetDay) map[string]struct{} {
 	names := map[string]struct{}{}
-	for host := range archived {
-		names[host] = struct{}{}
+	for name := range x.archived {
+		names[name] = struct{}{}
 	}
-	for host := range r.delta(d).referrers {
-		names[host] = struct{}{}
+	for name := range r.delta(x.day).facets[x.facet] {
+		names[name] = struct{}{}
 	}
-	for host := range got {
-		names[host] = struct{}{}
+	for field := range x.got {
+		if f, name, _, ok := parser.FieldOf(field); ok && f == x.facet {
+			names[name] = struct{}{}
+		}
 	}
-	if _, capped := names[parser.OtherPage]; capped {
-		var have counter.Value
-		for _, v := range got {
-			have.N += v.N
+	for p := range r.waiting {
+		if p.Day == x.day && p.Facet == x.facet {
+			names[p.Name] = struct{}{}
+		}
+	}
+	return names
+}
+
+// compareFacet compares each name. Where there are more of them than keep theirs,
+// which ones came first is told by the order of reading: then their sum.
+func (r *reading) compareFacet(x *facetDay) {
+	names := r.facetNames(x)
+	_, capped := names[parser.OtherPage]
+	for _, bots := range []bool{false, true} {
+		if bots && !x.facet.Spec().Bots {
+			break
+		}
+		of := func(v views) int64 { return v.pv }
+		if bots {
+			of = func(v views) int64 { return v.bot }
+		}
+		var all counter.Value
+		var pending int64
+		for name := range names {
+			field := x.facet.Field(name)
+			if bots {
+				field = parser.BotField(field)
+			}
+			c := r.waiting[counter.FacetDayName{Day: x.day, Facet: x.facet, Name: name}]
+			waits := of(views{c.PV, c.Bot})
+			if !capped {
+				r.expect(x.key+" "+field, x.got[field], waits, false, func() int64 { return of(r.wantFacet(x, name)) })
+				continue
+			}
+			v := x.got[field]
+			all.N, pending = all.N+v.N, pending+waits
 			if v.Wrong != "" {
-				have.Wrong = v.Wrong
+				all.Wrong = v.Wrong
 			}
 		}
-		r.expect(key+" (all)", have, 0, false, func() (sum int64) {
-			for _, n := range archived {
-				sum += n
-			}
-			for _, c := range r.delta(d).referrers {
-				sum += c.pv
-			}
-			return sum
-		})
-		return nil
+		if capped {
+			r.expect(x.key+" "+x.facet.Spec().Name+" (all)", all, pending, false, func() (sum int64) {
+				now := r.facetNames(x)
+				for name := range now {
+					sum += of(r.wantFacet(x, name))
+				}
+				return sum
+			})
+		}
 	}
-	for host := range names {
-		r.expect(key+" "+host, got[host], 0, false, func() int64 { return want(host) })
-	}
-	return nil
 }

@@ -97,11 +97,11 @@ func (s *subject) begin(n parser.Day, d *day) error {
 		}
 		d.bots[p.Name] = &count{}
 	}
-	for x, err := range g.snap.ReferrerDays(g.ctx, s.name, n, n) {
+	for x, err := range g.snap.FacetDays(g.ctx, s.name, n, n) {
 		if err != nil {
 			return err
 		}
-		d.referrers[x.Name] = &count{}
+		d.facets[x.Facet][x.Name] = &views{}
 	}
 	for e, err := range g.snap.EventDays(g.ctx, s.name, n, n) {
 		if err != nil {

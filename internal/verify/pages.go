@@ -291,10 +291,11 @@ func (s *subject) strangers(keys map[string]struct{}) error {
 func (s *subject) knowNew() {
 	k := s.g.v.opt.Keys
 	for _, d := range s.allDays() {
-		for _, key := range []string{k.SitePVDay(s.name, d), k.SiteUVDay(s.name, d), k.Books(s.name, d), k.Referrers(s.name, d), k.Events(s.name, d)} {
+		for _, key := range []string{k.SitePVDay(s.name, d), k.SiteUVDay(s.name, d), k.Books(s.name, d), k.Events(s.name, d)} {
 			s.alive(key, d.Next(), counter.DayKeysTTL)
-			s.alive(k.Minutes(s.name, d), d.Next(), counter.MinutesTTL)
 		}
+		s.alive(k.Minutes(s.name, d), d.Next(), counter.MinutesTTL)
+		s.alive(k.Facets(s.name, d), d.Next(), counter.FacetTTL)
 	}
 	(&reading{subject: s}).periods()
 	for p := range s.callPeriods() {

@@ -26,8 +26,8 @@ type count struct{ pv, uv int64 }
 type day struct {
 	pv, uv, pc, mobile, bot, peopleEvents, botEvents, dedup int64
 
-	minutes   [24 * 60]views
-	referrers map[string]*count // with zeros for those that the archive has
+	minutes [24 * 60]views
+	facets  [parser.NumFacets]map[string]*views // with zeros for names that the archive has
 
 	pages, events map[string]*count // with zeros for names that the archive has
 	bots          map[string]*count // pages that bots saw, the same
@@ -36,21 +36,30 @@ type day struct {
 }
 
 func newDay() *day {
-	return &day{
-		referrers: map[string]*count{}, pages: map[string]*count{}, events: map[string]*count{}, bots: map[string]*count{},
+	d := &day{
+		pages: map[string]*count{}, events: map[string]*count{}, bots: map[string]*count{},
 		visitors: map[parser.Visitor]struct{}{}, pairs: map[uint64]struct{}{},
 	}
+	for f := range d.facets {
+		d.facets[f] = map[string]*views{}
+	}
+	return d
 }
 
 // size is about how many things are remembered.
 func (d *day) size() int {
-	return len(d.minutes)/4 + len(d.referrers) + len(d.pages) + len(d.bots) + len(d.events) + len(d.visitors) + len(d.pairs)
+	n := len(d.minutes)/4 + len(d.pages) + len(d.bots) + len(d.events) + len(d.visitors) + len(d.pairs)
+	for _, names := range d.facets {
+		n += len(names)
+	}
+	return n
 }
 
 // rules are what counting goes by.
 type rules struct {
-	maxPages, maxEvents, maxReferrers int
-	seed                              maphash.Seed
+	maxPages, maxEvents int
+	facets              [parser.NumFacets]int // names of a day that keep theirs
+	seed                maphash.Seed
 }
 
 func (r *rules) hash(text string) uint64 { return maphash.String(r.seed, text) }
@@ -91,6 +100,7 @@ func (r *recount) add(h *parser.Hit) (outcome, error) {
 		d.minutes[h.Minute].bot++
 		_, c := capped(d.bots, h.Page, r.rules.maxPages)
 		c.pv++
+		r.facets(d, h)
 		return bot, nil
 	case h.Kind == parser.Event:
 		d.peopleEvents++
@@ -146,10 +156,7 @@ func (r *recount) view(d *day, h *parser.Hit) {
 		d.pc++
 	}
 	d.minutes[h.Minute].pv++
-	if h.Referrer != h.Site {
-		_, from := capped(d.referrers, []byte(h.Referrer), r.rules.maxReferrers)
-		from.pv++
-	}
+	r.facets(d, h)
 	name, c := capped(d.pages, h.Page, r.rules.maxPages)
 	c.pv++
 	if h.Visitor.IsZero() {
@@ -162,6 +169,21 @@ func (r *recount) view(d *day, h *parser.Hit) {
 	}
 	if r.rules.pair(d, h.Visitor, pageKind, name) {
 		c.uv++
+	}
+}
+
+// facets counts a view by what there is beside its page.
+func (r *recount) facets(d *day, h *parser.Hit) {
+	for f := range parser.NumFacets {
+		name := []byte(h.FacetName(f))
+		if h.Bot && !f.Spec().Bots || !f.Counts([]byte(h.Site), name) {
+			continue
+		}
+		if _, c := capped(d.facets[f], name, r.rules.facets[f]); h.Bot {
+			c.bot++
+		} else {
+			c.pv++
+		}
 	}
 }
 
@@ -180,7 +202,7 @@ func (r *recount) event(d *day, h *parser.Hit) {
 
 // capped finds the count of a name, or of what stands for the names that came
 // when there were enough.
-func capped(all map[string]*count, name []byte, limit int) ([]byte, *count) {
+func capped[T any](all map[string]*T, name []byte, limit int) ([]byte, *T) {
 	if c := all[string(name)]; c != nil {
 		return name, c
 	}
@@ -189,7 +211,7 @@ func capped(all map[string]*count, name []byte, limit int) ([]byte, *count) {
 	}
 	c := all[string(name)]
 	if c == nil {
-		c = &count{}
+		c = new(T)
 		all[string(name)] = c
 	}
 	return name, c

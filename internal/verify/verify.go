@@ -21,7 +21,7 @@ type Archive interface {
 	Read() *archive.Reader
 }
 
-// Options of a Verifier. MaxPages, MaxEvents, MaxReferrers, MaxEndpoints,
+// Options of a Verifier. MaxPages, MaxEvents, FacetCaps, MaxEndpoints,
 // MaxUsers, IDWindow, DedupeWindow, Location
 // and UVSetTTL must be what the daemon counts by.
 type Options struct {
@@ -36,8 +36,8 @@ type Options struct {
 	Logger       *slog.Logger     // nil discards
 	MaxPages     int
 	MaxEvents    int
-	MaxReferrers int
-	MaxEndpoints int // of a site's API
+	FacetCaps    [parser.NumFacets]int // of names of a site and day; 0: those of parser.Facets
+	MaxEndpoints int                   // of a site's API
 	MaxUsers     int
 	IDWindow     time.Duration
 	DedupeWindow func(site string) time.Duration
@@ -76,8 +76,13 @@ func New(opt Options) *Verifier {
 	if opt.Remembered == 0 {
 		opt.Remembered = 4_000_000
 	}
+	for f := range parser.NumFacets {
+		if opt.FacetCaps[f] == 0 {
+			opt.FacetCaps[f] = f.Spec().Cap
+		}
+	}
 	return &Verifier{opt: opt, log: opt.Logger, shelf: shelf{logs: opt.Logs},
-		rules: &rules{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, maxReferrers: opt.MaxReferrers, seed: maphash.MakeSeed()}}
+		rules: &rules{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, facets: opt.FacetCaps, seed: maphash.MakeSeed()}}
 }
 
 // Scope is what is asked for.

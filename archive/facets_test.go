@@ -1,0 +1,68 @@
+package archive
+
+import (
+	"testing"
+	"time"
+
+	"ddkk-stats/parser"
+)
+
+// TestFacetsOfEarlierVersions: what earlier versions summed up is copied, wherever
+// the migration was ended, and days that have raw rows get their visitors.
+func TestFacetsOfEarlierVersions(t *testing.T) {
+	eachPlace(t, func(t *testing.T, at place) {
+		a := open(t, at)
+		run(t, a, segmentOf("one", view{referer: "https://r.example/x"}, view{referer: "https://r.example/y"}, view{referer: "https://r.example/", addr: "203.0.113.8"}, view{}))
+		const sums = "SELECT site, facet, date, name, pv, pv_bot, uv FROM facet_stats ORDER BY site, facet, date, name"
+		whole := query(t, a, sums)
+		want := "a.example|hour|2026-11-21|03|4|0|\na.example|referrer|2026-11-21||1|0|1\na.example|referrer|2026-11-21|r.example|3|0|2"
+		if whole != want {
+			t.Fatalf("%s\nwant\n%s", whole, want)
+		}
+		for _, done := range []string{"", "DROP TABLE hour_stats"} {
+			exec := func(statements ...string) {
+				t.Helper()
+				for _, s := range statements {
+					_, err := a.db.ExecContext(t.Context(), s)
+					check(t, err)
+				}
+			}
+			exec("DELETE FROM "+versionTable+" WHERE version_id >= 12",
+				"CREATE TABLE hour_stats (date VARCHAR(10), site VARBINARY(255), hour INTEGER, pv INTEGER, pv_bot INTEGER, PRIMARY KEY (site, date, hour))",
+				"CREATE TABLE referrer_stats (date VARCHAR(10), site VARBINARY(255), referrer VARBINARY(255), pv INTEGER, PRIMARY KEY (site, date, referrer))",
+				"INSERT INTO hour_stats VALUES ('2026-11-21', 'a.example', 3, 9, 0), ('2026-10-01', 'a.example', 23, 5, 2)",
+				"INSERT INTO referrer_stats VALUES ('2026-10-01', 'a.example', 'old.example', 5), ('2026-10-01', 'a.example', '', 1)")
+			if done == "" {
+				exec("DELETE FROM facet_stats")
+			} else {
+				exec(done)
+			}
+			check(t, a.Close())
+			a = open(t, at)
+			wants(t, a, "a.example|hour|2026-10-01|23|5|2|\na.example|referrer|2026-10-01||1|0|\na.example|referrer|2026-10-01|old.example|5|0|",
+				"SELECT site, facet, date, name, pv, pv_bot, uv FROM facet_stats WHERE date < '2026-11-01' ORDER BY site, facet, date, name")
+			_, err := a.RollUp(t.Context())
+			check(t, err)
+			wants(t, a, whole, "SELECT site, facet, date, name, pv, pv_bot, uv FROM facet_stats WHERE date > '2026-11-01' ORDER BY site, facet, date, name")
+		}
+	})
+}
+
+// TestFacetCap: names over the cap are one, in the archive's check too; a visitor
+// counts once for all of them.
+func TestFacetCap(t *testing.T) {
+	eachPlace(t, func(t *testing.T, at place) {
+		a := open(t, at, func(o *Options) { o.FacetCaps[parser.Referrer] = 2 })
+		var views []view
+		for i, host := range []string{"a", "b", "c", "d", "a", "d"} {
+			views = append(views, view{at: now.Add(time.Duration(i)*time.Second - 24*time.Hour), referer: "https://" + host + ".example/"})
+		}
+		run(t, a, segmentOf("one", views...))
+		wants(t, a, "|2|1\n__other__|3|1\nb.example|1|1", "SELECT name, pv, uv FROM facet_stats WHERE facet = 'referrer' ORDER BY name") // the site itself is none
+		found, err := a.Read().CheckDay(t.Context(), "a.example", 20261121)
+		check(t, err)
+		if len(found) > 0 {
+			t.Errorf("%+v", found)
+		}
+	})
+}
