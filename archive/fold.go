@@ -49,7 +49,11 @@ type fold struct {
 	// a bounded set; counts are taken in the first.
 	pass, passes uint64
 	limit        int64 // rows of a single pass, when there is only one
-	over         bool  // there were more names than keep their own row: which ones do depends on the order
+	// earlier are pages of earlier days: there is room for as many of them again. It is
+	// read when fullPages says that the day has more pages than names.
+	earlier   map[string]bool
+	fullPages bool
+	over      bool // there were more names than keep their own row: which ones do depends on the order
 
 	day    DayTotals
 	pages  map[string]*sums
@@ -102,8 +106,38 @@ func newFold(opt *Options) *fold {
 
 // foldAll folds rows in as many passes as they need.
 func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, error) {
+	f, err := a.foldWith(ctx, q, rows, nil)
+	if err != nil || !f.fullPages {
+		return f, err
+	}
+	earlier, err := earlierPages(ctx, q, rows)
+	if err != nil || len(earlier) == 0 {
+		return f, err
+	}
+	return a.foldWith(ctx, q, rows, earlier)
+}
+
+// earlierPages are the pages that a site has sums of before a day.
+func earlierPages(ctx context.Context, q querier, r rawRows) (_ map[string]bool, err error) {
+	rows, err := q.QueryContext(ctx, "SELECT DISTINCT page FROM page_stats WHERE site = ? AND date < ? AND pv > 0", r.site, r.date)
+	if err != nil {
+		return nil, fmt.Errorf("read earlier pages: %w", err)
+	}
+	defer closeRows(rows, &err)
+	all := map[string]bool{}
+	for rows.Next() {
+		var page sql.RawBytes
+		if err := rows.Scan(&page); err != nil {
+			return nil, fmt.Errorf("read earlier pages: %w", err)
+		}
+		all[string(page)] = true
+	}
+	return all, rows.Err()
+}
+
+func (a *Archive) foldWith(ctx context.Context, q querier, rows rawRows, earlier map[string]bool) (*fold, error) {
 	f := newFold(a.options())
-	f.limit = a.foldRows
+	f.limit, f.earlier = a.foldRows, earlier
 	n, err := f.read(ctx, q, rows)
 	if err != nil {
 		return nil, err
@@ -113,6 +147,7 @@ func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, 
 	}
 	passes := uint64((n + f.limit - 1) / f.limit)
 	f = newFold(a.options())
+	f.earlier = earlier
 	for f.passes = passes; f.pass < passes; f.pass++ {
 		if _, err := f.read(ctx, q, rows); err != nil {
 			return nil, err
@@ -216,7 +251,12 @@ func (f *fold) add(r *foldRow) bool {
 func (f *fold) addPage(v parser.Visitor, told bool, page []byte) bool {
 	s, other := &f.nobody, false
 	if !f.named {
-		s, other = f.nameOf(f.pages, page, f.maxPages)
+		limit := f.maxPages
+		if len(f.pages) >= limit && f.earlier[string(page)] {
+			limit *= 2
+		}
+		s, other = f.nameOf(f.pages, page, limit)
+		f.fullPages = f.fullPages || other
 	}
 	if f.pass == 0 {
 		s.pv++

@@ -78,7 +78,7 @@ func (f *fresh) settle(ctx context.Context, touched map[siteDay]*touch) (done in
 		if touched[k] != nil || sums == nil {
 			continue
 		}
-		if err := f.a.rollUpDay(ctx, k, f); err != nil {
+		if _, err := f.a.rollUpDay(ctx, k, f, false); err != nil { // one that is full waits for those before it
 			return done, fmt.Errorf("roll up %s %d: %w", k.site, k.day, err)
 		}
 		f.days[k] = nil

@@ -123,3 +123,38 @@ func TestOverTheLimits(t *testing.T) {
 		}
 	})
 }
+
+// TestEarlierPagesKeepTheirNames: on a day that is full, pages of the days before have
+// names of their own beside those that came first, in one run or in several.
+func TestEarlierPagesKeepTheirNames(t *testing.T) {
+	eachPlace(t, func(t *testing.T, at place) {
+		a := open(t, at, func(o *Options) { o.MaxPages = 3 })
+		from := now.Add(-72 * time.Hour)
+		pages := func(day int, names ...string) (views []view) {
+			for i, page := range names {
+				views = append(views, view{at: from.Add(time.Duration(day)*24*time.Hour + time.Duration(i)*time.Second), page: page, addr: "203.0.113.7"})
+			}
+			return views
+		}
+		first, second := pages(0, "/own", "/old", "/older"), pages(1, "/j1", "/j2", "/j3", "/j4", "/own", "/j5", "/old", "/older", "/own")
+		run(t, a, segmentOf("one", append(first, second...)...))
+		const want = "/j1|1\n/j2|1\n/j3|1\n/old|1\n/own|2\n__other__|3"
+		q := "SELECT page, pv FROM page_stats WHERE date > (SELECT MIN(date) FROM page_stats) ORDER BY page"
+		wants(t, a, want, q)
+		seen := map[string]bool{}
+		for p, err := range a.Read().Pairs(t.Context(), "a.example", parser.DayOf(second[0].at.In(a.options().Location))) {
+			check(t, err)
+			seen[p.Name] = true
+		}
+		if len(seen) != 6 || !seen["/own"] || !seen[parser.OtherPage] {
+			t.Errorf("pairs of %v", seen)
+		}
+		// A day that gets lines again is added up again by the same rule.
+		later := pages(1, "/own", "/j6")
+		for i := range later {
+			later[i].at = later[i].at.Add(time.Hour)
+		}
+		run(t, a, segmentOf("two", later...))
+		wants(t, a, "/j1|1\n/j2|1\n/j3|1\n/old|1\n/own|3\n__other__|4", q)
+	})
+}

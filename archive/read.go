@@ -260,6 +260,11 @@ func (r *Reader) ReadOpenDay(ctx context.Context, site string, d parser.Day, int
 	if f.named, err = r.allNamed(ctx, site, d, f.maxPages); err != nil {
 		return err
 	}
+	if !f.named {
+		if f.earlier, err = earlierPages(ctx, r.q, rowsOf(r.d, siteDay{site, d})); err != nil {
+			return err
+		}
+	}
 	_, err = f.read(ctx, r.q, rowsOf(r.d, siteDay{site, d}))
 	if err := errors.Join(err, f.failed); err != nil {
 		return err
@@ -347,6 +352,14 @@ func (r *Reader) Pairs(ctx context.Context, site string, d parser.Day) iter.Seq2
 	return func(yield func(Pair, error) bool) {
 		f := newFold(&r.opt)
 		f.bare = true
+		named, err := r.allNamed(ctx, site, d, f.maxPages)
+		if err == nil && !named {
+			f.earlier, err = earlierPages(ctx, r.q, rowsOf(r.d, siteDay{site, d}))
+		}
+		if err != nil {
+			yield(Pair{}, err)
+			return
+		}
 		more := true
 		f.found = func(p Pair) bool {
 			more = yield(p, nil)

@@ -35,9 +35,10 @@ func (a *Archive) rollUp(ctx context.Context, site string, known *fresh) (int, e
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(a.opt.Workers)
-	for _, k := range days {
-		g.Go(func() error {
-			if err := a.rollUpDay(gctx, k, known); err != nil {
+	full := make([]bool, len(days))
+	for i, k := range days {
+		g.Go(func() (err error) {
+			if full[i], err = a.rollUpDay(gctx, k, known, false); err != nil {
 				return fmt.Errorf("roll up %s %d: %w", k.site, k.day, err)
 			}
 			return nil
@@ -45,6 +46,15 @@ func (a *Archive) rollUp(ctx context.Context, site string, known *fresh) (int, e
 	}
 	if err := g.Wait(); err != nil {
 		return len(days), err
+	}
+	// Which pages have names on a day that is full, the days before it decide.
+	for i, k := range days {
+		if !full[i] {
+			continue
+		}
+		if _, err := a.rollUpDay(ctx, k, known, true); err != nil {
+			return len(days), fmt.Errorf("roll up %s %d: %w", k.site, k.day, err)
+		}
 	}
 	calls, err := a.rollUpCalls(ctx, site)
 	return len(days) + calls, err
@@ -66,8 +76,11 @@ func (a *Archive) daysWhere(ctx context.Context, where string, args ...any) ([]s
 // rollUpDay computes a day's sums and clears its mark. Holding the mark's row
 // keeps loads that touch the day from committing meanwhile, so what is read
 // agrees with the mark that is cleared.
-func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh) error {
-	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+//
+// A day that has more pages than names is left as it is and told as full, but in
+// the last round, when the days before it have their sums.
+func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh, last bool) (full bool, err error) {
+	err = a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		r := rowsOf(a.dialect, k)
 		var dirty int
 		err := tx.QueryRowContext(ctx, "SELECT dirty FROM days WHERE site = ? AND date = ?"+a.dialect.forUpdate(), r.site, r.date).Scan(&dirty)
@@ -81,7 +94,7 @@ func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh) error 
 		if f == nil && err == nil {
 			f, err = a.foldAll(ctx, tx, r)
 		}
-		if err != nil {
+		if full = f != nil && f.fullPages; err != nil || full && !last {
 			return err
 		}
 		if err := clearSums(ctx, tx, r); err != nil {
@@ -94,6 +107,7 @@ func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh) error 
 			timeText(a.opt.Now().UnixMilli()), r.site, r.date)
 		return err
 	})
+	return full, err
 }
 
 // addLate adds the rows of a segment behind its place to the sums of a day whose

@@ -229,7 +229,7 @@ func (a *Archive) Redo(ctx context.Context, site string, days []parser.Day) erro
 		if err != nil {
 			return fmt.Errorf("sum up %s %d again: %w", site, d, err)
 		}
-		if err := a.rollUpDay(ctx, k, nil); err != nil {
+		if _, err := a.rollUpDay(ctx, k, nil, true); err != nil {
 			return fmt.Errorf("sum up %s %d again: %w", site, d, err)
 		}
 	}

@@ -34,6 +34,7 @@ type wanted struct {
 	days    []siteDay
 	calls   []siteDay
 	buckets []bucketLoad
+	pages   []sitePage
 	known   map[any]bool // what is in the lists
 }
 
@@ -69,7 +70,9 @@ func (w *wanted) add(key any) bool {
 	return true
 }
 
-func (w *wanted) len() int { return len(w.sites) + len(w.days) + len(w.calls) + len(w.buckets) }
+func (w *wanted) len() int {
+	return len(w.sites) + len(w.days) + len(w.calls) + len(w.buckets) + len(w.pages)
+}
 
 // lacks notes what add would need for a hit and not find.
 func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, start int64) {
@@ -95,8 +98,12 @@ func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, start int64)
 		}
 		return
 	}
-	if a.dayOf(s, h.Day) == nil && w.add(siteDay{s, h.Day}) {
+	if d := a.dayOf(s, h.Day); d == nil && w.add(siteDay{s, h.Day}) {
 		w.days = append(w.days, siteDay{s, h.Day})
+	} else if d != nil && a.unplaced(s, d, h) {
+		if p := (sitePage{s, d, string(h.Page)}); w.add(p) {
+			w.pages = append(w.pages, p)
+		}
 	}
 	if len(h.ViewID) > 0 {
 		w.around(s, s.ids, h.Time)
@@ -175,6 +182,11 @@ func (in *Ingester) fill(ctx context.Context, w *wanted) error {
 	}
 	for _, d := range w.calls {
 		if err := in.mend(ctx, d.site, in.loadCalls(ctx, d.site, d.day)); err != nil {
+			return err
+		}
+	}
+	for pages := range slices.Chunk(w.pages, bucketsPerTrip) {
+		if err := in.loadEarlier(ctx, pages); err != nil {
 			return err
 		}
 	}

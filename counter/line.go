@@ -93,6 +93,9 @@ func (a *aggregate) add(h *parser.Hit, segment string, start, end int64) outcome
 	if !a.locateDay(h) {
 		return a.lacking()
 	}
+	if a.unplaced(c.site, c.day.state, h) {
+		return a.lacking()
+	}
 	dup, ok := a.isDuplicate(h)
 	if !ok {
 		return a.lacking()

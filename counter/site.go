@@ -130,6 +130,7 @@ type dayState struct {
 	pairsLen int64  // bytes of the pairs' key, those of closed batches included
 	pages    map[string]*page
 	bots     map[string]*page // pages that bots saw
+	earlier  map[string]bool  // pages that came when the day was full -> whether the site had them before
 	events   map[string]struct{}
 	facets   facetNames
 	minutes  bool // views are counted by minute: the day is young enough
@@ -178,7 +179,7 @@ func (a *aggregate) pageOf(h *parser.Hit, d *dayState) (p *page, other bool) {
 			return p, false
 		}
 	}
-	p = pageOf(d.pages, h.Page, a.caps.pages)
+	p = pageOf(d.pages, h.Page, a.pagesCap(d, h.Page))
 	if p.name == parser.OtherPage {
 		a.crowds.note(crowdOfPages, h.Site, h.Day)
 		return p, true
