@@ -1,9 +1,7 @@
 package importer
 
 import (
-	"bytes"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,33 +12,6 @@ import (
 
 // DefaultStatus are the answers that showed a page.
 const DefaultStatus = "200,304"
-
-// assets are endings of what a page is made of, or what is downloaded.
-var assets = wordSet(`
-	css js mjs map json jsonld xml txt csv yaml yml wasm webmanifest manifest
-	xsl xslt swf log conf diff patch
-	png jpg jpeg gif svg svgz webp avif bmp ico tif tiff heic apng cur
-	woff woff2 ttf otf eot
-	mp3 mp4 m4a m4v mov avi mkv webm ogg oga ogv opus wav flac aac m3u8 ts vtt
-	pdf ps doc docx xls xlsx ppt pptx odt ods odp epub mobi
-	zip gz tgz bz2 xz zst 7z rar tar iso dmg exe msi deb rpm apk jar bin img sig asc sha256 torrent
-	rss atom rdf ics vcf
-`)
-
-// machines are paths that programs ask for: feeds and endpoints. A "*" stands
-// for anything.
-var machines = []string{
-	"/feed", "/feed/*", "*/feed", "*/feed/", "/rss", "/rss/", "/atom", "/atom/",
-	"/.well-known/*", "/wp-json/*", "/wp-admin/*", "/wp-login.php", "/wp-cron.php", "*/xmlrpc.php",
-}
-
-func wordSet(text string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range strings.Fields(text) {
-		set[w] = true
-	}
-	return set
-}
 
 // Rules say which requests of a site's own access log are page views:
 //
@@ -108,81 +79,27 @@ func statusSet(text string) (map[int]bool, error) {
 // wantsPath decides on a path as it stands in the log; why is what speaks
 // against it.
 func (r *Rules) wantsPath(uri []byte) (why string) {
-	path := pathOf(uri)
-	if len(path) == 0 || path[0] != '/' {
+	name := parser.RequestPath(uri)
+	if name == "" {
 		return "no path"
-	}
-	name := string(path)
-	if bytes.IndexByte(path, '%') >= 0 {
-		if plain, err := url.PathUnescape(name); err == nil {
-			name = plain
-		}
 	}
 	switch {
 	case matchAny(r.Exclude, name):
 		return "excluded"
 	case matchAny(r.Include, name):
 		return ""
-	case assets[ending(name)]:
-		return "asset"
-	case matchAny(machines, name):
+	}
+	switch parser.PathKindOf(name) {
+	case parser.PathPage:
+		return ""
+	case parser.PathProgram:
 		return "feed or endpoint"
 	}
-	return ""
-}
-
-// pathOf is a request's path: without scheme and host, query and fragment.
-func pathOf(uri []byte) []byte {
-	if len(uri) > 0 && uri[0] != '/' {
-		if i := bytes.Index(uri, []byte("://")); i > 0 {
-			uri = uri[i+3:]
-			if i = bytes.IndexByte(uri, '/'); i < 0 {
-				return []byte("/")
-			}
-			uri = uri[i:]
-		}
-	}
-	if i := bytes.IndexAny(uri, "?#"); i >= 0 {
-		uri = uri[:i]
-	}
-	return uri
-}
-
-// ending is what follows the last dot of the last segment, in lower case.
-func ending(path string) string {
-	last := path[strings.LastIndexByte(path, '/')+1:]
-	i := strings.LastIndexByte(last, '.')
-	if i < 0 || len(last)-i > 12 {
-		return ""
-	}
-	return strings.ToLower(last[i+1:])
+	return "asset"
 }
 
 func matchAny(patterns []string, s string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool { return match(p, s) })
-}
-
-// match compares s with a pattern in time that grows with the product of
-// their lengths at most.
-func match(pattern, s string) bool {
-	star, mark := -1, 0
-	p, i := 0, 0
-	for i < len(s) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, i
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
-			p++
-			i++
-		case star >= 0:
-			mark++
-			p, i = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	return slices.ContainsFunc(patterns, func(p string) bool { return parser.MatchPath(p, s) })
 }
 
 // Classifier turns the lines of a log into page views, or takes the beacons
