@@ -1,7 +1,8 @@
 # Everything a developer or a build server runs. `make help` lists it.
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS   = -s -w -X main.version=$(VERSION)
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS   = -s -w -X main.version=$(VERSION) -X ddkk-stats/internal/cli.commit=$(COMMIT)
 # Inputs for each fuzz target. Not a time: a target that is stopped by the clock
 # between two inputs is reported as failed ("context deadline exceeded").
 FUZZTIME ?= 5000x
@@ -31,7 +32,7 @@ SYSCONF  ?= /etc
 # What make release builds, as GOOS/GOARCH.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build test check test-unit test-race sim sim-quick sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos attack test-cluster test-packages test-servers deps deps-full generate man install uninstall release release-check vuln clean
+.PHONY: help build test check test-unit test-race sim sim-quick sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos attack test-cluster test-packages test-servers test-sites test-chart npm deps deps-full generate man install uninstall release release-check vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -98,6 +99,15 @@ test-packages: ## .deb and .rpm installed, upgraded, removed and purged in clean
 
 test-servers: ## Sentinel's failover, and every server that Debian has: docs/INSTALL.md (root; needs make deps-full)
 	go test $(RACE) -count 1 -timeout 60m -tags servers -run 'Sentinel|Server' -v ./e2e
+
+test-sites: ## sites of Hexo, Hugo, VitePress, Astro, Docusaurus and Next with the npm package, in the browser (needs make deps-full)
+	go test -count 1 -timeout 60m -tags sites -run Sites -v ./e2e
+
+test-chart: ## deploy/helm by helm itself: lint, and templates with all options
+	.ci/chart
+
+npm: ## dist/npm: the npm package
+	.ci/npm '$(VERSION)'
 
 deps: ## install the packages that make test needs, if missing
 	.ci/deps core

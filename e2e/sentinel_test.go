@@ -26,10 +26,10 @@ type sentinels struct {
 func startSentinels(t *testing.T) *sentinels {
 	t.Helper()
 	s := &sentinels{t: t}
-	master := StartRedis(t)
+	master := startWatched(t)
 	host, port, err := net.SplitHostPort(master.Addr)
 	must(t, err)
-	s.redis = []*Redis{master, StartRedis(t, "--replicaof", host, port)}
+	s.redis = []*Redis{master, startWatched(t, "--replicaof", host, port)}
 	for i := range 3 {
 		own := FreePort(t)
 		file := filepath.Join(TempDir(t), "sentinel.conf")
@@ -45,6 +45,19 @@ func startSentinels(t *testing.T) *sentinels {
 	}
 	s.waitWhole()
 	return s
+}
+
+// startWatched starts a Redis on a copy of the shipped settings: sentinels have it write
+// them anew.
+func startWatched(t *testing.T, args ...string) *Redis {
+	t.Helper()
+	dir, port := TempDir(t), fmt.Sprint(FreePort(t))
+	conf := filepath.Join(dir, "redis.conf")
+	must(t, os.WriteFile(conf, []byte(deployFile(t, "redis.conf")), 0o600))
+	all := append([]string{conf, "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--daemonize", "no"}, args...)
+	r := &Redis{process: newProcess(t, "redis", program(t, "redis-server"), all...), Addr: net.JoinHostPort("127.0.0.1", port), Dir: dir}
+	r.Start()
+	return r
 }
 
 // waitWhole waits until the sentinels know each other and a replica that follows.

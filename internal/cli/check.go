@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"ddkk-stats/counter"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/doctor"
 	"ddkk-stats/internal/importer"
@@ -43,6 +45,7 @@ otherwise.`,
 			if opt.log != "" || cmd.Flags().Changed("line") {
 				return opt.show(cmd, cfg)
 			}
+			counter.LogTo(slog.New(slog.DiscardHandler)) // a Redis that does not answer is a finding
 			c := &doctor.Checkup{Cfg: cfg, Hosts: hosts, Now: time.Now,
 				Logrotate: []string{"/etc/logrotate.conf", "/etc/logrotate.d/*"}}
 			return report(cmd.OutOrStdout(), c.Run(cmd.Context()))

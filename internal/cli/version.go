@@ -8,12 +8,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// commit is set by the linker in builds of the Makefile; empty: what the Go command knows.
+var commit string
+
 func versionCommand(version string) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			line := fmt.Sprintf("ddkk-stats %s %s %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			if info, ok := debug.ReadBuildInfo(); ok {
+			if info, ok := debug.ReadBuildInfo(); commit != "" {
+				line += " commit " + commit
+			} else if ok {
 				line += builtFrom(info.Settings)
 			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), line)

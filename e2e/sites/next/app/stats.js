@@ -1,0 +1,2 @@
+'use client';
+export { Stats, Value } from 'ddkk-stats/react';
