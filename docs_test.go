@@ -13,6 +13,7 @@ import (
 	"ddkk-stats/internal/cli"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/config/configtest"
+	"ddkk-stats/parser"
 )
 
 //go:generate go test -count 1 -run ^(TestConfigurationManual|TestRooms|TestStatesManual)$ . -args -write
@@ -217,3 +218,27 @@ func TestMetricsOfTheDocumentsExist(t *testing.T) {
 // notMetric are other names of ours that begin like metrics: of elements, log
 // formats, accounts and tables; and what a grep looks for.
 var notMetric = regexp.MustCompile(`^(value_|hot_pages|container_|v1$|schema$|backup$|log_lines$|.*_$)`)
+
+// TestFormatsOfTheDocumentsCompile: each format that MIGRATION gives is one, and names
+// as well as texts are among them.
+func TestFormatsOfTheDocumentsCompile(t *testing.T) {
+	given := regexp.MustCompile(`(?:SITE_LOG_FORMAT|--format)=('[^'\n]+'|[a-z0-9-]+)`)
+	names, texts := 0, 0
+	for _, m := range given.FindAllStringSubmatch(readDoc(t, "docs/MIGRATION.md"), -1) {
+		text := strings.Trim(m[1], "'")
+		switch {
+		case text != m[1]:
+			texts++
+		case text == parser.FormatW3C:
+			continue // by the file
+		default:
+			names++
+		}
+		if _, err := parser.ParseFormat(text); err != nil {
+			t.Errorf("%s: %v", m[0], err)
+		}
+	}
+	if names < 15 || texts < 4 {
+		t.Errorf("only %d names and %d texts of formats were found", names, texts)
+	}
+}
