@@ -90,3 +90,6 @@ func (p *Parser) isOwnBot(ua []byte) bool {
 	}
 	return false
 }
+
+// IsBot says whether a user agent is a bot's: by the list, by BotAgents, or as it is none.
+func (p *Parser) IsBot(agent []byte) bool { return p.agentOf(agent).bot }

@@ -88,7 +88,8 @@ func (r *Reading) File(ctx context.Context, f *importer.File) error {
 	if err != nil {
 		return err
 	}
-	r.say("\nof the first %d lines\n  as beacons: %s\n  as pages:   %s\n  as calls:   %s\n", n, s.beacons, s.pages, s.calls)
+	r.say("\nof the first %d lines\n  as beacons: %s\n  as pages:   %s\n  as calls:   %s\n  requests of people: %s\n  requests of bots:   %s\n",
+		n, s.beacons, s.pages, s.calls, s.people, s.bots)
 	return r.err
 }
 
@@ -114,9 +115,10 @@ type reader struct {
 	classes               *importer.Classifier
 	hit, call             parser.Hit
 	host                  string
-	zoneless              bool
+	zoneless, bot         bool
 	beacon, page, view    string // what the line is: as a beacon, as a page, and of which
 	beacons, pages, calls outcomes
+	people, bots          outcomes // requests by kind
 }
 
 // outcomes counts what lines become.
@@ -131,7 +133,7 @@ func (o outcomes) String() string {
 }
 
 func (r *Reading) reader(format parser.Format) (*reader, error) {
-	s := &reader{r: r, beacons: outcomes{}, pages: outcomes{}, calls: outcomes{}}
+	s := &reader{r: r, beacons: outcomes{}, pages: outcomes{}, calls: outcomes{}, people: outcomes{}, bots: outcomes{}}
 	c := r.Cfg.Parser(format, nil)
 	var errs [3]error
 	s.views, errs[0] = parser.New(c)
@@ -159,6 +161,7 @@ func (s *reader) parse(line []byte) {
 	s.beacon = became(&s.hit)
 	page := s.hit
 	s.page, s.view = s.classes.Classify(s.views, &page), ""
+	s.bot = s.views.IsBot(s.hit.UserAgent)
 	if s.page == "" {
 		s.page, s.view = became(&page), ": "+page.Site+string(page.Page)
 	}
@@ -185,6 +188,14 @@ func (s *reader) count() {
 	s.beacons[s.beacon]++
 	s.pages[s.page]++
 	s.calls[became(&s.call)]++
+	kind := parser.RequestKindOf(&s.hit).String()
+	switch {
+	case s.call.Kind == parser.Malformed || s.call.Reason == parser.SkipComment:
+	case s.bot:
+		s.bots[kind]++
+	default:
+		s.people[kind]++
+	}
 }
 
 // show prints how each field of a line was read, and what the line would count as.
