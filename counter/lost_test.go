@@ -274,7 +274,7 @@ func TestRebuildOpensOnce(t *testing.T) {
 	s := startReadServer(t)
 	rdb, keys := readClient(t, s.addr()), NewKeys(DefaultPrefix, false)
 	r := &Rebuilder{Redis: rdb, Keys: keys, Logger: slog.New(slog.DiscardHandler)}
-	held := &locks{rebuilder: r, life: "mine", names: map[string]bool{"s.example": true}}
+	held := r.hold("mine", "s.example")
 	if _, err := r.Rebuild(t.Context(), []string{"s.example"}); err != nil {
 		t.Fatal(err)
 	}

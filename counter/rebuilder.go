@@ -69,10 +69,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, sites []string) ([]map[string]i
 			mine, at = append(mine, name), append(at, i)
 		}
 	}
-	held := &locks{rebuilder: r, life: life, turn: make(chan struct{}, 1), names: map[string]bool{}}
-	for _, name := range mine {
-		held.names[name] = true
-	}
+	held := r.hold(life, mine...)
 	ctx, stop := held.keep(ctx)
 	defer stop()
 	mine, at, err := r.fence(ctx, mine, at, held)
@@ -156,6 +153,15 @@ type locks struct {
 
 	turn  chan struct{}   // has one element while somebody uses what follows: Redis is asked meanwhile
 	names map[string]bool // sites
+}
+
+// hold are locks of a life that were taken.
+func (r *Rebuilder) hold(life string, sites ...string) *locks {
+	l := &locks{rebuilder: r, life: life, turn: make(chan struct{}, 1), names: map[string]bool{}}
+	for _, name := range sites {
+		l.names[name] = true
+	}
+	return l
 }
 
 // drop lets a lock go that is deleted by now.
