@@ -33,8 +33,12 @@ export function toggle(name, value) {
   write(valueOf(name) === value ? rest : [...rest, [name, value]]);
 }
 
+// What single views can be looked up by. Facets that they do not have, yet, are names
+// without a click: a filter that nothing can answer would empty the overview.
+const lookedUp = ['page', 'referrer', 'device', 'bot', 'event'];
+
 // by is the click and its state, for an item of a list of names.
-export const by = (name, value) => ({ click: () => toggle(name, value), pressed: valueOf(name) === value });
+export const by = (name, value) => (lookedUp.includes(name) ? { click: () => toggle(name, value), pressed: valueOf(name) === value } : {});
 
 // others are the filters but those of a name: a list that is filtered by itself
 // would have one row, and nothing else to choose.
