@@ -23,7 +23,7 @@ type scrubDay struct {
 	visitors *redis.IntCmd   // nil: they may have died
 	pairs    *redis.IntCmd   // bytes
 	minutes  *redis.MapStringStringCmd
-	facets   *redis.MapStringStringCmd // nil: they may have died
+	hours    *redis.SliceCmd // of facets; nil: they may have died
 }
 
 // young are the days that hashes and sets of days are compared of: their keys
@@ -98,7 +98,10 @@ func (l *look) askDay(ctx context.Context, p redis.Pipeliner, d *scrubDay, young
 		d.visitors, d.pairs = p.SCard(ctx, k.Visitors(s, d.day)), p.StrLen(ctx, k.Pairs(s, d.day))
 	}
 	if young {
-		d.minutes, d.facets = p.HGetAll(ctx, k.Minutes(s, d.day)), p.HGetAll(ctx, k.Facets(s, d.day))
+		d.minutes = p.HGetAll(ctx, k.Minutes(s, d.day))
+	}
+	if l.now().Before(expiry(l.loc, d.day.Next(), FacetTTL).Add(-time.Hour)) {
+		d.hours = p.HMGet(ctx, k.Facets(s, d.day), hourFields...)
 	}
 }
 
@@ -150,6 +153,9 @@ func (l *look) compareDay(d *scrubDay) {
 			l.differ("%s has %d entries, %s is %d", k.Pairs(s, d.day), d.pairs.Val()/8, k.SiteUVDay(s, d.day), d.uv)
 		}
 	}
+	if d.hours != nil {
+		l.compareHours(d, bot)
+	}
 	if d.minutes == nil {
 		return
 	}
@@ -162,7 +168,6 @@ func (l *look) compareDay(d *scrubDay) {
 			people += n
 		}
 	}
-	l.compareFacets(d, bot)
 	if d.minutes.Err() != nil || people != d.pv || bots != bot {
 		l.differ("%s has %d views and %d of bots, %s and %s have %d and %d", k.Minutes(s, d.day), people, bots,
 			k.SitePVDay(s, d.day), books, d.pv, bot)
@@ -239,28 +244,37 @@ func (l *look) calls(ctx context.Context, d parser.Day) error {
 	return nil
 }
 
-// compareFacets compares the names of facets that every view has one of with the
-// day's views: those in its hash and those that are not spread yet.
-func (l *look) compareFacets(d *scrubDay, bot int64) {
+// hourFields are those of a day's facets that every view is in, of people and of bots.
+var hourFields = func() (all []string) {
+	for hour := range 24 {
+		field := parser.Hour.Field(parser.HourName(hour))
+		all = append(all, field, parser.BotField(field))
+	}
+	return all
+}()
+
+// compareHours compares the views by hour with the day's: those in the hash of its
+// facets and those that are not spread yet. Where the hash or the list is lost, they
+// differ.
+func (l *look) compareHours(d *scrubDay, bot int64) {
 	key := l.keys.Facets(l.site, d.day)
-	if err := errors.Join(d.facets.Err(), l.waiting.Err()); err != nil {
+	if err := errors.Join(d.hours.Err(), l.waiting.Err()); err != nil {
 		l.differ("%s: %v", key, err)
 		return
 	}
-	var people, bots [parser.NumFacets]int64
-	for field, v := range d.facets.Val() {
-		switch f, _, ofBots, ok := parser.FieldOf(field); {
-		case ok && ofBots:
-			bots[f] += l.number(key, v)
-		case ok:
-			people[f] += l.number(key, v)
+	var people, bots int64
+	for i, v := range d.hours.Val() {
+		if i%2 == 0 {
+			people += l.number(key, v)
+		} else {
+			bots += l.number(key, v)
 		}
 	}
 	for _, e := range l.waiting.Val() {
 		err := readPending(e, func(p pendingPage) {
-			if f, _, _, ok := parser.FieldOf(p.name); ok && p.day == d.day {
-				people[f] += p.pv
-				bots[f] += p.uv
+			if f, _, _, ok := parser.FieldOf(p.name); ok && f == parser.Hour && p.day == d.day {
+				people += p.pv
+				bots += p.uv
 			}
 		})
 		if err != nil {
@@ -268,11 +282,8 @@ func (l *look) compareFacets(d *scrubDay, bot int64) {
 			return
 		}
 	}
-	for f := range parser.NumFacets {
-		spec := f.Spec()
-		if spec.Every && people[f] != d.pv || spec.Every && spec.Bots && bots[f] != bot {
-			l.differ("%s has %d views and %d of bots by %s, %s and %s have %d and %d", key, people[f], bots[f], spec.Name,
-				l.keys.SitePVDay(l.site, d.day), l.keys.Books(l.site, d.day), d.pv, bot)
-		}
+	if people != d.pv || bots != bot {
+		l.differ("%s has %d views and %d of bots by hour, %s and %s have %d and %d", key, people, bots,
+			l.keys.SitePVDay(l.site, d.day), l.keys.Books(l.site, d.day), d.pv, bot)
 	}
 }

@@ -86,6 +86,10 @@ func TestScrubFindsEveryLoss(t *testing.T) {
 	r.log.write("a", lines(hits)...)
 	r.await()
 	r.stop()
+	// Of one site the facets are spread, of others they are in the list.
+	if _, err := r.in.foldOnce(t.Context(), pendingFacets, "s1.example", r.rdb.HGet(t.Context(), r.opt.Keys.Checkpoint("s1.example"), fieldEpoch).Val()); err != nil {
+		t.Fatal(err)
+	}
 	sc, st := newTestScrubber(t, r)
 	round := func() int64 {
 		t.Helper()
@@ -129,7 +133,7 @@ func TestScrubFindsEveryLoss(t *testing.T) {
 			t.Fatalf("%d differences after %s is back: %+v", n, key, sc.sites)
 		}
 	}
-	for _, kind := range []string{"site:pv", "site:uv", "page:pv", "page:uv", "hot", "page:bot", "site:uv:set", "page:pairs", "site:books", "site:minutes", "event", "referrer", "seen:id"} {
+	for _, kind := range []string{"site:pv", "site:uv", "page:pv", "page:uv", "hot", "page:bot", "site:uv:set", "page:pairs", "site:books", "site:minutes", "event", "facet", "facets", "seen:id"} {
 		if kinds[kind] == 0 {
 			t.Errorf("no key of %s was lost", kind)
 		}
