@@ -98,8 +98,11 @@ class Dashboard {
       const [{ sites }, session] = await Promise.all([get('/api/admin/sites'), known || get('/api/admin/session')]);
       if (turn !== this.turn || !this.bar) return;
       this.session = session;
+      const back = this.banner.textContent !== '';
       fill(this.banner);
       this.arrived(sites, this.today());
+      // Panels that failed while nothing answered do not wait for their next turn.
+      if (back && this.keeper) this.keeper.retry();
     } catch (error) {
       if (turn !== this.turn || error.status === 401) return;
       fill(this.banner, said(error));

@@ -33,6 +33,7 @@ export function makePanel(options) {
   let shown = '';
   let turn = 0;
   let loaded = 0;
+  let failed = false;
 
   async function load() {
     const mine = ++turn;
@@ -40,9 +41,11 @@ export function makePanel(options) {
     try {
       const next = await options.load();
       if (mine !== turn) return;
+      failed = false;
       receive(next);
     } catch (error) {
       if (mine !== turn) return;
+      failed = true;
       fail(error);
     }
     node.removeAttribute('aria-busy');
@@ -83,6 +86,8 @@ export function makePanel(options) {
 
   return {
     node, load, options, name: options.name,
+    // failed says that what was asked for last did not come.
+    failed: () => failed,
     // open says that the height is not known yet.
     open: () => !options.firm && !heights[options.name] && body.querySelector('.skeleton') !== null,
     reset: () => { data = null; shown = ''; fill(body, waits()); },
@@ -179,6 +184,11 @@ export class Keeper {
 
   tick() {
     for (const panel of this.panels) if (this.due.get(panel) <= Date.now()) this.load(panel);
+  }
+
+  // retry loads what failed, without waiting until it is due.
+  retry() {
+    for (const panel of this.panels) if (panel.failed()) this.load(panel);
   }
 
   changed(names) {
