@@ -15,7 +15,7 @@ var mutants = []mutant{
 	{"commit-error-ignored", "counter/commit.go", "				again = append(again, i)\n", ""},
 	{"commit-oom-is-damage", "counter/trouble.go", `	"WRONGTYPE", "value is not an`, `	"WRONGTYPE", "OOM", "value is not an`},
 	{"commit-network-is-damage", "counter/trouble.go", "	if !errors.As(err, &re) {\n		return true\n	}", "	if !errors.As(err, &re) {\n		return false\n	}"},
-	{"commit-part-without-a-line", "counter/batch.go", "		return o.open == o.sent", "		return false"},
+	{"commit-part-without-a-line", "counter/batch.go", "		return o.open == o.sent", "		return false && o.open == o.sent"},
 
 	// Losses: what tells of a key that nobody knows of any more, and what of a type.
 	{"lost-made-not-noted", "counter/lua/prelude.lua", "elseif known ~= '0' then new[#new + 1] = known end", "end"},
@@ -24,7 +24,7 @@ var mutants = []mutant{
 	{"lost-made-not-looked-for", "counter/scrub_made.go", "case is == \"none\" && noted[n]:", "case false:"},
 	{"lost-type-not-looked-at", "counter/scrub_made.go", "case is != \"none\" && is != want:", "case false:"},
 	{"lost-visitors-not-compared", "counter/scrub_made.go", "	case l.uv < l.leastUV:", "	case false:"},
-	{"lost-restored-not-noted", "counter/restore_made.go", "		fields = append(fields, period, letters)\n", "		_ = letters\n"},
+	{"lost-restored-not-noted", "counter/restore_made.go", "		fields = append(fields, period, letters)\n", "		_, _ = period, letters\n"},
 	{"lost-list-of-sites-ends", "counter/audit.go", "	if !redis.HasErrorPrefix(err, \"WRONGTYPE\") {\n		return err\n	}\n	log", "	if true {\n		return err\n	}\n	log"},
 
 	// The three kinds that make chaos found, with their mends taken back.
@@ -45,29 +45,29 @@ var mutants = []mutant{
 
 	// Fold.
 	{"fold-any-version", "counter/lua/fold.lua", "if (state[2] or '') ~= version then", "if false then"},
-	{"fold-version-stays", "counter/lua/fold.lua", "call('HINCRBY', KEYS[1], 'fold', 1)\n", ""},
+	{"fold-version-stays", "counter/lua/fold.lua", "call('HINCRBY', KEYS[1], field, 1)\n", ""},
 	{"fold-order-swapped", "counter/lua/fold.lua", "call('LTRIM', list, take, -1)\nfor i = #back, 1, -1 do call('LPUSH', list, back[i]) end", "for i = #back, 1, -1 do call('LPUSH', list, back[i]) end\ncall('LTRIM', list, take, -1)"},
 	{"fold-in-part-unseen", "counter/lua/fold.lua", "local part = torn(state[3], state[4])\nif part then return part end", ""},
-	{"fold-not-at-load", "counter/load.go", "	if err != nil || s.pending == 0 {\n		return err\n	}\n	return in.foldAll(ctx, s)", "	return err"},
+	{"fold-not-at-load", "counter/load.go", "	if err != nil || s.waits[pendingPages].n == 0 {\n		return err\n	}\n	return in.foldAll(ctx, s)", "	return err"},
 
 	// Rebuild.
 	{"rebuild-no-fence", "counter/rebuilder.go", "  redis.call('DEL', KEYS[1])\n  redis.call('HSET', KEYS[1], 'epoch', ARGV[1])\nend\nreturn 1`", "end\nreturn 1`"},
 	{"rebuild-no-purge", "counter/rebuilder.go", "return r.purge(ctx, names) })", "return nil })"},
 	{"rebuild-no-replay", "counter/rebuild.go", "			if err := in.rewind(seg, 0); err != nil {\n				return err\n			}", ""},
-	{"rebuild-lock-ignored", "counter/rebuilder.go", "		if err != nil || got {\n			return got, err\n		}\n		var epoch string", "		if true {\n			return true, err\n		}\n		var epoch string"},
+	{"rebuild-lock-ignored", "counter/rebuilder.go", "		if err != nil || got {\n			return got, err\n		}\n		var epoch string", "		if true || got {\n			return true, err\n		}\n		var epoch string"},
 	{"rebuild-resume-stays", "counter/rebuild.go", "	in.resume.restart()\n", ""},
 	{"rebuild-without-archive", "counter/rebuild.go", "			r.Restore, r.Ready = in.opt.Archive.Restore, in.opt.Archive.Reachable\n", ""},
 	{"rebuild-archive-forgotten", "counter/rebuilder.go", "	for id, size := range done {\n		args = append(args, id, size)\n	}\n", ""},
-	{"rebuild-lacking-ignored", "counter/rebuild.go", "		if !there[id] && !in.archived(id) {", "		if false {"},
+	{"rebuild-lacking-ignored", "counter/rebuild.go", "		if !there[id] && !in.archived(id) {", "		if false && !there[id] {"},
 
 	// Load.
 	{"load-pairs-unread", "counter/load_day.go", "	addPairs(b, &d.pairs)\n", ""},
-	{"load-another-opened", "counter/load.go", "		if opened {\n			return errOpened\n		}\n", ""},
+	{"load-another-opened", "counter/load.go", "		if opened {\n			return errOpened\n		}\n", "		_ = opened\n"},
 	{"load-counts-without-epoch", "counter/load.go", "		if s.pv > 0 || in.opt.Archive", "		if in.opt.Archive"},
 	{"load-day-not-checked", "counter/load_day.go", "	return in.checkDay(ctx, l, ranked, whole)", "	return nil"},
 
 	// Resume.
-	{"resume-less-in-redis", "counter/prepare.go", "	case stored < remembered || before.Parked:\n		return stored\n", ""},
+	{"resume-less-in-redis", "counter/prepare.go", "	case stored < remembered || before.Parked:\n		return stored\n", "	case false && stored < remembered:\n		return stored\n"},
 	{"resume-other-life", "counter/prepare.go", "			before.Offsets = nil // another life: only Redis knows\n", ""},
 	{"resume-of-rebuilt", "counter/prepare.go", "		at = map[string]int64{} // what is rebuilt is read from the start\n", ""},
 	{"resume-ahead", "counter/progress.go", "Floor: s.floor, Closed: s.closed}", "Floor: s.pos, Closed: s.closed}"},
