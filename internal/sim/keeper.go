@@ -199,7 +199,11 @@ func (k *keeper) cycle(ctx context.Context, h *host, read func() error) error {
 		if err != nil {
 			return err
 		}
-		files, err := tailer.List(tailer.Options{Path: l.path, Identify: identify(l.calls), Logger: k.w.log})
+		at, err := k.w.timeOf(l.calls)
+		if err != nil {
+			return err
+		}
+		files, err := tailer.List(tailer.Options{Path: l.path, Time: at, Identify: identify(l.calls), Logger: k.w.log})
 		if err != nil {
 			return err
 		}
@@ -238,7 +242,11 @@ func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) err
 		return err
 	}
 	for _, l := range h.logs {
-		files, err := tailer.List(tailer.Options{Path: l.path, Identify: identify(l.calls), Logger: k.w.log})
+		at, err := k.w.timeOf(l.calls)
+		if err != nil {
+			return err
+		}
+		files, err := tailer.List(tailer.Options{Path: l.path, Time: at, Identify: identify(l.calls), Logger: k.w.log})
 		if err != nil {
 			return err
 		}
