@@ -165,6 +165,8 @@ func testDemoOfNoSite(t *testing.T, b context.Context) {
 	}
 	for _, lang := range []string{"en", "zh-CN"} {
 		run(t, r.ctx, chromedp.Navigate(r.count+"/demo?lang="+lang))
+		// It has counted this visit; else that would be counted after the reload.
+		becomes(t, r.ctx, `(e => e !== null && Number(e.textContent) > 0)(document.querySelector('#ddkk_value_site_pv'))`)
 		eval(t, r.ctx, `localStorage.removeItem('ddkk-demo')`)
 		run(t, r.ctx, chromedp.Reload())
 		becomes(t, r.ctx, `(e => e !== null && e.textContent.includes('SITES') && e.textContent.includes('count.test'))(document.querySelector('.only'))`)
