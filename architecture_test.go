@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -114,22 +113,7 @@ func TestRooms(t *testing.T) {
 		t.Errorf("the list has a room %s that does not exist", path)
 	}
 
-	text := readDoc(t, designFile)
-	begin, end := strings.Index(text, designBegin), strings.Index(text, designEnd)
-	if begin < 0 || end < begin {
-		t.Fatalf("%s has no table of rooms", designFile)
-	}
-	begin += len(designBegin)
-	if text[begin:end] == roomTable() {
-		return
-	}
-	if !*writeGenerated {
-		t.Errorf("%s does not have the rooms of this list: run `go generate .`", designFile)
-		return
-	}
-	if err := os.WriteFile(designFile, []byte(text[:begin]+roomTable()+text[end:]), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	generated(t, designFile, designBegin, designEnd, roomTable())
 }
 
 func roomOf(importPath string) string {

@@ -30,25 +30,32 @@ const (
 // TestConfigurationManual fails when the manual is not what the code's own
 // table says; `go generate .` brings it up to date.
 func TestConfigurationManual(t *testing.T) {
-	text := readDoc(t, manualFile)
-	before, rest, ok := strings.Cut(text, manualBegin)
-	_, after, ok2 := strings.Cut(rest, manualEnd)
-	if !ok || !ok2 {
-		t.Fatalf("%s has lost its marks", manualFile)
-	}
 	var table bytes.Buffer
 	if err := config.WriteMarkdown(&table); err != nil {
 		t.Fatal(err)
 	}
-	want := before + manualBegin + "\n" + table.String() + "\n" + manualEnd + after
+	generated(t, manualFile, manualBegin, manualEnd, "\n"+table.String()+"\n")
+}
+
+// generated compares what stands between two marks of a file with what the code says;
+// with -write it puts it there.
+func generated(t *testing.T, file, begin, end, table string) {
+	t.Helper()
+	text := readDoc(t, file)
+	before, rest, ok := strings.Cut(text, begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has lost its marks", file)
+	}
+	want := before + begin + table + end + after
 	if *writeGenerated {
-		if err := os.WriteFile(manualFile, []byte(want), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if text != want {
-		t.Errorf("%s is not up to date: run `go generate .`", manualFile)
+		t.Errorf("%s is not up to date: run `go generate .`", file)
 	}
 }
 

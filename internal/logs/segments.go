@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"sync"
 
 	"ddkk-stats/internal/config"
 	"ddkk-stats/parser"
@@ -48,20 +47,7 @@ func SegmentOptions(c *config.Config, in Input, log *slog.Logger) (tailer.Option
 // lineTime is the time of a line as the log's format has it; 0 for a line that
 // is not of that format.
 func lineTime(c *config.Config, in Input) (func([]byte) int64, error) {
-	p, err := parser.New(parser.Config{Format: in.Format, Location: c.Timezone, JSONFields: c.JSONFields})
-	if err != nil {
-		return nil, fmt.Errorf("make parser: %w", err)
-	}
-	var mu sync.Mutex
-	var h parser.Hit
-	return func(line []byte) int64 {
-		mu.Lock()
-		defer mu.Unlock()
-		if p.Parse(line, &h); h.Kind == parser.Malformed || h.Reason == parser.SkipComment {
-			return 0
-		}
-		return max(h.Time, 1)
-	}, nil
+	return parser.LineTime(parser.Config{Format: in.Format, Location: c.Timezone, JSONFields: c.JSONFields})
 }
 
 // Telling reports whether a line may tell a log from others: it has a time in

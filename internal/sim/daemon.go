@@ -187,9 +187,9 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 	var resume func(string) int64
 	var inputs []counter.Input
 	for _, l := range d.host.logs {
-		at, perr := d.w.timeOf(l.calls)
+		at, perr := parser.LineTime(d.w.rules(l.calls))
 		if perr != nil {
-			return perr
+			return fmt.Errorf("read times: %w", perr)
 		}
 		t, terr := tailer.Open(tailer.Options{Path: l.path, Time: at, Identify: identify(l.calls), Resume: func(s string) int64 { return resume(s) },
 			Poll: looks, Quiet: quiet, Rescan: rescan, BlockSize: 4096, MaxLine: 2048, Logger: d.w.log})

@@ -199,7 +199,7 @@ func (k *keeper) cycle(ctx context.Context, h *host, read func() error) error {
 		if err != nil {
 			return err
 		}
-		at, err := k.w.timeOf(l.calls)
+		at, err := parser.LineTime(k.w.rules(l.calls))
 		if err != nil {
 			return err
 		}
@@ -242,7 +242,7 @@ func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) err
 		return err
 	}
 	for _, l := range h.logs {
-		at, err := k.w.timeOf(l.calls)
+		at, err := parser.LineTime(k.w.rules(l.calls))
 		if err != nil {
 			return err
 		}

@@ -85,25 +85,6 @@ func (w *world) rules(calls bool) parser.Config {
 	return c
 }
 
-// timeOf reads the time of a log's lines as the daemon has the tailer do it (package
-// logs); 0: it is no line. A last line that is torn is none, and no log is known by it.
-func (w *world) timeOf(calls bool) (func([]byte) int64, error) {
-	p, err := parser.New(w.rules(calls))
-	if err != nil {
-		return nil, fmt.Errorf("make parser: %w", err)
-	}
-	var mu sync.Mutex // never held while virtual time goes by
-	var h parser.Hit
-	return func(line []byte) int64 {
-		mu.Lock()
-		defer mu.Unlock()
-		if p.Parse(line, &h); h.Kind == parser.Malformed {
-			return 0
-		}
-		return max(h.Time, 1)
-	}, nil
-}
-
 // setup makes hosts and daemons.
 func (w *world) setup() error {
 	for i := range w.hosts {
