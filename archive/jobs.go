@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -51,18 +50,11 @@ func (a *Archive) NoteJob(ctx context.Context, host, name string, done time.Time
 	d := a.dialect
 	id := []any{d.bytes([]byte(host)), d.bytes([]byte(name))}
 	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var was string
-		err := tx.QueryRowContext(ctx, "SELECT since FROM jobs WHERE host = ? AND job = ?"+d.forUpdate(), id...).Scan(&was)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			var at any
-			if !done.IsZero() {
-				at = timeText(done.UnixMilli())
-			}
-			_, err = execTx(ctx, tx, "insert", "INSERT INTO jobs (host, job, since, done_at, note) VALUES (?, ?, ?, ?, ?)",
-				append(id, timeText(a.opt.Now().UnixMilli()), at, d.bytes(cut([]byte(note), 1024)))...)
-			return err
-		case err != nil || done.IsZero():
+		// Not a look first: between it and an insertion, another process of this host
+		// may have noted the same job, a command beside the daemon.
+		_, err := execTx(ctx, tx, "insert", "INSERT "+d.ignore()+" INTO jobs (host, job, since, note) VALUES (?, ?, ?, ?)",
+			append(id, timeText(a.opt.Now().UnixMilli()), d.bytes(cut([]byte(note), 1024)))...)
+		if err != nil || done.IsZero() {
 			return err
 		}
 		_, err = execTx(ctx, tx, "update", "UPDATE jobs SET done_at = ?, note = ? WHERE host = ? AND job = ?",

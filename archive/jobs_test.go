@@ -28,3 +28,21 @@ func TestJobs(t *testing.T) {
 		}
 	})
 }
+
+// TestJobsAtOnce: the daemon and a command of the same host note the same job.
+func TestJobsAtOnce(t *testing.T) {
+	eachPlace(t, func(t *testing.T, at place) {
+		a := open(t, at)
+		const askers = 8
+		errs := make(chan error, askers)
+		for range askers {
+			go func() { errs <- a.NoteJob(t.Context(), "a", "archive", time.Time{}, "") }()
+		}
+		for range askers {
+			check(t, <-errs)
+		}
+		if jobs, err := a.Jobs(t.Context(), "a"); err != nil || len(jobs) != 1 {
+			t.Error(jobs, err)
+		}
+	})
+}

@@ -77,7 +77,8 @@ type Archive interface {
 	Covers(segment string) bool
 	// Lacking returns those of the sites whose checkpoints lack lines that are
 	// archived, of segments that are not here any more: Redis lost them. Unlike
-	// the above it may take long, and fail.
+	// the above it may take long, and fail; it learns what the archive has, so
+	// that Covers knows what this answer rests on.
 	Lacking(ctx context.Context, stands []Stand, here map[string]bool) ([]string, error)
 	// Reachable tells whether it can be read now, and learns what it has.
 	Reachable(ctx context.Context) error

@@ -154,6 +154,9 @@ func (k *keeper) Covers(segment string) bool {
 func (k *keeper) Reachable(ctx context.Context) error { return k.learn(ctx) }
 
 func (k *keeper) Lacking(ctx context.Context, stands []counter.Stand, here map[string]bool) ([]string, error) {
+	if err := k.learn(ctx); err != nil {
+		return nil, err
+	}
 	a, err := k.open(ctx)
 	if err != nil {
 		return nil, err

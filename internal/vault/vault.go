@@ -288,6 +288,11 @@ func (v *Vault) Covers(segment string) bool {
 func (v *Vault) Lacking(ctx context.Context, stands []counter.Stand, here map[string]bool) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, lackingLimit)
 	defer cancel()
+	// What Covers says next has to be as new as this answer: of a site that lacks
+	// lines, the segments that nobody has are asked for.
+	if err := v.Learn(ctx); err != nil {
+		return nil, err
+	}
 	a, err := v.Open(ctx)
 	if err != nil {
 		return nil, err
