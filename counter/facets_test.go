@@ -66,6 +66,18 @@ func TestFacetsAreNeverBehind(t *testing.T) {
 	compare("all is spread")
 }
 
+// TestFacetsFoldAtQuiet: a source tells of the live edge all the time; that nothing
+// comes is told by lines.
+func TestFacetsFoldAtQuiet(t *testing.T) {
+	r := newRig(t, readClient(t, startReadServer(t).addr()))
+	r.start()
+	r.log.write("a", testHit{at: time.Now(), site: "s0.example", page: "/", agent: "Mozilla/5.0 Firefox/140.0"}.line())
+	r.await()
+	waiting := func() int64 { return r.rdb.LLen(t.Context(), r.opt.Keys.FacetsPending("s0.example")).Val() }
+	eventually(t, func() bool { return waiting() == 0 }, func() { t.Errorf("%d elements wait", waiting()) })
+	r.stop()
+}
+
 // TestFacetsOfOldDays: the archive answers for them, so Redis has none.
 func TestFacetsOfOldDays(t *testing.T) {
 	r := newRig(t, readClient(t, startReadServer(t).addr()))

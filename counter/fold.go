@@ -165,7 +165,7 @@ func (in *Ingester) foldDue(now time.Time, idle bool) (*site, pendingKind) {
 		return s, pendingPages
 	}
 	wait = foldEvery
-	if idle && now.Sub(in.now) >= quietFor {
+	if idle && now.Sub(in.loop.opened) >= quietFor {
 		wait = 0
 	}
 	return in.turnOf(pendingFacets, now, wait), pendingFacets
