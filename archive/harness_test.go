@@ -63,7 +63,7 @@ func startMariaDB(dir string) (*mariaDB, error) {
 	if os.Getuid() == 0 {
 		asRoot = []string{"--user=root"}
 	}
-	install := append([]string{"--no-defaults", "--datadir=" + data, "--auth-root-authentication-method=normal",
+	install := append([]string{"--no-defaults", "--datadir=" + data, "--tmpdir=" + data, "--auth-root-authentication-method=normal",
 		"--skip-test-db", "--skip-name-resolve"}, asRoot...)
 	if out, err := exec.Command("mariadb-install-db", install...).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)

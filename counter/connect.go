@@ -22,6 +22,7 @@ type ConnectOptions struct {
 	TLS      *tls.Config   // nil: without
 	Timeout  time.Duration // of one read or write; 4 s
 	PoolSize int           // connections at most; 16
+	Buffer   int           // bytes of a connection's buffer each way; 0: the library's 32 KiB
 	// Life is how long a connection is used; 0: for as long as it holds. One that
 	// is never made anew stays with the server that it found, whoever is the
 	// master by now.
@@ -51,6 +52,7 @@ func Connect(o ConnectOptions) redis.UniversalClient {
 		Dialer: o.Dial, DialTimeout: min(o.Timeout, 2*time.Second), ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
 		ContextTimeoutEnabled: true, ConnMaxLifetime: o.Life, ConnMaxLifetimeJitter: o.Life / 4,
 		MaxRetries: -1, PoolSize: o.PoolSize, PoolTimeout: o.Timeout,
+		ReadBufferSize: o.Buffer, WriteBufferSize: o.Buffer,
 		PipelinePoolSize: -1, // pipelines share the pool
 		Protocol:         2,  // plain replies; nothing here needs RESP3
 		DisableIdentity:  true,

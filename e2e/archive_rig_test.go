@@ -20,6 +20,7 @@ import (
 // daemon is not started yet.
 func eachArchive(t *testing.T, opts rigOptions, test func(r *rig)) {
 	t.Helper()
+	t.Parallel() // most of the time they wait, for an audit or a schedule
 	t.Run("sqlite", func(t *testing.T) { test(newRig(t, opts)) })
 	t.Run("mariadb", func(t *testing.T) {
 		m := StartMariaDB(t)

@@ -64,7 +64,7 @@ func asUser() []string {
 func installMariaDB(t testing.TB, data string) {
 	t.Helper()
 	args := append([]string{
-		"--no-defaults", "--datadir=" + data, "--auth-root-authentication-method=normal",
+		"--no-defaults", "--datadir=" + data, "--tmpdir=" + data, "--auth-root-authentication-method=normal",
 		"--skip-test-db", "--skip-name-resolve",
 	}, asUser()...)
 	if out, err := exec.Command(program(t, "mariadb-install-db"), args...).CombinedOutput(); err != nil {

@@ -43,7 +43,7 @@ func TestReloadDedupeWindow(t *testing.T) {
 	r.archive()
 	r.replace("dedupe_window: ddkk.com=1h\nmax_pages_per_site: 4\narchive_cron: '* * * * * *'\nuv_set_ttl: 96h\nmax_connections: 100\n")
 	r.wantLogged("new rules apply to lines from here on")
-	r.wantLogged(`need a restart; until then they stay as they were" settings="UV_SET_TTL MAX_CONNECTIONS"`)
+	r.wantLogged(`need a restart; until then the old values stay in force" settings="UV_SET_TTL MAX_CONNECTIONS"`)
 	r.wantLogged(`settings="MAX_PAGES_PER_SITE DEDUPE_WINDOW ARCHIVE_CRON"`)
 	r.repeated(5)
 	r.wantViews(17)

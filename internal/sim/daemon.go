@@ -157,7 +157,7 @@ const (
 
 // live is what the daemon does from its start to its end.
 func (d *daemon) live(ctx context.Context, p *process) error {
-	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32,
+	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32, Buffer: 4096,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.w.store.dial(ctx, p.owner) }})
 	if !d.w.sch.Archive {
 		err := d.count(ctx, p, rdb)

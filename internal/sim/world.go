@@ -531,7 +531,7 @@ func (w *world) operated() bool {
 
 // operate is what "verify --repair" and "restore-from-mysql" do to each site.
 func (w *world) operate() error {
-	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32,
+	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32, Buffer: 4096,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return w.store.dial(ctx, operator) }})
 	r := counter.Rebuilder{Redis: rdb, Keys: counter.NewKeys(counter.DefaultPrefix, false), Logger: w.log}
 	k := newKeeper(w, rdb)
