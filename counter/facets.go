@@ -52,14 +52,14 @@ func MinuteField(minute int, bots bool) string {
 	return name
 }
 
-// encodeMinutes writes the views by minute and returns how many hashes that
+// minutes writes the views by minute and returns how many hashes that
 // are.
-func (in *Ingester) encodeMinutes(c *call, site string, d *dayChange) int {
-	end, ok := in.expireAt(d.state.day.Next(), MinutesTTL)
+func (e *encoder) minutes(c *call, site string, d *dayChange) int {
+	end, ok := e.expireAt(d.state.day.Next(), MinutesTTL)
 	if !ok || !d.state.minutes || len(d.minutes) == 0 {
 		return 0
 	}
-	c.key(in.keys.Minutes(site, d.state.day))
+	c.key(e.keys.Minutes(site, d.state.day))
 	c.arg(end, known(d.state.seen.minutes, keys.MarkMinutes, d.state.digits))
 	at := len(c.args)
 	c.arg(0)
@@ -149,10 +149,10 @@ func (a *aggregate) countFacets(h *parser.Hit) {
 // facetBlobs packs what a part changes of facets: an element for each day, as those
 // of pending pages are, with fields for pages and views of bots for UV. Days whose
 // facets are the archive's by now are left out.
-func (in *Ingester) facetBlobs(p *part) [][]byte {
+func (e *encoder) facetBlobs(p *part) [][]byte {
 	var blobs [][]byte
 	for _, d := range p.days {
-		if _, ok := in.expireAt(d.state.day.Next(), FacetTTL); !ok || len(d.facets)+len(d.minutes) == 0 {
+		if _, ok := e.expireAt(d.state.day.Next(), FacetTTL); !ok || len(d.facets)+len(d.minutes) == 0 {
 			continue
 		}
 		b := appendElement(nil, uint32(d.state.day), 24*len(d.facets)+96)
@@ -190,16 +190,16 @@ func appendFacet(fields []any, field string, pv, bot int64) []any {
 	return fields
 }
 
-// encodeFoldFacets adds the sections of a step of the list of facets.
-func (in *Ingester) encodeFoldFacets(c *call, name string, all []pendingPage) (writes int) {
+// foldFacets adds the sections of a step of the list of facets.
+func (e *encoder) foldFacets(c *call, name string, all []pendingPage) (writes int) {
 	c.arg(0, 0, 0) // no types, no visitors, no counters
-	end, ok := in.expireAt(all[0].day.Next(), FacetTTL)
+	end, ok := e.expireAt(all[0].day.Next(), FacetTTL)
 	if !ok {
 		c.arg(0, 0) // neither hashes nor ranks: the step only goes
 		return 0
 	}
 	c.arg(1)
-	c.key(in.keys.Facets(name, all[0].day))
+	c.key(e.keys.Facets(name, all[0].day))
 	var fields []any
 	for i := range all {
 		fields = appendFacet(fields, all[i].name, all[i].pv, all[i].uv)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"ddkk-stats/parser"
 )
 
@@ -217,52 +219,64 @@ type folded struct {
 // foldOnce folds what is in a list of a site, at most maxFold elements. The list in
 // Redis is the truth: what another daemon or an earlier run left there is folded as
 // well.
-func (in *Ingester) foldOnce(ctx context.Context, l pendingKind, name, epoch string) (out folded, err error) {
+func (s *spreader) foldOnce(ctx context.Context, l pendingKind, name, epoch string) (out folded, err error) {
 	// The version comes first: should another daemon fold meanwhile, the first
 	// step is refused.
-	version, err := in.rdb.HGet(ctx, in.keys.Checkpoint(name), l.version()).Result()
+	version, err := s.rdb.HGet(ctx, s.keys.Checkpoint(name), l.version()).Result()
 	if err != nil && !isNil(err) {
 		return out, fmt.Errorf("read pending changes of %s: %w", name, err)
 	}
-	got, length, err := in.pendingOf(ctx, l, name)
+	got, length, err := s.pendingOf(ctx, l, name)
 	if err != nil {
 		return out, fmt.Errorf("read pending changes of %s: %w", name, err)
 	}
 	if len(got) == 0 {
 		return out, nil
 	}
-	steps, err := foldSteps(got, in.stepSize(l))
+	steps, err := foldSteps(got, s.stepSize(l))
 	if err != nil {
 		return out, err
 	}
 	v, take, put := version, len(got), steps[min(1, len(steps)):]
 	for _, step := range steps {
-		ok, gone, err := in.foldStep(ctx, foldAt{l, name, epoch, v}, take, put, step)
+		ok, gone, err := s.foldStep(ctx, foldAt{l, name, epoch, v}, take, put, step)
 		out.lost = max(out.lost, gone)
 		if out.left = length; err != nil || !ok {
 			return out, err
 		}
 		v, take, put = nextVersion(v), 1, nil
 	}
-	in.meter.update(func(s *IngestStats) { s.Folds++ })
+	s.meter.update(func(s *IngestStats) { s.Folds++ })
 	out.left = length - len(got)
 	return out, nil
 }
 
+// spreader folds: it spreads what is pending over the keys that it is of. Both the
+// committer and the loop ask it to, never at the same time.
+type spreader struct {
+	enc    *encoder
+	rdb    redis.UniversalClient
+	keys   Keys
+	script *redis.Script
+	budget *budget
+	meter  *meter
+	now    func() time.Time
+}
+
 // stepSize is how many names one step may spread.
-func (in *Ingester) stepSize(l pendingKind) int {
+func (s *spreader) stepSize(l pendingKind) int {
 	if l == pendingFacets {
-		return max(1, in.budget.writes()/2)
+		return max(1, s.budget.writes()/2)
 	}
-	return in.budget.pages()
+	return s.budget.pages()
 }
 
 // pendingOf reads the first elements of a site's list, a few at a time, and its
 // length.
-func (in *Ingester) pendingOf(ctx context.Context, l pendingKind, name string) (all []string, length int, err error) {
-	list := l.key(in.keys, name)
+func (s *spreader) pendingOf(ctx context.Context, l pendingKind, name string) (all []string, length int, err error) {
+	list := l.key(s.keys, name)
 	for len(all) < maxFold {
-		pipe := in.rdb.Pipeline()
+		pipe := s.rdb.Pipeline()
 		piece := pipe.LRange(ctx, list, int64(len(all)), int64(len(all)+foldPiece-1))
 		n := pipe.LLen(ctx, list)
 		if _, err := pipe.Exec(ctx); err != nil {
@@ -333,21 +347,21 @@ func nextVersion(v string) string {
 
 // foldStep applies a step in place of the first take elements and puts the
 // steps after it in front; false when another daemon folded meanwhile.
-func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []string, step string) (ok bool, gone int64, err error) {
-	k, name := in.keys, at.site
+func (s *spreader) foldStep(ctx context.Context, at foldAt, take int, put []string, step string) (ok bool, gone int64, err error) {
+	k, name := s.keys, at.site
 	c := &call{}
 	c.key(k.Checkpoint(name), k.MirrorState(name), k.MirrorDue(name), k.PageBots(name), k.Made(name), at.list.key(k, name))
 	c.arg(at.epoch, at.list.version(), at.version, take, len(put))
 	for _, b := range put {
 		c.arg(b)
 	}
-	writes, err := in.encodeFold(c, at.list, name, step)
+	writes, err := s.enc.fold(c, at.list, name, step)
 	if err != nil {
 		return false, 0, err
 	}
-	begin := in.opt.Now()
-	a, err := c.run(ctx, in.rdb, in.scripts.fold)
-	in.budget.spent(writes, in.opt.Now().Sub(begin))
+	begin := s.now()
+	a, err := c.run(ctx, s.rdb, s.script)
+	s.budget.spent(writes, s.now().Sub(begin))
 	switch {
 	case err != nil:
 		return false, 0, fmt.Errorf("fold pending changes of %s: %w", name, err)
@@ -359,8 +373,8 @@ func (in *Ingester) foldStep(ctx context.Context, at foldAt, take int, put []str
 	return a.verdict == applied, a.lost, nil
 }
 
-// encodeFold adds the keys and arguments of a step, and returns its writes.
-func (in *Ingester) encodeFold(c *call, l pendingKind, name, step string) (writes int, err error) {
+// fold adds the keys and arguments of a step, and returns its writes.
+func (e *encoder) fold(c *call, l pendingKind, name, step string) (writes int, err error) {
 	var all []pendingPage
 	if err := readPending(step, func(p pendingPage) { all = append(all, p) }); err != nil {
 		return 0, err
@@ -369,21 +383,21 @@ func (in *Ingester) encodeFold(c *call, l pendingKind, name, step string) (write
 	case len(all) == 0:
 		c.arg(0, 0, 0, 0, 0) // an empty element: it only goes
 	case l == pendingFacets:
-		return in.encodeFoldFacets(c, name, all), nil
+		return e.foldFacets(c, name, all), nil
 	case all[0].bots:
-		in.encodeFoldBots(c, name, all)
+		e.foldBots(c, name, all)
 	default:
-		in.encodeFoldPages(c, name, all)
+		e.foldPages(c, name, all)
 	}
 	return len(all) * writesPerPage, nil
 }
 
-// encodeFoldBots adds the sections of a step with views of bots.
-func (in *Ingester) encodeFoldBots(c *call, name string, all []pendingPage) {
+// foldBots adds the sections of a step with views of bots.
+func (e *encoder) foldBots(c *call, name string, all []pendingPage) {
 	c.arg(0, 0, 0) // no types, no visitors, no counters
 	at := len(c.args)
 	c.arg(0)
-	c.args[at] = in.encodeBotDay(c, name, all[0].day, false, false, len(all), func(f func(string, int64)) {
+	c.args[at] = e.botDay(c, name, all[0].day, false, false, len(all), func(f func(string, int64)) {
 		for i := range all {
 			f(all[i].name, all[i].pv)
 		}
@@ -391,24 +405,24 @@ func (in *Ingester) encodeFoldBots(c *call, name string, all []pendingPage) {
 	c.arg(0) // no ranks
 }
 
-// encodeFoldPages adds the sections of a step with views of people.
-func (in *Ingester) encodeFoldPages(c *call, name string, all []pendingPage) {
+// foldPages adds the sections of a step with views of people.
+func (e *encoder) foldPages(c *call, name string, all []pendingPage) {
 	var counters, ranks, visitors []any
 	var keys, uvKeys []string
 	sum := int64(0)
 	for i := range all {
 		p := &all[i]
-		keys = append(keys, in.keys.PagePV(name, p.name))
+		keys = append(keys, e.keys.PagePV(name, p.name))
 		counters = append(counters, p.pv, "0", 0)
 		if p.uv > 0 {
-			uvKeys = append(uvKeys, in.keys.PageUV(name, p.name))
+			uvKeys = append(uvKeys, e.keys.PageUV(name, p.name))
 			visitors = append(visitors, p.uv, "0", 0)
 			sum += p.uv
 		}
 		ranks = append(ranks, p.name, p.pv)
 	}
 	keys, counters = append(keys, uvKeys...), append(counters, visitors...)
-	rankKeys, ends := in.rankKeys(name, all[0].day)
+	rankKeys, ends := e.rankKeys(name, all[0].day)
 	c.arg(len(rankKeys))
 	c.key(rankKeys...)
 	for range rankKeys {
@@ -432,7 +446,7 @@ func (in *Ingester) foldAll(ctx context.Context, s *site) error {
 	for {
 		var done folded
 		err := in.retry(ctx, "spread pending pages", func() (err error) {
-			done, err = in.foldOnce(ctx, pendingPages, s.name, s.epoch)
+			done, err = in.spread.foldOnce(ctx, pendingPages, s.name, s.epoch)
 			return err
 		})
 		if err != nil {

@@ -43,20 +43,21 @@ type Ingester struct {
 	known      *progress
 	saved      []byte // the progress file as we wrote it last
 
+	enc    *encoder
+	spread *spreader
+	commit *committer
 	budget *budget
 	patience
-	commits    patience // the committer's
-	looping    pulse
-	committing pulse
-	rules      rulesBox
-	behind     sync.WaitGroup // rebuilds
-	rebuilt    chan rebuilt
-	doubts     doubts
-	resume     resumePoints
-	meter      meter
-	waiting    waiting
-	lossFound  atomic.Bool // the scrub has noted a loss: audit at once
-	wait       waiters
+	looping   pulse
+	rules     rulesBox
+	behind    sync.WaitGroup // rebuilds
+	rebuilt   chan rebuilt
+	doubts    doubts
+	resume    resumePoints
+	meter     meter
+	waiting   waiting
+	lossFound atomic.Bool // the scrub has noted a loss: audit at once
+	wait      waiters
 }
 
 // schedule holds the loop's moments.
@@ -107,8 +108,14 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		rules:   newRulesBox(),
 	}
 	in.patience = patience{log: opt.Logger, tell: in.asked}
-	in.commits = patience{log: opt.Logger, tell: func(try int, err error) { in.committing.beat(in.opt.Now()); in.redisWent(byCommitter, try, err) }}
-	in.committing.rest.Store(true)
+	in.enc = &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, uvTTL: opt.UVSetTTL, idWindow: opt.IDWindow}
+	in.spread = &spreader{enc: in.enc, rdb: opt.Redis, keys: opt.Keys, script: in.scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}
+	in.commit = &committer{enc: in.enc, spread: in.spread, rdb: opt.Redis, script: in.scripts.commit, budget: in.budget, durable: opt.Sync, now: opt.Now}
+	in.commit.patience = patience{log: opt.Logger, tell: func(try int, err error) {
+		in.commit.pulse.beat(opt.Now())
+		in.redisWent(byCommitter, try, err)
+	}}
+	in.commit.pulse.rest.Store(true)
 	return in, nil
 }
 
@@ -176,13 +183,7 @@ func (in *Ingester) Run(ctx context.Context) error {
 	committer := make(chan struct{})
 	go func() {
 		defer close(committer)
-		for f := range jobs {
-			in.committing.beat(in.opt.Now())
-			in.committing.rest.Store(false)
-			f.err = in.execute(work, f)
-			in.committing.rest.Store(true)
-			results <- f
-		}
+		in.commit.run(work, jobs, results)
 	}()
 	err := in.run(work, reading, blocks, jobs, results)
 	stopReading()

@@ -109,7 +109,7 @@ func (in *Ingester) rename(ctx context.Context, name string, c checkpoint, days 
 	gone := append(spoiled, in.keys.FacetsPending(name)) // of an earlier life
 	x.key(gone...)
 	x.arg(c.epoch, from, layout, len(days), len(gone))
-	in.encodeFormerFacets(x, name)
+	in.enc.formerFacets(x, name)
 	err = in.retry(ctx, "rename keys of "+name, func() (err error) {
 		a, err = x.run(ctx, in.rdb, in.scripts.layout)
 		return err
@@ -117,19 +117,19 @@ func (in *Ingester) rename(ctx context.Context, name string, c checkpoint, days 
 	return a, err
 }
 
-// encodeFormerFacets names the days whose referrers and hours move: what the archive
+// formerFacets names the days whose referrers and hours move: what the archive
 // answers by now goes.
-func (in *Ingester) encodeFormerFacets(x *call, name string) {
-	now := in.opt.Now().In(in.opt.Location)
+func (e *encoder) formerFacets(x *call, name string) {
+	now := e.now().In(e.loc)
 	at := len(x.args)
 	x.arg(0)
 	n := 0
 	for d := parser.DayOf(now.Add(-DayKeysTTL).AddDate(0, 0, -1)); d <= parser.DayOf(now).Next(); d = d.Next() {
-		end, ok := in.expireAt(d.Next(), FacetTTL)
+		end, ok := e.expireAt(d.Next(), FacetTTL)
 		if !ok {
 			end = 0
 		}
-		x.key(in.keys.FormerReferrers(name, keys.Day(d)), in.keys.Books(name, d), in.keys.Facets(name, d))
+		x.key(e.keys.FormerReferrers(name, keys.Day(d)), e.keys.Books(name, d), e.keys.Facets(name, d))
 		x.arg(end)
 		n++
 	}

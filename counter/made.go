@@ -26,26 +26,10 @@ func checkedOr(least int64, letter, period string) string {
 	return letter + period
 }
 
-// lasting is the same for the sets of a day, which die by themselves once nobody writes them.
-func (in *Ingester) lasting(d *dayState, least int64, letter string) string {
-	if !lasts(d.day.Date(in.opt.Location), in.opt.UVSetTTL, in.opt.Now()) {
-		return "0"
-	}
-	return checkedOr(least, letter, d.digits)
-}
-
 // lasts tells whether keys that live for ttl from when they were made are still there,
 // if they were made after a moment. Redis' clock need not be ours.
 func lasts(after time.Time, ttl time.Duration, now time.Time) bool {
 	return now.Before(after.Add(ttl - time.Hour))
-}
-
-func (in *Ingester) markSeen(x *seenChange) string {
-	width := in.opt.IDWindow
-	if x.rule.name != RuleID || x.length > 0 || !lasts(seenBegin(x.bucket.number, width), in.opt.UVSetTTL, in.opt.Now()) {
-		return "0"
-	}
-	return keys.MarkSeen + strconv.FormatInt(x.bucket.number, 10)
 }
 
 func seenBegin(bucket int64, width time.Duration) time.Time {

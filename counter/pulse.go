@@ -34,7 +34,7 @@ func (in *Ingester) Alive(limit time.Duration) error {
 	switch {
 	case in.looping.still(now, limit):
 		return errLoopStill
-	case in.committing.still(now, limit):
+	case in.commit.pulse.still(now, limit):
 		return errCommitStill
 	}
 	return nil

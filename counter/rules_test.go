@@ -74,8 +74,8 @@ func TestRulesChangeBetweenBatches(t *testing.T) {
 // Standing still is told of the part that does, and only while it has work.
 func TestPulse(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	in := &Ingester{opt: Options{Now: func() time.Time { return now }}}
-	in.committing.rest.Store(true)
+	in := &Ingester{opt: Options{Now: func() time.Time { return now }}, commit: &committer{}}
+	in.commit.pulse.rest.Store(true)
 	f := func(want error) {
 		t.Helper()
 		if err := in.Alive(30 * time.Second); !errors.Is(err, want) {
@@ -84,16 +84,16 @@ func TestPulse(t *testing.T) {
 	}
 	f(nil) // not begun
 	in.looping.beat(now)
-	in.committing.beat(now)
+	in.commit.pulse.beat(now)
 	now = now.Add(20 * time.Second)
 	f(nil)
 	now = now.Add(11 * time.Second)
 	f(errLoopStill)
 	in.looping.beat(now)
 	f(nil) // the committer rests
-	in.committing.rest.Store(false)
+	in.commit.pulse.rest.Store(false)
 	f(errCommitStill)
-	in.committing.beat(now)
+	in.commit.pulse.beat(now)
 	f(nil)
 	now = now.Add(time.Minute)
 	f(errLoopStill)

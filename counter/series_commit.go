@@ -141,14 +141,14 @@ func CallExpiry(loc *time.Location, period string) (time.Time, error) {
 	return t.Add(length + ttl), err
 }
 
-// encodeCalls adds a part's hashes of calls to the section of hashes and tells
+// calls adds a part's hashes of calls to the section of hashes and tells
 // how many they are. Those whose life is nearly over are not written any more.
-func (in *Ingester) encodeCalls(c *call, p *part) int {
+func (e *encoder) calls(c *call, p *part) int {
 	n := 0
 	p.callKeys = p.callKeys[:0]
-	for _, h := range callHashes(in.keys, p.site.name, p.calls) {
-		at, err := CallExpiry(in.opt.Location, h.period)
-		if err != nil || !at.After(in.opt.Now().Add(time.Hour)) {
+	for _, h := range callHashes(e.keys, p.site.name, p.calls) {
+		at, err := CallExpiry(e.loc, h.period)
+		if err != nil || !at.After(e.now().Add(time.Hour)) {
 			continue // err: cannot be, the period was formatted by the same layout
 		}
 		c.key(h.key)
