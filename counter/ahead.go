@@ -217,10 +217,10 @@ func (in *Ingester) loadDays(ctx context.Context, days []siteDay) error {
 			}
 		}
 		if in.sites[d.site.name] == d.site {
-			loads = append(loads, in.newDayLoad(d.site, d.day))
+			loads = append(loads, in.load.newDayLoad(d.site, d.day))
 		}
 	}
-	if err := in.readDays(ctx, loads); err != nil {
+	if err := in.load.readDays(ctx, loads); err != nil {
 		return err
 	}
 	for i := range loads {
@@ -234,7 +234,7 @@ func (in *Ingester) loadDays(ctx context.Context, days []siteDay) error {
 // loadBuckets has buckets in memory. The first pieces come in one pipeline.
 func (in *Ingester) loadBuckets(ctx context.Context, loads []bucketLoad) error {
 	const most = 1 << 10 / seenEntry * seenEntry
-	err := in.askMany(ctx, "read seen", func(pipe redis.Pipeliner) {
+	err := in.wire.ask(ctx, "read seen", func(pipe redis.Pipeliner) {
 		for i := range loads {
 			l := &loads[i]
 			l.first = pipe.GetRange(ctx, in.keys.Seen(l.site.name, l.rule.name, l.number), 0, most-1)
@@ -251,9 +251,9 @@ func (in *Ingester) loadBuckets(ctx context.Context, loads []bucketLoad) error {
 			b.fill(packed)
 			b.length = int64(len(packed))
 			if b.length == most {
-				err = in.retry(ctx, "read seen", func() (err error) {
+				err = in.wire.retry(ctx, "read seen", func() (err error) {
 					b.times, b.length = times64{}, 0
-					b.length, err = in.readPacked(ctx, in.keys.Seen(l.site.name, l.rule.name, l.number), 0, b.fill)
+					b.length, err = in.load.readPacked(ctx, in.keys.Seen(l.site.name, l.rule.name, l.number), 0, b.fill)
 					return err
 				})
 			}

@@ -3,11 +3,8 @@ package counter
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // audit compares every checkpoint with what we committed: a Redis that went
@@ -23,10 +20,10 @@ func (in *Ingester) audit(ctx context.Context) error {
 			listed = append(listed, name)
 		}
 	}
-	if err := in.relist(ctx, listed); err != nil {
+	if err := in.roll.relist(ctx, listed); err != nil {
 		return err
 	}
-	cs, err := in.readCheckpoints(ctx, names)
+	cs, err := in.load.readCheckpoints(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -61,7 +58,7 @@ func (in *Ingester) look(ctx context.Context, now time.Time) error {
 		in.loop.auditNow = true
 	}
 	var signs string
-	err := in.retry(ctx, "look for rebuilds", func() error {
+	err := in.wire.retry(ctx, "look for rebuilds", func() error {
 		begin := in.opt.Now()
 		pipe := in.rdb.Pipeline()
 		rebuilds, listed := pipe.Get(ctx, in.keys.Rebuilds()), pipe.Exists(ctx, in.keys.Sites())
@@ -122,67 +119,4 @@ func (in *Ingester) lostCause(s *site, c checkpoint) string {
 		return "what it lost can be made good now"
 	}
 	return ""
-}
-
-// relist puts names back that the set of all sites lost. In a cluster that set
-// lies in another slot than the sites' keys, so a failover may lose a name while
-// the site's checkpoint is as it was; a site that is not listed is passed over
-// by whoever goes through all of them, such as the mirror and verify.
-func (in *Ingester) relist(ctx context.Context, names []string) error {
-	for len(names) > 0 {
-		trip := names[:min(len(names), 500)]
-		names = names[len(trip):]
-		members := make([]any, len(trip))
-		for i, name := range trip {
-			members[i] = name
-		}
-		var listed []bool
-		err := in.retry(ctx, "look for sites", func() (err error) {
-			listed, err = in.rdb.SMIsMember(ctx, in.keys.Sites(), members...).Result()
-			return err
-		})
-		if redis.HasErrorPrefix(err, "WRONGTYPE") {
-			err, listed = nil, make([]bool, len(trip))
-		}
-		if err != nil {
-			return fmt.Errorf("look for sites: %w", err)
-		}
-		if err := in.listMissing(ctx, trip, listed); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// listSites adds names to the list of all sites. Where somebody made it something else it
-// is made anew: of the names, and of what the next audit of each daemon misses.
-func listSites(ctx context.Context, rdb redis.UniversalClient, k Keys, log *slog.Logger, names ...any) error {
-	err := rdb.SAdd(ctx, k.Sites(), names...).Err()
-	if !redis.HasErrorPrefix(err, "WRONGTYPE") {
-		return err
-	}
-	log.Error("the list of sites is no set: somebody wrote into it. It is made anew", "key", k.Sites())
-	if err := rdb.Eval(ctx, dropOtherType, []string{k.Sites()}, "set").Err(); err != nil {
-		return err
-	}
-	return rdb.SAdd(ctx, k.Sites(), names...).Err()
-}
-
-// listMissing adds the names that are not listed to the set of all sites.
-func (in *Ingester) listMissing(ctx context.Context, names []string, listed []bool) error {
-	var gone []any
-	for i, name := range names {
-		if !listed[i] {
-			gone = append(gone, name)
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	err := in.retry(ctx, "list sites", func() error { return listSites(ctx, in.rdb, in.keys, in.log, gone...) })
-	if err != nil {
-		return fmt.Errorf("list sites: %w", err)
-	}
-	in.log.Warn("Redis had lost names from the list of sites; they are back", "key", in.keys.Sites(), "sites", len(gone), "first", gone[0])
-	return nil
 }

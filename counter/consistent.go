@@ -19,8 +19,8 @@ import (
 // shrunk tells whether a site's totals are less than the progress file says,
 // though its checkpoints are not: then a key was lost, and Redis as a whole did
 // not go back in time.
-func (in *Ingester) shrunk(s *site) bool {
-	before, ok := in.known.Sites[s.name]
+func (p *progress) shrunk(s *site) bool {
+	before, ok := p.Sites[s.name]
 	if !ok || before.Epoch != s.epoch {
 		return false
 	}
@@ -43,8 +43,8 @@ type sumsAsked struct {
 	visitors, pending  *redis.IntCmd
 }
 
-func (in *Ingester) askSums(ctx context.Context, pipe redis.Pipeliner, name string, d parser.Day) sumsAsked {
-	k := in.keys
+func (ld *loader) askSums(ctx context.Context, pipe redis.Pipeliner, name string, d parser.Day) sumsAsked {
+	k := ld.keys
 	return sumsAsked{
 		pv: pipe.Get(ctx, k.SitePVDay(name, d)), uv: pipe.Get(ctx, k.SiteUVDay(name, d)), visitors: pipe.SCard(ctx, k.Visitors(name, d)),
 		pc: pipe.HGet(ctx, k.Books(name, d), "pc"), mobile: pipe.HGet(ctx, k.Books(name, d), "mobile"), pending: pipe.LLen(ctx, k.Pending(name)),
@@ -73,8 +73,8 @@ func (a *sumsAsked) sums() (daySums, error) {
 // alone, as some of their keys may have died; and so is a day that another
 // daemon counted into while it was read. whole tells that the ranked list was
 // read in one piece, between the two looks at the sums.
-func (in *Ingester) checkDay(ctx context.Context, l *dayLoad, ranked int64, whole bool) error {
-	if l.day.day != parser.DayOf(in.opt.Now().In(in.opt.Location)) {
+func (ld *loader) checkDay(ctx context.Context, l *dayLoad, ranked int64, whole bool) error {
+	if l.day.day != parser.DayOf(ld.now().In(ld.loc)) {
 		return nil
 	}
 	before, err := l.before.sums()
@@ -83,8 +83,8 @@ func (in *Ingester) checkDay(ctx context.Context, l *dayLoad, ranked int64, whol
 	}
 	after := l.after
 	if !whole {
-		pipe := in.rdb.Pipeline()
-		after = in.askSums(ctx, pipe, l.site.name, l.day.day)
+		pipe := ld.rdb.Pipeline()
+		after = ld.askSums(ctx, pipe, l.site.name, l.day.day)
 		if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
 			return err
 		}
@@ -113,7 +113,7 @@ type pageCheck struct {
 }
 
 // checkPages makes sure that pages which are ranked have their totals.
-func (in *Ingester) checkPages(ctx context.Context, loads []dayLoad) error {
+func (ld *loader) checkPages(ctx context.Context, loads []dayLoad) error {
 	var checks []pageCheck
 	for i := range loads {
 		l := &loads[i]
@@ -123,24 +123,24 @@ func (in *Ingester) checkPages(ctx context.Context, loads []dayLoad) error {
 		for names := range slices.Chunk(slices.Collect(maps.Keys(l.day.pages)), chunk) {
 			keys := make([]string, len(names))
 			for i, page := range names {
-				keys[i] = in.keys.PagePV(l.site.name, page)
+				keys[i] = ld.keys.PagePV(l.site.name, page)
 			}
 			if checks = append(checks, pageCheck{load: l, keys: keys}); len(checks) == checksPerTrip {
-				if err := in.checkSome(ctx, checks); err != nil {
+				if err := ld.checkSome(ctx, checks); err != nil {
 					return err
 				}
 				checks = checks[:0]
 			}
 		}
 	}
-	return in.checkSome(ctx, checks)
+	return ld.checkSome(ctx, checks)
 }
 
-func (in *Ingester) checkSome(ctx context.Context, checks []pageCheck) error {
+func (ld *loader) checkSome(ctx context.Context, checks []pageCheck) error {
 	if len(checks) == 0 {
 		return nil
 	}
-	err := in.askMany(ctx, "read totals of pages", func(pipe redis.Pipeliner) {
+	err := ld.wire.ask(ctx, "read totals of pages", func(pipe redis.Pipeliner) {
 		for i := range checks {
 			checks[i].totals = pipe.MGet(ctx, checks[i].keys...)
 		}

@@ -139,7 +139,7 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 // neither here nor archived yet, an operator has to decide.
 func (in *Ingester) rebuildLost(ctx context.Context, s *site) error {
 	const cause = "Redis came back without lines that are archived and whose segments are deleted"
-	cs, err := in.readCheckpoints(ctx, []string{s.name})
+	cs, err := in.load.readCheckpoints(ctx, []string{s.name})
 	if err != nil {
 		return err
 	}

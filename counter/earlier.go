@@ -48,7 +48,7 @@ func (a *aggregate) pagesCap(d *dayState, page []byte) int {
 // the days in memory.
 func (in *Ingester) loadEarlier(ctx context.Context, pages []sitePage) error {
 	had := make([]*redis.IntCmd, len(pages))
-	err := in.askMany(ctx, "read earlier pages", func(pipe redis.Pipeliner) {
+	err := in.wire.ask(ctx, "read earlier pages", func(pipe redis.Pipeliner) {
 		for i, p := range pages {
 			had[i] = pipe.Exists(ctx, in.keys.PagePV(p.site.name, p.name))
 		}

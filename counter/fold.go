@@ -445,7 +445,7 @@ func (e *encoder) foldPages(c *call, name string, all []pendingPage) {
 func (in *Ingester) foldAll(ctx context.Context, s *site) error {
 	for {
 		var done folded
-		err := in.retry(ctx, "spread pending pages", func() (err error) {
+		err := in.wire.retry(ctx, "spread pending pages", func() (err error) {
 			done, err = in.spread.foldOnce(ctx, pendingPages, s.name, s.epoch)
 			return err
 		})

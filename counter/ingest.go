@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -18,11 +19,10 @@ import (
 // Ingester counts the lines of its inputs. New starts nothing; Run does all
 // the work and returns when its context ends and everything is put away.
 type Ingester struct {
-	opt     Options
-	rdb     redis.UniversalClient
-	keys    Keys
-	scripts scripts
-	inputs  []Input
+	opt    Options
+	rdb    redis.UniversalClient
+	keys   Keys
+	inputs []Input
 
 	// The loop's own, touched by no other goroutine.
 	aggregate
@@ -43,11 +43,15 @@ type Ingester struct {
 	known      *progress
 	saved      []byte // the progress file as we wrote it last
 
-	enc    *encoder
-	spread *spreader
-	commit *committer
-	budget *budget
-	patience
+	wire      *wire
+	load      *loader
+	layouts   *migrator
+	roll      *registry
+	enc       *encoder
+	spread    *spreader
+	commit    *committer
+	budget    *budget
+	log       *slog.Logger
 	looping   pulse
 	rules     rulesBox
 	behind    sync.WaitGroup // rebuilds
@@ -92,7 +96,6 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	}
 	in := &Ingester{
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
-		scripts: newScripts(!opt.Embedded),
 		aggregate: aggregate{
 			caps: opt.caps(), sites: map[string]*site{}, refused: map[string]struct{}{},
 			open: newBatch(1, len(inputs)), number: 1, now: opt.Now(),
@@ -107,10 +110,16 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		doubts:  newDoubts(),
 		rules:   newRulesBox(),
 	}
-	in.patience = patience{log: opt.Logger, tell: in.asked}
+	scripts := newScripts(!opt.Embedded)
+	in.log = opt.Logger
+	in.wire = &wire{rdb: opt.Redis, patience: patience{log: opt.Logger, tell: in.asked}}
+	in.roll = &registry{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, log: opt.Logger, known: known, archive: opt.Archive}
+	in.load = &loader{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, loc: opt.Location, now: opt.Now, log: opt.Logger, known: known,
+		archive: opt.Archive, newDay: in.newDay}
 	in.enc = &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, uvTTL: opt.UVSetTTL, idWindow: opt.IDWindow}
-	in.spread = &spreader{enc: in.enc, rdb: opt.Redis, keys: opt.Keys, script: in.scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}
-	in.commit = &committer{enc: in.enc, spread: in.spread, rdb: opt.Redis, script: in.scripts.commit, budget: in.budget, durable: opt.Sync, now: opt.Now}
+	in.layouts = &migrator{wire: in.wire, load: in.load, enc: in.enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.layout, log: opt.Logger}
+	in.spread = &spreader{enc: in.enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}
+	in.commit = &committer{enc: in.enc, spread: in.spread, rdb: opt.Redis, script: scripts.commit, budget: in.budget, durable: opt.Sync, now: opt.Now}
 	in.commit.patience = patience{log: opt.Logger, tell: func(try int, err error) {
 		in.commit.pulse.beat(opt.Now())
 		in.redisWent(byCommitter, try, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -38,10 +39,21 @@ type former struct {
 	spoiled bool // another site's page was counted into the same key
 }
 
+// migrator gives the keys of sites the names of today.
+type migrator struct {
+	wire   *wire
+	load   *loader
+	enc    *encoder
+	rdb    redis.UniversalClient
+	keys   Keys
+	script *redis.Script
+	log    *slog.Logger
+}
+
 // migrate gives keys of an older layout their present names. It returns the sites
 // whose keys are spoiled, both that the key was of: only a rebuild helps. cs is
 // brought up to date.
-func (in *Ingester) migrate(ctx context.Context, names []string, cs []checkpoint) (spoiled map[string]bool, err error) {
+func (m *migrator) migrate(ctx context.Context, names []string, cs []checkpoint) (spoiled map[string]bool, err error) {
 	spoiled = map[string]bool{}
 	for {
 		old, pairs := map[string]int{}, map[string]int{}
@@ -56,7 +68,7 @@ func (in *Ingester) migrate(ctx context.Context, names []string, cs []checkpoint
 		if len(old) == 0 {
 			return spoiled, nil
 		}
-		found, err := in.formerDays(ctx, pairs)
+		found, err := m.formerDays(ctx, pairs)
 		if err != nil {
 			return nil, fmt.Errorf("look for keys of an older version: %w", err)
 		}
@@ -67,7 +79,7 @@ func (in *Ingester) migrate(ctx context.Context, names []string, cs []checkpoint
 				spoiled[keys.FormerSite] = true
 				continue
 			}
-			a, err := in.rename(ctx, name, cs[old[name]], found[name])
+			a, err := m.rename(ctx, name, cs[old[name]], found[name])
 			if err != nil {
 				return nil, err
 			}
@@ -77,14 +89,14 @@ func (in *Ingester) migrate(ctx context.Context, names []string, cs []checkpoint
 			}
 			renamed, done = renamed+int(a.lost), append(done, name)
 		}
-		again, err := in.readCheckpoints(ctx, done)
+		again, err := m.load.readCheckpoints(ctx, done)
 		if err != nil {
 			return nil, err
 		}
 		for i, name := range done {
 			cs[old[name]] = again[i]
 		}
-		in.log.Info("keys that an older version wrote have their present names", "sites", len(old), "spoiled", len(spoiled), "keys", renamed)
+		m.log.Info("keys that an older version wrote have their present names", "sites", len(old), "spoiled", len(spoiled), "keys", renamed)
 	}
 }
 
@@ -92,26 +104,26 @@ func (in *Ingester) migrate(ctx context.Context, names []string, cs []checkpoint
 func (c *checkpoint) outdated() bool { return c.epoch != "" && !c.rebuilding() && c.layout < layout }
 
 // rename is one run of layout.lua.
-func (in *Ingester) rename(ctx context.Context, name string, c checkpoint, days []former) (a answer, err error) {
+func (m *migrator) rename(ctx context.Context, name string, c checkpoint, days []former) (a answer, err error) {
 	from := ""
 	if c.layout > 0 {
 		from = strconv.Itoa(c.layout)
 	}
 	x := &call{}
-	x.key(in.keys.Checkpoint(name))
+	x.key(m.keys.Checkpoint(name))
 	var spoiled []string
 	for _, d := range days {
 		if d.spoiled {
-			spoiled = append(spoiled, in.keys.FormerPairs(name, d.day))
+			spoiled = append(spoiled, m.keys.FormerPairs(name, d.day))
 		}
-		x.key(in.keys.FormerPairs(name, d.day), in.keys.Key(keys.Name{Family: keys.Pairs, Site: name, Rest: d.day}))
+		x.key(m.keys.FormerPairs(name, d.day), m.keys.Key(keys.Name{Family: keys.Pairs, Site: name, Rest: d.day}))
 	}
-	gone := append(spoiled, in.keys.FacetsPending(name)) // of an earlier life
+	gone := append(spoiled, m.keys.FacetsPending(name)) // of an earlier life
 	x.key(gone...)
 	x.arg(c.epoch, from, layout, len(days), len(gone))
-	in.enc.formerFacets(x, name)
-	err = in.retry(ctx, "rename keys of "+name, func() (err error) {
-		a, err = x.run(ctx, in.rdb, in.scripts.layout)
+	m.enc.formerFacets(x, name)
+	err = m.wire.retry(ctx, "rename keys of "+name, func() (err error) {
+		a, err = x.run(ctx, m.rdb, m.script)
 		return err
 	})
 	return a, err
@@ -137,21 +149,21 @@ func (e *encoder) formerFacets(x *call, name string) {
 }
 
 // renameLeft renames what is left of a site that cannot be rebuilt; spoiled keys go.
-func (in *Ingester) renameLeft(ctx context.Context, name string, c checkpoint) (checkpoint, error) {
+func (m *migrator) renameLeft(ctx context.Context, name string, c checkpoint) (checkpoint, error) {
 	if !c.outdated() {
 		return c, nil
 	}
 	found := map[string][]former{}
 	if c.layout < namedPairs {
 		var err error
-		if found, err = in.formerDays(ctx, map[string]int{name: 0}); err != nil {
+		if found, err = m.formerDays(ctx, map[string]int{name: 0}); err != nil {
 			return c, fmt.Errorf("look for keys of an older version: %w", err)
 		}
 	}
-	if _, err := in.rename(ctx, name, c, found[name]); err != nil {
+	if _, err := m.rename(ctx, name, c, found[name]); err != nil {
 		return c, err
 	}
-	cs, err := in.readCheckpoints(ctx, []string{name})
+	cs, err := m.load.readCheckpoints(ctx, []string{name})
 	if err != nil {
 		return c, err
 	}
@@ -159,13 +171,13 @@ func (in *Ingester) renameLeft(ctx context.Context, name string, c checkpoint) (
 }
 
 // formerDays finds the days of sites that have pairs.
-func (in *Ingester) formerDays(ctx context.Context, sites map[string]int) (map[string][]former, error) {
+func (m *migrator) formerDays(ctx context.Context, sites map[string]int) (map[string][]former, error) {
 	if len(sites) == 0 {
 		return nil, nil
 	}
 	var days map[keys.Name]bool
-	err := in.retry(ctx, "look for keys of an older version", func() (err error) {
-		days, err = in.scanPairs(ctx, sites)
+	err := m.wire.retry(ctx, "look for keys of an older version", func() (err error) {
+		days, err = m.scanPairs(ctx, sites)
 		return err
 	})
 	if err != nil {
@@ -173,7 +185,7 @@ func (in *Ingester) formerDays(ctx context.Context, sites map[string]int) (map[s
 	}
 	found := map[string][]former{}
 	for names := range slices.Chunk(slices.Collect(maps.Keys(days)), chunk) {
-		if err := in.judgeFormer(ctx, names, found); err != nil {
+		if err := m.judgeFormer(ctx, names, found); err != nil {
 			return nil, err
 		}
 	}
@@ -181,11 +193,11 @@ func (in *Ingester) formerDays(ctx context.Context, sites map[string]int) (map[s
 }
 
 // scanPairs names the days of sites that have pairs under any name.
-func (in *Ingester) scanPairs(ctx context.Context, sites map[string]int) (map[keys.Name]bool, error) {
+func (m *migrator) scanPairs(ctx context.Context, sites map[string]int) (map[keys.Name]bool, error) {
 	var mu sync.Mutex
 	days := map[keys.Name]bool{}
 	node := func(ctx context.Context, node redis.Cmdable) error {
-		for _, pattern := range in.keys.PairsPatterns() {
+		for _, pattern := range m.keys.PairsPatterns() {
 			for cursor := uint64(0); ; {
 				page, next, err := node.Scan(ctx, cursor, pattern, 2000).Result()
 				if err != nil {
@@ -193,9 +205,9 @@ func (in *Ingester) scanPairs(ctx context.Context, sites map[string]int) (map[ke
 				}
 				mu.Lock()
 				for _, key := range page {
-					n, ok := in.keys.ParseFormerPairs(key)
+					n, ok := m.keys.ParseFormerPairs(key)
 					if !ok {
-						n, ok = in.keys.Parse(key)
+						n, ok = m.keys.Parse(key)
 					}
 					if _, wanted := sites[n.Site]; ok && wanted && n.Family == keys.Pairs {
 						days[n] = true
@@ -209,23 +221,23 @@ func (in *Ingester) scanPairs(ctx context.Context, sites map[string]int) (map[ke
 		}
 		return nil
 	}
-	if c, ok := in.rdb.(*redis.ClusterClient); ok {
+	if c, ok := m.rdb.(*redis.ClusterClient); ok {
 		return days, c.ForEachMaster(ctx, func(ctx context.Context, n *redis.Client) error { return node(ctx, n) })
 	}
-	return days, node(ctx, in.rdb)
+	return days, node(ctx, m.rdb)
 }
 
 // judgeFormer looks at what lies under the former names of days.
-func (in *Ingester) judgeFormer(ctx context.Context, names []keys.Name, found map[string][]former) error {
+func (m *migrator) judgeFormer(ctx context.Context, names []keys.Name, found map[string][]former) error {
 	type look struct {
 		life   *redis.DurationCmd
 		length *redis.IntCmd
 		start  *redis.StringCmd
 	}
 	looks := make([]look, len(names))
-	err := in.askMany(ctx, "look at keys of an older version", func(pipe redis.Pipeliner) {
+	err := m.wire.ask(ctx, "look at keys of an older version", func(pipe redis.Pipeliner) {
 		for i, n := range names {
-			key := in.keys.FormerPairs(n.Site, n.Rest)
+			key := m.keys.FormerPairs(n.Site, n.Rest)
 			looks[i] = look{pipe.PTTL(ctx, key), pipe.StrLen(ctx, key), pipe.GetRange(ctx, key, 0, 31)}
 		}
 	})
@@ -240,7 +252,7 @@ func (in *Ingester) judgeFormer(ctx context.Context, names []keys.Name, found ma
 		case l.length.Err() == nil && l.life.Val() > 0 && l.length.Val()%8 == 0: // pairs
 		case l.length.Err() == nil && l.life.Val() < 0 && isCount(l.start.Val()):
 			// Visitors of a page of a site "set", and of nobody else.
-			if exists, err := in.hasPairs(ctx, n); !exists || err != nil {
+			if exists, err := m.hasPairs(ctx, n); !exists || err != nil {
 				if err != nil {
 					return err
 				}
@@ -255,9 +267,9 @@ func (in *Ingester) judgeFormer(ctx context.Context, names []keys.Name, found ma
 }
 
 // hasPairs tells whether a day has pairs under the present name.
-func (in *Ingester) hasPairs(ctx context.Context, n keys.Name) (there bool, err error) {
-	err = in.retry(ctx, "look for pairs", func() error {
-		found, err := in.rdb.Exists(ctx, in.keys.Key(n)).Result()
+func (m *migrator) hasPairs(ctx context.Context, n keys.Name) (there bool, err error) {
+	err = m.wire.retry(ctx, "look for pairs", func() error {
+		found, err := m.rdb.Exists(ctx, m.keys.Key(n)).Result()
 		there = found == 1
 		return err
 	})

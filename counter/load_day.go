@@ -24,8 +24,8 @@ type dayLoad struct {
 	facets, events *redis.StringSliceCmd
 }
 
-func (in *Ingester) newDayLoad(s *site, day parser.Day) dayLoad {
-	return dayLoad{site: s, day: in.newDay(day)}
+func (ld *loader) newDayLoad(s *site, day parser.Day) dayLoad {
+	return dayLoad{site: s, day: ld.newDay(day)}
 }
 
 // keepDay stores a loaded day, or returns why loading failed.
@@ -50,63 +50,63 @@ const (
 
 // readDays reads days of sites in few round trips. Each has an error of its own;
 // the one that is returned says that Redis did not answer.
-func (in *Ingester) readDays(ctx context.Context, loads []dayLoad) error {
-	if err := in.askDays(ctx, loads); err != nil {
+func (ld *loader) readDays(ctx context.Context, loads []dayLoad) error {
+	if err := ld.askDays(ctx, loads); err != nil {
 		return err
 	}
 	for i := range loads {
 		l, tries := &loads[i], 0
-		err := in.retry(ctx, "read day", func() error {
+		err := ld.wire.retry(ctx, "read day", func() error {
 			if tries++; tries > 1 { // Redis was away: what it said before may be lost
-				*l = in.newDayLoad(l.site, l.day.day)
-				if err := in.askDays(ctx, loads[i:i+1]); err != nil {
+				*l = ld.newDayLoad(l.site, l.day.day)
+				if err := ld.askDays(ctx, loads[i:i+1]); err != nil {
 					return err
 				}
 			}
-			return in.fillDay(ctx, l)
+			return ld.fillDay(ctx, l)
 		})
 		if passing(err) {
 			return err
 		}
 		l.err = err
 	}
-	return in.checkPages(ctx, loads)
+	return ld.checkPages(ctx, loads)
 }
 
-func (in *Ingester) askDays(ctx context.Context, loads []dayLoad) error {
-	return in.askMany(ctx, "read days", func(pipe redis.Pipeliner) {
+func (ld *loader) askDays(ctx context.Context, loads []dayLoad) error {
+	return ld.wire.ask(ctx, "read days", func(pipe redis.Pipeliner) {
 		for i := range loads {
-			in.askDay(ctx, pipe, &loads[i])
+			ld.askDay(ctx, pipe, &loads[i])
 		}
 	})
 }
 
-func (in *Ingester) askDay(ctx context.Context, pipe redis.Pipeliner, l *dayLoad) {
-	k, s, d := in.keys, l.site.name, l.day.day
+func (ld *loader) askDay(ctx context.Context, pipe redis.Pipeliner, l *dayLoad) {
+	k, s, d := ld.keys, l.site.name, l.day.day
 	l.pairs = pipe.GetRange(ctx, k.Pairs(s, d), 0, firstBytes-1)
-	l.before = in.askSums(ctx, pipe, s, d)
+	l.before = ld.askSums(ctx, pipe, s, d)
 	l.pages = pipe.ZRangeWithScores(ctx, k.HotDay(s, d), 0, firstMembers-1)
-	l.after = in.askSums(ctx, pipe, s, d)
+	l.after = ld.askSums(ctx, pipe, s, d)
 	l.bots = pipe.HScan(ctx, k.PageBotsDay(s, d), 0, "", firstMembers)
 	l.facets = pipe.HKeys(ctx, k.Facets(s, d))
 	l.events = pipe.HKeys(ctx, k.Events(s, d))
 }
 
 // fillDay takes the first pieces of a day and reads the others.
-func (in *Ingester) fillDay(ctx context.Context, l *dayLoad) error {
-	if err := in.fillPairs(ctx, l); err != nil {
+func (ld *loader) fillDay(ctx context.Context, l *dayLoad) error {
+	if err := ld.fillPairs(ctx, l); err != nil {
 		return err
 	}
-	if err := in.fillPages(ctx, l); err != nil {
+	if err := ld.fillPages(ctx, l); err != nil {
 		return err
 	}
-	if err := in.fillBots(ctx, l); err != nil {
+	if err := ld.fillBots(ctx, l); err != nil {
 		return err
 	}
 	return l.fillNames()
 }
 
-func (in *Ingester) fillPairs(ctx context.Context, l *dayLoad) error {
+func (ld *loader) fillPairs(ctx context.Context, l *dayLoad) error {
 	b, err := l.pairs.Bytes()
 	if err != nil && !isNil(err) {
 		return err
@@ -117,18 +117,18 @@ func (in *Ingester) fillPairs(ctx context.Context, l *dayLoad) error {
 	if len(b) < firstBytes {
 		return nil
 	}
-	d.pairsLen, err = in.readPairs(ctx, l.site, d.day, d.pairsLen, &d.pairs)
+	d.pairsLen, err = ld.readPairs(ctx, l.site, d.day, d.pairsLen, &d.pairs)
 	return err
 }
 
-func (in *Ingester) fillPages(ctx context.Context, l *dayLoad) error {
+func (ld *loader) fillPages(ctx context.Context, l *dayLoad) error {
 	pages, err := l.pages.Result()
 	if err != nil {
 		return err
 	}
 	ranked, whole := l.day.rank(pages), len(pages) < firstMembers
 	for from := int64(len(pages)); !whole; from += pieceMembers {
-		pages, err := in.rdb.ZRangeWithScores(ctx, in.keys.HotDay(l.site.name, l.day.day), from, from+pieceMembers-1).Result()
+		pages, err := ld.rdb.ZRangeWithScores(ctx, ld.keys.HotDay(l.site.name, l.day.day), from, from+pieceMembers-1).Result()
 		if err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (in *Ingester) fillPages(ctx context.Context, l *dayLoad) error {
 		}
 	}
 	l.day.seen.ranks = len(l.day.pages) > 0
-	return in.checkDay(ctx, l, ranked, whole)
+	return ld.checkDay(ctx, l, ranked, whole)
 }
 
 // rank admits pages of the day's ranked list and returns the sum of their views.
@@ -152,7 +152,7 @@ func (d *dayState) rank(pages []redis.Z) (views int64) {
 }
 
 // fillBots reads which pages bots saw on a day.
-func (in *Ingester) fillBots(ctx context.Context, l *dayLoad) error {
+func (ld *loader) fillBots(ctx context.Context, l *dayLoad) error {
 	d := l.day
 	clear(d.bots)
 	fields, cursor, err := l.bots.Result()
@@ -168,7 +168,7 @@ func (in *Ingester) fillBots(ctx context.Context, l *dayLoad) error {
 		if cursor == 0 {
 			break
 		}
-		fields, cursor, err = in.rdb.HScan(ctx, in.keys.PageBotsDay(l.site.name, d.day), cursor, "", pieceMembers).Result()
+		fields, cursor, err = ld.rdb.HScan(ctx, ld.keys.PageBotsDay(l.site.name, d.day), cursor, "", pieceMembers).Result()
 	}
 	d.seen.bots = len(d.bots) > 0
 	return nil
@@ -203,10 +203,10 @@ func (l *dayLoad) fillNames() error {
 // readPacked reads a packed key from an offset on, in pieces of whole entries
 // (a piece is a multiple of both entry sizes, 8 and 12), and returns the key's
 // length.
-func (in *Ingester) readPacked(ctx context.Context, key string, at int64, f func([]byte)) (int64, error) {
+func (ld *loader) readPacked(ctx context.Context, key string, at int64, f func([]byte)) (int64, error) {
 	const piece = pieceBytes / 24 * 24
 	for {
-		b, err := in.rdb.GetRange(ctx, key, at, at+piece-1).Bytes()
+		b, err := ld.rdb.GetRange(ctx, key, at, at+piece-1).Bytes()
 		if err != nil {
 			return 0, err
 		}
@@ -220,8 +220,8 @@ func (in *Ingester) readPacked(ctx context.Context, key string, at int64, f func
 
 // readPairs adds a day's pairs from an offset of their key on to a set, and
 // returns the length of the key.
-func (in *Ingester) readPairs(ctx context.Context, s *site, day parser.Day, at int64, into *set64) (int64, error) {
-	return in.readPacked(ctx, in.keys.Pairs(s.name, day), at, func(b []byte) { addPairs(b, into) })
+func (ld *loader) readPairs(ctx context.Context, s *site, day parser.Day, at int64, into *set64) (int64, error) {
+	return ld.readPacked(ctx, ld.keys.Pairs(s.name, day), at, func(b []byte) { addPairs(b, into) })
 }
 
 func addPairs(packed []byte, into *set64) {

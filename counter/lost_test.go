@@ -223,12 +223,12 @@ func TestScriptsKeepWhatTheyFound(t *testing.T) {
 	b := newBatch(1, 0)
 	p := b.part(site, "seg")
 	page := &page{name: "/a", seenPV: true}
-	d := in.newDayLoad(site, parser.DayOf(time.Now().UTC()))
+	d := in.load.newDayLoad(site, parser.DayOf(time.Now().UTC()))
 	p.day(d.day).view(page, 1)
 	p.pv, p.from, p.to, p.epoch = 1, none, 10, "life"
 	commit := func() answer {
 		t.Helper()
-		a, err := in.enc.part(p).run(t.Context(), r.rdb, in.scripts.commit)
+		a, err := in.enc.part(p).run(t.Context(), r.rdb, in.commit.script)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -91,9 +91,9 @@ func (in *Ingester) mergeDay(ctx context.Context, s *site, d *dayState, refused,
 	}
 	var theirs set64
 	var end int64
-	err := in.retry(ctx, "read pairs", func() (err error) {
+	err := in.wire.retry(ctx, "read pairs", func() (err error) {
 		theirs = set64{}
-		end, err = in.readPairs(ctx, s, d.day, at, &theirs)
+		end, err = in.load.readPairs(ctx, s, d.day, at, &theirs)
 		return err
 	})
 	if err != nil {
@@ -148,9 +148,9 @@ func (in *Ingester) mergeBucket(ctx context.Context, s *site, rule *recent, b *b
 	}
 	var theirs []byte
 	var end int64
-	err := in.retry(ctx, "read seen", func() (err error) {
+	err := in.wire.retry(ctx, "read seen", func() (err error) {
 		theirs = nil
-		end, err = in.readPacked(ctx, in.keys.Seen(s.name, rule.name, b.number), at, func(p []byte) { theirs = append(theirs, p...) })
+		end, err = in.load.readPacked(ctx, in.keys.Seen(s.name, rule.name, b.number), at, func(p []byte) { theirs = append(theirs, p...) })
 		return err
 	})
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Back-off between two tries while Redis is away or refuses writes.
@@ -46,4 +48,29 @@ func (p *patience) retry(ctx context.Context, what string, f func() error) error
 		}
 		wait = min(2*wait, maxBackoff)
 	}
+}
+
+// wire is how the loop asks Redis: again, until it answers.
+type wire struct {
+	rdb redis.UniversalClient
+	patience
+}
+
+// ask runs a pipeline until no command of it fails for a reason that
+// passes. Other errors are the commands' own.
+func (w *wire) ask(ctx context.Context, what string, queue func(redis.Pipeliner)) error {
+	return w.retry(ctx, what, func() error {
+		pipe := w.rdb.Pipeline()
+		queue(pipe)
+		cmds, err := pipe.Exec(ctx)
+		if passing(err) {
+			return err
+		}
+		for _, cmd := range cmds {
+			if err := cmd.Err(); passing(err) {
+				return err
+			}
+		}
+		return nil
+	})
 }

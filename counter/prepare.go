@@ -2,11 +2,7 @@ package counter
 
 import (
 	"context"
-	"fmt"
-	"sort"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // prepare learns from Redis where every site stands and decides where reading
@@ -20,11 +16,11 @@ func (in *Ingester) prepare(ctx context.Context) error {
 	}
 	in.lookBack(now)
 	in.loop.scanned = now.Add(firstAudit)
-	names, err := in.siteNames(ctx)
+	names, err := in.roll.names(ctx)
 	if err != nil {
 		return err
 	}
-	cs, err := in.readCheckpoints(ctx, names)
+	cs, err := in.load.readCheckpoints(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -84,39 +80,6 @@ func startOf(id string, before siteProgress, known bool, c checkpoint) int64 {
 		return stored
 	}
 	return anywhere
-}
-
-// siteNames are all sites that Redis, the archive or the progress file knows.
-func (in *Ingester) siteNames(ctx context.Context) ([]string, error) {
-	all := map[string]struct{}{}
-	for s := range in.known.Sites {
-		all[s] = struct{}{}
-	}
-	if in.opt.Archive != nil {
-		for _, s := range in.opt.Archive.Sites() {
-			all[s] = struct{}{}
-		}
-	}
-	err := in.retry(ctx, "read sites", func() error {
-		members, err := in.rdb.SMembers(ctx, in.keys.Sites()).Result()
-		for _, s := range members {
-			all[s] = struct{}{}
-		}
-		return err
-	})
-	if redis.HasErrorPrefix(err, "WRONGTYPE") {
-		in.log.Error("the list of sites is no set: somebody wrote into it. It is made anew of the sites that the progress file and the archive know", "key", in.keys.Sites())
-		err = in.retry(ctx, "replace the list of sites", func() error { return in.rdb.Del(ctx, in.keys.Sites()).Err() })
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read sites: %w", err)
-	}
-	names := make([]string, 0, len(all))
-	for s := range all {
-		names = append(names, s)
-	}
-	sort.Strings(names)
-	return names, nil
 }
 
 // firstAudit is how long after the start all checkpoints are looked at: the

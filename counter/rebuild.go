@@ -2,13 +2,10 @@ package counter
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/parser"
 )
@@ -31,7 +28,7 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 	}
 	var at checkpoint
 	if treat(p) == remake {
-		cs, err := in.readCheckpoints(ctx, []string{s.name})
+		cs, err := in.load.readCheckpoints(ctx, []string{s.name})
 		if err != nil {
 			return err
 		}
@@ -135,7 +132,7 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 	c := in.careOf(s.name)
 	in.log.Error("a site's keys are damaged and its log is not complete: run restore-from-mysql, or verify --repair",
 		"site", s.name, "cause", cause, "segments_lacking", lacking)
-	at, err := in.renameLeft(ctx, s.name, at)
+	at, err := in.layouts.renameLeft(ctx, s.name, at)
 	if err != nil {
 		return err
 	}
@@ -146,12 +143,13 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 	fresh := in.newSite(s.name, at)
 	fresh.assumed, fresh.known = s.assumed, s.known
 	in.sites[s.name] = fresh
-	errs, err := in.readSites(ctx, []*site{fresh})
+	errs, err := in.load.readSites(ctx, []*site{fresh})
 	if err != nil {
 		return err
 	}
+	in.pending(fresh)
 	if c.lost = max(at.lost, 1); at.lost == 0 && at.epoch != "" {
-		if err := in.noteLost(ctx, s.name); err != nil {
+		if err := in.roll.noteLost(ctx, s.name); err != nil {
 			return err
 		}
 	}
@@ -184,18 +182,6 @@ func (in *Ingester) catchUpWith(s *site, at checkpoint) error {
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-// noteLost writes into a site's checkpoint that it has lost something. A key of
-// another type there is seen by whoever commits.
-func (in *Ingester) noteLost(ctx context.Context, name string) error {
-	err := in.retry(ctx, "note what is lost", func() error {
-		return in.rdb.HSet(ctx, in.keys.Checkpoint(name), fieldLost, 1).Err()
-	})
-	if err != nil && passing(err) {
-		return fmt.Errorf("note what %s lost: %w", name, err)
 	}
 	return nil
 }
@@ -271,7 +257,7 @@ func (in *Ingester) finishRebuild(ctx context.Context, r rebuilt) error {
 
 // replay adopts rebuilt sites and reads all segments again for them.
 func (in *Ingester) replay(ctx context.Context, names []string) error {
-	cs, err := in.readCheckpoints(ctx, names)
+	cs, err := in.load.readCheckpoints(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -368,12 +354,6 @@ func (in *Ingester) healed(ctx context.Context, now time.Time) error {
 	return in.tellHealed(ctx)
 }
 
-// caughtUp takes the mark off a site that a rebuild left, if it is still of the
-// life that was counted. KEYS[1] -> checkpoint; ARGV: the epoch.
-const caughtUp = `
-if redis.call('HGET', KEYS[1], 'epoch') == ARGV[1] then redis.call('HDEL', KEYS[1], 'behind') end
-return 1`
-
 // tellHealed lets the numbers of the sites that were counted again be read as
 // current, here and elsewhere. Those that are aside by now, or of which it is not
 // known whether the archive has more, go on to be stale.
@@ -382,13 +362,12 @@ func (in *Ingester) tellHealed(ctx context.Context) error {
 		s := in.sites[name]
 		return s == nil || s.health.aside()
 	})
-	for trip := range slices.Chunk(names, adoptedPerTrip) {
-		err := in.askMany(ctx, "note that sites are complete", func(pipe redis.Pipeliner) {
-			for _, name := range trip {
-				pipe.Eval(ctx, caughtUp, []string{in.keys.Checkpoint(name)}, in.sites[name].epoch)
-			}
-		})
-		if err != nil {
+	sites := make([]*site, len(names))
+	for i, name := range names {
+		sites[i] = in.sites[name]
+	}
+	for trip := range slices.Chunk(sites, adoptedPerTrip) {
+		if err := in.roll.complete(ctx, trip); err != nil {
 			return err
 		}
 	}

@@ -14,9 +14,9 @@ import (
 // loadCalls has what is remembered of a site's calls of a day in memory.
 func (in *Ingester) loadCalls(ctx context.Context, s *site, day parser.Day) error {
 	var d *callDay
-	err := in.retry(ctx, "read calls", func() error {
+	err := in.wire.retry(ctx, "read calls", func() error {
 		d = newCallDay(day)
-		return in.fillCalls(ctx, s.name, d)
+		return in.load.fillCalls(ctx, s.name, d)
 	})
 	if err != nil {
 		return fmt.Errorf("read calls of %s on %d: %w", s.name, day, err)
@@ -27,14 +27,14 @@ func (in *Ingester) loadCalls(ctx context.Context, s *site, day parser.Day) erro
 }
 
 // fillCalls reads which names have their own fields.
-func (in *Ingester) fillCalls(ctx context.Context, name string, d *callDay) error {
-	key := in.keys.Calls(name, keys.Day(d.day))
-	before, err := in.callTotal(ctx, key)
+func (ld *loader) fillCalls(ctx context.Context, name string, d *callDay) error {
+	key := ld.keys.Calls(name, keys.Day(d.day))
+	before, err := ld.callTotal(ctx, key)
 	if err != nil {
 		return err
 	}
 	for cursor := uint64(0); ; {
-		pairs, next, err := in.rdb.HScan(ctx, key, cursor, "", 1000).Result()
+		pairs, next, err := ld.rdb.HScan(ctx, key, cursor, "", 1000).Result()
 		if err != nil {
 			return err
 		}
@@ -52,11 +52,11 @@ func (in *Ingester) fillCalls(ctx context.Context, name string, d *callDay) erro
 	if before > 0 {
 		d.seen[key] = true
 	}
-	return in.checkCalls(ctx, name, d.day, before)
+	return ld.checkCalls(ctx, name, d.day, before)
 }
 
-func (in *Ingester) callTotal(ctx context.Context, key string) (int64, error) {
-	n, err := in.rdb.HGet(ctx, key, CallTotal).Int64()
+func (ld *loader) callTotal(ctx context.Context, key string) (int64, error) {
+	n, err := ld.rdb.HGet(ctx, key, CallTotal).Int64()
 	if isNil(err) {
 		err = nil
 	}
@@ -66,17 +66,17 @@ func (in *Ingester) callTotal(ctx context.Context, key string) (int64, error) {
 // checkCalls makes sure that what is left of the current day's calls agrees
 // with itself: keys that were deleted while no daemon ran are found so. Other
 // days are left alone, and so is one that another daemon counts into meanwhile.
-func (in *Ingester) checkCalls(ctx context.Context, name string, d parser.Day, before int64) error {
-	if d != parser.DayOf(in.opt.Now().In(in.opt.Location)) {
+func (ld *loader) checkCalls(ctx context.Context, name string, d parser.Day, before int64) error {
+	if d != parser.DayOf(ld.now().In(ld.loc)) {
 		return nil
 	}
-	pipe := in.rdb.Pipeline()
+	pipe := ld.rdb.Pipeline()
 	var hours, minutes []*redis.StringCmd
 	for h := range 24 {
 		hour := fmt.Sprintf("%s%02d", keys.Day(d), h)
-		hours = append(hours, pipe.HGet(ctx, in.keys.Calls(name, hour), CallTotal))
+		hours = append(hours, pipe.HGet(ctx, ld.keys.Calls(name, hour), CallTotal))
 		for m := range 60 {
-			minutes = append(minutes, pipe.HGet(ctx, in.keys.Calls(name, fmt.Sprintf("%s%02d", hour, m)), CallTotal))
+			minutes = append(minutes, pipe.HGet(ctx, ld.keys.Calls(name, fmt.Sprintf("%s%02d", hour, m)), CallTotal))
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
@@ -90,7 +90,7 @@ func (in *Ingester) checkCalls(ctx context.Context, name string, d parser.Day, b
 	if err != nil {
 		return err
 	}
-	after, err := in.callTotal(ctx, in.keys.Calls(name, keys.Day(d)))
+	after, err := ld.callTotal(ctx, ld.keys.Calls(name, keys.Day(d)))
 	if err != nil || after != before || after == byHour && after == byMinute {
 		return err
 	}

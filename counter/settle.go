@@ -201,7 +201,7 @@ func (in *Ingester) conflict(p *part, stored string) (ahead bool) {
 
 // refresh drops what we remember of a site and learns it again from Redis.
 func (in *Ingester) refresh(ctx context.Context, s *site) error {
-	cs, err := in.readCheckpoints(ctx, []string{s.name})
+	cs, err := in.load.readCheckpoints(ctx, []string{s.name})
 	if err != nil {
 		return in.damage(ctx, s, err)
 	}

@@ -25,7 +25,7 @@ var mutants = []mutant{
 	{"lost-type-not-looked-at", "counter/scrub_made.go", "case is != \"none\" && is != want:", "case false:"},
 	{"lost-visitors-not-compared", "counter/scrub_made.go", "	case l.uv < l.leastUV:", "	case false:"},
 	{"lost-restored-not-noted", "counter/restore_made.go", "		fields = append(fields, period, letters)\n", "		_, _ = period, letters\n"},
-	{"lost-list-of-sites-ends", "counter/audit.go", "	if !redis.HasErrorPrefix(err, \"WRONGTYPE\") {\n		return err\n	}\n	log", "	if true {\n		return err\n	}\n	log"},
+	{"lost-list-of-sites-ends", "counter/registry.go", "	if !redis.HasErrorPrefix(err, \"WRONGTYPE\") {\n		return err\n	}\n	log", "	if true {\n		return err\n	}\n	log"},
 
 	// The three kinds that make chaos found, with their mends taken back.
 	{"chaos-lost-with-its-answer", "counter/lua/prelude.lua", "  return call('HINCRBY', KEYS[1], 'lost', lost)", "  return tonumber(before or 0) + lost"},
@@ -48,7 +48,7 @@ var mutants = []mutant{
 	{"fold-version-stays", "counter/lua/fold.lua", "call('HINCRBY', KEYS[1], field, 1)\n", ""},
 	{"fold-order-swapped", "counter/lua/fold.lua", "call('LTRIM', list, take, -1)\nfor i = #back, 1, -1 do call('LPUSH', list, back[i]) end", "for i = #back, 1, -1 do call('LPUSH', list, back[i]) end\ncall('LTRIM', list, take, -1)"},
 	{"fold-in-part-unseen", "counter/lua/fold.lua", "local part = torn(state[3], state[4])\nif part then return part end", ""},
-	{"fold-not-at-load", "counter/load.go", "	if err != nil || s.waits[pendingPages].n == 0 {\n		return err\n	}\n	return in.foldAll(ctx, s)", "	return err"},
+	{"fold-not-at-load", "counter/adopt.go", "	if err != nil || s.waits[pendingPages].n == 0 {\n		return err\n	}\n	return in.foldAll(ctx, s)", "	return err"},
 
 	// Rebuild.
 	{"rebuild-no-fence", "counter/rebuilder.go", "  redis.call('DEL', KEYS[1])\n  redis.call('HSET', KEYS[1], 'epoch', ARGV[1])\nend\nreturn 1`", "end\nreturn 1`"},
@@ -63,8 +63,8 @@ var mutants = []mutant{
 	// Load.
 	{"load-pairs-unread", "counter/load_day.go", "	addPairs(b, &d.pairs)\n", ""},
 	{"load-another-opened", "counter/load.go", "		if opened {\n			return errOpened\n		}\n", "		_ = opened\n"},
-	{"load-counts-without-epoch", "counter/load.go", "		if s.pv > 0 || in.opt.Archive", "		if in.opt.Archive"},
-	{"load-day-not-checked", "counter/load_day.go", "	return in.checkDay(ctx, l, ranked, whole)", "	return nil"},
+	{"load-counts-without-epoch", "counter/load.go", "		if s.pv > 0 || ld.archive", "		if in.opt.Archive"},
+	{"load-day-not-checked", "counter/load_day.go", "	return ld.checkDay(ctx, l, ranked, whole)", "	return nil"},
 
 	// Resume.
 	{"resume-less-in-redis", "counter/prepare.go", "	case stored < remembered || before.Parked:\n		return stored\n", "	case false && stored < remembered:\n		return stored\n"},
