@@ -115,7 +115,7 @@ func (in *Ingester) lostCause(s *site, c checkpoint) string {
 	switch {
 	case c.lost > in.knownLost(s.name):
 		return fmt.Sprintf("%d of its keys were found lost", c.lost)
-	case c.lost > 0 && s.health == wounded && len(in.lacking(c)) == 0:
+	case c.lost > 0 && s.health == wounded && len(in.places.lacking(c)) == 0:
 		return "what it lost can be made good now"
 	}
 	return ""

@@ -71,7 +71,7 @@ func (in *Ingester) close() *batch {
 		}
 	}
 	for id, m := range b.ends {
-		b.syncs = append(b.syncs, syncPoint{in.inputs[in.segs[id].input].Source, id, m.end})
+		b.syncs = append(b.syncs, syncPoint{in.inputs[in.places.segs[id].input].Source, id, m.end})
 	}
 	in.number++
 	in.open = newBatch(in.number, len(in.inputs))

@@ -82,7 +82,7 @@ func (in *Ingester) askArchive(ctx context.Context, now time.Time) {
 		return
 	}
 	d.asked, d.sites = d.sites, map[string]bool{}
-	here := in.onDisk()
+	here := in.places.onDisk()
 	in.behind.Go(func() {
 		lacking, err := in.opt.Archive.Lacking(ctx, stands, here)
 		select {
@@ -146,7 +146,7 @@ func (in *Ingester) rebuildLost(ctx context.Context, s *site) error {
 	if cs[0].epoch != s.epoch {
 		return in.reload(ctx, s, cs[0]) // which is another reason to ask
 	}
-	if lacking := in.lacking(cs[0]); len(lacking) > 0 {
+	if lacking := in.places.lacking(cs[0]); len(lacking) > 0 {
 		in.log.Error("Redis came back without lines that the archive has; the site cannot be rebuilt by itself, since other segments that it counted are neither here nor archived. "+
 			"Archive them where they are, then run restore-from-mysql for it", "site", s.name, "segments_lacking", slices.Sorted(slices.Values(lacking)))
 		in.meter.update(func(st *IngestStats) { st.Missing++ })

@@ -160,7 +160,7 @@ const quietFor = time.Second
 // foldDue names a site whose changes should be spread now, and the list.
 func (in *Ingester) foldDue(now time.Time, idle bool) (*site, pendingKind) {
 	wait := foldEvery
-	if idle && in.loop.live {
+	if idle && in.places.live {
 		wait = 0
 	}
 	if s := in.turnOf(pendingPages, now, wait); s != nil {

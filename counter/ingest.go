@@ -26,7 +26,6 @@ type Ingester struct {
 
 	// The loop's own, touched by no other goroutine.
 	aggregate
-	segs       map[string]*segment
 	flight     *flight // what Redis is doing for us right now; nil: nothing
 	again      *flight // what goes out next, before anything else
 	hit        parser.Hit
@@ -34,15 +33,13 @@ type Ingester struct {
 	stales     map[string]struct{} // sites whose readers were told that they are stale
 	recounts   map[string]struct{} // sites whose lines are being counted again
 	recountTo  map[string]int64    // segment -> size that has to be counted for that; nil: not known yet
-	cut        map[string]bool     // segments that were said to be cut
 	folds      [pendingKinds]foldTurn
 	misses     int  // questions to Redis that lines of this block had
 	aheadFirst bool // the next block is looked at before it is counted
 	loop       schedule
 	weight     int // bytes that days take in memory, about
-	known      *progress
-	saved      []byte // the progress file as we wrote it last
 
+	places    *places
 	wire      *wire
 	load      *loader
 	layouts   *migrator
@@ -57,7 +54,6 @@ type Ingester struct {
 	behind    sync.WaitGroup // rebuilds
 	rebuilt   chan rebuilt
 	doubts    doubts
-	resume    resumePoints
 	meter     meter
 	waiting   waiting
 	lossFound atomic.Bool // the scrub has noted a loss: audit at once
@@ -78,9 +74,7 @@ type schedule struct {
 	signs     string    // that were found
 	standby   time.Time // another daemon is at work until then
 	warned    time.Time
-	missing   bool      // missing segments were looked for
-	live      bool      // the last block came from the live edge
-	liveAt    time.Time // when the last one did
+	liveAt    time.Time // when the last block came from the live edge
 	rules     *Rules    // wait for the batches to be settled; nil: none do
 }
 
@@ -101,10 +95,8 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 			open: newBatch(1, len(inputs)), number: 1, now: opt.Now(),
 			serial: rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 		},
-		segs: map[string]*segment{}, cut: map[string]bool{}, cares: map[string]*care{}, recounts: map[string]struct{}{}, stales: map[string]struct{}{}, folds: [pendingKinds]foldTurn{{sites: map[*site]struct{}{}}, {sites: map[*site]struct{}{}}},
-		known:   known,
+		cares: map[string]*care{}, recounts: map[string]struct{}{}, stales: map[string]struct{}{}, folds: [pendingKinds]foldTurn{{sites: map[*site]struct{}{}}, {sites: map[*site]struct{}{}}},
 		budget:  newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
-		resume:  resumePoints{at: map[string]int64{}},
 		wait:    newWaiters(),
 		rebuilt: make(chan rebuilt),
 		doubts:  newDoubts(),
@@ -113,6 +105,8 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	scripts := newScripts(!opt.Embedded)
 	in.log = opt.Logger
 	in.wire = &wire{rdb: opt.Redis, patience: patience{log: opt.Logger, tell: in.asked}}
+	in.places = &places{inputs: inputs, segs: map[string]*segment{}, resume: resumePoints{at: map[string]int64{}}, known: known, file: opt.Progress,
+		cut: map[string]bool{}, archive: opt.Archive, meter: &in.meter, log: opt.Logger}
 	in.roll = &registry{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, log: opt.Logger, known: known, archive: opt.Archive}
 	in.load = &loader{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, loc: opt.Location, now: opt.Now, log: opt.Logger, known: known,
 		archive: opt.Archive, newDay: in.newDay}
@@ -177,7 +171,7 @@ func (in *Ingester) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("prepare counting: %w", err)
 	}
-	in.wait.counted(in.segs, nil) // what was counted in earlier runs is known now
+	in.wait.counted(in.places.segs, nil) // what was counted in earlier runs is known now
 	readable, stopReading := context.WithCancel(ctx)
 	defer stopReading()
 	if in.opt.Scrub > 0 {
@@ -315,7 +309,7 @@ func (in *Ingester) due(now time.Time, idle bool, pace *time.Timer) bool {
 	if in.full() || in.loop.rules != nil {
 		return true
 	}
-	if !in.loop.live {
+	if !in.places.live {
 		return now.Sub(in.loop.opened) >= catchUpAge
 	}
 	if !idle {
@@ -347,7 +341,7 @@ func (in *Ingester) standingBy() bool { return in.opt.Now().Before(in.loop.stand
 func (in *Ingester) abandon() error {
 	in.log.Warn("stopped before everything was committed; the next start reads it again from the log",
 		"lines", in.open.lines)
-	return in.saveProgress()
+	return in.places.save(in.sites)
 }
 
 func (in *Ingester) finish(ctx context.Context) error {
@@ -360,5 +354,5 @@ func (in *Ingester) finish(ctx context.Context) error {
 			break
 		}
 	}
-	return in.saveProgress()
+	return in.places.save(in.sites)
 }

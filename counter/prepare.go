@@ -25,7 +25,7 @@ func (in *Ingester) prepare(ctx context.Context) error {
 		return err
 	}
 	at := map[string]int64{}
-	for id, s := range in.known.Segments {
+	for id, s := range in.places.known.Segments {
 		at[id] = s.Floor
 	}
 	gone := map[string]string{}
@@ -34,7 +34,7 @@ func (in *Ingester) prepare(ctx context.Context) error {
 			gone[name] = ""
 			continue
 		}
-		before, known := in.known.Sites[name]
+		before, known := in.places.known.Sites[name]
 		if known && before.Epoch != cs[i].epoch {
 			before.Offsets = nil // another life: only Redis knows
 		}
@@ -45,7 +45,7 @@ func (in *Ingester) prepare(ctx context.Context) error {
 	if len(gone) > 0 {
 		at = map[string]int64{} // what is rebuilt is read from the start
 	}
-	in.resume.set(at)
+	in.places.resume.set(at)
 	there := names[:0:0]
 	for i, name := range names {
 		if cs[i].epoch != "" {
@@ -108,9 +108,9 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	in.tellCrowds()
 	if in.saveDue(now) {
 		in.trim()
-		in.missing()
-		in.beyond()
-		in.keepProgress(now, in.saveProgress)
+		in.places.missing()
+		in.places.beyond(in.sites)
+		in.keepProgress(now, func() error { return in.places.save(in.sites) })
 	}
 	if in.flight != nil {
 		return nil
@@ -151,7 +151,7 @@ func (in *Ingester) asked(try int, err error) {
 	in.looping.beat(now)
 	in.redisWent(byLoop, try, err)
 	if err != nil && in.saveDue(now) {
-		in.keepProgress(now, in.saveSizes)
+		in.keepProgress(now, in.places.saveSizes)
 	}
 }
 
@@ -176,58 +176,4 @@ func (in *Ingester) lookBack(now time.Time) {
 	in.now = now
 	in.onlineFrom = now.Add(-OnlineWindow).UnixMilli()
 	in.viewsFrom = now.Add(-viewMemory).UnixMilli()
-}
-
-// missing reports, once, segments that were not read to their end and are not
-// there any more.
-func (in *Ingester) missing() {
-	if in.loop.missing {
-		return
-	}
-	in.loop.missing = true
-	there := map[string]bool{}
-	for _, i := range in.inputs {
-		for _, s := range i.Source.Segments() {
-			there[s.ID] = true
-		}
-	}
-	for id, s := range in.known.Segments {
-		if there[id] {
-			continue
-		}
-		if !s.Closed && !in.archived(id) {
-			in.log.Error("gap: a segment of the log is gone or unreadable before it was read to its end; its lines are not counted",
-				"segment", id, "file", s.Name, "bytes_missing_at_least", s.Size-s.Floor)
-			in.meter.update(func(st *IngestStats) { st.Missing++; st.MissingBytes += s.Size - s.Floor })
-		}
-		delete(in.known.Segments, id)
-	}
-}
-
-// beyond looks for checkpoints that lie beyond the end of their segment: the
-// log was cut, or lost its end with the machine's power while LOG_SYNC was off.
-// Lines that are now written below the checkpoint would be passed over as
-// counted, so an operator must hear of it.
-func (in *Ingester) beyond() {
-	furthest := map[string]int64{}
-	for _, s := range in.sites {
-		for id, o := range s.offsets {
-			furthest[id] = max(furthest[id], o.stored)
-		}
-	}
-	n := int64(0)
-	for _, i := range in.inputs {
-		for _, info := range i.Source.Segments() {
-			if !info.Whole || furthest[info.ID] <= info.Size {
-				continue
-			}
-			n++
-			if !in.cut[info.ID] {
-				in.cut[info.ID] = true
-				in.log.Error("a segment is shorter than what was counted of it: it was cut. Rotate the log now, so that new lines come into a segment of their own",
-					"segment", info.ID, "file", info.Name, "size", info.Size, "counted", furthest[info.ID])
-			}
-		}
-	}
-	in.meter.update(func(s *IngestStats) { s.Cut = n })
 }

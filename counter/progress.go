@@ -54,27 +54,27 @@ func readProgress(path string) (*progress, error) {
 	return p, nil
 }
 
-// saveProgress writes what is committed now.
-func (in *Ingester) saveProgress() error {
-	if in.opt.Progress == "" {
+// save writes what is committed now.
+func (pl *places) save(sites map[string]*site) error {
+	if pl.file == "" {
 		return nil
 	}
 	p := progress{Segments: map[string]segmentProgress{}, Sites: map[string]siteProgress{}}
-	for id, s := range in.known.Segments {
+	for id, s := range pl.known.Segments {
 		p.Segments[id] = s // not seen in this run yet
 	}
-	for _, i := range in.inputs {
+	for _, i := range pl.inputs {
 		for _, info := range i.Source.Segments() {
-			p.Segments[info.ID] = segmentProgress{Name: info.Name, Size: info.Size, Floor: in.resume.offset(info.ID)}
-			if s := in.segs[info.ID]; s != nil {
+			p.Segments[info.ID] = segmentProgress{Name: info.Name, Size: info.Size, Floor: pl.resume.offset(info.ID)}
+			if s := pl.segs[info.ID]; s != nil {
 				s.name, s.size = info.Name, max(s.size, info.Size)
 			}
 		}
 	}
-	for id, s := range in.segs {
+	for id, s := range pl.segs {
 		p.Segments[id] = segmentProgress{Name: s.name, Size: s.size, Floor: s.floor, Closed: s.closed}
 	}
-	for name, s := range in.sites {
+	for name, s := range sites {
 		sp := siteProgress{Epoch: s.epoch, Offsets: map[string]int64{}, PV: s.pv, UV: s.uv, Parked: s.health.aside()}
 		for id, o := range s.offsets {
 			if _, ok := p.Segments[id]; ok && o.stored != none {
@@ -83,48 +83,48 @@ func (in *Ingester) saveProgress() error {
 		}
 		p.Sites[name] = sp
 	}
-	return in.writeProgress(&p)
+	return pl.writeProgress(&p)
 }
 
 // writeProgress writes p if it is not what the file holds already.
-func (in *Ingester) writeProgress(p *progress) error {
+func (pl *places) writeProgress(p *progress) error {
 	b, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("save progress: %w", err)
 	}
-	if bytes.Equal(b, in.saved) {
+	if bytes.Equal(b, pl.saved) {
 		return nil
 	}
-	if err := durable.Replace(in.opt.Progress, b, 0o600); err != nil {
+	if err := durable.Replace(pl.file, b, 0o600); err != nil {
 		return fmt.Errorf("save progress: %w", err)
 	}
-	in.saved = b
+	pl.saved = b
 	return nil
 }
 
 // saveSizes writes how large the segments are by now and leaves all else as it
 // was last saved: the loop waits for Redis in the middle of something, and what
 // is deleted unread meanwhile must be told with its size.
-func (in *Ingester) saveSizes() error {
-	if in.saved == nil {
+func (pl *places) saveSizes() error {
+	if pl.saved == nil {
 		return nil // of this run nothing is saved yet
 	}
 	var p progress
-	if err := json.Unmarshal(in.saved, &p); err != nil {
+	if err := json.Unmarshal(pl.saved, &p); err != nil {
 		return fmt.Errorf("save progress: %w", err)
 	}
-	for _, i := range in.inputs {
+	for _, i := range pl.inputs {
 		for _, info := range i.Source.Segments() {
 			s, ok := p.Segments[info.ID]
 			if !ok {
-				s.Floor = in.resume.offset(info.ID)
+				s.Floor = pl.resume.offset(info.ID)
 			}
 			s.Closed = s.Closed && info.Size <= s.Size
 			s.Name, s.Size = info.Name, max(s.Size, info.Size)
 			p.Segments[info.ID] = s
 		}
 	}
-	return in.writeProgress(&p)
+	return pl.writeProgress(&p)
 }
 
 // resumePoints tells the sources where to start reading. A source asks from
@@ -157,4 +157,4 @@ func (r *resumePoints) all() map[string]int64 {
 
 // Resume is where reading of a segment should start; 0 for one never seen.
 // Sources ask it when they find a segment, after Run began to read.
-func (in *Ingester) Resume(segment string) int64 { return in.resume.offset(segment) }
+func (in *Ingester) Resume(segment string) int64 { return in.places.resume.offset(segment) }

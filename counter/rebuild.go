@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"ddkk-stats/parser"
 )
 
 // rebuild starts to make a site's keys anew: from the archive where there is
@@ -34,7 +32,7 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 		}
 		at = cs[0]
 		p.other = at.epoch != "" && at.epoch != s.epoch && !strings.HasPrefix(at.epoch, rebuilding)
-		p.lacking = len(in.lacking(at))
+		p.lacking = len(in.places.lacking(at))
 	}
 	switch treat(p) {
 	case postpone:
@@ -87,44 +85,6 @@ func (in *Ingester) rebuildPostponed(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// lacking names the counted segments that are no longer to be had.
-func (in *Ingester) lacking(c checkpoint) []string {
-	there := in.onDisk()
-	var gone []string
-	for id := range c.offsets {
-		if !there[id] && !in.archived(id) {
-			gone = append(gone, id)
-		}
-	}
-	return gone
-}
-
-// sizes are those of all segments now.
-func (in *Ingester) sizes() map[string]int64 {
-	all := map[string]int64{}
-	for _, i := range in.inputs {
-		for _, s := range i.Source.Segments() {
-			all[s.ID] = s.Size
-		}
-	}
-	return all
-}
-
-// onDisk are the segments that can be read again.
-func (in *Ingester) onDisk() map[string]bool {
-	there := map[string]bool{}
-	for _, i := range in.inputs {
-		for _, s := range i.Source.Segments() {
-			there[s.ID] = true
-		}
-	}
-	return there
-}
-
-func (in *Ingester) archived(segment string) bool {
-	return in.opt.Archive != nil && in.opt.Archive.Covers(segment)
-}
-
 // keep goes on with a site that cannot be rebuilt without loss. That its numbers
 // are not complete is noted in its checkpoint, so that every start says so again,
 // and the rebuild comes when what is lacking is there.
@@ -138,7 +98,7 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 	}
 	in.forget(s)
 	in.opt.Committed(s.name, at.epoch, at.done)
-	delete(in.known.Sites, s.name) // what its totals were is not to be had again
+	delete(in.places.known.Sites, s.name) // what its totals were is not to be had again
 	c.health = wounded
 	fresh := in.newSite(s.name, at)
 	fresh.assumed, fresh.known = s.assumed, s.known
@@ -154,7 +114,7 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 		}
 	}
 	if err := in.foldPending(ctx, fresh, errs[0]); err == nil && c.keepOn(in.opt.Now()) {
-		return in.catchUpWith(s, at)
+		return in.places.catchUpWith(s, at)
 	}
 	in.park(fresh)
 	return nil
@@ -165,25 +125,6 @@ func (in *Ingester) park(s *site) {
 	in.turn(s, parked)
 	in.countUnwell()
 	in.stale(s.name, true)
-}
-
-// catchUpWith has the log read again from a checkpoint that a site goes on from: what
-// was counted into its old state is not in Redis, and what came while it was aside was
-// passed over.
-func (in *Ingester) catchUpWith(s *site, at checkpoint) error {
-	for id, old := range s.offsets {
-		if err := in.rewindTo(id, old, at); err != nil {
-			return err
-		}
-	}
-	for id := range s.assumed {
-		if seg := in.segs[id]; seg != nil && at.offsets[id] < seg.pos {
-			if err := in.rewind(seg, at.offsets[id]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // rebuilt is the end of a rebuild.
@@ -276,28 +217,7 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 		in.sites[name].assumed, in.sites[name].known = old[i].assumed, old[i].known
 		in.recount(name)
 	}
-	in.resume.restart()
-	for _, input := range in.inputs {
-		for _, info := range input.Source.Segments() {
-			if in.segs[info.ID] == nil {
-				in.reopen(info.ID)
-			}
-		}
-	}
-	there := in.onDisk()
-	for id, seg := range in.segs {
-		switch {
-		case there[id]:
-			if err := in.rewind(seg, 0); err != nil {
-				return err
-			}
-		case !in.archived(id):
-			in.log.Error("gap: a segment that was counted is neither in the log folder nor archived; rebuilt sites lack its lines",
-				"segment", id, "file", seg.name, "bytes", seg.size, "sites", names)
-			in.meter.update(func(s *IngestStats) { s.Missing++; s.MissingBytes += seg.size })
-		}
-	}
-	return nil
+	return in.places.again(names)
 }
 
 // attempted notes that a site was rebuilt, or that it was tried in vain.
@@ -335,21 +255,10 @@ func (in *Ingester) healed(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	if in.recountTo == nil {
-		in.recountTo = in.sizes()
+		in.recountTo = in.places.sizes()
 	}
-	for _, input := range in.inputs {
-		for _, info := range input.Source.Segments() {
-			to, was := in.recountTo[info.ID]
-			s := in.segs[info.ID]
-			switch {
-			case !was: // it came later
-			case s == nil && info.Read >= info.Size: // nothing of it is to be read
-			case s == nil || s.awaited > 0:
-				return nil
-			case s.floor < to && (s.floor < info.Read || info.Size-info.Read > parser.MaxLine):
-				return nil
-			}
-		}
+	if !in.places.reached(in.recountTo) {
+		return nil
 	}
 	return in.tellHealed(ctx)
 }

@@ -3,8 +3,6 @@ package counter
 import (
 	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -108,7 +106,7 @@ func (in *Ingester) switchRules() {
 		in.limit(*r.Limits)
 	}
 	in.cur = cursor{}
-	in.log.Info("new rules apply to lines from here on", "segments", in.places())
+	in.log.Info("new rules apply to lines from here on", "segments", in.places.String())
 }
 
 // limit puts other limits into force. Names that were admitted keep their own
@@ -123,19 +121,4 @@ func (in *Ingester) limit(l Limits) {
 	for name, s := range in.sites {
 		s.keepWindow(in.opt.DedupeWindow(name))
 	}
-}
-
-// places tells where reading is in the segments that are still read.
-func (in *Ingester) places() string {
-	var at []string
-	for id, s := range in.segs {
-		if !s.closed {
-			at = append(at, fmt.Sprintf("%s:%d", id, s.pos))
-		}
-	}
-	slices.Sort(at)
-	if len(at) == 0 {
-		return "none yet"
-	}
-	return strings.Join(at, " ")
 }

@@ -47,12 +47,12 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 	}
 	for id, m := range f.batch.ends {
 		// After a rewind the floor is set back, and the lines come again.
-		if seg := in.segs[id]; seg.rewinds == m.rewinds {
+		if seg := in.places.segs[id]; seg.rewinds == m.rewinds {
 			seg.floor = max(seg.floor, m.end)
 		}
 	}
 	in.meter.book(f.batch.books)
-	in.wait.counted(in.segs, f.batch.views)
+	in.wait.counted(in.places.segs, f.batch.views)
 	return nil
 }
 
@@ -229,7 +229,7 @@ func (in *Ingester) reload(ctx context.Context, s *site, c checkpoint) error {
 		in.doubts.add(true, s.name)
 	}
 	for id, old := range s.offsets {
-		if err := in.rewindTo(id, old, c); err != nil {
+		if err := in.places.rewindTo(id, old, c); err != nil {
 			return err
 		}
 	}
@@ -250,46 +250,6 @@ func wentBack(s *site, c checkpoint) bool {
 	return false
 }
 
-// rewindTo reads a segment again from where Redis stands for a site, if that
-// is before what had been read into the old state.
-func (in *Ingester) rewindTo(id string, old *offsets, c checkpoint) error {
-	stored, ok := c.offsets[id]
-	seg := in.segs[id]
-	if ok && stored >= old.open {
-		return nil
-	}
-	if seg == nil {
-		seg = in.reopen(id)
-	}
-	if seg == nil {
-		return nil
-	}
-	switch {
-	case ok:
-	case old.stored == none:
-		stored = min(seg.floor, seg.pos) // nothing of the site was before it
-	default:
-		stored = 0
-	}
-	return in.rewind(seg, stored)
-}
-
-// reopen knows a segment that was read in an earlier run.
-func (in *Ingester) reopen(id string) *segment {
-	for i, input := range in.inputs {
-		for _, info := range input.Source.Segments() {
-			if info.ID != id {
-				continue
-			}
-			at := in.resume.offset(id)
-			seg := &segment{id: id, name: info.Name, input: i, pos: at, floor: at, booked: at, size: info.Size}
-			in.segs[id] = seg
-			return seg
-		}
-	}
-	return nil
-}
-
 // forget drops a site's state and its share of the open batch.
 func (in *Ingester) forget(s *site) {
 	in.open.drop(s)
@@ -298,24 +258,4 @@ func (in *Ingester) forget(s *site) {
 		delete(in.folds[l].sites, s)
 	}
 	delete(in.sites, s.name)
-}
-
-// rewind makes a segment be read again from offset; sites that are further
-// pass over their lines.
-func (in *Ingester) rewind(seg *segment, offset int64) error {
-	if offset < seg.pos {
-		in.meter.update(func(s *IngestStats) { s.Rewinds++ })
-	}
-	seg.pos = min(seg.pos, offset)
-	seg.floor = min(seg.floor, offset)
-	seg.closed, seg.torn, in.loop.live = false, 0, false
-	seg.rewinds++
-	seg.awaited = maxAwaited
-	if err := in.inputs[seg.input].Source.Rewind(seg.id, seg.pos); err != nil {
-		in.log.Error("gap: a segment has to be read again but cannot be; run a restore from the archive",
-			"segment", seg.id, "file", seg.name, "from", seg.pos, "to", seg.size, "err", err)
-		seg.awaited, seg.gone = 0, true
-		in.meter.update(func(s *IngestStats) { s.Missing++; s.MissingBytes += max(0, seg.size-seg.pos) })
-	}
-	return nil
 }

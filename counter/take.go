@@ -8,34 +8,6 @@ import (
 	"ddkk-stats/parser"
 )
 
-// segment is where the loop is in one segment.
-type segment struct {
-	id, name string
-	input    int
-	pos      int64 // where the next line must start
-	booked   int64 // lines up to here are in the books
-	torn     int64 // end of an unfinished last line that starts at pos; 0: none
-	floor    int64 // up to here every site's lines are committed
-	size     int64 // as far as we know
-	closed   bool
-	rewinds  int  // how often it was rewound
-	awaited  int  // blocks that may still come from before a rewind
-	gone     bool // it could not be rewound: go on where it goes on
-}
-
-// segment finds or opens the segment of a block.
-func (in *Ingester) segment(f fetched) *segment {
-	s := in.segs[f.block.Segment]
-	if s == nil {
-		at := in.resume.offset(f.block.Segment)
-		s = &segment{id: f.block.Segment, input: f.input, pos: at, floor: at, booked: at}
-		in.segs[s.id] = s
-	}
-	s.input = f.input
-	s.size = max(s.size, f.block.End)
-	return s
-}
-
 // take counts a block into the open batch. Blocks that were on their way when
 // a rewind was asked for are passed over or cut to what continues at pos.
 func (in *Ingester) take(ctx context.Context, f fetched) error {
@@ -43,8 +15,8 @@ func (in *Ingester) take(ctx context.Context, f fetched) error {
 	if b.Release != nil {
 		defer b.Release()
 	}
-	seg := in.segment(f)
-	in.loop.live = b.Live || b.Kind == Closed
+	seg := in.places.segment(f)
+	in.places.live = b.Live || b.Kind == Closed
 	in.now = in.opt.Now()
 	if b.Live {
 		in.loop.liveAt = in.now
@@ -60,7 +32,7 @@ func (in *Ingester) take(ctx context.Context, f fetched) error {
 		seg.awaited--
 		return nil
 	case b.Start > reached:
-		return in.rewind(seg, seg.pos)
+		return in.places.rewind(seg, seg.pos)
 	case b.Kind == Closed:
 		seg.closed = b.End == reached
 		in.progressed(seg)
@@ -210,7 +182,7 @@ func (in *Ingester) line(ctx context.Context, seg *segment, start, end int64) er
 	o := in.add(&in.hit, seg.id, start, end)
 	for round, rewinds := 0, seg.rewinds; o == lineLacks; round++ {
 		if round == maxRounds { // its site is replaced again and again
-			return in.rewind(seg, seg.pos)
+			return in.places.rewind(seg, seg.pos)
 		}
 		in.misses++
 		w := newWanted()

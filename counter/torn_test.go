@@ -54,8 +54,8 @@ func TestSegmentWithAnUnfinishedLastLineIsClosed(t *testing.T) {
 	r.startOn(log)
 	eventually(t, func() bool { return r.in.Stats().Books.Torn == 1 && r.in.Stats().Books.Human == 1 }, func() { t.Fatalf("%+v", r.in.Stats()) })
 	r.stop()
-	if log.rewound > 0 || !r.in.segs["s"].closed {
-		t.Fatalf("rewound %d times, closed: %v", log.rewound, r.in.segs["s"].closed)
+	if log.rewound > 0 || !r.in.places.segs["s"].closed {
+		t.Fatalf("rewound %d times, closed: %v", log.rewound, r.in.places.segs["s"].closed)
 	}
 }
 

@@ -64,7 +64,7 @@ func (w *waiters) until(ctx context.Context, ok func() bool) error {
 
 // Floors are the offsets up to which each segment is counted for every site.
 func (in *Ingester) Floors() map[string]int64 {
-	all := in.resume.all()
+	all := in.places.resume.all()
 	in.wait.mu.Lock()
 	defer in.wait.mu.Unlock()
 	maps.Copy(all, in.wait.floors)
@@ -77,7 +77,7 @@ func (in *Ingester) WaitCounted(ctx context.Context, segment string, end int64) 
 	return in.wait.until(ctx, func() bool {
 		at, ok := in.wait.floors[segment]
 		if !ok {
-			at = in.resume.offset(segment)
+			at = in.places.resume.offset(segment)
 		}
 		return at >= end
 	})

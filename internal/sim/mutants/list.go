@@ -37,7 +37,7 @@ var mutants = []mutant{
 	{"settle-gap-accepted", "counter/health.go", "	case gap:\n		return relearn\n", "	case gap:\n		return accept\n"},
 	{"settle-moved-accepted", "counter/settle.go", "if a.verdict == moved || behind", "if behind"},
 	{"settle-floor-after-rewind", "counter/settle.go", "seg.rewinds == m.rewinds {", "seg.rewinds >= m.rewinds {"},
-	{"settle-no-rewind", "counter/settle.go", "	for id, old := range s.offsets {\n		if err := in.rewindTo(id, old, c); err != nil {", "	for id, old := range map[string]*offsets{} {\n		if err := in.rewindTo(id, old, c); err != nil {"},
+	{"settle-no-rewind", "counter/settle.go", "	for id, old := range s.offsets {\n		if err := in.places.rewindTo(id, old, c); err != nil {", "	for id, old := range map[string]*offsets{} {\n		if err := in.places.rewindTo(id, old, c); err != nil {"},
 	{"settle-merge-without-pairs", "counter/merge.go", "		c.without(&theirs)\n		c.pairsLen = d.pairsLen", "		c.pairsLen = d.pairsLen"},
 	{"audit-off", "counter/audit.go", "		if o.stored != none && (!ok || have < o.stored) {", "		if false && o.stored != none && (!ok || have < o.stored) {"},
 	{"audit-other-life", "counter/audit.go", "	if c.epoch != s.epoch {\n		return in.reload(ctx, s, c)\n	}", ""},
@@ -53,12 +53,12 @@ var mutants = []mutant{
 	// Rebuild.
 	{"rebuild-no-fence", "counter/rebuilder.go", "  redis.call('DEL', KEYS[1])\n  redis.call('HSET', KEYS[1], 'epoch', ARGV[1])\nend\nreturn 1`", "end\nreturn 1`"},
 	{"rebuild-no-purge", "counter/rebuilder.go", "return r.purge(ctx, names) })", "return nil })"},
-	{"rebuild-no-replay", "counter/rebuild.go", "			if err := in.rewind(seg, 0); err != nil {\n				return err\n			}", ""},
+	{"rebuild-no-replay", "counter/places.go", "			if err := pl.rewind(seg, 0); err != nil {\n				return err\n			}", ""},
 	{"rebuild-lock-ignored", "counter/rebuilder.go", "		if err != nil || got {\n			return got, err\n		}\n		var epoch string", "		if true || got {\n			return true, err\n		}\n		var epoch string"},
-	{"rebuild-resume-stays", "counter/rebuild.go", "	in.resume.restart()\n", ""},
+	{"rebuild-resume-stays", "counter/places.go", "	pl.resume.restart()\n", ""},
 	{"rebuild-without-archive", "counter/rebuild.go", "			r.Restore, r.Ready = in.opt.Archive.Restore, in.opt.Archive.Reachable\n", ""},
 	{"rebuild-archive-forgotten", "counter/rebuilder.go", "	for id, size := range done {\n		args = append(args, id, size)\n	}\n", ""},
-	{"rebuild-lacking-ignored", "counter/rebuild.go", "		if !there[id] && !in.archived(id) {", "		if false && !there[id] {"},
+	{"rebuild-lacking-ignored", "counter/places.go", "		if !there[id] && !pl.archived(id) {", "		if false && !there[id] {"},
 
 	// Load.
 	{"load-pairs-unread", "counter/load_day.go", "	addPairs(b, &d.pairs)\n", ""},
@@ -77,7 +77,7 @@ var mutants = []mutant{
 	{"rotation-torn-line-kept", "tailer/reader.go", "	r.off, r.seen = p.end, p.end\n	r.keep(", "	r.off, r.seen = p.start+int64(n), p.end\n	r.keep("},
 	{"rotation-rewind-highest", "tailer/rewind.go", "	if s.rewinds == 0 || offset < s.want {", "	if s.rewinds == 0 || offset > s.want {"},
 	{"rotation-gzip-from-start", "tailer/source.go", "	if off > g.pos {\n		if err := g.skip(off); err != nil {\n			return 0, err\n		}\n	}\n", ""},
-	{"rotation-hole-accepted", "counter/take.go", "	case b.Start > reached:\n		return in.rewind(seg, seg.pos)\n", "	case b.Start > reached:\n		seg.pos = b.Start\n"},
+	{"rotation-hole-accepted", "counter/take.go", "	case b.Start > reached:\n		return in.places.rewind(seg, seg.pos)\n", "	case b.Start > reached:\n		seg.pos = b.Start\n"},
 	{"rotation-block-twice", "counter/take.go", "	case b.End <= seg.pos:\n		return nil\n", ""},
 	{"rotation-torn-read-again", "counter/take.go", "		reached = max(reached, seg.torn) // an unfinished last line is passed over by now\n", ""},
 	{"rotation-resume-ignored", "tailer/merge.go", "	off := max(0, t.opt.Resume(id))", "	off := max(0, 0*t.opt.Resume(id))"},
