@@ -77,7 +77,7 @@ func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoin
 		in.sites[s.name] = s
 		in.opt.Committed(s.name, cs[i].epoch, cs[i].done)
 		if cs[i].behind {
-			in.recount(s.name)
+			in.wards.recount(s.name)
 		}
 		cause := in.lostCause(s, cs[i])
 		switch {
@@ -104,7 +104,7 @@ func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoin
 		if err != nil {
 			return err
 		}
-		in.pending(some...)
+		in.folds.pending(some...)
 		for i, s := range some {
 			if err := in.adopted(ctx, s, errs[i]); err != nil {
 				return err
@@ -134,13 +134,13 @@ func (in *Ingester) foldPending(ctx context.Context, s *site, err error) error {
 	if err != nil || s.waits[pendingPages].n == 0 {
 		return err
 	}
-	return in.foldAll(ctx, s)
+	return in.folds.foldAll(ctx, s)
 }
 
 func (in *Ingester) newSite(name string, c checkpoint) *site {
 	s := &site{name: strings.Clone(name), epoch: c.epoch, first: newEpoch(),
 		offsets: map[string]*offsets{}, days: map[parser.Day]*dayState{}}
-	if c := in.cares[name]; c != nil {
+	if c := in.wards.cares[name]; c != nil {
 		s.health = c.health
 	}
 	s.ids = newRecent(RuleID, in.opt.IDWindow)
@@ -149,17 +149,6 @@ func (in *Ingester) newSite(name string, c checkpoint) *site {
 		s.offsets[id] = &offsets{stored: n, sent: n, open: n}
 	}
 	return s
-}
-
-// pending notes which lists of sites are to be folded.
-func (in *Ingester) pending(sites ...*site) {
-	for _, s := range sites {
-		for l := range s.waits {
-			if s.waits[l].n > 0 {
-				in.folds[l].sites[s] = struct{}{}
-			}
-		}
-	}
 }
 
 // errOpened says that another host began to count a site that was new to us.

@@ -212,7 +212,7 @@ func (in *Ingester) loadDays(ctx context.Context, days []siteDay) error {
 	var loads []dayLoad
 	for _, d := range days {
 		if d.site.waits[pendingPages].n > 0 {
-			if err := in.mend(ctx, d.site, in.foldAll(ctx, d.site)); err != nil {
+			if err := in.mend(ctx, d.site, in.folds.foldAll(ctx, d.site)); err != nil {
 				return err
 			}
 		}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // audit compares every checkpoint with what we committed: a Redis that went
@@ -39,6 +42,21 @@ func (in *Ingester) audit(ctx context.Context) error {
 	return nil
 }
 
+// audits is when the checkpoints are looked at. The loop owns it, but for lossFound.
+type audits struct {
+	wire      *wire
+	rdb       redis.UniversalClient
+	keys      Keys
+	budget    *budget
+	now       func() time.Time
+	due       bool // at once
+	at        time.Time
+	took      time.Duration
+	lookedAt  time.Time   // for signs of a rebuild
+	signs     string      // that were found
+	lossFound atomic.Bool // the scrub has noted a loss: audit at once
+}
+
 // Between two audits one small question tells whether somebody rebuilt a site or
 // emptied Redis; an audit that follows from it takes no more than a share of the
 // loop's time.
@@ -49,33 +67,33 @@ const (
 
 // look asks for signs that the checkpoints are not what they were, and has them
 // audited at once if there are any.
-func (in *Ingester) look(ctx context.Context, now time.Time) error {
-	if now.Sub(in.loop.lookedAt) < max(lookEvery, auditShare*in.loop.auditTook) {
+func (a *audits) look(ctx context.Context, now time.Time) error {
+	if now.Sub(a.lookedAt) < max(lookEvery, auditShare*a.took) {
 		return nil
 	}
-	in.loop.lookedAt = now
-	if in.lossFound.Swap(false) {
-		in.loop.auditNow = true
+	a.lookedAt = now
+	if a.lossFound.Swap(false) {
+		a.due = true
 	}
 	var signs string
-	err := in.wire.retry(ctx, "look for rebuilds", func() error {
-		begin := in.opt.Now()
-		pipe := in.rdb.Pipeline()
-		rebuilds, listed := pipe.Get(ctx, in.keys.Rebuilds()), pipe.Exists(ctx, in.keys.Sites())
+	err := a.wire.retry(ctx, "look for rebuilds", func() error {
+		begin := a.now()
+		pipe := a.rdb.Pipeline()
+		rebuilds, listed := pipe.Get(ctx, a.keys.Rebuilds()), pipe.Exists(ctx, a.keys.Sites())
 		if _, err := pipe.Exec(ctx); err != nil && passing(err) {
 			return err // any other is a key of a wrong type: as if there were none
 		}
-		in.budget.answered(in.opt.Now().Sub(begin))
+		a.budget.answered(a.now().Sub(begin))
 		signs = fmt.Sprint(rebuilds.Val(), " ", listed.Val())
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("look for rebuilds: %w", err)
 	}
-	if in.loop.signs != "" && signs != in.loop.signs {
-		in.loop.auditNow = true
+	if a.signs != "" && signs != a.signs {
+		a.due = true
 	}
-	in.loop.signs = signs
+	a.signs = signs
 	return nil
 }
 
@@ -101,7 +119,7 @@ func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
 		if o.stored != none && (!ok || have < o.stored) {
 			in.log.Warn("Redis went back in time; what it lost is counted again from the log",
 				"site", s.name, "segment", id, "stored", have, "committed", o.stored)
-			in.recount(s.name)
+			in.wards.recount(s.name)
 			return in.reload(ctx, s, c)
 		}
 	}
@@ -113,7 +131,7 @@ func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
 // not be made good can be as soon as the archive has what was lacking.
 func (in *Ingester) lostCause(s *site, c checkpoint) string {
 	switch {
-	case c.lost > in.knownLost(s.name):
+	case c.lost > in.wards.knownLost(s.name):
 		return fmt.Sprintf("%d of its keys were found lost", c.lost)
 	case c.lost > 0 && s.health == wounded && len(in.places.lacking(c)) == 0:
 		return "what it lost can be made good now"

@@ -111,7 +111,7 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 		for name, back := range asked {
 			d.add(back, name)
 			if back {
-				in.stale(name, true)
+				in.wards.stale(name, true)
 			}
 		}
 		return nil
@@ -119,9 +119,9 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 	d.wait = minDoubtWait
 	for name, back := range asked {
 		s := in.sites[name]
-		_, behind := in.recounts[name]
+		_, behind := in.wards.recounts[name]
 		if back && s != nil && s.health < healing && !behind {
-			in.stale(name, false)
+			in.wards.stale(name, false)
 		}
 	}
 	for _, name := range a.lacking {
@@ -152,8 +152,8 @@ func (in *Ingester) rebuildLost(ctx context.Context, s *site) error {
 		in.meter.update(func(st *IngestStats) { st.Missing++ })
 		return nil
 	}
-	if now := in.opt.Now(); in.careOf(s.name).wait(now) > 0 {
-		in.postpone(s, cause, now.Add(in.careOf(s.name).wait(now)))
+	if now := in.opt.Now(); in.wards.careOf(s.name).wait(now) > 0 {
+		in.postpone(s, cause, now.Add(in.wards.careOf(s.name).wait(now)))
 		return nil
 	}
 	in.log.Warn("rebuilding a site: "+cause, "site", s.name)

@@ -55,13 +55,6 @@ func (l pendingKind) version() string {
 // tail are elements at the end of a list.
 type tail struct{ n, size int }
 
-// foldTurn is when a kind of list is folded.
-type foldTurn struct {
-	sites map[*site]struct{} // those that have something in it
-	at    time.Time          // when all of them were
-	all   bool               // all of them are being folded, one after the other
-}
-
 // ofBots marks the day of an element that has the views of bots.
 const ofBots = uint32(1) << 31
 
@@ -144,55 +137,6 @@ const (
 	maxFold   = 8192
 	foldPiece = 32
 )
-
-// While a backlog is read, pending changes wait for company: a fold costs Redis
-// six writes a page however often the page was seen. At the live edge they are
-// folded at once.
-const (
-	foldEvery      = 30 * time.Second
-	maxPendingSize = 64 << 20 // bytes of a site's pending list
-)
-
-// quietFor is how long nothing must have come for facets to be folded before their
-// time: folded after each view, they would double what a quiet site costs.
-const quietFor = time.Second
-
-// foldDue names a site whose changes should be spread now, and the list.
-func (in *Ingester) foldDue(now time.Time, idle bool) (*site, pendingKind) {
-	wait := foldEvery
-	if idle && in.places.live {
-		wait = 0
-	}
-	if s := in.turnOf(pendingPages, now, wait); s != nil {
-		return s, pendingPages
-	}
-	wait = foldEvery
-	if idle && now.Sub(in.loop.opened) >= quietFor {
-		wait = 0
-	}
-	return in.turnOf(pendingFacets, now, wait), pendingFacets
-}
-
-// turnOf names a site that has something in a list, if it is its turn.
-func (in *Ingester) turnOf(l pendingKind, now time.Time, wait time.Duration) *site {
-	t := &in.folds[l]
-	if now.Sub(t.at) >= wait {
-		t.all = true
-	}
-	for s := range t.sites {
-		switch {
-		case in.sites[s.name] != s:
-			delete(t.sites, s) // dropped meanwhile; loading it again folds
-		case s.health.aside(): // its keys are being made anew, or cannot be written
-		case t.all, s.waits[l].size >= maxPendingSize, s.waits[l].n >= maxFold:
-			return s
-		}
-	}
-	if t.all {
-		t.all, t.at = false, now
-	}
-	return nil
-}
 
 type foldKey struct {
 	day  parser.Day
@@ -439,29 +383,4 @@ func (e *encoder) foldPages(c *call, name string, all []pendingPage) {
 	}
 	c.arg(len(all))
 	c.arg(ranks...)
-}
-
-// foldAll folds until no page changes of the site are pending.
-func (in *Ingester) foldAll(ctx context.Context, s *site) error {
-	for {
-		var done folded
-		err := in.wire.retry(ctx, "spread pending pages", func() (err error) {
-			done, err = in.spread.foldOnce(ctx, pendingPages, s.name, s.epoch)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if done.lost > in.knownLost(s.name) {
-			in.loop.auditNow = true // it deals with the loss
-		}
-		if done.left <= 0 {
-			s.waits[pendingPages] = tail{}
-			delete(in.folds[pendingPages].sites, s)
-			if in.flight == nil || in.flight.batch == nil {
-				s.foldedAll()
-			}
-			return nil
-		}
-	}
 }

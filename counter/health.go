@@ -33,47 +33,6 @@ type care struct {
 	well     time.Time // since when the last one has helped; zero: it has not
 }
 
-// careOf is the record of a site, made if there is none.
-func (in *Ingester) careOf(name string) *care {
-	c := in.cares[name]
-	if c == nil {
-		c = &care{}
-		in.cares[name] = c
-	}
-	return c
-}
-
-// knownLost are the keys of a site whose loss was dealt with as well as it could be.
-func (in *Ingester) knownLost(name string) int64 {
-	if c := in.cares[name]; c != nil {
-		return c.lost
-	}
-	return 0
-}
-
-// turn notes how a site is from now on.
-func (in *Ingester) turn(s *site, h health) {
-	if s.health == h {
-		return
-	}
-	s.health = h
-	in.careOf(s.name).health = h
-}
-
-// countUnwell tells how many sites are not well for good.
-func (in *Ingester) countUnwell() {
-	var kept, stuck int64
-	for _, c := range in.cares {
-		switch c.health {
-		case wounded:
-			kept++
-		case parked:
-			stuck++
-		}
-	}
-	in.meter.update(func(s *IngestStats) { s.Incomplete, s.Parked = kept, stuck })
-}
-
 // How long a rebuild is put off that follows on one that did not help: twice as
 // long each time. A site that was well for a while is rebuilt at once.
 const (

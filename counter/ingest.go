@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -29,35 +28,32 @@ type Ingester struct {
 	flight     *flight // what Redis is doing for us right now; nil: nothing
 	again      *flight // what goes out next, before anything else
 	hit        parser.Hit
-	cares      map[string]*care    // sites that are not well, or were not until lately
-	stales     map[string]struct{} // sites whose readers were told that they are stale
-	recounts   map[string]struct{} // sites whose lines are being counted again
-	recountTo  map[string]int64    // segment -> size that has to be counted for that; nil: not known yet
-	folds      [pendingKinds]foldTurn
 	misses     int  // questions to Redis that lines of this block had
 	aheadFirst bool // the next block is looked at before it is counted
 	loop       schedule
 	weight     int // bytes that days take in memory, about
 
-	places    *places
-	wire      *wire
-	load      *loader
-	layouts   *migrator
-	roll      *registry
-	enc       *encoder
-	spread    *spreader
-	commit    *committer
-	budget    *budget
-	log       *slog.Logger
-	looping   pulse
-	rules     rulesBox
-	behind    sync.WaitGroup // rebuilds
-	rebuilt   chan rebuilt
-	doubts    doubts
-	meter     meter
-	waiting   waiting
-	lossFound atomic.Bool // the scrub has noted a loss: audit at once
-	wait      waiters
+	places  *places
+	audits  *audits
+	wire    *wire
+	load    *loader
+	layouts *migrator
+	roll    *registry
+	enc     *encoder
+	spread  *spreader
+	commit  *committer
+	budget  *budget
+	log     *slog.Logger
+	wards   *wards
+	folds   *folds
+	looping pulse
+	rules   rulesBox
+	behind  sync.WaitGroup // rebuilds
+	rebuilt chan rebuilt
+	doubts  doubts
+	meter   meter
+	waiting waiting
+	wait    waiters
 }
 
 // schedule holds the loop's moments.
@@ -66,12 +62,7 @@ type schedule struct {
 	opened    time.Time // when the first line came into the open batch
 	saved     time.Time // progress
 	saveTook  time.Duration
-	audited   time.Time
 	scanned   time.Time // from when on the sources know their segments
-	auditNow  bool
-	auditTook time.Duration
-	lookedAt  time.Time // for signs of a rebuild
-	signs     string    // that were found
 	standby   time.Time // another daemon is at work until then
 	warned    time.Time
 	liveAt    time.Time // when the last block came from the live edge
@@ -95,7 +86,6 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 			open: newBatch(1, len(inputs)), number: 1, now: opt.Now(),
 			serial: rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 		},
-		cares: map[string]*care{}, recounts: map[string]struct{}{}, stales: map[string]struct{}{}, folds: [pendingKinds]foldTurn{{sites: map[*site]struct{}{}}, {sites: map[*site]struct{}{}}},
 		budget:  newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
 		wait:    newWaiters(),
 		rebuilt: make(chan rebuilt),
@@ -105,14 +95,20 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	scripts := newScripts(!opt.Embedded)
 	in.log = opt.Logger
 	in.wire = &wire{rdb: opt.Redis, patience: patience{log: opt.Logger, tell: in.asked}}
+	in.audits = &audits{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, budget: in.budget, now: opt.Now}
 	in.places = &places{inputs: inputs, segs: map[string]*segment{}, resume: resumePoints{at: map[string]int64{}}, known: known, file: opt.Progress,
 		cut: map[string]bool{}, archive: opt.Archive, meter: &in.meter, log: opt.Logger}
+	in.wards = &wards{cares: map[string]*care{}, stales: map[string]struct{}{}, recounts: map[string]struct{}{}, told: opt.Stale, now: opt.Now, meter: &in.meter}
 	in.roll = &registry{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, log: opt.Logger, known: known, archive: opt.Archive}
 	in.load = &loader{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, loc: opt.Location, now: opt.Now, log: opt.Logger, known: known,
 		archive: opt.Archive, newDay: in.newDay}
 	in.enc = &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, uvTTL: opt.UVSetTTL, idWindow: opt.IDWindow}
 	in.layouts = &migrator{wire: in.wire, load: in.load, enc: in.enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.layout, log: opt.Logger}
 	in.spread = &spreader{enc: in.enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}
+	in.folds = &folds{sites: in.sites, spread: in.spread, places: in.places, wards: in.wards, audits: in.audits, wire: in.wire}
+	for l := range in.folds.turns {
+		in.folds.turns[l].sites = map[*site]struct{}{}
+	}
 	in.commit = &committer{enc: in.enc, spread: in.spread, rdb: opt.Redis, script: scripts.commit, budget: in.budget, durable: opt.Sync, now: opt.Now}
 	in.commit.patience = patience{log: opt.Logger, tell: func(try int, err error) {
 		in.commit.pulse.beat(opt.Now())
@@ -243,7 +239,7 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 		case f := <-from:
 			err = in.take(work, f)
 		case f := <-results:
-			in.flight = nil
+			in.flight, in.folds.batchOut = nil, false
 			err = in.settle(work, f)
 		case r := <-in.rebuilt:
 			err = in.finishRebuild(work, r)
@@ -279,7 +275,7 @@ func (in *Ingester) next(idle, stopping bool, jobs chan<- *flight, pace *time.Ti
 		return
 	}
 	now := in.opt.Now()
-	if s, l := in.foldDue(now, in.open.empty() && (idle || stopping)); s != nil {
+	if s, l := in.folds.foldDue(now, in.open.empty() && (idle || stopping), now.Sub(in.loop.opened) >= quietFor); s != nil {
 		in.send(&flight{fold: s, list: l}, jobs)
 		return
 	}
@@ -291,7 +287,7 @@ func (in *Ingester) next(idle, stopping bool, jobs chan<- *flight, pace *time.Ti
 }
 
 func (in *Ingester) send(f *flight, jobs chan<- *flight) {
-	in.flight = f
+	in.flight, in.folds.batchOut = f, f.batch != nil
 	jobs <- f
 }
 
@@ -349,7 +345,7 @@ func (in *Ingester) finish(ctx context.Context) error {
 		if s.waits[pendingPages].n == 0 {
 			continue
 		}
-		if err := in.foldAll(ctx, s); err != nil {
+		if err := in.folds.foldAll(ctx, s); err != nil {
 			in.log.Warn("pending page changes stay for the next start", "site", s.name, "err", err)
 			break
 		}

@@ -10,9 +10,9 @@ import (
 // holds less than we remember.
 func (in *Ingester) prepare(ctx context.Context) error {
 	now := in.opt.Now()
-	in.loop.audited, in.loop.saved = now.Add(firstAudit-in.opt.Audit), now
-	for l := range in.folds {
-		in.folds[l].at = now
+	in.audits.at, in.loop.saved = now.Add(firstAudit-in.opt.Audit), now
+	for l := range in.folds.turns {
+		in.folds.turns[l].at = now
 	}
 	in.lookBack(now)
 	in.loop.scanned = now.Add(firstAudit)
@@ -104,7 +104,7 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	if err := in.healed(ctx, now); err != nil {
 		return err
 	}
-	in.countUnwell()
+	in.wards.countUnwell()
 	in.tellCrowds()
 	if in.saveDue(now) {
 		in.trim()
@@ -115,18 +115,18 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	if in.flight != nil {
 		return nil
 	}
-	if err := in.look(ctx, now); err != nil {
+	if err := in.audits.look(ctx, now); err != nil {
 		return err
 	}
-	if !in.loop.auditNow && now.Sub(in.loop.audited) < in.opt.Audit {
+	if !in.audits.due && now.Sub(in.audits.at) < in.opt.Audit {
 		return nil
 	}
-	in.loop.auditNow, in.loop.audited = false, now
+	in.audits.due, in.audits.at = false, now
 	if err := in.adoptArchived(ctx); err != nil {
 		return err
 	}
 	err := in.audit(ctx)
-	in.loop.auditTook = in.opt.Now().Sub(now)
+	in.audits.took = in.opt.Now().Sub(now)
 	return err
 }
 

@@ -19,7 +19,7 @@ import (
 // of the wrong kind is parked until an operator comes, and one that lost keys
 // goes on from what is left.
 func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
-	now, c := in.opt.Now(), in.careOf(s.name)
+	now, c := in.opt.Now(), in.wards.careOf(s.name)
 	p := patient{health: s.health, wait: max(in.loop.scanned.Sub(now), 0)}
 	if p.wait == 0 {
 		p.wait = c.wait(now)
@@ -52,10 +52,10 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 // or the sources have not looked for their segments yet and what the log lacks
 // cannot be told. Its keys stay as they are meanwhile.
 func (in *Ingester) postpone(s *site, cause string, until time.Time) {
-	in.turn(s, postponed)
-	c := in.careOf(s.name)
+	in.wards.turn(s, postponed)
+	c := in.wards.careOf(s.name)
 	c.cause, c.until = cause, until
-	in.stale(s.name, true)
+	in.wards.stale(s.name, true)
 	if c.rebuilds > 0 {
 		in.meter.update(func(st *IngestStats) { st.Unhelped++ })
 		in.log.Error("the last rebuild of a site did not help; its lines wait in the log and its numbers are stale until the next one. Look for who changes its keys",
@@ -69,14 +69,14 @@ func (in *Ingester) rebuildPostponed(ctx context.Context, now time.Time) error {
 	if now.Before(in.loop.scanned) {
 		return nil
 	}
-	for name, c := range in.cares {
+	for name, c := range in.wards.cares {
 		s := in.sites[name]
 		switch {
 		case c.over(now):
-			delete(in.cares, name)
+			delete(in.wards.cares, name)
 		case s == nil || c.health != postponed || now.Before(c.until):
 		default:
-			in.turn(s, whole)
+			in.wards.turn(s, whole)
 			if err := in.rebuild(ctx, s, c.cause); err != nil {
 				return err
 			}
@@ -89,7 +89,7 @@ func (in *Ingester) rebuildPostponed(ctx context.Context, now time.Time) error {
 // are not complete is noted in its checkpoint, so that every start says so again,
 // and the rebuild comes when what is lacking is there.
 func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause string, lacking int) error {
-	c := in.careOf(s.name)
+	c := in.wards.careOf(s.name)
 	in.log.Error("a site's keys are damaged and its log is not complete: run restore-from-mysql, or verify --repair",
 		"site", s.name, "cause", cause, "segments_lacking", lacking)
 	at, err := in.layouts.renameLeft(ctx, s.name, at)
@@ -107,7 +107,7 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 	if err != nil {
 		return err
 	}
-	in.pending(fresh)
+	in.folds.pending(fresh)
 	if c.lost = max(at.lost, 1); at.lost == 0 && at.epoch != "" {
 		if err := in.roll.noteLost(ctx, s.name); err != nil {
 			return err
@@ -122,9 +122,9 @@ func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause stri
 
 // park leaves a site until an operator comes.
 func (in *Ingester) park(s *site) {
-	in.turn(s, parked)
-	in.countUnwell()
-	in.stale(s.name, true)
+	in.wards.turn(s, parked)
+	in.wards.countUnwell()
+	in.wards.stale(s.name, true)
 }
 
 // rebuilt is the end of a rebuild.
@@ -144,8 +144,8 @@ func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, 
 	}
 	names := slices.Sorted(maps.Keys(judged))
 	for _, name := range names {
-		in.stale(name, true)
-		in.careOf(name).health = remaking
+		in.wards.stale(name, true)
+		in.wards.careOf(name).health = remaking
 		s := in.newSite(name, checkpoint{})
 		if old := in.sites[name]; old != nil {
 			s.assumed, s.known = old.assumed, old.known
@@ -179,8 +179,8 @@ func (in *Ingester) finishRebuild(ctx context.Context, r rebuilt) error {
 		in.meter.update(func(s *IngestStats) { s.Unrebuilt++ })
 		in.log.Error("sites are not rebuilt; trying again", "sites", r.names, "err", r.err)
 		for _, name := range r.names {
-			in.attempted(name)
-			in.turn(in.sites[name], whole)
+			in.wards.attempted(name)
+			in.wards.turn(in.sites[name], whole)
 			if err := in.rebuild(ctx, in.sites[name], r.cause); err != nil {
 				return err
 			}
@@ -188,7 +188,7 @@ func (in *Ingester) finishRebuild(ctx context.Context, r rebuilt) error {
 		return nil
 	}
 	for i, name := range r.names {
-		in.attempted(name)
+		in.wards.attempted(name)
 		in.log.Info("rebuilt a site; its log is being counted again", "site", name, "cause", r.cause,
 			"segments_from_archive", len(r.done[i]), "took", in.opt.Now().Sub(r.start))
 		in.meter.update(func(s *IngestStats) { s.Rebuilds++ })
@@ -206,7 +206,7 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 	for i, name := range names {
 		old[i] = in.sites[name]
 		in.forget(old[i])
-		c := in.careOf(name)
+		c := in.wards.careOf(name)
 		c.health, c.lost = healing, 0
 	}
 	if err := in.adoptAll(ctx, names, cs); err != nil {
@@ -215,49 +215,21 @@ func (in *Ingester) replay(ctx context.Context, names []string) error {
 	in.doubts.drop(names...)
 	for i, name := range names {
 		in.sites[name].assumed, in.sites[name].known = old[i].assumed, old[i].known
-		in.recount(name)
+		in.wards.recount(name)
 	}
 	return in.places.again(names)
-}
-
-// attempted notes that a site was rebuilt, or that it was tried in vain.
-func (in *Ingester) attempted(name string) {
-	c := in.careOf(name)
-	c.rebuilds, c.ended, c.well = c.rebuilds+1, in.opt.Now(), time.Time{}
-}
-
-// stale tells the readers of a site whether its numbers are stale, if that is news.
-func (in *Ingester) stale(name string, on bool) {
-	if _, was := in.stales[name]; was == on {
-		return
-	}
-	if on {
-		in.stales[name] = struct{}{}
-	} else {
-		delete(in.stales, name)
-	}
-	n := int64(len(in.stales))
-	in.meter.update(func(st *IngestStats) { st.Remaking = n })
-	in.opt.Stale(name, on)
-}
-
-// recount notes that a site's numbers lack what is being read again: its readers
-// are told so until that is counted.
-func (in *Ingester) recount(name string) {
-	in.stale(name, true)
-	in.recounts[name], in.recountTo = struct{}{}, nil
 }
 
 // healed ends the recount of sites once all is counted that the log had when it
 // began: under load there is always something in hand, and always more to come.
 func (in *Ingester) healed(ctx context.Context, now time.Time) error {
-	if len(in.recounts) == 0 || now.Before(in.loop.scanned) {
+	if len(in.wards.recounts) == 0 || now.Before(in.loop.scanned) {
 		return nil
 	}
-	if in.recountTo == nil {
-		in.recountTo = in.places.sizes()
+	if in.wards.recountTo == nil {
+		in.wards.recountTo = in.places.sizes()
 	}
-	if !in.places.reached(in.recountTo) {
+	if !in.places.reached(in.wards.recountTo) {
 		return nil
 	}
 	return in.tellHealed(ctx)
@@ -267,7 +239,7 @@ func (in *Ingester) healed(ctx context.Context, now time.Time) error {
 // current, here and elsewhere. Those that are aside by now, or of which it is not
 // known whether the archive has more, go on to be stale.
 func (in *Ingester) tellHealed(ctx context.Context) error {
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(in.recounts)), func(name string) bool {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(in.wards.recounts)), func(name string) bool {
 		s := in.sites[name]
 		return s == nil || s.health.aside()
 	})
@@ -280,14 +252,14 @@ func (in *Ingester) tellHealed(ctx context.Context) error {
 			return err
 		}
 	}
-	clear(in.recounts)
+	clear(in.wards.recounts)
 	for _, name := range names {
 		if s := in.sites[name]; s.health == healing {
-			in.turn(s, whole)
-			in.careOf(name).well = in.opt.Now()
+			in.wards.turn(s, whole)
+			in.wards.careOf(name).well = in.opt.Now()
 		}
 		if !in.doubts.wentBack(name) {
-			in.stale(name, false)
+			in.wards.stale(name, false)
 		}
 		in.log.Info("counted again what the log has; the numbers are complete", "site", name)
 	}

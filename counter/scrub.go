@@ -64,7 +64,7 @@ const (
 func (in *Ingester) newScrubber() *scrubber {
 	return &scrubber{
 		rdb: in.rdb, keys: in.keys, loc: in.opt.Location, now: in.opt.Now, uvTTL: in.opt.UVSetTTL, idWide: in.opt.IDWindow, log: in.log,
-		every: in.opt.Scrub, rate: scrubRate, pause: pause, found: func() { in.lossFound.Store(true) }, update: in.meter.update,
+		every: in.opt.Scrub, rate: scrubRate, pause: pause, found: func() { in.audits.lossFound.Store(true) }, update: in.meter.update,
 		sites: map[string]*scrubbed{},
 	}
 }

@@ -17,7 +17,7 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 		return in.settleFold(ctx, f)
 	}
 	if f.retried > 0 {
-		in.loop.auditNow = true // Redis was away: look at sites without new lines too
+		in.audits.due = true // Redis was away: look at sites without new lines too
 	}
 	behind := map[*site][]*part{}
 	done := map[*site]bool{}
@@ -31,7 +31,7 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 			continue
 		}
 		var booked []bookedPart
-		if a.verdict != applied || a.lost > in.knownLost(p.site.name) {
+		if a.verdict != applied || a.lost > in.wards.knownLost(p.site.name) {
 			booked = in.booked(p.site, f.batch)
 		}
 		drop, err := in.settlePart(ctx, p, a)
@@ -60,12 +60,12 @@ func (in *Ingester) settleFold(ctx context.Context, f *flight) error {
 	s := f.fold
 	s.waits[f.list] = tail{n: f.left}
 	if f.left <= 0 {
-		delete(in.folds[f.list].sites, s)
+		delete(in.folds.turns[f.list].sites, s)
 		if f.list == pendingPages {
 			s.foldedAll()
 		}
 	}
-	if gone := f.lost - in.knownLost(s.name); gone > 0 && in.sites[s.name] == s {
+	if gone := f.lost - in.wards.knownLost(s.name); gone > 0 && in.sites[s.name] == s {
 		return in.rebuild(ctx, s, goneKeys(gone))
 	}
 	return nil
@@ -99,13 +99,13 @@ func (in *Ingester) settlePart(ctx context.Context, p *part, a answer) (drop boo
 	switch a.verdict {
 	case applied, duplicate:
 		in.applied(p, a)
-		if f.gone = a.lost - in.knownLost(s.name); f.gone > 0 {
+		if f.gone = a.lost - in.wards.knownLost(s.name); f.gone > 0 {
 			cause = goneKeys(f.gone)
 		}
 	case gap:
 		in.meter.update(func(st *IngestStats) { st.Gaps++ })
 		if !in.conflict(p, a.text) {
-			in.recount(s.name)
+			in.wards.recount(s.name)
 		}
 	case noEpoch:
 		cause = "its checkpoint is gone"
@@ -141,7 +141,7 @@ func (in *Ingester) applied(p *part, a answer) {
 		if more.n > 0 {
 			s.waits[l].n += more.n
 			s.waits[l].size += more.size
-			in.folds[l].sites[s] = struct{}{}
+			in.folds.turns[l].sites[s] = struct{}{}
 		}
 	}
 	p.callsApplied()
@@ -215,11 +215,11 @@ func (in *Ingester) reload(ctx context.Context, s *site, c checkpoint) error {
 		return in.rebuild(ctx, s, "its checkpoint is gone")
 	}
 	in.forget(s)
-	if care := in.cares[s.name]; care != nil && c.epoch != s.epoch && care.health == wounded {
+	if care := in.wards.cares[s.name]; care != nil && c.epoch != s.epoch && care.health == wounded {
 		care.health, care.lost = whole, 0 // somebody made good what it had lost
 	}
 	if s.epoch != "" && c.epoch != s.epoch {
-		in.recount(s.name)
+		in.wards.recount(s.name)
 	}
 	fresh, err := in.adopt(ctx, s.name, c)
 	if err != nil || fresh.health.aside() {
@@ -254,8 +254,8 @@ func wentBack(s *site, c checkpoint) bool {
 func (in *Ingester) forget(s *site) {
 	in.open.drop(s)
 	in.cur = cursor{}
-	for l := range in.folds {
-		delete(in.folds[l].sites, s)
+	for l := range in.folds.turns {
+		delete(in.folds.turns[l].sites, s)
 	}
 	delete(in.sites, s.name)
 }

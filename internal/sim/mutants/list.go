@@ -48,7 +48,7 @@ var mutants = []mutant{
 	{"fold-version-stays", "counter/lua/fold.lua", "call('HINCRBY', KEYS[1], field, 1)\n", ""},
 	{"fold-order-swapped", "counter/lua/fold.lua", "call('LTRIM', list, take, -1)\nfor i = #back, 1, -1 do call('LPUSH', list, back[i]) end", "for i = #back, 1, -1 do call('LPUSH', list, back[i]) end\ncall('LTRIM', list, take, -1)"},
 	{"fold-in-part-unseen", "counter/lua/fold.lua", "local part = torn(state[3], state[4])\nif part then return part end", ""},
-	{"fold-not-at-load", "counter/adopt.go", "	if err != nil || s.waits[pendingPages].n == 0 {\n		return err\n	}\n	return in.foldAll(ctx, s)", "	return err"},
+	{"fold-not-at-load", "counter/adopt.go", "	if err != nil || s.waits[pendingPages].n == 0 {\n		return err\n	}\n	return in.folds.foldAll(ctx, s)", "	return err"},
 
 	// Rebuild.
 	{"rebuild-no-fence", "counter/rebuilder.go", "  redis.call('DEL', KEYS[1])\n  redis.call('HSET', KEYS[1], 'epoch', ARGV[1])\nend\nreturn 1`", "end\nreturn 1`"},
