@@ -3,24 +3,54 @@ package counter
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/parser"
 )
 
+// healer makes sites known and keeps them well: it adopts them from their checkpoints,
+// and rebuilds those whose keys are lost or damaged. The loop owns it.
+type healer struct {
+	counts  *aggregate
+	places  *places
+	wards   *wards
+	folds   *folds
+	load    *loader
+	layouts *migrator
+	roll    *registry
+	doubts  doubts
+	behind  sync.WaitGroup // rebuilds, and questions to the archive
+	rebuilt chan rebuilt
+	scanned time.Time // from when on the sources know their segments
+
+	rdb       redis.UniversalClient
+	keys      Keys
+	archive   Archive // nil: there is none
+	committed func(site, epoch string, scripts int64)
+	went      func(who asker, try int, err error) // is told how a rebuild's exchanges with Redis go
+	now       func() time.Time
+	log       *slog.Logger
+	meter     *meter
+}
+
 // loadSites makes sites known that were not known yet, but for those over the
 // limit.
-func (in *Ingester) loadSites(ctx context.Context, names []string) error {
-	cs, err := in.load.readCheckpoints(ctx, names)
+func (h *healer) loadSites(ctx context.Context, names []string) error {
+	cs, err := h.load.readCheckpoints(ctx, names)
 	if err != nil {
 		return err
 	}
-	room := in.opt.MaxSites - len(in.sites)
+	room := h.counts.caps.sites - len(h.counts.sites)
 	kept, members := names[:0:0], []any{}
 	for i, name := range names {
 		if cs[i].epoch == "" && room <= len(kept) {
-			in.refuse(name)
+			h.counts.refuse(name)
 			continue
 		}
 		cs[len(kept)] = cs[i]
@@ -29,65 +59,52 @@ func (in *Ingester) loadSites(ctx context.Context, names []string) error {
 	if len(kept) == 0 {
 		return nil
 	}
-	if err := in.roll.list(ctx, members); err != nil {
+	if err := h.roll.list(ctx, members); err != nil {
 		return err
 	}
-	if err := in.adoptAll(ctx, kept, cs); err != nil {
+	if err := h.adoptAll(ctx, kept, cs); err != nil {
 		return err
 	}
 	for i, name := range kept {
 		if cs[i].epoch != "" {
-			in.doubts.add(false, name)
+			h.doubts.add(false, name)
 		}
 	}
 	return nil
 }
 
-// maxRefused bounds the memory of names over the limit of sites.
-const maxRefused = 100_000
-
-// refuse remembers a site over the limit, so that a flood of made-up names
-// does not ask Redis for each line.
-func (in *Ingester) refuse(name string) {
-	if len(in.refused) >= maxRefused {
-		clear(in.refused)
-	}
-	in.refused[strings.Clone(name)] = struct{}{}
-	in.crowds.note(crowdOfSites, "", 0)
-}
-
 // adopt builds the state of a site from its checkpoint and returns what stands
 // for the site now: when its keys are damaged, or somebody is rebuilding them,
 // that is a parked site.
-func (in *Ingester) adopt(ctx context.Context, name string, c checkpoint) (*site, error) {
-	err := in.adoptAll(ctx, []string{name}, []checkpoint{c})
-	return in.sites[name], err
+func (h *healer) adopt(ctx context.Context, name string, c checkpoint) (*site, error) {
+	err := h.adoptAll(ctx, []string{name}, []checkpoint{c})
+	return h.counts.sites[name], err
 }
 
 // adoptAll adopts many sites in few round trips. cs has a checkpoint for each
 // name, and may have more.
-func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoint) error {
-	spoiled, err := in.layouts.migrate(ctx, names, cs)
+func (h *healer) adoptAll(ctx context.Context, names []string, cs []checkpoint) error {
+	spoiled, err := h.layouts.migrate(ctx, names, cs)
 	if err != nil {
 		return err
 	}
 	there := make([]*site, 0, len(names))
 	for i, name := range names {
-		s := in.newSite(name, cs[i])
-		in.sites[s.name] = s
-		in.opt.Committed(s.name, cs[i].epoch, cs[i].done)
+		s := h.newSite(name, cs[i])
+		h.counts.sites[s.name] = s
+		h.committed(s.name, cs[i].epoch, cs[i].done)
 		if cs[i].behind {
-			in.wards.recount(s.name)
+			h.wards.recount(s.name)
 		}
-		cause := in.lostCause(s, cs[i])
+		cause := h.lostCause(s, cs[i])
 		switch {
 		case cs[i].rebuilding():
 			cause = "a rebuild was not finished"
 		case spoiled[name]:
 			cause = "another site's page was counted into its keys"
 		case cs[i].layout > layout:
-			in.park(s)
-			in.log.Error("cannot count a site: a newer version wrote its keys; its lines wait in the log; start that version again, or run restore-from-mysql",
+			h.park(s)
+			h.log.Error("cannot count a site: a newer version wrote its keys; its lines wait in the log; start that version again, or run restore-from-mysql",
 				"site", name, "layout", cs[i].layout, "known", layout)
 			continue
 		}
@@ -95,18 +112,18 @@ func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoin
 			there = append(there, s)
 			continue
 		}
-		if err := in.rebuild(ctx, s, cause); err != nil {
+		if err := h.rebuild(ctx, s, cause); err != nil {
 			return err
 		}
 	}
 	for some := range slices.Chunk(there, adoptedPerTrip) {
-		errs, err := in.load.readSites(ctx, some)
+		errs, err := h.load.readSites(ctx, some)
 		if err != nil {
 			return err
 		}
-		in.folds.pending(some...)
+		h.folds.pending(some...)
 		for i, s := range some {
-			if err := in.adopted(ctx, s, errs[i]); err != nil {
+			if err := h.adopted(ctx, s, errs[i]); err != nil {
 				return err
 			}
 		}
@@ -115,40 +132,26 @@ func (in *Ingester) adoptAll(ctx context.Context, names []string, cs []checkpoin
 }
 
 // adopted deals with how reading a site went.
-func (in *Ingester) adopted(ctx context.Context, s *site, err error) error {
-	switch err = in.foldPending(ctx, s, err); {
+func (h *healer) adopted(ctx context.Context, s *site, err error) error {
+	switch err = h.foldPending(ctx, s, err); {
 	case err == nil:
 		return nil
 	case errors.Is(err, errOpened):
-		cs, err := in.load.readCheckpoints(ctx, []string{s.name})
+		cs, err := h.load.readCheckpoints(ctx, []string{s.name})
 		if err != nil {
 			return err
 		}
-		return in.adoptAll(ctx, []string{s.name}, cs)
+		return h.adoptAll(ctx, []string{s.name}, cs)
 	}
-	return in.damage(ctx, s, err)
+	return h.damage(ctx, s, err)
 }
 
 // foldPending folds what an earlier run left pending of a site that was read.
-func (in *Ingester) foldPending(ctx context.Context, s *site, err error) error {
+func (h *healer) foldPending(ctx context.Context, s *site, err error) error {
 	if err != nil || s.waits[pendingPages].n == 0 {
 		return err
 	}
-	return in.folds.foldAll(ctx, s)
-}
-
-func (in *Ingester) newSite(name string, c checkpoint) *site {
-	s := &site{name: strings.Clone(name), epoch: c.epoch, first: newEpoch(),
-		offsets: map[string]*offsets{}, days: map[parser.Day]*dayState{}}
-	if c := in.wards.cares[name]; c != nil {
-		s.health = c.health
-	}
-	s.ids = newRecent(RuleID, in.opt.IDWindow)
-	s.keepWindow(in.opt.DedupeWindow(name))
-	for id, n := range c.offsets {
-		s.offsets[id] = &offsets{stored: n, sent: n, open: n}
-	}
-	return s
+	return h.folds.foldAll(ctx, s)
 }
 
 // errOpened says that another host began to count a site that was new to us.
@@ -160,41 +163,100 @@ const adoptedPerTrip = 100
 
 // damage deals with an error that will not pass by itself while a site's keys
 // are read: the site is rebuilt where that is possible without loss.
-func (in *Ingester) damage(ctx context.Context, s *site, err error) error {
-	in.countViews()
+func (h *healer) damage(ctx context.Context, s *site, err error) error {
+	h.counts.countViews()
 	if ctx.Err() != nil || passing(err) {
 		return err
 	}
-	return in.rebuild(ctx, s, err.Error())
+	return h.rebuild(ctx, s, err.Error())
 }
 
-// Memory that days may take before those go that no batch in hand uses.
-const maxDayWeight = 64 << 20
+func (h *healer) newSite(name string, c checkpoint) *site {
+	s := &site{name: strings.Clone(name), epoch: c.epoch, first: newEpoch(),
+		offsets: map[string]*offsets{}, days: map[parser.Day]*dayState{}}
+	if c := h.wards.cares[name]; c != nil {
+		s.health = c.health
+	}
+	s.ids = newRecent(RuleID, h.counts.caps.idWindow)
+	s.keepWindow(h.counts.caps.window(name))
+	for id, n := range c.offsets {
+		s.offsets[id] = &offsets{stored: n, sent: n, open: n}
+	}
+	return s
+}
 
-// trim forgets days and buckets that no batch in hand uses.
-func (in *Ingester) trim() {
-	in.weight = 0
-	for _, s := range in.sites {
-		for _, d := range s.days {
-			in.weight += d.weight()
+// refresh drops what we remember of a site and learns it again from Redis.
+func (h *healer) refresh(ctx context.Context, s *site) error {
+	cs, err := h.load.readCheckpoints(ctx, []string{s.name})
+	if err != nil {
+		return h.damage(ctx, s, err)
+	}
+	return h.reload(ctx, s, cs[0])
+}
+
+// reload replaces a site's state by the checkpoint that Redis holds and reads
+// again whatever was counted into the old state but is not in Redis.
+func (h *healer) reload(ctx context.Context, s *site, c checkpoint) error {
+	if c.epoch == "" && s.epoch != "" {
+		return h.rebuild(ctx, s, "its checkpoint is gone")
+	}
+	h.forget(s)
+	if care := h.wards.cares[s.name]; care != nil && c.epoch != s.epoch && care.health == wounded {
+		care.health, care.lost = whole, 0 // somebody made good what it had lost
+	}
+	if s.epoch != "" && c.epoch != s.epoch {
+		h.wards.recount(s.name)
+	}
+	fresh, err := h.adopt(ctx, s.name, c)
+	if err != nil || fresh.health.aside() {
+		return err // a rebuild reads everything again
+	}
+	if wentBack(s, c) {
+		h.doubts.add(true, s.name)
+	}
+	for id, old := range s.offsets {
+		if err := h.places.rewindTo(id, old, c); err != nil {
+			return err
 		}
 	}
-	keep := in.number - 1 // the batch in flight and the open one
-	if in.flight == nil {
-		keep = in.number
+	return nil
+}
+
+// wentBack tells whether a checkpoint is less than what we committed, or of
+// another life.
+func wentBack(s *site, c checkpoint) bool {
+	if c.epoch != s.epoch {
+		return true
 	}
-	for _, s := range in.sites {
-		s.ids.forget(keep)
-		in.trimCalls(s, keep)
-		if s.window != nil {
-			s.window.forget(keep)
-		}
-		for n, d := range s.days {
-			old := in.opt.Now().Sub(d.touched) > idleDay
-			if d.used < keep && (old || in.weight > maxDayWeight) {
-				in.weight -= d.weight()
-				delete(s.days, n)
-			}
+	for id, o := range s.offsets {
+		if have, ok := c.offsets[id]; o.stored != none && (!ok || have < o.stored) {
+			return true
 		}
 	}
+	return false
+}
+
+// adoptArchived makes the sites known that were archived since the start and of
+// which no line came, as those that somebody imported: their keys are watched
+// like all others.
+func (h *healer) adoptArchived(ctx context.Context) error {
+	if h.archive == nil {
+		return nil
+	}
+	var fresh []string
+	for _, name := range h.archive.Sites() {
+		if _, refused := h.counts.refused[name]; !refused && h.counts.sites[name] == nil {
+			fresh = append(fresh, name)
+		}
+	}
+	return h.loadSites(ctx, fresh)
+}
+
+// mend deals with an error in reading what is kept of a site, if it is still the
+// one that is counted: another error may have replaced it.
+func (h *healer) mend(ctx context.Context, s *site, err error) error {
+	if err == nil || h.counts.sites[s.name] != s {
+		return nil
+	}
+	return h.damage(ctx, s, err)
 }

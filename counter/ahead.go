@@ -3,10 +3,7 @@ package counter
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"slices"
-
-	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/parser"
 )
@@ -51,14 +48,6 @@ type callsOf siteDay
 type ruleBucket struct {
 	rule   *recent
 	number int64
-}
-
-// bucketLoad is a bucket of a duplicate rule that is being read.
-type bucketLoad struct {
-	site   *site
-	rule   *recent
-	number int64
-	first  *redis.StringCmd
 }
 
 // add tells whether key is not in the lists yet.
@@ -134,7 +123,7 @@ func (in *Ingester) lookAhead(ctx context.Context, seg *segment, at int64, data 
 	w := in.want(seg, at, data)
 	n := w.len()
 	if len(w.sites) > 0 {
-		if err := in.loadSites(ctx, w.sites); err != nil {
+		if err := in.heal.loadSites(ctx, w.sites); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(w.sites, func(name string) bool { s := in.sites[name]; return s != nil && s.epoch != "" }) {
@@ -145,7 +134,7 @@ func (in *Ingester) lookAhead(ctx context.Context, seg *segment, at int64, data 
 	// that is left to its lines, as are days of calls, which come from few sites.
 	w.days = slices.DeleteFunc(w.days, func(d siteDay) bool { return d.site.waits[pendingPages].n > 0 })
 	w.sites, w.calls = nil, nil
-	if err := in.fill(ctx, w); err != nil {
+	if err := in.filler.fill(ctx, w); err != nil {
 		return err
 	}
 	in.misses, in.aheadFirst = 0, n >= manyWanted
@@ -166,105 +155,4 @@ func (in *Ingester) want(seg *segment, at int64, data []byte) *wanted {
 		at, data = at+int64(i)+1, data[i+1:]
 	}
 	return w
-}
-
-// fill reads what is wanted. A site of which something is damaged is rebuilt.
-func (in *Ingester) fill(ctx context.Context, w *wanted) error {
-	if len(w.sites) > 0 {
-		if err := in.loadSites(ctx, w.sites); err != nil {
-			return err
-		}
-	}
-	for days := range slices.Chunk(w.days, daysPerTrip) {
-		if err := in.loadDays(ctx, days); err != nil {
-			return err
-		}
-	}
-	for _, d := range w.calls {
-		if err := in.mend(ctx, d.site, in.loadCalls(ctx, d.site, d.day)); err != nil {
-			return err
-		}
-	}
-	for pages := range slices.Chunk(w.pages, bucketsPerTrip) {
-		if err := in.loadEarlier(ctx, pages); err != nil {
-			return err
-		}
-	}
-	for loads := range slices.Chunk(w.buckets, bucketsPerTrip) {
-		if err := in.loadBuckets(ctx, loads); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mend deals with an error in reading what is kept of a site, if it is still the
-// one that is counted: another error may have replaced it.
-func (in *Ingester) mend(ctx context.Context, s *site, err error) error {
-	if err == nil || in.sites[s.name] != s {
-		return nil
-	}
-	return in.damage(ctx, s, err)
-}
-
-// loadDays has days in memory.
-func (in *Ingester) loadDays(ctx context.Context, days []siteDay) error {
-	var loads []dayLoad
-	for _, d := range days {
-		if d.site.waits[pendingPages].n > 0 {
-			if err := in.mend(ctx, d.site, in.folds.foldAll(ctx, d.site)); err != nil {
-				return err
-			}
-		}
-		if in.sites[d.site.name] == d.site {
-			loads = append(loads, in.load.newDayLoad(d.site, d.day))
-		}
-	}
-	if err := in.load.readDays(ctx, loads); err != nil {
-		return err
-	}
-	for i := range loads {
-		if err := in.mend(ctx, loads[i].site, in.keepDay(&loads[i])); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// loadBuckets has buckets in memory. The first pieces come in one pipeline.
-func (in *Ingester) loadBuckets(ctx context.Context, loads []bucketLoad) error {
-	const most = 1 << 10 / seenEntry * seenEntry
-	err := in.wire.ask(ctx, "read seen", func(pipe redis.Pipeliner) {
-		for i := range loads {
-			l := &loads[i]
-			l.first = pipe.GetRange(ctx, in.keys.Seen(l.site.name, l.rule.name, l.number), 0, most-1)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	for i := range loads {
-		l := &loads[i]
-		b := &bucket{number: l.number, used: in.number}
-		packed, err := l.first.Bytes()
-		if err == nil {
-			b.fill(packed)
-			b.length = int64(len(packed))
-			if b.length == most {
-				err = in.wire.retry(ctx, "read seen", func() (err error) {
-					b.times, b.length = times64{}, 0
-					b.length, err = in.load.readPacked(ctx, in.keys.Seen(l.site.name, l.rule.name, l.number), 0, b.fill)
-					return err
-				})
-			}
-		}
-		if err == nil || isNil(err) {
-			l.rule.buckets[l.number] = b
-			continue
-		}
-		if err := in.mend(ctx, l.site, fmt.Errorf("read what %s has seen: %w", l.site.name, err)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -13,9 +13,9 @@ import (
 // audit compares every checkpoint with what we committed: a Redis that went
 // back in time is seen although no new line of the site comes. So is a name that the
 // list of all sites lost.
-func (in *Ingester) audit(ctx context.Context) error {
-	names, listed := make([]string, 0, len(in.sites)), make([]string, 0, len(in.sites))
-	for name, s := range in.sites {
+func (h *healer) audit(ctx context.Context) error {
+	names, listed := make([]string, 0, len(h.counts.sites)), make([]string, 0, len(h.counts.sites))
+	for name, s := range h.counts.sites {
 		if s.epoch != "" && (!s.health.aside() || s.health == parked) {
 			names = append(names, name)
 		}
@@ -23,19 +23,19 @@ func (in *Ingester) audit(ctx context.Context) error {
 			listed = append(listed, name)
 		}
 	}
-	if err := in.roll.relist(ctx, listed); err != nil {
+	if err := h.roll.relist(ctx, listed); err != nil {
 		return err
 	}
-	cs, err := in.load.readCheckpoints(ctx, names)
+	cs, err := h.load.readCheckpoints(ctx, names)
 	if err != nil {
 		return err
 	}
 	for i, name := range names {
-		s := in.sites[name]
+		s := h.counts.sites[name]
 		if s == nil {
 			continue
 		}
-		if err := in.compare(ctx, s, cs[i]); err != nil {
+		if err := h.compare(ctx, s, cs[i]); err != nil {
 			return err
 		}
 	}
@@ -97,30 +97,30 @@ func (a *audits) look(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
+func (h *healer) compare(ctx context.Context, s *site, c checkpoint) error {
 	if s.health == parked {
 		if c.epoch == s.epoch || c.epoch == "" || strings.HasPrefix(c.epoch, rebuilding) {
 			return nil
 		}
-		in.log.Info("a parked site was rebuilt; it is counted again", "site", s.name)
-		return in.replay(ctx, []string{s.name})
+		h.log.Info("a parked site was rebuilt; it is counted again", "site", s.name)
+		return h.replay(ctx, []string{s.name})
 	}
 	if c.part {
-		return in.rebuild(ctx, s, "a commit was applied in part")
+		return h.rebuild(ctx, s, "a commit was applied in part")
 	}
 	if c.epoch != s.epoch {
-		return in.reload(ctx, s, c)
+		return h.reload(ctx, s, c)
 	}
-	if cause := in.lostCause(s, c); cause != "" {
-		return in.rebuild(ctx, s, cause)
+	if cause := h.lostCause(s, c); cause != "" {
+		return h.rebuild(ctx, s, cause)
 	}
 	for id, o := range s.offsets {
 		have, ok := c.offsets[id]
 		if o.stored != none && (!ok || have < o.stored) {
-			in.log.Warn("Redis went back in time; what it lost is counted again from the log",
+			h.log.Warn("Redis went back in time; what it lost is counted again from the log",
 				"site", s.name, "segment", id, "stored", have, "committed", o.stored)
-			in.wards.recount(s.name)
-			return in.reload(ctx, s, c)
+			h.wards.recount(s.name)
+			return h.reload(ctx, s, c)
 		}
 	}
 	return nil
@@ -129,11 +129,11 @@ func (in *Ingester) compare(ctx context.Context, s *site, c checkpoint) error {
 // lostCause tells why a site needs a rebuild whose checkpoint says that keys were
 // lost: who found that may not have lived to see its own answer. A loss that could
 // not be made good can be as soon as the archive has what was lacking.
-func (in *Ingester) lostCause(s *site, c checkpoint) string {
+func (h *healer) lostCause(s *site, c checkpoint) string {
 	switch {
-	case c.lost > in.wards.knownLost(s.name):
+	case c.lost > h.wards.knownLost(s.name):
 		return fmt.Sprintf("%d of its keys were found lost", c.lost)
-	case c.lost > 0 && s.health == wounded && len(in.places.lacking(c)) == 0:
+	case c.lost > 0 && s.health == wounded && len(h.places.lacking(c)) == 0:
 		return "what it lost can be made good now"
 	}
 	return ""

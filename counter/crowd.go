@@ -43,7 +43,7 @@ func (in *Ingester) tellCrowds() {
 	}
 	for _, k := range c.fresh {
 		if k.names == crowdOfSites {
-			in.log.Warn("there are as many sites as MAX_SITES allows: new ones are not counted. List yours in SITES, or raise MAX_SITES", "limit", in.opt.MaxSites)
+			in.log.Warn("there are as many sites as MAX_SITES allows: new ones are not counted. List yours in SITES, or raise MAX_SITES", "limit", in.caps.sites)
 			continue
 		}
 		in.log.Warn("a table of names is full: new names of this day are counted as "+parser.OtherPage+". If a stranger made them up, block him (BLOCK_IPS, BLOCK_PATHS), else raise the limit; then run `recount`",
@@ -52,7 +52,7 @@ func (in *Ingester) tellCrowds() {
 	c.fresh = nil
 	oldest := parser.DayOf(in.now.In(in.caps.location).AddDate(0, 0, -1))
 	for k := range c.full {
-		if k.names == crowdOfSites && len(in.sites) < in.opt.MaxSites || k.names != crowdOfSites && k.day < oldest {
+		if k.names == crowdOfSites && len(in.sites) < in.caps.sites || k.names != crowdOfSites && k.day < oldest {
 			delete(c.full, k)
 		}
 	}

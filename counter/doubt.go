@@ -57,17 +57,17 @@ func (d *doubts) drop(names ...string) {
 func (d *doubts) wentBack(name string) bool { return d.sites[name] || d.asked[name] }
 
 // askArchive asks about the sites in doubt once the sources know their segments.
-func (in *Ingester) askArchive(ctx context.Context, now time.Time) {
-	d := &in.doubts
-	if in.opt.Archive == nil {
+func (h *healer) askArchive(ctx context.Context, now time.Time) {
+	d := &h.doubts
+	if h.archive == nil {
 		clear(d.sites)
 	}
-	if len(d.sites) == 0 || d.asked != nil || now.Before(in.loop.scanned) || now.Before(d.next) {
+	if len(d.sites) == 0 || d.asked != nil || now.Before(h.scanned) || now.Before(d.next) {
 		return
 	}
 	var stands []Stand
 	for name := range d.sites {
-		s := in.sites[name]
+		s := h.counts.sites[name]
 		if s == nil || s.epoch == "" || s.health.awaitsRebuild() || strings.HasPrefix(s.epoch, rebuilding) {
 			delete(d.sites, name) // nothing is counted, or all of it will be anew
 			continue
@@ -82,9 +82,9 @@ func (in *Ingester) askArchive(ctx context.Context, now time.Time) {
 		return
 	}
 	d.asked, d.sites = d.sites, map[string]bool{}
-	here := in.places.onDisk()
-	in.behind.Go(func() {
-		lacking, err := in.opt.Archive.Lacking(ctx, stands, here)
+	here := h.places.onDisk()
+	h.behind.Go(func() {
+		lacking, err := h.archive.Lacking(ctx, stands, here)
 		select {
 		case d.answers <- doubtsAnswer{lacking, err}:
 		case <-ctx.Done():
@@ -95,8 +95,8 @@ func (in *Ingester) askArchive(ctx context.Context, now time.Time) {
 // doubtsAnswered rebuilds the sites that lack what the archive has. As long as
 // the archive is away, the numbers of a site that went back are not known to be
 // whole.
-func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
-	d := &in.doubts
+func (h *healer) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
+	d := &h.doubts
 	asked := d.asked
 	d.asked = nil
 	if a.err != nil {
@@ -104,29 +104,29 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 			return nil
 		}
 		if d.wait == minDoubtWait {
-			in.log.Warn("cannot ask the archive what Redis lacks; retrying. Numbers of sites that went back are stale until then",
+			h.log.Warn("cannot ask the archive what Redis lacks; retrying. Numbers of sites that went back are stale until then",
 				"sites", len(asked), "err", a.err)
 		}
-		d.next, d.wait = in.opt.Now().Add(d.wait), min(2*d.wait, maxDoubtWait)
+		d.next, d.wait = h.now().Add(d.wait), min(2*d.wait, maxDoubtWait)
 		for name, back := range asked {
 			d.add(back, name)
 			if back {
-				in.wards.stale(name, true)
+				h.wards.stale(name, true)
 			}
 		}
 		return nil
 	}
 	d.wait = minDoubtWait
 	for name, back := range asked {
-		s := in.sites[name]
-		_, behind := in.wards.recounts[name]
+		s := h.counts.sites[name]
+		_, behind := h.wards.recounts[name]
 		if back && s != nil && s.health < healing && !behind {
-			in.wards.stale(name, false)
+			h.wards.stale(name, false)
 		}
 	}
 	for _, name := range a.lacking {
-		if s := in.sites[name]; s != nil && !s.health.awaitsRebuild() {
-			if err := in.rebuildLost(ctx, s); err != nil {
+		if s := h.counts.sites[name]; s != nil && !s.health.awaitsRebuild() {
+			if err := h.rebuildLost(ctx, s); err != nil {
 				return err
 			}
 		}
@@ -137,26 +137,26 @@ func (in *Ingester) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 // rebuildLost rebuilds a site of which Redis lost lines that the archive has and the
 // log has not any more. Where other lines would be lost by that, since they are
 // neither here nor archived yet, an operator has to decide.
-func (in *Ingester) rebuildLost(ctx context.Context, s *site) error {
+func (h *healer) rebuildLost(ctx context.Context, s *site) error {
 	const cause = "Redis came back without lines that are archived and whose segments are deleted"
-	cs, err := in.load.readCheckpoints(ctx, []string{s.name})
+	cs, err := h.load.readCheckpoints(ctx, []string{s.name})
 	if err != nil {
 		return err
 	}
 	if cs[0].epoch != s.epoch {
-		return in.reload(ctx, s, cs[0]) // which is another reason to ask
+		return h.reload(ctx, s, cs[0]) // which is another reason to ask
 	}
-	if lacking := in.places.lacking(cs[0]); len(lacking) > 0 {
-		in.log.Error("Redis came back without lines that the archive has; the site cannot be rebuilt by itself, since other segments that it counted are neither here nor archived. "+
+	if lacking := h.places.lacking(cs[0]); len(lacking) > 0 {
+		h.log.Error("Redis came back without lines that the archive has; the site cannot be rebuilt by itself, since other segments that it counted are neither here nor archived. "+
 			"Archive them where they are, then run restore-from-mysql for it", "site", s.name, "segments_lacking", slices.Sorted(slices.Values(lacking)))
-		in.meter.update(func(st *IngestStats) { st.Missing++ })
+		h.meter.update(func(st *IngestStats) { st.Missing++ })
 		return nil
 	}
-	if now := in.opt.Now(); in.wards.careOf(s.name).wait(now) > 0 {
-		in.postpone(s, cause, now.Add(in.wards.careOf(s.name).wait(now)))
+	if now := h.now(); h.wards.careOf(s.name).wait(now) > 0 {
+		h.postpone(s, cause, now.Add(h.wards.careOf(s.name).wait(now)))
 		return nil
 	}
-	in.log.Warn("rebuilding a site: "+cause, "site", s.name)
-	in.startRebuild(ctx, map[string]string{s.name: cs[0].epoch}, cause)
+	h.log.Warn("rebuilding a site: "+cause, "site", s.name)
+	h.startRebuild(ctx, map[string]string{s.name: cs[0].epoch}, cause)
 	return nil
 }

@@ -1,11 +1,6 @@
 package counter
 
 import (
-	"context"
-	"fmt"
-
-	"github.com/redis/go-redis/v9"
-
 	"ddkk-stats/parser"
 )
 
@@ -42,34 +37,6 @@ func (a *aggregate) pagesCap(d *dayState, page []byte) int {
 		return 2 * a.caps.pages
 	}
 	return a.caps.pages
-}
-
-// loadEarlier asks which pages the site has totals of. What is still pending is known by
-// the days in memory.
-func (in *Ingester) loadEarlier(ctx context.Context, pages []sitePage) error {
-	had := make([]*redis.IntCmd, len(pages))
-	err := in.wire.ask(ctx, "read earlier pages", func(pipe redis.Pipeliner) {
-		for i, p := range pages {
-			had[i] = pipe.Exists(ctx, in.keys.PagePV(p.site.name, p.name))
-		}
-	})
-	if err != nil {
-		return err
-	}
-	for i, p := range pages {
-		n, err := had[i].Result()
-		if err != nil {
-			if err := in.mend(ctx, p.site, fmt.Errorf("read earlier pages of %s: %w", p.site.name, err)); err != nil {
-				return err
-			}
-			continue
-		}
-		if p.day.earlier == nil || len(p.day.earlier) >= maxEarlier {
-			p.day.earlier = map[string]bool{}
-		}
-		p.day.earlier[p.name] = n > 0 || p.site.hadBefore(p.day.day, p.name)
-	}
-	return nil
 }
 
 // hadBefore tells whether an earlier day in memory has a page.

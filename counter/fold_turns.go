@@ -17,6 +17,13 @@ type folds struct {
 	wire     *wire
 }
 
+func newFolds(fs folds) *folds {
+	for l := range fs.turns {
+		fs.turns[l].sites = map[*site]struct{}{}
+	}
+	return &fs
+}
+
 // foldTurn is when a kind of list is folded.
 type foldTurn struct {
 	sites map[*site]struct{} // those that have something in it
@@ -107,5 +114,12 @@ func (fs *folds) pending(sites ...*site) {
 				fs.turns[l].sites[s] = struct{}{}
 			}
 		}
+	}
+}
+
+// forget leaves a site out whose state was dropped.
+func (fs *folds) forget(s *site) {
+	for l := range fs.turns {
+		delete(fs.turns[l].sites, s)
 	}
 }

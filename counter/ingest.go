@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,26 +30,21 @@ type Ingester struct {
 	misses     int  // questions to Redis that lines of this block had
 	aheadFirst bool // the next block is looked at before it is counted
 	loop       schedule
-	weight     int // bytes that days take in memory, about
 
 	places  *places
 	audits  *audits
 	wire    *wire
-	load    *loader
-	layouts *migrator
 	roll    *registry
-	enc     *encoder
-	spread  *spreader
 	commit  *committer
 	budget  *budget
 	log     *slog.Logger
 	wards   *wards
 	folds   *folds
+	load    *loader
+	heal    *healer
+	filler  *filler
 	looping pulse
 	rules   rulesBox
-	behind  sync.WaitGroup // rebuilds
-	rebuilt chan rebuilt
-	doubts  doubts
 	meter   meter
 	waiting waiting
 	wait    waiters
@@ -62,7 +56,6 @@ type schedule struct {
 	opened    time.Time // when the first line came into the open batch
 	saved     time.Time // progress
 	saveTook  time.Duration
-	scanned   time.Time // from when on the sources know their segments
 	standby   time.Time // another daemon is at work until then
 	warned    time.Time
 	liveAt    time.Time // when the last block came from the live edge
@@ -80,20 +73,17 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		return nil, err
 	}
 	in := &Ingester{
-		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs,
+		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs, log: opt.Logger,
 		aggregate: aggregate{
 			caps: opt.caps(), sites: map[string]*site{}, refused: map[string]struct{}{},
 			open: newBatch(1, len(inputs)), number: 1, now: opt.Now(),
 			serial: rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 		},
-		budget:  newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
-		wait:    newWaiters(),
-		rebuilt: make(chan rebuilt),
-		doubts:  newDoubts(),
-		rules:   newRulesBox(),
+		budget: newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
+		wait:   newWaiters(),
+		rules:  newRulesBox(),
 	}
 	scripts := newScripts(!opt.Embedded)
-	in.log = opt.Logger
 	in.wire = &wire{rdb: opt.Redis, patience: patience{log: opt.Logger, tell: in.asked}}
 	in.audits = &audits{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, budget: in.budget, now: opt.Now}
 	in.places = &places{inputs: inputs, segs: map[string]*segment{}, resume: resumePoints{at: map[string]int64{}}, known: known, file: opt.Progress,
@@ -102,14 +92,15 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	in.roll = &registry{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, log: opt.Logger, known: known, archive: opt.Archive}
 	in.load = &loader{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, loc: opt.Location, now: opt.Now, log: opt.Logger, known: known,
 		archive: opt.Archive, newDay: in.newDay}
-	in.enc = &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, uvTTL: opt.UVSetTTL, idWindow: opt.IDWindow}
-	in.layouts = &migrator{wire: in.wire, load: in.load, enc: in.enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.layout, log: opt.Logger}
-	in.spread = &spreader{enc: in.enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}
-	in.folds = &folds{sites: in.sites, spread: in.spread, places: in.places, wards: in.wards, audits: in.audits, wire: in.wire}
-	for l := range in.folds.turns {
-		in.folds.turns[l].sites = map[*site]struct{}{}
-	}
-	in.commit = &committer{enc: in.enc, spread: in.spread, rdb: opt.Redis, script: scripts.commit, budget: in.budget, durable: opt.Sync, now: opt.Now}
+	enc := &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, uvTTL: opt.UVSetTTL, idWindow: opt.IDWindow}
+	layouts := &migrator{wire: in.wire, load: in.load, enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.layout, log: opt.Logger}
+	spread := &spreader{enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}
+	in.folds = newFolds(folds{sites: in.sites, spread: spread, places: in.places, wards: in.wards, audits: in.audits, wire: in.wire})
+	in.heal = &healer{counts: &in.aggregate, places: in.places, wards: in.wards, folds: in.folds, load: in.load, layouts: layouts, roll: in.roll,
+		doubts: newDoubts(), rebuilt: make(chan rebuilt), rdb: opt.Redis, keys: opt.Keys, archive: opt.Archive, committed: opt.Committed,
+		went: in.redisWent, now: opt.Now, log: opt.Logger, meter: &in.meter}
+	in.filler = &filler{counts: &in.aggregate, load: in.load, heal: in.heal, folds: in.folds, wire: in.wire, keys: opt.Keys}
+	in.commit = &committer{enc: enc, spread: spread, rdb: opt.Redis, script: scripts.commit, budget: in.budget, durable: opt.Sync, now: opt.Now}
 	in.commit.patience = patience{log: opt.Logger, tell: func(try int, err error) {
 		in.commit.pulse.beat(opt.Now())
 		in.redisWent(byCommitter, try, err)
@@ -151,7 +142,7 @@ func (in *Ingester) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		cancel()
-		in.behind.Wait()
+		in.heal.behind.Wait()
 	}()
 	stop := context.AfterFunc(ctx, func() {
 		t := time.AfterFunc(in.opt.Grace, cancel)
@@ -171,7 +162,7 @@ func (in *Ingester) Run(ctx context.Context) error {
 	readable, stopReading := context.WithCancel(ctx)
 	defer stopReading()
 	if in.opt.Scrub > 0 {
-		in.behind.Go(func() { in.newScrubber().run(readable) })
+		in.heal.behind.Go(func() { in.newScrubber().run(readable) })
 	}
 	pumps, reading := errgroup.WithContext(readable)
 	blocks := make(chan fetched, 4)
@@ -241,10 +232,10 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 		case f := <-results:
 			in.flight, in.folds.batchOut = nil, false
 			err = in.settle(work, f)
-		case r := <-in.rebuilt:
-			err = in.finishRebuild(work, r)
-		case a := <-in.doubts.answers:
-			err = in.doubtsAnswered(work, a)
+		case r := <-in.heal.rebuilt:
+			err = in.heal.finishRebuild(work, r)
+		case a := <-in.heal.doubts.answers:
+			err = in.heal.doubtsAnswered(work, a)
 		case <-tick.C:
 			err = in.upkeep(work)
 		case <-in.rules.wake:

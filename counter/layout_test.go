@@ -238,7 +238,7 @@ func (r *ingestRig) foldAllFacets() {
 	r.t.Helper()
 	ctx := context.Background()
 	for _, name := range r.rdb.SMembers(ctx, r.opt.Keys.Sites()).Val() {
-		if _, err := r.in.spread.foldOnce(ctx, pendingFacets, name, r.rdb.HGet(ctx, r.opt.Keys.Checkpoint(name), fieldEpoch).Val()); err != nil {
+		if _, err := r.in.commit.spread.foldOnce(ctx, pendingFacets, name, r.rdb.HGet(ctx, r.opt.Keys.Checkpoint(name), fieldEpoch).Val()); err != nil {
 			r.t.Fatal(err)
 		}
 	}

@@ -26,17 +26,23 @@ type aggregate struct {
 	// somebody may wait for.
 	onlineFrom, viewsFrom int64
 	eventKeys             []byte // buffer
+	weight                int    // bytes that days take in memory, about
 }
 
-// caps are how many names keep their own, of a site and day, and where days begin.
+// caps are how many names keep their own, of a site and day, where days begin, and how
+// far the duplicate rules look back.
 type caps struct {
-	pages, events, endpoints, users int
-	facets                          [parser.NumFacets]int
-	location                        *time.Location
+	pages, events, endpoints, users, sites int
+
+	facets   [parser.NumFacets]int
+	location *time.Location
+	idWindow time.Duration              // how long a view id is remembered
+	window   func(string) time.Duration // DEDUPE_WINDOW of a site
 }
 
 func (o *Options) caps() caps {
-	return caps{o.MaxPages, o.MaxEvents, o.MaxEndpoints, o.MaxUsers, o.FacetCaps, o.Location}
+	return caps{pages: o.MaxPages, events: o.MaxEvents, endpoints: o.MaxEndpoints, users: o.MaxUsers, sites: o.MaxSites,
+		facets: o.FacetCaps, location: o.Location, idWindow: o.IDWindow, window: o.DedupeWindow}
 }
 
 // cursor remembers where the last line went: the next one mostly goes there too.

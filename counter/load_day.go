@@ -3,7 +3,6 @@ package counter
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -26,16 +25,6 @@ type dayLoad struct {
 
 func (ld *loader) newDayLoad(s *site, day parser.Day) dayLoad {
 	return dayLoad{site: s, day: ld.newDay(day)}
-}
-
-// keepDay stores a loaded day, or returns why loading failed.
-func (in *Ingester) keepDay(l *dayLoad) error {
-	if l.err != nil {
-		return fmt.Errorf("read day %d of %s: %w", l.day.day, l.site.name, l.err)
-	}
-	l.site.days[l.day.day] = l.day
-	in.weight += l.day.weight()
-	return nil
 }
 
 // Reads of large keys go in pieces, so that Redis answers others in between.

@@ -219,7 +219,7 @@ func TestScriptsKeepWhatTheyFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := in.newSite("s.example", checkpoint{})
+	site := in.heal.newSite("s.example", checkpoint{})
 	b := newBatch(1, 0)
 	p := b.part(site, "seg")
 	page := &page{name: "/a", seenPV: true}
@@ -228,7 +228,7 @@ func TestScriptsKeepWhatTheyFound(t *testing.T) {
 	p.pv, p.from, p.to, p.epoch = 1, none, 10, "life"
 	commit := func() answer {
 		t.Helper()
-		a, err := in.enc.part(p).run(t.Context(), r.rdb, in.commit.script)
+		a, err := in.commit.enc.part(p).run(t.Context(), r.rdb, in.commit.script)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestScriptsKeepWhatTheyFound(t *testing.T) {
 		t.Fatalf("the next commit: %+v", a)
 	}
 	r.rdb.RPush(t.Context(), "ddkk:pending:s.example", pendingOf("/a"))
-	done, err := in.spread.foldOnce(t.Context(), pendingPages, "s.example", "life")
+	done, err := in.commit.spread.foldOnce(t.Context(), pendingPages, "s.example", "life")
 	if err != nil || done.left != 0 || done.lost != 1 {
 		t.Fatalf("a fold: %+v, %v", done, err)
 	}
@@ -384,7 +384,7 @@ func TestFoldFindsLostKeys(t *testing.T) {
 	fold := func(want int64) {
 		t.Helper()
 		r.rdb.RPush(t.Context(), "ddkk:pending:s.example", pendingOf("/a"), pendingOf("/b"))
-		done, err := in.spread.foldOnce(t.Context(), pendingPages, "s.example", "life")
+		done, err := in.commit.spread.foldOnce(t.Context(), pendingPages, "s.example", "life")
 		if err != nil || done.left != 0 || done.lost != want {
 			t.Fatalf("%+v, %v; want %d lost", done, err, want)
 		}

@@ -19,14 +19,14 @@ func (in *Ingester) catchUp(ctx context.Context, f *flight, behind map[*site][]*
 	for s, parts := range behind {
 		ok, err := in.merge(ctx, s, parts)
 		if err != nil {
-			return false, in.damage(ctx, s, err)
+			return false, in.heal.damage(ctx, s, err)
 		}
 		if ok {
 			rest = append(rest, parts...)
 			continue
 		}
 		booked := in.booked(s, f.batch)
-		if err := in.refresh(ctx, s); err != nil {
+		if err := in.heal.refresh(ctx, s); err != nil {
 			return false, err
 		}
 		in.assumeBooked(s.name, booked)

@@ -142,3 +142,11 @@ func (o *Options) defaults() {
 		o.Reading = func() bool { return false }
 	}
 }
+
+// limited puts other limits into the options and returns the caps that follow.
+func (o *Options) limited(l Limits) caps {
+	o.MaxPages, o.MaxSites, o.MaxEndpoints, o.MaxUsers = l.MaxPages, l.MaxSites, l.MaxEndpoints, l.MaxUsers
+	o.DedupeWindow = l.DedupeWindow
+	o.defaults()
+	return o.caps()
+}

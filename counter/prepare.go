@@ -15,7 +15,7 @@ func (in *Ingester) prepare(ctx context.Context) error {
 		in.folds.turns[l].at = now
 	}
 	in.lookBack(now)
-	in.loop.scanned = now.Add(firstAudit)
+	in.heal.scanned = now.Add(firstAudit)
 	names, err := in.roll.names(ctx)
 	if err != nil {
 		return err
@@ -53,11 +53,11 @@ func (in *Ingester) prepare(ctx context.Context) error {
 			there = append(there, name)
 		}
 	}
-	if err := in.adoptAll(ctx, there, cs); err != nil {
+	if err := in.heal.adoptAll(ctx, there, cs); err != nil {
 		return err
 	}
-	in.doubts.add(false, there...)
-	in.startRebuild(ctx, gone, "its keys are gone")
+	in.heal.doubts.add(false, there...)
+	in.heal.startRebuild(ctx, gone, "its keys are gone")
 	return nil
 }
 
@@ -97,17 +97,21 @@ const (
 func (in *Ingester) upkeep(ctx context.Context) error {
 	now := in.opt.Now()
 	in.lookBack(now)
-	if err := in.rebuildPostponed(ctx, now); err != nil {
+	if err := in.heal.rebuildPostponed(ctx, now); err != nil {
 		return err
 	}
-	in.askArchive(ctx, now)
-	if err := in.healed(ctx, now); err != nil {
+	in.heal.askArchive(ctx, now)
+	if err := in.heal.healed(ctx, now); err != nil {
 		return err
 	}
 	in.wards.countUnwell()
 	in.tellCrowds()
 	if in.saveDue(now) {
-		in.trim()
+		keep := in.number - 1 // the batch in flight and the open one
+		if in.flight == nil {
+			keep = in.number
+		}
+		in.trim(now, keep)
 		in.places.missing()
 		in.places.beyond(in.sites)
 		in.keepProgress(now, func() error { return in.places.save(in.sites) })
@@ -122,10 +126,10 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 		return nil
 	}
 	in.audits.due, in.audits.at = false, now
-	if err := in.adoptArchived(ctx); err != nil {
+	if err := in.heal.adoptArchived(ctx); err != nil {
 		return err
 	}
-	err := in.audit(ctx)
+	err := in.heal.audit(ctx)
 	in.audits.took = in.opt.Now().Sub(now)
 	return err
 }
@@ -153,27 +157,4 @@ func (in *Ingester) asked(try int, err error) {
 	if err != nil && in.saveDue(now) {
 		in.keepProgress(now, in.places.saveSizes)
 	}
-}
-
-// adoptArchived makes the sites known that were archived since the start and of
-// which no line came, as those that somebody imported: their keys are watched
-// like all others.
-func (in *Ingester) adoptArchived(ctx context.Context) error {
-	if in.opt.Archive == nil {
-		return nil
-	}
-	var fresh []string
-	for _, name := range in.opt.Archive.Sites() {
-		if _, refused := in.refused[name]; !refused && in.sites[name] == nil {
-			fresh = append(fresh, name)
-		}
-	}
-	return in.loadSites(ctx, fresh)
-}
-
-// lookBack sets from when on a line is recent.
-func (in *Ingester) lookBack(now time.Time) {
-	in.now = now
-	in.onlineFrom = now.Add(-OnlineWindow).UnixMilli()
-	in.viewsFrom = now.Add(-viewMemory).UnixMilli()
 }

@@ -18,31 +18,31 @@ import (
 // archive has, rebuilding would lose what they counted: then a site with keys
 // of the wrong kind is parked until an operator comes, and one that lost keys
 // goes on from what is left.
-func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
-	now, c := in.opt.Now(), in.wards.careOf(s.name)
-	p := patient{health: s.health, wait: max(in.loop.scanned.Sub(now), 0)}
+func (h *healer) rebuild(ctx context.Context, s *site, cause string) error {
+	now, c := h.now(), h.wards.careOf(s.name)
+	p := patient{health: s.health, wait: max(h.scanned.Sub(now), 0)}
 	if p.wait == 0 {
 		p.wait = c.wait(now)
 	}
 	var at checkpoint
 	if treat(p) == remake {
-		cs, err := in.load.readCheckpoints(ctx, []string{s.name})
+		cs, err := h.load.readCheckpoints(ctx, []string{s.name})
 		if err != nil {
 			return err
 		}
 		at = cs[0]
 		p.other = at.epoch != "" && at.epoch != s.epoch && !strings.HasPrefix(at.epoch, rebuilding)
-		p.lacking = len(in.places.lacking(at))
+		p.lacking = len(h.places.lacking(at))
 	}
 	switch treat(p) {
 	case postpone:
-		in.postpone(s, cause, now.Add(p.wait))
+		h.postpone(s, cause, now.Add(p.wait))
 	case adopt:
-		return in.replay(ctx, []string{s.name})
+		return h.replay(ctx, []string{s.name})
 	case goOn:
-		return in.keep(ctx, s, at, cause, p.lacking)
+		return h.keep(ctx, s, at, cause, p.lacking)
 	case remake:
-		in.startRebuild(ctx, map[string]string{s.name: at.epoch}, cause)
+		h.startRebuild(ctx, map[string]string{s.name: at.epoch}, cause)
 	case leave:
 	}
 	return nil
@@ -51,33 +51,33 @@ func (in *Ingester) rebuild(ctx context.Context, s *site, cause string) error {
 // postpone puts a site aside whose rebuild has to wait: the last ones did not help,
 // or the sources have not looked for their segments yet and what the log lacks
 // cannot be told. Its keys stay as they are meanwhile.
-func (in *Ingester) postpone(s *site, cause string, until time.Time) {
-	in.wards.turn(s, postponed)
-	c := in.wards.careOf(s.name)
+func (h *healer) postpone(s *site, cause string, until time.Time) {
+	h.wards.turn(s, postponed)
+	c := h.wards.careOf(s.name)
 	c.cause, c.until = cause, until
-	in.wards.stale(s.name, true)
+	h.wards.stale(s.name, true)
 	if c.rebuilds > 0 {
-		in.meter.update(func(st *IngestStats) { st.Unhelped++ })
-		in.log.Error("the last rebuild of a site did not help; its lines wait in the log and its numbers are stale until the next one. Look for who changes its keys",
-			"site", s.name, "cause", cause, "rebuilds", c.rebuilds, "next_in", until.Sub(in.opt.Now()).Round(time.Millisecond))
+		h.meter.update(func(st *IngestStats) { st.Unhelped++ })
+		h.log.Error("the last rebuild of a site did not help; its lines wait in the log and its numbers are stale until the next one. Look for who changes its keys",
+			"site", s.name, "cause", cause, "rebuilds", c.rebuilds, "next_in", until.Sub(h.now()).Round(time.Millisecond))
 	}
 }
 
 // rebuildPostponed deals with the sites whose rebuild was put off, and forgets
 // those that have been well for a while.
-func (in *Ingester) rebuildPostponed(ctx context.Context, now time.Time) error {
-	if now.Before(in.loop.scanned) {
+func (h *healer) rebuildPostponed(ctx context.Context, now time.Time) error {
+	if now.Before(h.scanned) {
 		return nil
 	}
-	for name, c := range in.wards.cares {
-		s := in.sites[name]
+	for name, c := range h.wards.cares {
+		s := h.counts.sites[name]
 		switch {
 		case c.over(now):
-			delete(in.wards.cares, name)
+			delete(h.wards.cares, name)
 		case s == nil || c.health != postponed || now.Before(c.until):
 		default:
-			in.wards.turn(s, whole)
-			if err := in.rebuild(ctx, s, c.cause); err != nil {
+			h.wards.turn(s, whole)
+			if err := h.rebuild(ctx, s, c.cause); err != nil {
 				return err
 			}
 		}
@@ -88,43 +88,43 @@ func (in *Ingester) rebuildPostponed(ctx context.Context, now time.Time) error {
 // keep goes on with a site that cannot be rebuilt without loss. That its numbers
 // are not complete is noted in its checkpoint, so that every start says so again,
 // and the rebuild comes when what is lacking is there.
-func (in *Ingester) keep(ctx context.Context, s *site, at checkpoint, cause string, lacking int) error {
-	c := in.wards.careOf(s.name)
-	in.log.Error("a site's keys are damaged and its log is not complete: run restore-from-mysql, or verify --repair",
+func (h *healer) keep(ctx context.Context, s *site, at checkpoint, cause string, lacking int) error {
+	c := h.wards.careOf(s.name)
+	h.log.Error("a site's keys are damaged and its log is not complete: run restore-from-mysql, or verify --repair",
 		"site", s.name, "cause", cause, "segments_lacking", lacking)
-	at, err := in.layouts.renameLeft(ctx, s.name, at)
+	at, err := h.layouts.renameLeft(ctx, s.name, at)
 	if err != nil {
 		return err
 	}
-	in.forget(s)
-	in.opt.Committed(s.name, at.epoch, at.done)
-	delete(in.places.known.Sites, s.name) // what its totals were is not to be had again
+	h.forget(s)
+	h.committed(s.name, at.epoch, at.done)
+	delete(h.places.known.Sites, s.name) // what its totals were is not to be had again
 	c.health = wounded
-	fresh := in.newSite(s.name, at)
+	fresh := h.newSite(s.name, at)
 	fresh.assumed, fresh.known = s.assumed, s.known
-	in.sites[s.name] = fresh
-	errs, err := in.load.readSites(ctx, []*site{fresh})
+	h.counts.sites[s.name] = fresh
+	errs, err := h.load.readSites(ctx, []*site{fresh})
 	if err != nil {
 		return err
 	}
-	in.folds.pending(fresh)
+	h.folds.pending(fresh)
 	if c.lost = max(at.lost, 1); at.lost == 0 && at.epoch != "" {
-		if err := in.roll.noteLost(ctx, s.name); err != nil {
+		if err := h.roll.noteLost(ctx, s.name); err != nil {
 			return err
 		}
 	}
-	if err := in.foldPending(ctx, fresh, errs[0]); err == nil && c.keepOn(in.opt.Now()) {
-		return in.places.catchUpWith(s, at)
+	if err := h.foldPending(ctx, fresh, errs[0]); err == nil && c.keepOn(h.now()) {
+		return h.places.catchUpWith(s, at)
 	}
-	in.park(fresh)
+	h.park(fresh)
 	return nil
 }
 
 // park leaves a site until an operator comes.
-func (in *Ingester) park(s *site) {
-	in.wards.turn(s, parked)
-	in.wards.countUnwell()
-	in.wards.stale(s.name, true)
+func (h *healer) park(s *site) {
+	h.wards.turn(s, parked)
+	h.wards.countUnwell()
+	h.wards.stale(s.name, true)
 }
 
 // rebuilt is the end of a rebuild.
@@ -138,32 +138,32 @@ type rebuilt struct {
 
 // startRebuild rebuilds sites, given with the epochs at which they were judged,
 // beside the loop, which is told on in.rebuilt.
-func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, cause string) {
+func (h *healer) startRebuild(ctx context.Context, judged map[string]string, cause string) {
 	if len(judged) == 0 {
 		return
 	}
 	names := slices.Sorted(maps.Keys(judged))
 	for _, name := range names {
-		in.wards.stale(name, true)
-		in.wards.careOf(name).health = remaking
-		s := in.newSite(name, checkpoint{})
-		if old := in.sites[name]; old != nil {
+		h.wards.stale(name, true)
+		h.wards.careOf(name).health = remaking
+		s := h.newSite(name, checkpoint{})
+		if old := h.counts.sites[name]; old != nil {
 			s.assumed, s.known = old.assumed, old.known
-			in.forget(old)
+			h.forget(old)
 		}
-		in.sites[name] = s
+		h.counts.sites[name] = s
 	}
-	start := in.opt.Now()
-	in.behind.Go(func() {
-		r := Rebuilder{Redis: in.rdb, Keys: in.keys, Logger: in.log, Expect: judged,
-			tell: func(try int, err error) { in.redisWent(byRebuild, try, err) }}
-		if in.opt.Archive != nil {
-			r.Restore, r.Ready = in.opt.Archive.Restore, in.opt.Archive.Reachable
+	start := h.now()
+	h.behind.Go(func() {
+		r := Rebuilder{Redis: h.rdb, Keys: h.keys, Logger: h.log, Expect: judged,
+			tell: func(try int, err error) { h.went(byRebuild, try, err) }}
+		if h.archive != nil {
+			r.Restore, r.Ready = h.archive.Restore, h.archive.Reachable
 		}
 		done, err := r.Rebuild(ctx, names)
-		in.redisWent(byRebuild, 0, nil) // whatever it waited for, it waits no longer
+		h.went(byRebuild, 0, nil) // whatever it waited for, it waits no longer
 		select {
-		case in.rebuilt <- rebuilt{names, cause, start, done, err}:
+		case h.rebuilt <- rebuilt{names, cause, start, done, err}:
 		case <-ctx.Done():
 		}
 	})
@@ -171,97 +171,103 @@ func (in *Ingester) startRebuild(ctx context.Context, judged map[string]string, 
 
 // finishRebuild counts rebuilt sites again: all segments are read from the
 // start, and what the archive covers is passed over by the checkpoints.
-func (in *Ingester) finishRebuild(ctx context.Context, r rebuilt) error {
+func (h *healer) finishRebuild(ctx context.Context, r rebuilt) error {
 	if r.err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
-		in.meter.update(func(s *IngestStats) { s.Unrebuilt++ })
-		in.log.Error("sites are not rebuilt; trying again", "sites", r.names, "err", r.err)
+		h.meter.update(func(s *IngestStats) { s.Unrebuilt++ })
+		h.log.Error("sites are not rebuilt; trying again", "sites", r.names, "err", r.err)
 		for _, name := range r.names {
-			in.wards.attempted(name)
-			in.wards.turn(in.sites[name], whole)
-			if err := in.rebuild(ctx, in.sites[name], r.cause); err != nil {
+			h.wards.attempted(name)
+			h.wards.turn(h.counts.sites[name], whole)
+			if err := h.rebuild(ctx, h.counts.sites[name], r.cause); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	for i, name := range r.names {
-		in.wards.attempted(name)
-		in.log.Info("rebuilt a site; its log is being counted again", "site", name, "cause", r.cause,
-			"segments_from_archive", len(r.done[i]), "took", in.opt.Now().Sub(r.start))
-		in.meter.update(func(s *IngestStats) { s.Rebuilds++ })
+		h.wards.attempted(name)
+		h.log.Info("rebuilt a site; its log is being counted again", "site", name, "cause", r.cause,
+			"segments_from_archive", len(r.done[i]), "took", h.now().Sub(r.start))
+		h.meter.update(func(s *IngestStats) { s.Rebuilds++ })
 	}
-	return in.replay(ctx, r.names)
+	return h.replay(ctx, r.names)
 }
 
 // replay adopts rebuilt sites and reads all segments again for them.
-func (in *Ingester) replay(ctx context.Context, names []string) error {
-	cs, err := in.load.readCheckpoints(ctx, names)
+func (h *healer) replay(ctx context.Context, names []string) error {
+	cs, err := h.load.readCheckpoints(ctx, names)
 	if err != nil {
 		return err
 	}
 	old := make([]*site, len(names))
 	for i, name := range names {
-		old[i] = in.sites[name]
-		in.forget(old[i])
-		c := in.wards.careOf(name)
+		old[i] = h.counts.sites[name]
+		h.forget(old[i])
+		c := h.wards.careOf(name)
 		c.health, c.lost = healing, 0
 	}
-	if err := in.adoptAll(ctx, names, cs); err != nil {
+	if err := h.adoptAll(ctx, names, cs); err != nil {
 		return err
 	}
-	in.doubts.drop(names...)
+	h.doubts.drop(names...)
 	for i, name := range names {
-		in.sites[name].assumed, in.sites[name].known = old[i].assumed, old[i].known
-		in.wards.recount(name)
+		h.counts.sites[name].assumed, h.counts.sites[name].known = old[i].assumed, old[i].known
+		h.wards.recount(name)
 	}
-	return in.places.again(names)
+	return h.places.again(names)
 }
 
 // healed ends the recount of sites once all is counted that the log had when it
 // began: under load there is always something in hand, and always more to come.
-func (in *Ingester) healed(ctx context.Context, now time.Time) error {
-	if len(in.wards.recounts) == 0 || now.Before(in.loop.scanned) {
+func (h *healer) healed(ctx context.Context, now time.Time) error {
+	if len(h.wards.recounts) == 0 || now.Before(h.scanned) {
 		return nil
 	}
-	if in.wards.recountTo == nil {
-		in.wards.recountTo = in.places.sizes()
+	if h.wards.recountTo == nil {
+		h.wards.recountTo = h.places.sizes()
 	}
-	if !in.places.reached(in.wards.recountTo) {
+	if !h.places.reached(h.wards.recountTo) {
 		return nil
 	}
-	return in.tellHealed(ctx)
+	return h.tellHealed(ctx)
 }
 
 // tellHealed lets the numbers of the sites that were counted again be read as
 // current, here and elsewhere. Those that are aside by now, or of which it is not
 // known whether the archive has more, go on to be stale.
-func (in *Ingester) tellHealed(ctx context.Context) error {
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(in.wards.recounts)), func(name string) bool {
-		s := in.sites[name]
+func (h *healer) tellHealed(ctx context.Context) error {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(h.wards.recounts)), func(name string) bool {
+		s := h.counts.sites[name]
 		return s == nil || s.health.aside()
 	})
 	sites := make([]*site, len(names))
 	for i, name := range names {
-		sites[i] = in.sites[name]
+		sites[i] = h.counts.sites[name]
 	}
 	for trip := range slices.Chunk(sites, adoptedPerTrip) {
-		if err := in.roll.complete(ctx, trip); err != nil {
+		if err := h.roll.complete(ctx, trip); err != nil {
 			return err
 		}
 	}
-	clear(in.wards.recounts)
+	clear(h.wards.recounts)
 	for _, name := range names {
-		if s := in.sites[name]; s.health == healing {
-			in.wards.turn(s, whole)
-			in.wards.careOf(name).well = in.opt.Now()
+		if s := h.counts.sites[name]; s.health == healing {
+			h.wards.turn(s, whole)
+			h.wards.careOf(name).well = h.now()
 		}
-		if !in.doubts.wentBack(name) {
-			in.wards.stale(name, false)
+		if !h.doubts.wentBack(name) {
+			h.wards.stale(name, false)
 		}
-		in.log.Info("counted again what the log has; the numbers are complete", "site", name)
+		h.log.Info("counted again what the log has; the numbers are complete", "site", name)
 	}
 	return nil
+}
+
+// forget drops a site's state.
+func (h *healer) forget(s *site) {
+	h.counts.forget(s)
+	h.folds.forget(s)
 }

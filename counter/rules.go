@@ -103,22 +103,8 @@ func (in *Ingester) switchRules() {
 		in.inputs[i].Parser = p
 	}
 	if r.Limits != nil {
-		in.limit(*r.Limits)
+		in.limit(in.opt.limited(*r.Limits))
 	}
 	in.cur = cursor{}
 	in.log.Info("new rules apply to lines from here on", "segments", in.places.String())
-}
-
-// limit puts other limits into force. Names that were admitted keep their own
-// for their day. A site whose DEDUPE_WINDOW changes begins a memory of the new
-// width, which knows nothing of the views before.
-func (in *Ingester) limit(l Limits) {
-	in.opt.MaxPages, in.opt.MaxSites, in.opt.MaxEndpoints, in.opt.MaxUsers = l.MaxPages, l.MaxSites, l.MaxEndpoints, l.MaxUsers
-	in.opt.DedupeWindow = l.DedupeWindow
-	in.opt.defaults()
-	in.caps = in.opt.caps()
-	clear(in.refused) // there may be room for them now
-	for name, s := range in.sites {
-		s.keepWindow(in.opt.DedupeWindow(name))
-	}
 }

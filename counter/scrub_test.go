@@ -87,7 +87,7 @@ func TestScrubFindsEveryLoss(t *testing.T) {
 	r.await()
 	r.stop()
 	// Of one site the facets are spread, of others they are in the list.
-	if _, err := r.in.spread.foldOnce(t.Context(), pendingFacets, "s1.example", r.rdb.HGet(t.Context(), r.opt.Keys.Checkpoint("s1.example"), fieldEpoch).Val()); err != nil {
+	if _, err := r.in.commit.spread.foldOnce(t.Context(), pendingFacets, "s1.example", r.rdb.HGet(t.Context(), r.opt.Keys.Checkpoint("s1.example"), fieldEpoch).Val()); err != nil {
 		t.Fatal(err)
 	}
 	sc, st := newTestScrubber(t, r)

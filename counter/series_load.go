@@ -11,21 +11,6 @@ import (
 	"ddkk-stats/parser"
 )
 
-// loadCalls has what is remembered of a site's calls of a day in memory.
-func (in *Ingester) loadCalls(ctx context.Context, s *site, day parser.Day) error {
-	var d *callDay
-	err := in.wire.retry(ctx, "read calls", func() error {
-		d = newCallDay(day)
-		return in.load.fillCalls(ctx, s.name, d)
-	})
-	if err != nil {
-		return fmt.Errorf("read calls of %s on %d: %w", s.name, day, err)
-	}
-	d.used, d.touched = in.number, in.now
-	s.keepCalls(d)
-	return nil
-}
-
 // fillCalls reads which names have their own fields.
 func (ld *loader) fillCalls(ctx context.Context, name string, d *callDay) error {
 	key := ld.keys.Calls(name, keys.Day(d.day))
@@ -106,13 +91,4 @@ func sumOf(replies []*redis.StringCmd) (sum int64, err error) {
 		sum += n
 	}
 	return sum, nil
-}
-
-// trimCalls forgets days of calls that no batch in hand uses.
-func (in *Ingester) trimCalls(s *site, keep uint64) {
-	for n, d := range s.calls {
-		if d.used < keep && in.opt.Now().Sub(d.touched) > idleDay {
-			delete(s.calls, n)
-		}
-	}
 }

@@ -66,7 +66,7 @@ func (in *Ingester) settleFold(ctx context.Context, f *flight) error {
 		}
 	}
 	if gone := f.lost - in.wards.knownLost(s.name); gone > 0 && in.sites[s.name] == s {
-		return in.rebuild(ctx, s, goneKeys(gone))
+		return in.heal.rebuild(ctx, s, goneKeys(gone))
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (in *Ingester) settleError(ctx context.Context, f *flight) error {
 		return nil // the loop ends; the log keeps what was not committed
 	}
 	if f.fold != nil {
-		return in.rebuild(ctx, f.fold, f.err.Error())
+		return in.heal.rebuild(ctx, f.fold, f.err.Error())
 	}
 	return f.err
 }
@@ -117,9 +117,9 @@ func (in *Ingester) settlePart(ctx context.Context, p *part, a answer) (drop boo
 	case accept:
 		return false, nil
 	case relearn:
-		return true, in.refresh(ctx, s)
+		return true, in.heal.refresh(ctx, s)
 	}
-	return true, in.rebuild(ctx, s, cause)
+	return true, in.heal.rebuild(ctx, s, cause)
 }
 
 // applied remembers that a part is in Redis.
@@ -197,65 +197,4 @@ func (in *Ingester) conflict(p *part, stored string) (ahead bool) {
 	in.log.Warn("Redis went back in time; what it lost is counted again from the log",
 		"site", p.site.name, "segment", p.segment, "committed", p.from, "stored", stored)
 	return ahead
-}
-
-// refresh drops what we remember of a site and learns it again from Redis.
-func (in *Ingester) refresh(ctx context.Context, s *site) error {
-	cs, err := in.load.readCheckpoints(ctx, []string{s.name})
-	if err != nil {
-		return in.damage(ctx, s, err)
-	}
-	return in.reload(ctx, s, cs[0])
-}
-
-// reload replaces a site's state by the checkpoint that Redis holds and reads
-// again whatever was counted into the old state but is not in Redis.
-func (in *Ingester) reload(ctx context.Context, s *site, c checkpoint) error {
-	if c.epoch == "" && s.epoch != "" {
-		return in.rebuild(ctx, s, "its checkpoint is gone")
-	}
-	in.forget(s)
-	if care := in.wards.cares[s.name]; care != nil && c.epoch != s.epoch && care.health == wounded {
-		care.health, care.lost = whole, 0 // somebody made good what it had lost
-	}
-	if s.epoch != "" && c.epoch != s.epoch {
-		in.wards.recount(s.name)
-	}
-	fresh, err := in.adopt(ctx, s.name, c)
-	if err != nil || fresh.health.aside() {
-		return err // a rebuild reads everything again
-	}
-	if wentBack(s, c) {
-		in.doubts.add(true, s.name)
-	}
-	for id, old := range s.offsets {
-		if err := in.places.rewindTo(id, old, c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// wentBack tells whether a checkpoint is less than what we committed, or of
-// another life.
-func wentBack(s *site, c checkpoint) bool {
-	if c.epoch != s.epoch {
-		return true
-	}
-	for id, o := range s.offsets {
-		if have, ok := c.offsets[id]; o.stored != none && (!ok || have < o.stored) {
-			return true
-		}
-	}
-	return false
-}
-
-// forget drops a site's state and its share of the open batch.
-func (in *Ingester) forget(s *site) {
-	in.open.drop(s)
-	in.cur = cursor{}
-	for l := range in.folds.turns {
-		delete(in.folds.turns[l].sites, s)
-	}
-	delete(in.sites, s.name)
 }

@@ -85,20 +85,6 @@ type bookedPart struct {
 	dups     []int64
 }
 
-// booked are the stretches of a site's changes that are not applied: those of
-// the batch that was sent and those of the open one.
-func (in *Ingester) booked(s *site, sent *batch) []bookedPart {
-	var all []bookedPart
-	for _, p := range sent.of(s) {
-		all = append(all, bookedPart{p.segment, p.from, p.to, p.dups})
-	}
-	for _, p := range in.open.of(s) {
-		o := s.at(p.segment)
-		all = append(all, bookedPart{p.segment, o.sent, o.open, p.dups})
-	}
-	return all
-}
-
 func (s *site) at(segment string) *offsets {
 	o := s.offsets[segment]
 	if o == nil {

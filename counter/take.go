@@ -187,7 +187,7 @@ func (in *Ingester) line(ctx context.Context, seg *segment, start, end int64) er
 		in.misses++
 		w := newWanted()
 		in.lacks(w, &in.hit, seg.id, start)
-		if err := in.fill(ctx, w); err != nil || seg.rewinds != rewinds {
+		if err := in.filler.fill(ctx, w); err != nil || seg.rewinds != rewinds {
 			return err
 		}
 		o = in.add(&in.hit, seg.id, start, end)

@@ -37,10 +37,10 @@ var mutants = []mutant{
 	{"settle-gap-accepted", "counter/health.go", "	case gap:\n		return relearn\n", "	case gap:\n		return accept\n"},
 	{"settle-moved-accepted", "counter/settle.go", "if a.verdict == moved || behind", "if behind"},
 	{"settle-floor-after-rewind", "counter/settle.go", "seg.rewinds == m.rewinds {", "seg.rewinds >= m.rewinds {"},
-	{"settle-no-rewind", "counter/settle.go", "	for id, old := range s.offsets {\n		if err := in.places.rewindTo(id, old, c); err != nil {", "	for id, old := range map[string]*offsets{} {\n		if err := in.places.rewindTo(id, old, c); err != nil {"},
+	{"settle-no-rewind", "counter/adopt.go", "	for id, old := range s.offsets {\n		if err := h.places.rewindTo(id, old, c); err != nil {", "	for id, old := range map[string]*offsets{} {\n		if err := h.places.rewindTo(id, old, c); err != nil {"},
 	{"settle-merge-without-pairs", "counter/merge.go", "		c.without(&theirs)\n		c.pairsLen = d.pairsLen", "		c.pairsLen = d.pairsLen"},
 	{"audit-off", "counter/audit.go", "		if o.stored != none && (!ok || have < o.stored) {", "		if false && o.stored != none && (!ok || have < o.stored) {"},
-	{"audit-other-life", "counter/audit.go", "	if c.epoch != s.epoch {\n		return in.reload(ctx, s, c)\n	}", ""},
+	{"audit-other-life", "counter/audit.go", "	if c.epoch != s.epoch {\n		return h.reload(ctx, s, c)\n	}", ""},
 	{"audit-in-part-unseen", "counter/audit.go", "	if c.part {", "	if false {"},
 
 	// Fold.
@@ -48,7 +48,7 @@ var mutants = []mutant{
 	{"fold-version-stays", "counter/lua/fold.lua", "call('HINCRBY', KEYS[1], field, 1)\n", ""},
 	{"fold-order-swapped", "counter/lua/fold.lua", "call('LTRIM', list, take, -1)\nfor i = #back, 1, -1 do call('LPUSH', list, back[i]) end", "for i = #back, 1, -1 do call('LPUSH', list, back[i]) end\ncall('LTRIM', list, take, -1)"},
 	{"fold-in-part-unseen", "counter/lua/fold.lua", "local part = torn(state[3], state[4])\nif part then return part end", ""},
-	{"fold-not-at-load", "counter/adopt.go", "	if err != nil || s.waits[pendingPages].n == 0 {\n		return err\n	}\n	return in.folds.foldAll(ctx, s)", "	return err"},
+	{"fold-not-at-load", "counter/adopt.go", "	if err != nil || s.waits[pendingPages].n == 0 {\n		return err\n	}\n	return h.folds.foldAll(ctx, s)", "	return err"},
 
 	// Rebuild.
 	{"rebuild-no-fence", "counter/rebuilder.go", "  redis.call('DEL', KEYS[1])\n  redis.call('HSET', KEYS[1], 'epoch', ARGV[1])\nend\nreturn 1`", "end\nreturn 1`"},
@@ -56,7 +56,7 @@ var mutants = []mutant{
 	{"rebuild-no-replay", "counter/places.go", "			if err := pl.rewind(seg, 0); err != nil {\n				return err\n			}", ""},
 	{"rebuild-lock-ignored", "counter/rebuilder.go", "		if err != nil || got {\n			return got, err\n		}\n		var epoch string", "		if true || got {\n			return true, err\n		}\n		var epoch string"},
 	{"rebuild-resume-stays", "counter/places.go", "	pl.resume.restart()\n", ""},
-	{"rebuild-without-archive", "counter/rebuild.go", "			r.Restore, r.Ready = in.opt.Archive.Restore, in.opt.Archive.Reachable\n", ""},
+	{"rebuild-without-archive", "counter/rebuild.go", "			r.Restore, r.Ready = h.archive.Restore, h.archive.Reachable\n", ""},
 	{"rebuild-archive-forgotten", "counter/rebuilder.go", "	for id, size := range done {\n		args = append(args, id, size)\n	}\n", ""},
 	{"rebuild-lacking-ignored", "counter/places.go", "		if !there[id] && !pl.archived(id) {", "		if false && !there[id] {"},
 
