@@ -43,6 +43,7 @@ type Ingester struct {
 	load    *loader
 	heal    *healer
 	filler  *filler
+	settle  *settler
 	looping pulse
 	rules   rulesBox
 	meter   meter
@@ -56,8 +57,6 @@ type schedule struct {
 	opened    time.Time // when the first line came into the open batch
 	saved     time.Time // progress
 	saveTook  time.Duration
-	standby   time.Time // another daemon is at work until then
-	warned    time.Time
 	liveAt    time.Time // when the last block came from the live edge
 	rules     *Rules    // wait for the batches to be settled; nil: none do
 }
@@ -100,6 +99,9 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		doubts: newDoubts(), rebuilt: make(chan rebuilt), rdb: opt.Redis, keys: opt.Keys, archive: opt.Archive, committed: opt.Committed,
 		went: in.redisWent, now: opt.Now, log: opt.Logger, meter: &in.meter}
 	in.filler = &filler{counts: &in.aggregate, load: in.load, heal: in.heal, folds: in.folds, wire: in.wire, keys: opt.Keys}
+	in.settle = &settler{counts: &in.aggregate, places: in.places, wards: in.wards, folds: in.folds, audits: in.audits, load: in.load, heal: in.heal,
+		wire: in.wire, keys: opt.Keys, loc: opt.Location, uvTTL: opt.UVSetTTL, now: opt.Now, committed: opt.Committed, wait: &in.wait,
+		log: opt.Logger, meter: &in.meter}
 	in.commit = &committer{enc: enc, spread: spread, rdb: opt.Redis, script: scripts.commit, budget: in.budget, durable: opt.Sync, now: opt.Now}
 	in.commit.patience = patience{log: opt.Logger, tell: func(try int, err error) {
 		in.commit.pulse.beat(opt.Now())
@@ -231,7 +233,7 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 			err = in.take(work, f)
 		case f := <-results:
 			in.flight, in.folds.batchOut = nil, false
-			err = in.settle(work, f)
+			in.again, err = in.settle.settle(work, f)
 		case r := <-in.heal.rebuilt:
 			err = in.heal.finishRebuild(work, r)
 		case a := <-in.heal.doubts.answers:
@@ -321,7 +323,7 @@ func (in *Ingester) full() bool {
 	return b.most >= in.budget.writes() || b.pages+b.bots >= maxBatchPages || b.lines >= maxBatchLines
 }
 
-func (in *Ingester) standingBy() bool { return in.opt.Now().Before(in.loop.standby) }
+func (in *Ingester) standingBy() bool { return in.opt.Now().Before(in.settle.standby) }
 
 // abandon ends the loop when Redis did not take the last batch in time: what
 // it holds is read again at the next start.

@@ -13,30 +13,29 @@ import (
 // once: no line is read twice for it.
 
 // catchUp merges the sites whose parts were refused because another host wrote,
-// and puts those parts up to be sent again; true when there are any.
-func (in *Ingester) catchUp(ctx context.Context, f *flight, behind map[*site][]*part) (bool, error) {
+// and returns those parts to be sent again; nil when there are none.
+func (st *settler) catchUp(ctx context.Context, f *flight, behind map[*site][]*part) (*flight, error) {
 	var rest []*part
 	for s, parts := range behind {
-		ok, err := in.merge(ctx, s, parts)
+		ok, err := st.merge(ctx, s, parts)
 		if err != nil {
-			return false, in.heal.damage(ctx, s, err)
+			return nil, st.heal.damage(ctx, s, err)
 		}
 		if ok {
 			rest = append(rest, parts...)
 			continue
 		}
-		booked := in.booked(s, f.batch)
-		if err := in.heal.refresh(ctx, s); err != nil {
-			return false, err
+		booked := st.counts.booked(s, f.batch)
+		if err := st.heal.refresh(ctx, s); err != nil {
+			return nil, err
 		}
-		in.assumeBooked(s.name, booked)
+		st.assumeBooked(s.name, booked)
 	}
 	if len(rest) == 0 {
-		return false, nil
+		return nil, nil
 	}
 	f.batch.parts = rest
-	in.again = &flight{batch: f.batch}
-	return true, nil
+	return &flight{batch: f.batch}, nil
 }
 
 // of are the shares of a site.
@@ -53,8 +52,8 @@ func (b *batch) of(s *site) []*part {
 // merge learns what others appended to a site's packed keys. refused are its
 // parts that were not applied, in their order. False: a line of ours is a
 // duplicate of one that another host counted.
-func (in *Ingester) merge(ctx context.Context, s *site, refused []*part) (bool, error) {
-	open := in.open.of(s)
+func (st *settler) merge(ctx context.Context, s *site, refused []*part) (bool, error) {
+	open := st.counts.open.of(s)
 	buckets := map[*bucket]bool{}
 	for _, p := range refused {
 		for _, x := range p.seen {
@@ -62,7 +61,7 @@ func (in *Ingester) merge(ctx context.Context, s *site, refused []*part) (bool, 
 				continue
 			}
 			buckets[x.bucket] = true
-			ok, err := in.mergeBucket(ctx, s, x.rule, x.bucket, refused, open)
+			ok, err := st.mergeBucket(ctx, s, x.rule, x.bucket, refused, open)
 			if !ok || err != nil {
 				return false, err
 			}
@@ -75,7 +74,7 @@ func (in *Ingester) merge(ctx context.Context, s *site, refused []*part) (bool, 
 				continue
 			}
 			days[c.state] = true
-			if err := in.mergeDay(ctx, s, c.state, refused, open); err != nil {
+			if err := st.mergeDay(ctx, s, c.state, refused, open); err != nil {
 				return false, err
 			}
 		}
@@ -84,16 +83,16 @@ func (in *Ingester) merge(ctx context.Context, s *site, refused []*part) (bool, 
 }
 
 // mergeDay learns the (visitor, page) pairs of others.
-func (in *Ingester) mergeDay(ctx context.Context, s *site, d *dayState, refused, open []*part) error {
+func (st *settler) mergeDay(ctx context.Context, s *site, d *dayState, refused, open []*part) error {
 	at := d.pairsLen
 	for _, c := range changesOf(refused, d) {
 		at -= int64(len(c.pairs))
 	}
 	var theirs set64
 	var end int64
-	err := in.wire.retry(ctx, "read pairs", func() (err error) {
+	err := st.wire.retry(ctx, "read pairs", func() (err error) {
 		theirs = set64{}
-		end, err = in.load.readPairs(ctx, s, d.day, at, &theirs)
+		end, err = st.load.readPairs(ctx, s, d.day, at, &theirs)
 		return err
 	})
 	if err != nil {
@@ -140,7 +139,7 @@ func (c *dayChange) without(theirs *set64) {
 
 // mergeBucket learns what lines of others left with a duplicate rule. False:
 // one of them makes a line of ours a duplicate.
-func (in *Ingester) mergeBucket(ctx context.Context, s *site, rule *recent, b *bucket, refused, open []*part) (bool, error) {
+func (st *settler) mergeBucket(ctx context.Context, s *site, rule *recent, b *bucket, refused, open []*part) (bool, error) {
 	at := b.length
 	sent := seenOf(refused, b)
 	for _, x := range sent {
@@ -148,9 +147,9 @@ func (in *Ingester) mergeBucket(ctx context.Context, s *site, rule *recent, b *b
 	}
 	var theirs []byte
 	var end int64
-	err := in.wire.retry(ctx, "read seen", func() (err error) {
+	err := st.wire.retry(ctx, "read seen", func() (err error) {
 		theirs = nil
-		end, err = in.load.readPacked(ctx, in.keys.Seen(s.name, rule.name, b.number), at, func(p []byte) { theirs = append(theirs, p...) })
+		end, err = st.load.readPacked(ctx, st.keys.Seen(s.name, rule.name, b.number), at, func(p []byte) { theirs = append(theirs, p...) })
 		return err
 	})
 	if err != nil {

@@ -3,26 +3,51 @@ package counter
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 )
 
+// settler takes the answers of Redis into account. The loop owns it.
+type settler struct {
+	counts *aggregate
+	places *places
+	wards  *wards
+	folds  *folds
+	audits *audits
+	load   *loader
+	heal   *healer
+	wire   *wire
+	keys   Keys
+
+	loc       *time.Location
+	uvTTL     time.Duration
+	now       func() time.Time
+	committed func(site, epoch string, scripts int64)
+	standby   time.Time // another daemon is at work until then
+	warned    time.Time // of another daemon, or of a Redis that went back
+	wait      *waiters
+	log       *slog.Logger
+	meter     *meter
+}
+
 // settle takes the answers of a flight into account: what was applied is
-// remembered, what was not is read again.
-func (in *Ingester) settle(ctx context.Context, f *flight) error {
+// remembered, what was not is read again. A batch that is merged with what others wrote
+// goes out again, before anything else.
+func (st *settler) settle(ctx context.Context, f *flight) (again *flight, err error) {
 	if f.err != nil {
-		return in.settleError(ctx, f)
+		return nil, st.settleError(ctx, f)
 	}
 	if f.fold != nil {
-		return in.settleFold(ctx, f)
+		return nil, st.settleFold(ctx, f)
 	}
 	if f.retried > 0 {
-		in.audits.due = true // Redis was away: look at sites without new lines too
+		st.audits.due = true // Redis was away: look at sites without new lines too
 	}
 	behind := map[*site][]*part{}
 	done := map[*site]bool{}
 	for i, p := range f.batch.parts {
-		if done[p.site] || in.sites[p.site.name] != p.site {
+		if done[p.site] || st.counts.sites[p.site.name] != p.site {
 			continue // dropped already: its lines are read again
 		}
 		a := f.answers[i]
@@ -31,106 +56,106 @@ func (in *Ingester) settle(ctx context.Context, f *flight) error {
 			continue
 		}
 		var booked []bookedPart
-		if a.verdict != applied || a.lost > in.wards.knownLost(p.site.name) {
-			booked = in.booked(p.site, f.batch)
+		if a.verdict != applied || a.lost > st.wards.knownLost(p.site.name) {
+			booked = st.counts.booked(p.site, f.batch)
 		}
-		drop, err := in.settlePart(ctx, p, a)
+		drop, err := st.settlePart(ctx, p, a)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if done[p.site] = drop; drop {
-			in.assumeBooked(p.site.name, booked)
+			st.assumeBooked(p.site.name, booked)
 		}
 	}
-	if again, err := in.catchUp(ctx, f, behind); again || err != nil {
-		return err
+	if again, err := st.catchUp(ctx, f, behind); again != nil || err != nil {
+		return again, err
 	}
 	for id, m := range f.batch.ends {
 		// After a rewind the floor is set back, and the lines come again.
-		if seg := in.places.segs[id]; seg.rewinds == m.rewinds {
+		if seg := st.places.segs[id]; seg.rewinds == m.rewinds {
 			seg.floor = max(seg.floor, m.end)
 		}
 	}
-	in.meter.book(f.batch.books)
-	in.wait.counted(in.places.segs, f.batch.views)
-	return nil
+	st.meter.book(f.batch.books)
+	st.wait.counted(st.places.segs, f.batch.views)
+	return nil, nil
 }
 
-func (in *Ingester) settleFold(ctx context.Context, f *flight) error {
+func (st *settler) settleFold(ctx context.Context, f *flight) error {
 	s := f.fold
 	s.waits[f.list] = tail{n: f.left}
 	if f.left <= 0 {
-		delete(in.folds.turns[f.list].sites, s)
+		delete(st.folds.turns[f.list].sites, s)
 		if f.list == pendingPages {
 			s.foldedAll()
 		}
 	}
-	if gone := f.lost - in.wards.knownLost(s.name); gone > 0 && in.sites[s.name] == s {
-		return in.heal.rebuild(ctx, s, goneKeys(gone))
+	if gone := f.lost - st.wards.knownLost(s.name); gone > 0 && st.counts.sites[s.name] == s {
+		return st.heal.rebuild(ctx, s, goneKeys(gone))
 	}
 	return nil
 }
 
 func goneKeys(n int64) string { return fmt.Sprintf("%d keys are gone", n) }
 
-func (in *Ingester) settleError(ctx context.Context, f *flight) error {
+func (st *settler) settleError(ctx context.Context, f *flight) error {
 	if ctx.Err() != nil {
 		return nil // the loop ends; the log keeps what was not committed
 	}
 	if f.fold != nil {
-		return in.heal.rebuild(ctx, f.fold, f.err.Error())
+		return st.heal.rebuild(ctx, f.fold, f.err.Error())
 	}
 	return f.err
 }
 
 // assumeBooked keeps the books right of lines that will be read again.
-func (in *Ingester) assumeBooked(name string, parts []bookedPart) {
-	if s := in.sites[name]; s != nil {
+func (st *settler) assumeBooked(name string, parts []bookedPart) {
+	if s := st.counts.sites[name]; s != nil {
 		s.assumeParts(parts)
 	}
 }
 
 // settlePart deals with one answer; drop tells that the site's state was
 // thrown away.
-func (in *Ingester) settlePart(ctx context.Context, p *part, a answer) (drop bool, err error) {
+func (st *settler) settlePart(ctx context.Context, p *part, a answer) (drop bool, err error) {
 	s := p.site
 	f := finding{verdict: a.verdict, other: a.text != ""}
 	cause := a.text
 	switch a.verdict {
 	case applied, duplicate:
-		in.applied(p, a)
-		if f.gone = a.lost - in.wards.knownLost(s.name); f.gone > 0 {
+		st.applied(p, a)
+		if f.gone = a.lost - st.wards.knownLost(s.name); f.gone > 0 {
 			cause = goneKeys(f.gone)
 		}
 	case gap:
-		in.meter.update(func(st *IngestStats) { st.Gaps++ })
-		if !in.conflict(p, a.text) {
-			in.wards.recount(s.name)
+		st.meter.update(func(st *IngestStats) { st.Gaps++ })
+		if !st.conflict(p, a.text) {
+			st.wards.recount(s.name)
 		}
 	case noEpoch:
 		cause = "its checkpoint is gone"
 	case lost:
-		f.expired = in.mayHaveExpired(p, a.lost)
+		f.expired = st.mayHaveExpired(p, a.lost)
 		cause = "keys are gone or went back"
 	}
 	switch decide(f) {
 	case accept:
 		return false, nil
 	case relearn:
-		return true, in.heal.refresh(ctx, s)
+		return true, st.heal.refresh(ctx, s)
 	}
-	return true, in.heal.rebuild(ctx, s, cause)
+	return true, st.heal.rebuild(ctx, s, cause)
 }
 
 // applied remembers that a part is in Redis.
-func (in *Ingester) applied(p *part, a answer) {
+func (st *settler) applied(p *part, a answer) {
 	s := p.site
 	s.epoch = p.epoch
 	s.at(p.segment).stored = p.to
 	if n := len(a.cards); n > 0 {
-		in.opt.Committed(s.name, s.epoch, a.cards[n-1])
+		st.committed(s.name, s.epoch, a.cards[n-1])
 	}
-	in.meter.update(func(st *IngestStats) {
+	st.meter.update(func(st *IngestStats) {
 		if a.verdict == duplicate {
 			st.Duplicates++
 		} else {
@@ -141,7 +166,7 @@ func (in *Ingester) applied(p *part, a answer) {
 		if more.n > 0 {
 			s.waits[l].n += more.n
 			s.waits[l].size += more.size
-			in.folds.turns[l].sites[s] = struct{}{}
+			st.folds.turns[l].sites[s] = struct{}{}
 		}
 	}
 	p.callsApplied()
@@ -159,7 +184,7 @@ func (in *Ingester) applied(p *part, a answer) {
 
 // mayHaveExpired tells whether the check that failed is of a key that lives
 // only for a while and belongs to a day that is long over.
-func (in *Ingester) mayHaveExpired(p *part, check int64) bool {
+func (st *settler) mayHaveExpired(p *part, check int64) bool {
 	i := int(check) - 1 // Lua counts from one
 	if i < siteChecks {
 		return false
@@ -168,8 +193,8 @@ func (in *Ingester) mayHaveExpired(p *part, check int64) bool {
 	if day >= len(p.days) {
 		return true // a bucket of the duplicate rules
 	}
-	end := p.days[day].state.day.Next().Date(in.opt.Location)
-	return in.opt.Now().After(end.Add(in.opt.UVSetTTL / 2))
+	end := p.days[day].state.day.Next().Date(st.loc)
+	return st.now().After(end.Add(st.uvTTL / 2))
 }
 
 // standby is how long this daemon leaves a log to another one that is ahead.
@@ -177,24 +202,24 @@ const standby = time.Second
 
 // conflict says what a refused checkpoint means: ahead of us is another daemon
 // on the same log, behind us is a Redis that went back in time.
-func (in *Ingester) conflict(p *part, stored string) (ahead bool) {
-	now := in.opt.Now()
+func (st *settler) conflict(p *part, stored string) (ahead bool) {
+	now := st.now()
 	offset, err := strconv.ParseInt(stored, 10, 64) // "" when there is none: not ahead
 	ahead = err == nil && offset > p.from
 	if ahead {
-		in.loop.standby = now.Add(standby)
-		in.meter.update(func(st *IngestStats) { st.standbySeen = now })
+		st.standby = now.Add(standby)
+		st.meter.update(func(st *IngestStats) { st.standbySeen = now })
 	}
-	if now.Sub(in.loop.warned) < time.Minute {
+	if now.Sub(st.warned) < time.Minute {
 		return ahead
 	}
-	in.loop.warned = now
+	st.warned = now
 	if ahead {
-		in.log.Error("another daemon is counting this log: nothing is counted twice; run only one",
+		st.log.Error("another daemon is counting this log: nothing is counted twice; run only one",
 			"site", p.site.name, "segment", p.segment, "ours", p.from, "theirs", offset)
 		return ahead
 	}
-	in.log.Warn("Redis went back in time; what it lost is counted again from the log",
+	st.log.Warn("Redis went back in time; what it lost is counted again from the log",
 		"site", p.site.name, "segment", p.segment, "committed", p.from, "stored", stored)
 	return ahead
 }
