@@ -16,11 +16,16 @@ import (
 
 // Ingester counts the lines of its inputs. New starts nothing; Run does all
 // the work and returns when its context ends and everything is put away.
+//
+// It is the loop: it takes blocks, has the aggregate count their lines, sends what
+// they change to the committer and has the settler take the answers. Each of its
+// parts is a type of its own, with what it needs.
 type Ingester struct {
 	opt    Options
 	rdb    redis.UniversalClient
 	keys   Keys
 	inputs []Input
+	log    *slog.Logger
 
 	// The loop's own, touched by no other goroutine.
 	aggregate
@@ -31,19 +36,21 @@ type Ingester struct {
 	aheadFirst bool // the next block is looked at before it is counted
 	loop       schedule
 
-	places  *places
-	audits  *audits
-	wire    *wire
-	roll    *registry
+	// Its parts: what they are asked runs in the loop.
+	wire   *wire
+	load   *loader
+	filler *filler
+	roll   *registry
+	places *places
+	wards  *wards
+	folds  *folds
+	audits *audits
+	heal   *healer
+	settle *settler
+
+	// Shared with other goroutines.
 	commit  *committer
 	budget  *budget
-	log     *slog.Logger
-	wards   *wards
-	folds   *folds
-	load    *loader
-	heal    *healer
-	filler  *filler
-	settle  *settler
 	looping pulse
 	rules   rulesBox
 	meter   meter
