@@ -1,10 +1,12 @@
 package queryapi
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -15,46 +17,74 @@ import (
 // SetAccess changes who may ask. Requests that are under way end by the rules
 // that they began with. After an error the old ones stay.
 func (s *Server) SetAccess(a edge.Access) error {
+	return s.door.set(a)
+}
+
+// door is between strangers and handlers: who is asked in, how often, and who is the
+// admin.
+type door struct {
+	cfg                   *Config
+	base                  context.Context // ends when Shutdown gives up waiting
+	access                atomic.Pointer[edge.Admission]
+	apiLimit, beaconLimit *edge.Limiter
+
+	attempts edge.Attempts // to guess the admin's token
+	ended    *ended        // sessions
+	pause    func(time.Duration)
+}
+
+func newDoor(cfg *Config, base context.Context, a edge.Access) (*door, error) {
+	d := &door{cfg: cfg, base: base, apiLimit: edge.NewLimiter(edge.Limit{}), beaconLimit: edge.NewLimiter(edge.Limit{})}
+	d.pause = d.rest
+	if err := d.set(a); err != nil {
+		return nil, err
+	}
+	var err error
+	d.ended, err = openEnded(cfg.EndedSessions)
+	return d, err
+}
+
+func (d *door) set(a edge.Access) error {
 	now, err := edge.NewAdmission(a)
 	if err != nil {
 		return err
 	}
-	s.access.Store(now)
-	s.apiLimit.Set(a.APILimit)
-	s.beaconLimit.Set(a.BeaconLimit)
+	d.access.Store(now)
+	d.apiLimit.Set(a.APILimit)
+	d.beaconLimit.Set(a.BeaconLimit)
 	return nil
 }
 
 // tryToken compares a token with the admin's. A wrong one may be answered late.
-func (s *Server) tryToken(ctx *fasthttp.RequestCtx, token []byte) (bool, error) {
-	client := s.clientAddr(ctx)
-	if s.access.Load().TokenMatches(token) {
-		s.attempts.Right(client)
+func (d *door) tryToken(ctx *fasthttp.RequestCtx, token []byte) (bool, error) {
+	client := d.clientAddr(ctx)
+	if d.access.Load().TokenMatches(token) {
+		d.attempts.Right(client)
 		return true, nil
 	}
-	hold, held := s.attempts.Wrong(client, s.cfg.Now())
-	if s.access.Load().Limited(client) {
-		s.apiLimit.Charge(client, edge.GuessTokens, s.cfg.Now())
+	hold, held := d.attempts.Wrong(client, d.cfg.Now())
+	if d.access.Load().Limited(client) {
+		d.apiLimit.Charge(client, edge.GuessTokens, d.cfg.Now())
 	}
 	if hold == 0 {
 		return false, nil
 	}
 	if held {
-		s.pause(hold)
-		s.attempts.Let()
+		d.pause(hold)
+		d.attempts.Let()
 	}
 	seconds := strconv.Itoa(int(math.Ceil(hold.Seconds())))
 	ctx.Response.Header.Set("Retry-After", seconds)
 	return false, fail(fasthttp.StatusTooManyRequests, CodeTooManyAttempts, "token: it is not the ADMIN_TOKEN, and there were many that are not: try again in %s seconds", seconds)
 }
 
-// rest waits for d, or until the server ends.
-func (s *Server) rest(d time.Duration) {
-	t := time.NewTimer(d)
+// rest waits, or until the server ends.
+func (d *door) rest(wait time.Duration) {
+	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-s.base.Done():
+	case <-d.base.Done():
 	}
 }
 
@@ -76,11 +106,11 @@ func foreignOrigin(ctx *fasthttp.RequestCtx) error {
 }
 
 // preflight answers OPTIONS.
-func (s *Server) preflight(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
+func (d *door) preflight(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 	h := &ctx.Response.Header
 	h.Set("Allow", at.allow)
 	if at.sharable() {
-		if !s.access.Load().Cors.Apply(ctx) {
+		if !d.access.Load().Cors.Apply(ctx) {
 			return foreignOrigin(ctx)
 		}
 		h.Set("Access-Control-Allow-Methods", at.allow)
@@ -93,7 +123,7 @@ func (s *Server) preflight(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 
 // charge holds a client to what its request has cost, told by the answer's size
 // and the time that was worked on it.
-func (s *Server) charge(ctx *fasthttp.RequestCtx, at *pathRoutes) {
+func (d *door) charge(ctx *fasthttp.RequestCtx, at *pathRoutes) {
 	if at.class != classAPI {
 		return
 	}
@@ -104,29 +134,29 @@ func (s *Server) charge(ctx *fasthttp.RequestCtx, at *pathRoutes) {
 	if tokens == 0 {
 		return
 	}
-	if client := s.clientAddr(ctx); s.access.Load().Limited(client) {
-		s.apiLimit.Charge(client, tokens, s.cfg.Now())
+	if client := d.clientAddr(ctx); d.access.Load().Limited(client) {
+		d.apiLimit.Charge(client, tokens, d.cfg.Now())
 	}
 }
 
 // admitClient holds a request to its client's limit.
-func (s *Server) admitClient(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
-	l := s.apiLimit
+func (d *door) admitClient(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
+	l := d.apiLimit
 	switch at.class {
 	case classBeacon:
-		l = s.beaconLimit
+		l = d.beaconLimit
 	case classFree:
 		return nil
 	}
 	if l.Interval.Load() == 0 {
 		return nil
 	}
-	client := s.clientAddr(ctx)
-	if !s.access.Load().Limited(client) {
+	client := d.clientAddr(ctx)
+	if !d.access.Load().Limited(client) {
 		return nil
 	}
-	wait, ok := l.Allow(client, s.cfg.Now())
-	if ok || at.admin() && s.admit(ctx) == nil {
+	wait, ok := l.Allow(client, d.cfg.Now())
+	if ok || at.admin() && d.admit(ctx) == nil {
 		return nil
 	}
 	ctx.Response.Header.Set("Retry-After", strconv.Itoa(edge.RetryAfter(wait)))
@@ -149,7 +179,7 @@ type Limits struct {
 // Limits tells what was refused. Any goroutine.
 func (s *Server) Limits() Limits {
 	l := Limits{Refused: map[string]int64{
-		"api_rate": s.apiLimit.Refused.Load(), "beacon_rate": s.beaconLimit.Refused.Load(),
+		"api_rate": s.door.apiLimit.Refused.Load(), "beacon_rate": s.door.beaconLimit.Refused.Load(),
 		"body_too_large": s.refused.Body.Load(), "header_too_large": s.refused.Header.Load(),
 		"too_slow": s.refused.Slow.Load(), "not_http": s.refused.Unreadable.Load(),
 		"connections": 0, "connections_per_client": 0,

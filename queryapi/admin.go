@@ -14,19 +14,19 @@ import (
 // admit applies the admin rule: the token or the cookie that a login with it
 // gave, or without a configured one a loopback peer that no proxy stands in
 // front of.
-func (s *Server) admit(ctx *fasthttp.RequestCtx) error {
-	if s.access.Load().AdminToken == "" {
-		if name := s.access.Load().ClientHeader; localRequest(ctx) && (name == "" || ctx.Request.Header.Peek(name) == nil) {
+func (d *door) admit(ctx *fasthttp.RequestCtx) error {
+	if d.access.Load().AdminToken == "" {
+		if name := d.access.Load().ClientHeader; localRequest(ctx) && (name == "" || ctx.Request.Header.Peek(name) == nil) {
 			return nil
 		}
 		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired,
 			"set ADMIN_TOKEN: without it only direct requests from this machine to a loopback address are allowed")
 	}
 	if token := bearer(ctx); len(token) > 0 {
-		if ok, err := s.tryToken(ctx, token); ok || err != nil {
+		if ok, err := d.tryToken(ctx, token); ok || err != nil {
 			return err
 		}
-	} else if _, _, ok := s.session(ctx); ok {
+	} else if _, _, ok := d.session(ctx); ok {
 		if !readOnly(ctx) && !ownPage(ctx) {
 			return foreignPage()
 		}
@@ -122,8 +122,8 @@ func toldAddr(text string) (netip.Addr, bool) {
 // trusted proxy says in the header of CLIENT_IP_HEADER, or without that in X-Real-IP,
 // else in X-Forwarded-For. Of a list it is the last address that is not a trusted proxy
 // itself (those before it can be made up).
-func (s *Server) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
-	peer, access := peerAddr(ctx), s.access.Load()
+func (d *door) clientAddr(ctx *fasthttp.RequestCtx) netip.Addr {
+	peer, access := peerAddr(ctx), d.access.Load()
 	if !access.Trusted(peer) {
 		return peer
 	}

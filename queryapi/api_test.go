@@ -122,7 +122,7 @@ func TestStatsWaitsForView(t *testing.T) {
 	if !b.last().Fresh {
 		t.Error("the read after a view may be answered from before")
 	}
-	s.waiting.Store(maxWaiting) // everybody waits already
+	s.beacons.waiting.Store(maxWaiting) // everybody waits already
 	ctx := ask(s, testPeer, "POST", "/api/stats", `{"site":"ddkk.com","page":"/a","action":"count","fields":["page_pv"]}`)
 	if got := string(ctx.Response.Body()); got != `{"site":"ddkk.com","page_pv":1,"stale":true}` {
 		t.Errorf("crowded: %s", got)

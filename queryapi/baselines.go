@@ -8,8 +8,8 @@ import (
 )
 
 // baselines answers GET /api/admin/baselines.
-func (s *Server) baselines(ctx *fasthttp.RequestCtx) error {
-	site, err := s.onlySite(ctx.QueryArgs())
+func (o *operations) baselines(ctx *fasthttp.RequestCtx) error {
+	site, err := o.onlySite(ctx.QueryArgs())
 	if err != nil {
 		return err
 	}
@@ -21,8 +21,8 @@ func (s *Server) baselines(ctx *fasthttp.RequestCtx) error {
 	out := struct {
 		Baselines []baseline `json:"baselines"`
 	}{[]baseline{}}
-	err = s.series(ctx, site, func(ctx context.Context) error {
-		all, err := s.cfg.Baselines.Baselines(ctx, site)
+	err = o.series(ctx, site, func(ctx context.Context) error {
+		all, err := o.cfg.Baselines.Baselines(ctx, site)
 		for _, b := range all {
 			out.Baselines = append(out.Baselines, baseline{text(b.Page), b.PV, b.UV})
 		}
@@ -35,7 +35,7 @@ func (s *Server) baselines(ctx *fasthttp.RequestCtx) error {
 }
 
 // setBaseline answers PUT /api/admin/baselines.
-func (s *Server) setBaseline(ctx *fasthttp.RequestCtx) error {
+func (o *operations) setBaseline(ctx *fasthttp.RequestCtx) error {
 	r := baselineRequest{fields: []string{"site", "page", "pv", "uv"}}
 	if err := r.decode(ctx.Request.Body()); err != nil {
 		return err
@@ -43,12 +43,12 @@ func (s *Server) setBaseline(ctx *fasthttp.RequestCtx) error {
 	if r.given&(1<<2|1<<3) == 0 {
 		return missing("pv")
 	}
-	return s.replaceBaseline(ctx, &r)
+	return o.replaceBaseline(ctx, &r)
 }
 
 // deleteBaseline answers DELETE /api/admin/baselines, whose site and page are
 // in the query or in the body.
-func (s *Server) deleteBaseline(ctx *fasthttp.RequestCtx) error {
+func (o *operations) deleteBaseline(ctx *fasthttp.RequestCtx) error {
 	r := baselineRequest{fields: []string{"site", "page"}}
 	args := ctx.QueryArgs()
 	if body := ctx.Request.Body(); len(body) > 0 {
@@ -67,7 +67,7 @@ func (s *Server) deleteBaseline(ctx *fasthttp.RequestCtx) error {
 			r.given |= 1 << 1
 		}
 	}
-	return s.replaceBaseline(ctx, &r)
+	return o.replaceBaseline(ctx, &r)
 }
 
 // baselineRequest names a base; given has bit i set if fields[i] was there.
@@ -99,8 +99,8 @@ func (r *baselineRequest) decode(body []byte) error {
 
 // replaceBaseline sets what was asked for. The page must be named, though it
 // may be empty: it would be a pity to replace the whole site's by mistake.
-func (s *Server) replaceBaseline(ctx *fasthttp.RequestCtx, r *baselineRequest) error {
-	site, err := s.site(r.site)
+func (o *operations) replaceBaseline(ctx *fasthttp.RequestCtx, r *baselineRequest) error {
+	site, err := o.site(r.site)
 	if err != nil {
 		return err
 	}
@@ -109,11 +109,11 @@ func (s *Server) replaceBaseline(ctx *fasthttp.RequestCtx, r *baselineRequest) e
 	}
 	b := Baseline{PV: int64(r.pv), UV: int64(r.uv)}
 	if len(r.page) > 0 {
-		b.Page = s.cfg.NormalizePage(r.page)
+		b.Page = o.cfg.NormalizePage(r.page)
 	}
-	err = s.series(ctx, site, func(ctx context.Context) error { return s.cfg.Baselines.SetBaseline(ctx, site, b) })
+	err = o.series(ctx, site, func(ctx context.Context) error { return o.cfg.Baselines.SetBaseline(ctx, site, b) })
 	if errors.Is(err, ErrStoreAway) {
-		s.cfg.Logger.Warn("a base is kept and not shown yet", "site", site, "err", err)
+		o.cfg.Logger.Warn("a base is kept and not shown yet", "site", site, "err", err)
 		return fail(fasthttp.StatusServiceUnavailable, CodeUnavailable, "the base is kept, but Redis does not answer: ask again later, so that it shows")
 	}
 	if err != nil {

@@ -33,17 +33,17 @@ const (
 	hotAPIs      = 5
 )
 
-func (s *Server) callRoutes() []route {
+func (f *facts) callRoutes() []route {
 	return []route{
-		{method: "GET", path: "/api/admin/stats/overview", handle: s.callOverview, admin: true},
-		{method: "GET", path: "/api/admin/stats/trend", handle: s.callTrend, admin: true},
-		{method: "GET", path: "/api/admin/reports/daily", handle: s.callReport, admin: true},
+		{method: "GET", path: "/api/admin/stats/overview", handle: f.callOverview, admin: true},
+		{method: "GET", path: "/api/admin/stats/trend", handle: f.callTrend, admin: true},
+		{method: "GET", path: "/api/admin/reports/daily", handle: f.callReport, admin: true},
 	}
 }
 
 // callSite is the site that a request for calls is about.
-func (s *Server) callSite(ctx *fasthttp.RequestCtx, args ...string) (string, error) {
-	if s.cfg.Calls == nil {
+func (f *facts) callSite(ctx *fasthttp.RequestCtx, args ...string) (string, error) {
+	if f.cfg.Calls == nil {
 		return "", fail(fasthttp.StatusNotFound, CodeNoSiteLog, "API calls are not counted: set SITE_LOG to the site's own access log")
 	}
 	q := ctx.QueryArgs()
@@ -51,23 +51,23 @@ func (s *Server) callSite(ctx *fasthttp.RequestCtx, args ...string) (string, err
 		return "", err
 	}
 	if !q.Has("site") {
-		if site := s.cfg.Calls.Site(s.base); site != "" {
+		if site := f.cfg.Calls.Site(f.base); site != "" {
 			return site, nil
 		}
 	}
-	return s.site(q.Peek("site"))
+	return f.site(q.Peek("site"))
 }
 
 // callOverview answers GET /api/admin/stats/overview: today, the running hour,
 // and the endpoints that are called most.
-func (s *Server) callOverview(ctx *fasthttp.RequestCtx) error {
-	site, err := s.callSite(ctx)
+func (f *facts) callOverview(ctx *fasthttp.RequestCtx) error {
+	site, err := f.callSite(ctx)
 	if err != nil {
 		return err
 	}
-	now := s.cfg.Now().In(s.cfg.Location)
-	today, stale := s.cfg.Calls.Period(s.base, site, counter.CallDay(now), topEndpoints)
-	hour, staleHour := s.cfg.Calls.Period(s.base, site, counter.CallHour(now), 1)
+	now := f.cfg.Now().In(f.cfg.Location)
+	today, stale := f.cfg.Calls.Period(f.base, site, counter.CallDay(now), topEndpoints)
+	hour, staleHour := f.cfg.Calls.Period(f.base, site, counter.CallHour(now), 1)
 	began := now.Truncate(time.Minute).Add(-time.Duration(now.Minute()) * time.Minute)
 	out := appendString([]byte(`{"site":`), site)
 	out = appendSums(append(out, `,"today":{`...), &today.CallSums)
@@ -77,13 +77,13 @@ func (s *Server) callOverview(ctx *fasthttp.RequestCtx) error {
 	out = began.AppendFormat(append(out, `,"hour":"`...), time.RFC3339)
 	out = appendEndpoints(append(out, `"},"endpoints":`...), today.Endpoints[:min(topEndpoints, len(today.Endpoints))])
 	out = appendAPIs(append(out, `,"hot_apis":`...), today.Endpoints[:min(hotAPIs, len(today.Endpoints))])
-	writeJSON(ctx, s.end(out, site, stale || staleHour))
+	writeJSON(ctx, f.end(out, site, stale || staleHour))
 	return nil
 }
 
 // callTrend answers GET /api/admin/stats/trend: 60 minutes, 24 hours or 30 days.
-func (s *Server) callTrend(ctx *fasthttp.RequestCtx) error {
-	site, err := s.callSite(ctx, "range")
+func (f *facts) callTrend(ctx *fasthttp.RequestCtx) error {
+	site, err := f.callSite(ctx, "range")
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (s *Server) callTrend(ctx *fasthttp.RequestCtx) error {
 	if !ok {
 		return badValue("range", "must be minute, hour or day")
 	}
-	points, stale := s.cfg.Calls.Trend(s.base, site, unit)
+	points, stale := f.cfg.Calls.Trend(f.base, site, unit)
 	out := appendString([]byte(`{"site":`), site)
 	out = append(append(append(out, `,"range":"`...), name...), `","points":[`...)
 	for i := range points {
@@ -116,19 +116,19 @@ func (s *Server) callTrend(ctx *fasthttp.RequestCtx) error {
 		out = points[i].Time.AppendFormat(append(out, `{"time":"`...), time.RFC3339)
 		out = append(strconv.AppendInt(append(out, `","count":`...), points[i].Calls, 10), '}')
 	}
-	writeJSON(ctx, s.end(append(out, ']'), site, stale))
+	writeJSON(ctx, f.end(append(out, ']'), site, stale))
 	return nil
 }
 
 // callReport answers GET /api/admin/reports/daily: everything of one day, as
 // JSON or as a table.
-func (s *Server) callReport(ctx *fasthttp.RequestCtx) error {
-	site, err := s.callSite(ctx, "date", "format")
+func (f *facts) callReport(ctx *fasthttp.RequestCtx) error {
+	site, err := f.callSite(ctx, "date", "format")
 	if err != nil {
 		return err
 	}
 	args := ctx.QueryArgs()
-	now := s.cfg.Now().In(s.cfg.Location)
+	now := f.cfg.Now().In(f.cfg.Location)
 	day, err := date(args, "date", time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC))
 	if err != nil {
 		return err
@@ -139,8 +139,8 @@ func (s *Server) callReport(ctx *fasthttp.RequestCtx) error {
 	}
 	var report counter.CallReport
 	var stale bool
-	err = s.series(ctx, site, func(ctx context.Context) (err error) {
-		report, stale, err = s.cfg.Calls.Day(ctx, site, day)
+	err = f.series(ctx, site, func(ctx context.Context) (err error) {
+		report, stale, err = f.cfg.Calls.Day(ctx, site, day)
 		return err
 	})
 	if err != nil {
@@ -158,7 +158,7 @@ func (s *Server) callReport(ctx *fasthttp.RequestCtx) error {
 	out = appendAPIs(append(out, `,"api_breakdown":`...), report.Endpoints)
 	out = appendNames(append(out, `,"statuses":`...), "status", report.Statuses)
 	out = appendNames(append(out, `,"users":`...), "user", report.Users)
-	writeJSON(ctx, s.end(out, site, stale))
+	writeJSON(ctx, f.end(out, site, stale))
 	return nil
 }
 

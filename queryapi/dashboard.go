@@ -30,15 +30,15 @@ const dashboardPolicy = "default-src 'none'; script-src 'self'; style-src 'self'
 
 // dashboardRoutes serve files that say nothing: the numbers come from
 // /api/admin/, for the admin.
-func (s *Server) dashboardRoutes() []route {
+func dashboardRoutes(files map[string]*asset, public bool) []route {
 	rs := []route{{method: "GET", path: "/admin", head: true, handle: func(ctx *fasthttp.RequestCtx) error {
 		ctx.Response.Header.Set("Location", "/admin/") // Redirect would make it absolute, with a scheme it cannot know
 		ctx.SetStatusCode(fasthttp.StatusPermanentRedirect)
 		return nil
 	}}}
 	for _, f := range dashboardFiles {
-		if !f.public || len(s.cfg.PublicSites) > 0 {
-			rs = append(rs, route{method: "GET", path: f.path, head: true, handle: shut(s.files[f.path])})
+		if !f.public || public {
+			rs = append(rs, route{method: "GET", path: f.path, head: true, handle: shut(files[f.path])})
 		}
 	}
 	return rs

@@ -29,7 +29,7 @@ const demoPosts = 45
 const demoPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-func (s *Server) demoRoutes() []route {
+func demoRoutes(files map[string]*asset) []route {
 	rs := []route{{method: "GET", path: "/", head: true, handle: root}}
 	add := func(path, name string, a, chinese *asset) {
 		rs = append(rs, route{method: "GET", path: path, name: name, head: true, handle: demo(a, chinese)})
@@ -37,14 +37,14 @@ func (s *Server) demoRoutes() []route {
 	for _, f := range demoFiles {
 		switch f.path {
 		case "/demo":
-			add(f.path, f.path, s.files[f.path], s.files[demoChinese])
+			add(f.path, f.path, files[f.path], files[demoChinese])
 		case demoChinese:
 		default:
-			add(f.path, f.path, s.files[f.path], nil)
+			add(f.path, f.path, files[f.path], nil)
 		}
 	}
 	for i := 1; i <= demoPosts; i++ {
-		add(fmt.Sprintf("/demo/post-%d", i), "/demo", s.files["/demo"], s.files[demoChinese])
+		add(fmt.Sprintf("/demo/post-%d", i), "/demo", files["/demo"], files[demoChinese])
 	}
 	return rs
 }

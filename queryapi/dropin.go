@@ -35,24 +35,30 @@ const maxURL = 8 << 10
 // dropinHeaders are the request headers of these clients, for preflights.
 const dropinHeaders = "Content-Type, Authorization, X-Bsz-Referer, X-Referer"
 
-func (s *Server) dropinRoutes() []route {
+// dropins answer clients of other counters.
+type dropins struct {
+	*answering
+	beacons *beacons
+}
+
+func (p *dropins) routes() []route {
 	add := func(method, path string, handle func(*fasthttp.RequestCtx) error) route {
 		return route{method: method, path: path, handle: handle, cors: true, maxBody: maxBody, headers: dropinHeaders}
 	}
 	return []route{
-		add("GET", "/busuanzi", s.jsonp("jsonpCallback", busuanzi23)),
-		add("GET", "/jsonp", s.jsonp("callback", fourNumbers)),
-		add("POST", "/api", s.soxft(true)),
-		add("GET", "/api", s.soxft(false)),
-		add("PUT", "/api", s.soxftPut),
-		add("POST", "/api.php", s.busuanziCC),
-		add("POST", "/api/v2/log", s.vercount(true, `{"status":"success","message":"ok","data":{`, `}}`)),
-		add("GET", "/api/v2/log", s.vercount(false, `{"status":"success","message":"ok","data":{`, `}}`)),
-		add("POST", "/api/v1/log", s.vercount(true, `{`, `}`)),
-		add("GET", "/api/v1/log", s.vercount(false, `{`, `}`)),
-		add("GET", "/api/count", s.countOf),
-		add("GET", "/busuanzi/api", s.flat("X-Referer")),
-		add("GET", "/counter", s.counterOf),
+		add("GET", "/busuanzi", p.jsonp("jsonpCallback", busuanzi23)),
+		add("GET", "/jsonp", p.jsonp("callback", fourNumbers)),
+		add("POST", "/api", p.soxft(true)),
+		add("GET", "/api", p.soxft(false)),
+		add("PUT", "/api", p.soxftPut),
+		add("POST", "/api.php", p.busuanziCC),
+		add("POST", "/api/v2/log", p.vercount(true, `{"status":"success","message":"ok","data":{`, `}}`)),
+		add("GET", "/api/v2/log", p.vercount(false, `{"status":"success","message":"ok","data":{`, `}}`)),
+		add("POST", "/api/v1/log", p.vercount(true, `{`, `}`)),
+		add("GET", "/api/v1/log", p.vercount(false, `{`, `}`)),
+		add("GET", "/api/count", p.countOf),
+		add("GET", "/busuanzi/api", p.flat("X-Referer")),
+		add("GET", "/counter", p.counterOf),
 	}
 }
 
@@ -85,7 +91,7 @@ type visited struct {
 
 // visitedURL takes the address of a page. What is none, or of a site that is
 // not counted here, is the zero visited.
-func (s *Server) visitedURL(address []byte) visited {
+func (p *dropins) visitedURL(address []byte) visited {
 	scheme, rest, ok := bytes.Cut(address, []byte("//"))
 	if !ok || len(address) > maxURL || len(scheme) > 0 && !bytes.EqualFold(scheme, []byte("http:")) && !bytes.EqualFold(scheme, []byte("https:")) {
 		return visited{}
@@ -94,11 +100,11 @@ func (s *Server) visitedURL(address []byte) visited {
 	if end < 0 {
 		end = len(rest)
 	}
-	return s.visited(rest[:end], rest[end:])
+	return p.visited(rest[:end], rest[end:])
 }
 
-func (s *Server) visited(host, page []byte) visited {
-	site, ok := s.cfg.NormalizeSite(string(host))
+func (p *dropins) visited(host, page []byte) visited {
+	site, ok := p.cfg.NormalizeSite(string(host))
 	if !ok || len(page) > maxURL {
 		return visited{}
 	}
@@ -110,23 +116,23 @@ func (s *Server) visited(host, page []byte) visited {
 
 // tell counts the view if asked to and appends the numbers of the page to dst,
 // as the inside of a JSON object.
-func (s *Server) tell(ctx *fasthttp.RequestCtx, dst []byte, v visited, count bool, numbers []number) ([]byte, error) {
-	w := s.borrow()
-	defer s.give(w)
+func (p *dropins) tell(ctx *fasthttp.RequestCtx, dst []byte, v visited, count bool, numbers []number) ([]byte, error) {
+	w := p.borrow()
+	defer p.give(w)
 	w.answer = counter.Answer{Pages: w.answer.Pages[:0]}
 	if v.site != "" {
-		w.query.Site, w.query.Page, w.query.Fresh = v.site, s.cfg.NormalizePage(v.page), count
+		w.query.Site, w.query.Page, w.query.Fresh = v.site, p.cfg.NormalizePage(v.page), count
 		for _, n := range numbers {
 			w.query.Fields |= n.field
 		}
 		if count {
 			// When the wait runs out the numbers are those of a moment ago,
 			// and these protocols have no word for that.
-			if _, err := s.countPage(ctx, v.site, v.page, nil); err != nil {
+			if _, err := p.beacons.countPage(ctx, v.site, v.page, nil); err != nil {
 				return nil, err
 			}
 		}
-		if err := s.cfg.Reader.Read(s.base, &w.query, &w.answer); err != nil {
+		if err := p.cfg.Reader.Read(p.base, &w.query, &w.answer); err != nil {
 			return nil, err
 		}
 	}
@@ -146,22 +152,22 @@ func (s *Server) tell(ctx *fasthttp.RequestCtx, dst []byte, v visited, count boo
 
 // jsonp answers a script that calls the function which the argument names; the
 // page is that of the Referer.
-func (s *Server) jsonp(argument string, numbers []number) func(*fasthttp.RequestCtx) error {
+func (p *dropins) jsonp(argument string, numbers []number) func(*fasthttp.RequestCtx) error {
 	return func(ctx *fasthttp.RequestCtx) error {
 		callback := ctx.QueryArgs().Peek(argument)
 		if len(callback) == 0 {
 			return missing(argument)
 		}
-		return s.call(ctx, argument, callback, s.visitedURL(ctx.Referer()), numbers)
+		return p.call(ctx, argument, callback, p.visitedURL(ctx.Referer()), numbers)
 	}
 }
 
-func (s *Server) call(ctx *fasthttp.RequestCtx, argument string, callback []byte, v visited, numbers []number) error {
+func (p *dropins) call(ctx *fasthttp.RequestCtx, argument string, callback []byte, v visited, numbers []number) error {
 	if !validCallback(callback) {
 		return badValue(argument, "must be the name of a function: letters, digits, _, $ and dots, at most 64")
 	}
 	out := append(append([]byte("try{"), callback...), "({"...)
-	out, err := s.tell(ctx, out, v, true, numbers)
+	out, err := p.tell(ctx, out, v, true, numbers)
 	if err != nil {
 		return err
 	}
@@ -194,8 +200,8 @@ var reservedWords = strings.Fields("arguments await break case catch class const
 	"for function Function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield")
 
 // object answers a JSON object with the numbers between head and tail.
-func (s *Server) object(ctx *fasthttp.RequestCtx, v visited, count bool, numbers []number, head, tail string) error {
-	out, err := s.tell(ctx, []byte(head), v, count, numbers)
+func (p *dropins) object(ctx *fasthttp.RequestCtx, v visited, count bool, numbers []number, head, tail string) error {
+	out, err := p.tell(ctx, []byte(head), v, count, numbers)
 	if err != nil {
 		return err
 	}
@@ -204,28 +210,28 @@ func (s *Server) object(ctx *fasthttp.RequestCtx, v visited, count bool, numbers
 }
 
 // soxftPage is the page that a client of soxft/busuanzi is on.
-func (s *Server) soxftPage(ctx *fasthttp.RequestCtx) visited {
-	return s.headerPage(ctx, "X-Bsz-Referer")
+func (p *dropins) soxftPage(ctx *fasthttp.RequestCtx) visited {
+	return p.headerPage(ctx, "X-Bsz-Referer")
 }
 
 // headerPage is the page that a header names, else the Referer.
-func (s *Server) headerPage(ctx *fasthttp.RequestCtx, name string) visited {
+func (p *dropins) headerPage(ctx *fasthttp.RequestCtx, name string) visited {
 	if address := ctx.Request.Header.Peek(name); len(address) > 0 {
-		return s.visitedURL(address)
+		return p.visitedURL(address)
 	}
-	return s.visitedURL(ctx.Referer())
+	return p.visitedURL(ctx.Referer())
 }
 
-func (s *Server) soxft(count bool) func(*fasthttp.RequestCtx) error {
+func (p *dropins) soxft(count bool) func(*fasthttp.RequestCtx) error {
 	return func(ctx *fasthttp.RequestCtx) error {
-		return s.object(ctx, s.soxftPage(ctx), count, fourNumbers, `{"success":true,"message":"ok","data":{`, `}}`)
+		return p.object(ctx, p.soxftPage(ctx), count, fourNumbers, `{"success":true,"message":"ok","data":{`, `}}`)
 	}
 }
 
 // soxftPut counts and answers nothing.
-func (s *Server) soxftPut(ctx *fasthttp.RequestCtx) error {
-	if v := s.soxftPage(ctx); v.site != "" {
-		if _, _, err := s.append(ctx, viewURI(v.site, v.page, nil)); err != nil {
+func (p *dropins) soxftPut(ctx *fasthttp.RequestCtx) error {
+	if v := p.soxftPage(ctx); v.site != "" {
+		if _, _, err := p.beacons.append(ctx, viewURI(v.site, v.page, nil)); err != nil {
 			return err
 		}
 	}
@@ -235,7 +241,7 @@ func (s *Server) soxftPut(ctx *fasthttp.RequestCtx) error {
 
 // bodyPage is the page that the body names as "url". Other fields, which
 // versions of the clients differ in, are passed over.
-func (s *Server) bodyPage(ctx *fasthttp.RequestCtx) (visited, error) {
+func (p *dropins) bodyPage(ctx *fasthttp.RequestCtx) (visited, error) {
 	var body struct {
 		URL string `json:"url"`
 	}
@@ -245,55 +251,55 @@ func (s *Server) bodyPage(ctx *fasthttp.RequestCtx) (visited, error) {
 	if body.URL == "" {
 		return visited{}, missing("url")
 	}
-	return s.visitedURL([]byte(body.URL)), nil
+	return p.visitedURL([]byte(body.URL)), nil
 }
 
-func (s *Server) busuanziCC(ctx *fasthttp.RequestCtx) error {
-	v, err := s.bodyPage(ctx)
+func (p *dropins) busuanziCC(ctx *fasthttp.RequestCtx) error {
+	v, err := p.bodyPage(ctx)
 	if err != nil {
 		return err
 	}
-	return s.object(ctx, v, true, busuanziIDs, `{`, `}`)
+	return p.object(ctx, v, true, busuanziIDs, `{`, `}`)
 }
 
 // vercount takes the page from the body where it counts, else from the query.
-func (s *Server) vercount(count bool, head, tail string) func(*fasthttp.RequestCtx) error {
+func (p *dropins) vercount(count bool, head, tail string) func(*fasthttp.RequestCtx) error {
 	return func(ctx *fasthttp.RequestCtx) error {
-		v, err := s.visitedURL(ctx.QueryArgs().Peek("url")), error(nil)
+		v, err := p.visitedURL(ctx.QueryArgs().Peek("url")), error(nil)
 		if count {
-			v, err = s.bodyPage(ctx)
+			v, err = p.bodyPage(ctx)
 		} else if !ctx.QueryArgs().Has("url") {
 			err = missing("url")
 		}
 		if err != nil {
 			return err
 		}
-		return s.object(ctx, v, count, threeNumbers, head, tail)
+		return p.object(ctx, v, count, threeNumbers, head, tail)
 	}
 }
 
 // countOf takes site and page from the query.
-func (s *Server) countOf(ctx *fasthttp.RequestCtx) error {
+func (p *dropins) countOf(ctx *fasthttp.RequestCtx) error {
 	args := ctx.QueryArgs()
-	v := s.visited(args.Peek("site"), args.Peek("page"))
+	v := p.visited(args.Peek("site"), args.Peek("page"))
 	if callback := args.Peek("callback"); len(callback) > 0 {
-		return s.call(ctx, "callback", callback, v, allNumbers)
+		return p.call(ctx, "callback", callback, v, allNumbers)
 	}
-	return s.object(ctx, v, true, allNumbers, `{`, `}`)
+	return p.object(ctx, v, true, allNumbers, `{`, `}`)
 }
 
-func (s *Server) flat(header string) func(*fasthttp.RequestCtx) error {
+func (p *dropins) flat(header string) func(*fasthttp.RequestCtx) error {
 	return func(ctx *fasthttp.RequestCtx) error {
-		return s.object(ctx, s.headerPage(ctx, header), true, allNumbers, `{`, `}`)
+		return p.object(ctx, p.headerPage(ctx, header), true, allNumbers, `{`, `}`)
 	}
 }
 
 // counterOf takes the site from the query and the page from the Referer, if
 // that is of the same site.
-func (s *Server) counterOf(ctx *fasthttp.RequestCtx) error {
-	v, from := s.visited(ctx.QueryArgs().Peek("host"), nil), s.visitedURL(ctx.Referer())
+func (p *dropins) counterOf(ctx *fasthttp.RequestCtx) error {
+	v, from := p.visited(ctx.QueryArgs().Peek("host"), nil), p.visitedURL(ctx.Referer())
 	if from.site == v.site {
 		v = from
 	}
-	return s.object(ctx, v, true, allNumbers, `{`, `}`)
+	return p.object(ctx, v, true, allNumbers, `{`, `}`)
 }

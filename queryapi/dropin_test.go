@@ -78,7 +78,7 @@ func TestDropinAddresses(t *testing.T) {
 	s := newTestServer(t, b, nil)
 	f := func(address, site, page string) {
 		t.Helper()
-		if got := s.visitedURL([]byte(address)); got.site != site || string(got.page) != page {
+		if got := s.dropins.visitedURL([]byte(address)); got.site != site || string(got.page) != page {
 			t.Errorf("%q: %q %q, want %q %q", address, got.site, got.page, site, page)
 		}
 	}

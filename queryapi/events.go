@@ -57,14 +57,14 @@ const cursorHeader = "X-Cursor"
 
 // events answers GET /api/events: events by day and key. Who names a limit or a
 // cursor gets what fits and a cursor for the rest; others get all or an error.
-func (s *Server) events(ctx *fasthttp.RequestCtx) error {
-	q, paged, err := s.eventsQuery(ctx.QueryArgs())
+func (r *reads) events(ctx *fasthttp.RequestCtx) error {
+	q, paged, err := r.eventsQuery(ctx.QueryArgs())
 	if err != nil {
 		return err
 	}
 	var page EventPage
-	err = s.series(ctx, q.Site, func(ctx context.Context) (err error) {
-		page, err = s.cfg.Series.Events(ctx, q)
+	err = r.series(ctx, q.Site, func(ctx context.Context) (err error) {
+		page, err = r.cfg.Series.Events(ctx, q)
 		return err
 	})
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) error {
 	ctx.Response.Header.Set("Access-Control-Expose-Headers", staleHeader+", "+staleReasonHeader+", "+cursorHeader)
 	if page.Stale {
 		ctx.Response.Header.Set(staleHeader, "true")
-		if why := s.reason(q.Site, true); why != "" {
+		if why := r.reason(q.Site, true); why != "" {
 			ctx.Response.Header.Set(staleReasonHeader, why)
 		}
 	}
@@ -91,7 +91,7 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-func (s *Server) eventsQuery(args *fasthttp.Args) (q *EventsQuery, paged bool, err error) {
+func (r *reads) eventsQuery(args *fasthttp.Args) (q *EventsQuery, paged bool, err error) {
 	if err := knownArgs(args, "site", "from", "to", "category", "action", "label", "value", "limit", "cursor"); err != nil {
 		return nil, false, err
 	}
@@ -107,8 +107,8 @@ func (s *Server) eventsQuery(args *fasthttp.Args) (q *EventsQuery, paged bool, e
 		}
 		levels = append(levels, level)
 	}
-	q.Key = s.cfg.EventKey(levels...)
-	if q.From, q.To, err = s.span(args); err != nil {
+	q.Key = r.cfg.EventKey(levels...)
+	if q.From, q.To, err = r.span(args); err != nil {
 		return nil, false, err
 	}
 	if q.Limit, err = intArg(args, "limit", MaxEventRows, 1, MaxEventRows); err != nil {
@@ -120,7 +120,7 @@ func (s *Server) eventsQuery(args *fasthttp.Args) (q *EventsQuery, paged bool, e
 			return nil, false, badValue("cursor", "must be one that this route gave")
 		}
 	}
-	q.Site, err = s.site(args.Peek("site"))
+	q.Site, err = r.site(args.Peek("site"))
 	return q, args.Has("limit") || args.Has("cursor"), err
 }
 

@@ -54,8 +54,8 @@ const (
 )
 
 // explore answers GET /api/admin/explore.
-func (s *Server) explore(ctx *fasthttp.RequestCtx) error {
-	span, err := s.spanQuery(ctx, MaxSeriesDays, "by", "where", "limit")
+func (f *facts) explore(ctx *fasthttp.RequestCtx) error {
+	span, err := f.spanQuery(ctx, MaxSeriesDays, "by", "where", "limit")
 	if err != nil {
 		return err
 	}
@@ -87,9 +87,9 @@ func (s *Server) explore(ctx *fasthttp.RequestCtx) error {
 		Took     int64        `json:"took_ms"`
 		Complete bool         `json:"complete"`
 	}{Site: q.Site, By: q.By, From: calendarDate(q.From), To: calendarDate(q.To), Rows: []row{}}
-	began := s.cfg.Now()
-	err = s.series(ctx, q.Site, func(ctx context.Context) error {
-		found, err := s.cfg.Explorer.Explore(ctx, &q)
+	began := f.cfg.Now()
+	err = f.series(ctx, q.Site, func(ctx context.Context) error {
+		found, err := f.cfg.Explorer.Explore(ctx, &q)
 		out.Total, out.Scanned, out.Complete = len(found.Rows), found.Scanned, found.Complete
 		for _, r := range found.Rows[:min(len(found.Rows), limit)] {
 			out.Rows = append(out.Rows, row{text(r.Name), r.PV, r.UV})
@@ -99,7 +99,7 @@ func (s *Server) explore(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	out.Took = s.cfg.Now().Sub(began).Milliseconds()
+	out.Took = f.cfg.Now().Sub(began).Milliseconds()
 	return writeValue(ctx, &out)
 }
 

@@ -27,8 +27,8 @@ func NewFacetFacts(name string, pv int64, uv *int64) FacetFacts {
 }
 
 // adminHours answers GET /api/admin/hours: 24 hours of each day of a span.
-func (s *Server) adminHours(ctx *fasthttp.RequestCtx) error {
-	q, err := s.spanQuery(ctx, MaxHourDays)
+func (f *facts) adminHours(ctx *fasthttp.RequestCtx) error {
+	q, err := f.spanQuery(ctx, MaxHourDays)
 	if err != nil {
 		return err
 	}
@@ -48,8 +48,8 @@ func (s *Server) adminHours(ctx *fasthttp.RequestCtx) error {
 			out.Hours = append(out.Hours, hour{Date: calendarDate(d), Hour: h})
 		}
 	}
-	err = s.series(ctx, q.site, func(ctx context.Context) error {
-		all, stale, err := s.cfg.Facts.Hours(ctx, q.site, q.from, q.to)
+	err = f.series(ctx, q.site, func(ctx context.Context) error {
+		all, stale, err := f.cfg.Facts.Hours(ctx, q.site, q.from, q.to)
 		for _, h := range all {
 			if i := 24*int(h.Date.Sub(q.from)/(24*time.Hour)) + h.Hour; i >= 0 && i < len(out.Hours) {
 				out.Hours[i].PV += h.PV
@@ -62,13 +62,13 @@ func (s *Server) adminHours(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	out.StaleReason = s.reason(q.site, out.Stale)
+	out.StaleReason = f.reason(q.site, out.Stale)
 	return writeValue(ctx, &out)
 }
 
 // adminMinutes answers GET /api/admin/minutes.
-func (s *Server) adminMinutes(ctx *fasthttp.RequestCtx) error {
-	site, err := s.onlySite(ctx.QueryArgs())
+func (f *facts) adminMinutes(ctx *fasthttp.RequestCtx) error {
+	site, err := f.onlySite(ctx.QueryArgs())
 	if err != nil {
 		return err
 	}
@@ -77,18 +77,18 @@ func (s *Server) adminMinutes(ctx *fasthttp.RequestCtx) error {
 		Stale       bool          `json:"stale,omitempty"`
 		StaleReason string        `json:"stale_reason,omitempty"`
 	}
-	out.Minutes, out.Stale = s.cfg.Facts.Minutes(s.base, site, shownMinutes)
+	out.Minutes, out.Stale = f.cfg.Facts.Minutes(f.base, site, shownMinutes)
 	for i := range out.Minutes {
 		out.Minutes[i].Time = out.Minutes[i].Time.UTC()
 	}
-	out.StaleReason = s.reason(site, out.Stale)
+	out.StaleReason = f.reason(site, out.Stale)
 	return writeValue(ctx, &out)
 }
 
 // adminReferrers answers GET /api/admin/referrers: the facet of that name, under the
 // names that its fields had before there were others.
-func (s *Server) adminReferrers(ctx *fasthttp.RequestCtx) error {
-	q, err := s.spanQuery(ctx, MaxSeriesDays, "limit")
+func (f *facts) adminReferrers(ctx *fasthttp.RequestCtx) error {
+	q, err := f.spanQuery(ctx, MaxSeriesDays, "limit")
 	if err != nil {
 		return err
 	}
@@ -107,11 +107,11 @@ func (s *Server) adminReferrers(ctx *fasthttp.RequestCtx) error {
 
 		StaleReason string `json:"stale_reason,omitempty"`
 	}{Referrers: []referrer{}}
-	all, stale, err := s.facet(ctx, &q, "referrer")
+	all, stale, err := f.facet(ctx, &q, "referrer")
 	if err != nil {
 		return err
 	}
-	out.Total, out.Stale, out.StaleReason = len(all), stale, s.reason(q.site, stale)
+	out.Total, out.Stale, out.StaleReason = len(all), stale, f.reason(q.site, stale)
 	for _, r := range all[:min(len(all), limit)] {
 		out.Referrers = append(out.Referrers, referrer{r.Name, r.PV})
 	}
@@ -119,9 +119,9 @@ func (s *Server) adminReferrers(ctx *fasthttp.RequestCtx) error {
 }
 
 // facet are the names of a facet, the most frequent first.
-func (s *Server) facet(ctx *fasthttp.RequestCtx, q *siteSpan, name string) (all []FacetFacts, stale bool, err error) {
-	err = s.series(ctx, q.site, func(ctx context.Context) (err error) {
-		all, stale, err = s.cfg.Facts.Facet(ctx, q.site, name, q.from, q.to)
+func (f *facts) facet(ctx *fasthttp.RequestCtx, q *siteSpan, name string) (all []FacetFacts, stale bool, err error) {
+	err = f.series(ctx, q.site, func(ctx context.Context) (err error) {
+		all, stale, err = f.cfg.Facts.Facet(ctx, q.site, name, q.from, q.to)
 		return err
 	})
 	slices.SortFunc(all, func(a, b FacetFacts) int {
@@ -131,8 +131,8 @@ func (s *Server) facet(ctx *fasthttp.RequestCtx, q *siteSpan, name string) (all 
 }
 
 // adminFacets answers GET /api/admin/facets.
-func (s *Server) adminFacets(ctx *fasthttp.RequestCtx) error {
-	q, err := s.spanQuery(ctx, MaxSeriesDays, "facet", "limit", "format")
+func (f *facts) adminFacets(ctx *fasthttp.RequestCtx) error {
+	q, err := f.spanQuery(ctx, MaxSeriesDays, "facet", "limit", "format")
 	if err != nil {
 		return err
 	}
@@ -154,13 +154,13 @@ func (s *Server) adminFacets(ctx *fasthttp.RequestCtx) error {
 		Rows  []FacetFacts `json:"rows"`
 		Stale bool         `json:"stale,omitempty"`
 	}{Site: q.site, Facet: string(args.Peek("facet")), From: calendarDate(q.from), To: calendarDate(q.to)}
-	switch names := s.cfg.Facts.FacetNames(); {
+	switch names := f.cfg.Facts.FacetNames(); {
 	case out.Facet == "":
 		return missing("facet")
 	case !slices.Contains(names, out.Facet):
 		return badValue("facet", "must be one of %s", strings.Join(names, ", "))
 	}
-	all, stale, err := s.facet(ctx, &q, out.Facet)
+	all, stale, err := f.facet(ctx, &q, out.Facet)
 	if err != nil {
 		return err
 	}

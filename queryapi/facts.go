@@ -11,6 +11,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// facts answer what the admin asks of the numbers of sites.
+type facts struct{ *answering }
+
 // Facts answers what the dashboard shows of sites. Dates are as in Series; the
 // methods wait for SQL at times, but no longer than ctx. Stale says that Redis
 // could not be asked and the newest views may be missing. Errors wrap
@@ -123,28 +126,28 @@ type calendarDate time.Time
 // MarshalJSON implements json.Marshaler.
 func (d calendarDate) MarshalJSON() ([]byte, error) { return appendDate(nil, time.Time(d)), nil }
 
-// factsRoutes are the routes of the dashboard's figures.
-func (s *Server) factsRoutes() []route {
-	if s.cfg.Facts == nil {
+// routes are the routes of the dashboard's figures.
+func (f *facts) routes() []route {
+	if f.cfg.Facts == nil {
 		return nil
 	}
 	rs := []route{
-		{method: "GET", path: "/api/admin/sites", handle: s.adminSites, admin: true},
-		{method: "GET", path: "/api/admin/summary", handle: s.adminSummary, admin: true},
-		{method: "GET", path: "/api/admin/pages", handle: s.adminPages, admin: true},
-		{method: "GET", path: "/api/admin/hours", handle: s.adminHours, admin: true},
-		{method: "GET", path: "/api/admin/minutes", handle: s.adminMinutes, admin: true},
-		{method: "GET", path: "/api/admin/referrers", handle: s.adminReferrers, admin: true},
-		{method: "GET", path: "/api/admin/facets", handle: s.adminFacets, admin: true},
+		{method: "GET", path: "/api/admin/sites", handle: f.adminSites, admin: true},
+		{method: "GET", path: "/api/admin/summary", handle: f.adminSummary, admin: true},
+		{method: "GET", path: "/api/admin/pages", handle: f.adminPages, admin: true},
+		{method: "GET", path: "/api/admin/hours", handle: f.adminHours, admin: true},
+		{method: "GET", path: "/api/admin/minutes", handle: f.adminMinutes, admin: true},
+		{method: "GET", path: "/api/admin/referrers", handle: f.adminReferrers, admin: true},
+		{method: "GET", path: "/api/admin/facets", handle: f.adminFacets, admin: true},
 	}
-	if s.cfg.Explorer != nil {
-		rs = append(rs, route{method: "GET", path: "/api/admin/explore", handle: s.explore, admin: true})
+	if f.cfg.Explorer != nil {
+		rs = append(rs, route{method: "GET", path: "/api/admin/explore", handle: f.explore, admin: true})
 	}
 	return rs
 }
 
 // adminSites answers GET /api/admin/sites: all sites, today's busiest first.
-func (s *Server) adminSites(ctx *fasthttp.RequestCtx) error {
+func (f *facts) adminSites(ctx *fasthttp.RequestCtx) error {
 	if err := knownArgs(ctx.QueryArgs()); err != nil {
 		return err
 	}
@@ -153,8 +156,8 @@ func (s *Server) adminSites(ctx *fasthttp.RequestCtx) error {
 		Stale       bool        `json:"stale,omitempty"`
 		StaleReason string      `json:"stale_reason,omitempty"`
 	}
-	err := s.series(ctx, "", func(ctx context.Context) (err error) {
-		out.Sites, out.Stale, err = s.cfg.Facts.Sites(ctx)
+	err := f.series(ctx, "", func(ctx context.Context) (err error) {
+		out.Sites, out.Stale, err = f.cfg.Facts.Sites(ctx)
 		return err
 	})
 	if err != nil {
@@ -166,14 +169,14 @@ func (s *Server) adminSites(ctx *fasthttp.RequestCtx) error {
 	if out.Sites == nil {
 		out.Sites = []SiteFacts{}
 	}
-	out.StaleReason = s.reason("", out.Stale)
+	out.StaleReason = f.reason("", out.Stale)
 	return writeValue(ctx, &out)
 }
 
 // adminSummary answers GET /api/admin/summary: the figures of a span and of the
 // equally long one before it.
-func (s *Server) adminSummary(ctx *fasthttp.RequestCtx) error {
-	q, err := s.spanQuery(ctx, MaxSeriesDays)
+func (f *facts) adminSummary(ctx *fasthttp.RequestCtx) error {
+	q, err := f.spanQuery(ctx, MaxSeriesDays)
 	if err != nil {
 		return err
 	}
@@ -195,25 +198,25 @@ func (s *Server) adminSummary(ctx *fasthttp.RequestCtx) error {
 	}{Site: q.site, From: calendarDate(q.from), To: calendarDate(q.to)}
 	before := q.from.AddDate(0, 0, -days)
 	out.Previous.From, out.Previous.To = calendarDate(before), calendarDate(q.from.AddDate(0, 0, -1))
-	err = s.series(ctx, q.site, func(ctx context.Context) error {
+	err = f.series(ctx, q.site, func(ctx context.Context) error {
 		var stale [3]bool
 		var errs [3]error
-		out.Current, stale[0], errs[0] = s.cfg.Facts.Sums(ctx, q.site, q.from, q.to)
-		out.Previous.Sums, stale[1], errs[1] = s.cfg.Facts.Sums(ctx, q.site, before, q.from.AddDate(0, 0, -1))
-		out.Online, stale[2], errs[2] = s.cfg.Facts.Online(ctx, q.site)
+		out.Current, stale[0], errs[0] = f.cfg.Facts.Sums(ctx, q.site, q.from, q.to)
+		out.Previous.Sums, stale[1], errs[1] = f.cfg.Facts.Sums(ctx, q.site, before, q.from.AddDate(0, 0, -1))
+		out.Online, stale[2], errs[2] = f.cfg.Facts.Online(ctx, q.site)
 		out.Stale = stale[0] || stale[1] || stale[2]
 		return errors.Join(errs[:]...)
 	})
 	if err != nil {
 		return err
 	}
-	out.StaleReason = s.reason(q.site, out.Stale)
+	out.StaleReason = f.reason(q.site, out.Stale)
 	return writeValue(ctx, &out)
 }
 
 // adminPages answers GET /api/admin/pages: the most viewed pages of a span.
-func (s *Server) adminPages(ctx *fasthttp.RequestCtx) error {
-	q, err := s.spanQuery(ctx, MaxSeriesDays, "limit", "q")
+func (f *facts) adminPages(ctx *fasthttp.RequestCtx) error {
+	q, err := f.spanQuery(ctx, MaxSeriesDays, "limit", "q")
 	if err != nil {
 		return err
 	}
@@ -227,8 +230,8 @@ func (s *Server) adminPages(ctx *fasthttp.RequestCtx) error {
 		StaleReason string `json:"stale_reason,omitempty"`
 	}
 	ask := PagesQuery{Site: q.site, From: q.from, To: q.to, Match: string(ctx.QueryArgs().Peek("q")), Limit: limit}
-	err = s.series(ctx, q.site, func(ctx context.Context) (err error) {
-		out.PageList, out.Stale, err = s.cfg.Facts.Pages(ctx, &ask)
+	err = f.series(ctx, q.site, func(ctx context.Context) (err error) {
+		out.PageList, out.Stale, err = f.cfg.Facts.Pages(ctx, &ask)
 		return err
 	})
 	if err != nil {
@@ -237,11 +240,11 @@ func (s *Server) adminPages(ctx *fasthttp.RequestCtx) error {
 	if out.Pages == nil {
 		out.Pages = []PageFacts{}
 	}
-	title := s.titles(q.site)
+	title := f.titles(q.site)
 	for i := range out.Pages {
 		out.Pages[i].Title = text(title(string(out.Pages[i].Page)))
 	}
-	out.StaleReason = s.reason(q.site, out.Stale)
+	out.StaleReason = f.reason(q.site, out.Stale)
 	return writeValue(ctx, &out)
 }
 
@@ -252,18 +255,18 @@ type siteSpan struct {
 }
 
 // spanQuery reads site, from and to; more names the route's other parameters.
-func (s *Server) spanQuery(ctx *fasthttp.RequestCtx, maxDays int, more ...string) (q siteSpan, err error) {
+func (a *answering) spanQuery(ctx *fasthttp.RequestCtx, maxDays int, more ...string) (q siteSpan, err error) {
 	args := ctx.QueryArgs()
 	if err := knownArgs(args, append([]string{"site", "from", "to"}, more...)...); err != nil {
 		return q, err
 	}
-	if q.from, q.to, err = s.span(args); err != nil {
+	if q.from, q.to, err = a.span(args); err != nil {
 		return q, err
 	}
 	if q.to.Sub(q.from) >= time.Duration(maxDays)*24*time.Hour {
 		return q, badValue("from", "must be less than %d days before to", maxDays)
 	}
-	q.site, err = s.site(args.Peek("site"))
+	q.site, err = a.site(args.Peek("site"))
 	return q, err
 }
 

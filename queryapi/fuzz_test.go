@@ -116,7 +116,7 @@ func FuzzAddress(f *testing.F) {
 	}
 	s := newTestServer(f, newBackend(), nil)
 	f.Fuzz(func(t *testing.T, address string) {
-		v := s.visitedURL([]byte(address))
+		v := s.dropins.visitedURL([]byte(address))
 		if v.site == "" {
 			return
 		}
@@ -142,11 +142,11 @@ func FuzzForwarded(f *testing.F) {
 	f.Fuzz(func(t *testing.T, real, list string) {
 		headers := map[string]string{"X-Real-IP": real, "X-Forwarded-For": list}
 		ctx := exchange(s.Server, stranger, "GET", "/healthz", "", nil, headers)
-		if got := s.clientAddr(ctx); got != netip.MustParseAddr("203.0.113.5") {
+		if got := s.door.clientAddr(ctx); got != netip.MustParseAddr("203.0.113.5") {
 			t.Fatalf("a stranger's %q, %q were believed: %s", real, list, got)
 		}
 		ctx = exchange(s.Server, testPeer, "GET", "/healthz", "", nil, headers)
-		if got := s.clientAddr(ctx); !got.IsValid() || got.Zone() != "" || got.Is4In6() {
+		if got := s.door.clientAddr(ctx); !got.IsValid() || got.Zone() != "" || got.Is4In6() {
 			t.Fatalf("%q, %q: %v", real, list, got)
 		}
 		local := exchange(s.Server, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, "GET", "/metrics", "", nil, map[string]string{"Host": "localhost", "X-Forwarded-For": list})

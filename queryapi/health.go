@@ -7,12 +7,12 @@ import (
 )
 
 // healthz says whether the process works at all.
-func (s *Server) healthz(ctx *fasthttp.RequestCtx) error { return s.report(ctx, s.cfg.Health) }
+func (o *operations) healthz(ctx *fasthttp.RequestCtx) error { return o.report(ctx, o.cfg.Health) }
 
 // readyz says whether it is worth sending requests here, and which states that do not
 // keep from it the daemon is in.
-func (s *Server) readyz(ctx *fasthttp.RequestCtx) error {
-	states, err := s.cfg.Ready(s.base)
+func (o *operations) readyz(ctx *fasthttp.RequestCtx) error {
+	states, err := o.cfg.Ready(o.base)
 	if err != nil {
 		return fail(fasthttp.StatusServiceUnavailable, CodeUnavailable, "%v", err)
 	}
@@ -23,8 +23,8 @@ func (s *Server) readyz(ctx *fasthttp.RequestCtx) error {
 	return writeValue(ctx, &out)
 }
 
-func (s *Server) report(ctx *fasthttp.RequestCtx, check func(context.Context) error) error {
-	if err := check(s.base); err != nil {
+func (o *operations) report(ctx *fasthttp.RequestCtx, check func(context.Context) error) error {
+	if err := check(o.base); err != nil {
 		return fail(fasthttp.StatusServiceUnavailable, CodeUnavailable, "%v", err)
 	}
 	writeJSON(ctx, []byte(`{"status":"ok"}`))

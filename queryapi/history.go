@@ -53,7 +53,7 @@ const (
 
 // history answers GET /api/history: the views and visitors of each day, week
 // or month of a span.
-func (s *Server) history(ctx *fasthttp.RequestCtx) error {
+func (r *reads) history(ctx *fasthttp.RequestCtx) error {
 	args := ctx.QueryArgs()
 	if err := knownArgs(args, "site", "page", "from", "to", "interval"); err != nil {
 		return err
@@ -62,11 +62,11 @@ func (s *Server) history(ctx *fasthttp.RequestCtx) error {
 	if !ok {
 		return badValue("interval", "must be day, week or month")
 	}
-	from, to, err := s.span(args)
+	from, to, err := r.span(args)
 	if err != nil {
 		return err
 	}
-	site, err := s.site(args.Peek("site"))
+	site, err := r.site(args.Peek("site"))
 	if err != nil {
 		return err
 	}
@@ -76,12 +76,12 @@ func (s *Server) history(ctx *fasthttp.RequestCtx) error {
 		if len(raw) == 0 {
 			return badValue("page", "must not be empty")
 		}
-		q.Page = s.cfg.NormalizePage(raw)
+		q.Page = r.cfg.NormalizePage(raw)
 	}
 	var days []DayCount
 	var stale bool
-	err = s.series(ctx, site, func(ctx context.Context) (err error) {
-		days, stale, err = s.cfg.Series.Days(ctx, &q)
+	err = r.series(ctx, site, func(ctx context.Context) (err error) {
+		days, stale, err = r.cfg.Series.Days(ctx, &q)
 		return err
 	})
 	if err != nil {
@@ -96,13 +96,13 @@ func (s *Server) history(ctx *fasthttp.RequestCtx) error {
 	out = appendDate(append(out, `","from":`...), from)
 	out = appendDate(append(out, `,"to":`...), to)
 	out = appendPoints(append(out, `,"history":`...), by.points(&q, days))
-	writeJSON(ctx, s.end(out, site, stale))
+	writeJSON(ctx, r.end(out, site, stale))
 	return nil
 }
 
 // span reads from and to: the last 30 days if neither is given.
-func (s *Server) span(args *fasthttp.Args) (from, to time.Time, err error) {
-	now := s.cfg.Now().In(s.cfg.Location)
+func (a *answering) span(args *fasthttp.Args) (from, to time.Time, err error) {
+	now := a.cfg.Now().In(a.cfg.Location)
 	to = time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
 	if to, err = date(args, "to", to); err != nil {
 		return from, to, err
@@ -148,11 +148,11 @@ func knownArgs(args *fasthttp.Args, names ...string) error {
 }
 
 // onlySite reads the site of a route that has no other parameter.
-func (s *Server) onlySite(args *fasthttp.Args) (string, error) {
+func (a *answering) onlySite(args *fasthttp.Args) (string, error) {
 	if err := knownArgs(args, "site"); err != nil {
 		return "", err
 	}
-	return s.site(args.Peek("site"))
+	return a.site(args.Peek("site"))
 }
 
 func appendDate(dst []byte, d time.Time) []byte {

@@ -152,10 +152,10 @@ func appendMessage(dst []byte, message string) []byte {
 
 // end closes an answer about a site, which is marked if its numbers are not current. A
 // site "" has the reason be the daemon's own.
-func (s *Server) end(dst []byte, site string, stale bool) []byte {
+func (a *answering) end(dst []byte, site string, stale bool) []byte {
 	if stale {
 		dst = append(dst, `,"stale":true`...)
-		if why := s.reason(site, true); why != "" {
+		if why := a.reason(site, true); why != "" {
 			dst = appendString(append(dst, `,"stale_reason":`...), why)
 		}
 	}
@@ -163,9 +163,9 @@ func (s *Server) end(dst []byte, site string, stale bool) []byte {
 }
 
 // reason names why the numbers of a site are stale, if they are.
-func (s *Server) reason(site string, stale bool) string {
-	if !stale || s.cfg.StaleReason == nil {
+func (a *answering) reason(site string, stale bool) string {
+	if !stale || a.cfg.StaleReason == nil {
 		return ""
 	}
-	return s.cfg.StaleReason(site)
+	return a.cfg.StaleReason(site)
 }

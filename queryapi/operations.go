@@ -8,6 +8,12 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// operations answer and do what an operator asks of the daemon.
+type operations struct {
+	*answering
+	facts *facts
+}
+
 // Views shows the newest lines of the log.
 type Views interface {
 	// Recent are the last views and events of a site, newest first.
@@ -166,34 +172,34 @@ const (
 	maxBase = 1<<40 - 1
 )
 
-// operationRoutes are the routes of the dashboard that show or change how the
+// routes are the routes of the dashboard that show or change how the
 // daemon works.
-func (s *Server) operationRoutes() (rs []route) {
+func (o *operations) routes() (rs []route) {
 	get := func(path string, handle func(*fasthttp.RequestCtx) error) {
 		rs = append(rs, route{method: "GET", path: path, handle: handle, admin: true})
 	}
-	if s.cfg.Views != nil {
-		get("/api/admin/views", s.adminViews)
-		get("/api/admin/skipped", s.adminSkipped)
+	if o.cfg.Views != nil {
+		get("/api/admin/views", o.facts.adminViews)
+		get("/api/admin/skipped", o.facts.adminSkipped)
 	}
-	if s.cfg.Report != nil {
-		get("/api/admin/health", s.adminHealth)
+	if o.cfg.Report != nil {
+		get("/api/admin/health", o.adminHealth)
 	}
-	if s.cfg.Verifier != nil {
-		get("/api/admin/verify", s.verifyState)
-		rs = append(rs, route{method: "POST", path: "/api/admin/verify", handle: s.verify, admin: true, maxBody: maxBody})
+	if o.cfg.Verifier != nil {
+		get("/api/admin/verify", o.verifyState)
+		rs = append(rs, route{method: "POST", path: "/api/admin/verify", handle: o.verify, admin: true, maxBody: maxBody})
 	}
-	if s.cfg.Baselines != nil {
+	if o.cfg.Baselines != nil {
 		const path = "/api/admin/baselines"
-		get(path, s.baselines)
-		rs = append(rs, route{method: "PUT", path: path, handle: s.setBaseline, admin: true, maxBody: maxBody},
-			route{method: "DELETE", path: path, handle: s.deleteBaseline, admin: true, maxBody: maxBody})
+		get(path, o.baselines)
+		rs = append(rs, route{method: "PUT", path: path, handle: o.setBaseline, admin: true, maxBody: maxBody},
+			route{method: "DELETE", path: path, handle: o.deleteBaseline, admin: true, maxBody: maxBody})
 	}
 	return rs
 }
 
 // adminViews answers GET /api/admin/views: the last views of a site.
-func (s *Server) adminViews(ctx *fasthttp.RequestCtx) error {
+func (f *facts) adminViews(ctx *fasthttp.RequestCtx) error {
 	args := ctx.QueryArgs()
 	if err := knownArgs(args, "site", "limit"); err != nil {
 		return err
@@ -202,7 +208,7 @@ func (s *Server) adminViews(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	site, err := s.site(args.Peek("site"))
+	site, err := f.site(args.Peek("site"))
 	if err != nil {
 		return err
 	}
@@ -217,8 +223,8 @@ func (s *Server) adminViews(ctx *fasthttp.RequestCtx) error {
 	out := struct {
 		Views []view `json:"views"`
 	}{[]view{}}
-	err = s.series(ctx, site, func(ctx context.Context) error {
-		all, err := s.cfg.Views.Recent(ctx, site, limit)
+	err = f.series(ctx, site, func(ctx context.Context) error {
+		all, err := f.cfg.Views.Recent(ctx, site, limit)
 		for _, v := range all {
 			device := "pc"
 			if v.Mobile {
@@ -235,13 +241,13 @@ func (s *Server) adminViews(ctx *fasthttp.RequestCtx) error {
 }
 
 // adminHealth answers GET /api/admin/health.
-func (s *Server) adminHealth(ctx *fasthttp.RequestCtx) error {
+func (o *operations) adminHealth(ctx *fasthttp.RequestCtx) error {
 	if err := knownArgs(ctx.QueryArgs()); err != nil {
 		return err
 	}
-	asking, cancel := context.WithTimeout(s.base, reportTimeout)
+	asking, cancel := context.WithTimeout(o.base, reportTimeout)
 	defer cancel()
-	r := s.cfg.Report(asking)
+	r := o.cfg.Report(asking)
 	if r.Books.Skipped == nil {
 		r.Books.Skipped = map[string]int64{}
 	}
@@ -262,7 +268,7 @@ func (s *Server) adminHealth(ctx *fasthttp.RequestCtx) error {
 const reportTimeout = 2 * time.Second
 
 // verify answers POST /api/admin/verify: it begins a recount.
-func (s *Server) verify(ctx *fasthttp.RequestCtx) error {
+func (o *operations) verify(ctx *fasthttp.RequestCtx) error {
 	var d decoder
 	var raw []byte
 	days := 0
@@ -281,11 +287,11 @@ func (s *Server) verify(ctx *fasthttp.RequestCtx) error {
 	}
 	site := ""
 	if len(raw) > 0 {
-		if site, err = s.site(raw); err != nil {
+		if site, err = o.site(raw); err != nil {
 			return err
 		}
 	}
-	switch err := s.cfg.Verifier.Start(site, days); {
+	switch err := o.cfg.Verifier.Start(site, days); {
 	case errors.Is(err, ErrVerifying):
 		return fail(fasthttp.StatusConflict, CodeVerifying, "a verification is running: GET /api/admin/verify tells how far it is")
 	case errors.Is(err, ErrEnding):
@@ -299,14 +305,14 @@ func (s *Server) verify(ctx *fasthttp.RequestCtx) error {
 }
 
 // verifyState answers GET /api/admin/verify.
-func (s *Server) verifyState(ctx *fasthttp.RequestCtx) error {
+func (o *operations) verifyState(ctx *fasthttp.RequestCtx) error {
 	type progress struct {
 		Sites     int    `json:"sites"`
 		SitesDone int    `json:"sites_done"`
 		Now       string `json:"now"`
 		Lines     int64  `json:"lines"`
 	}
-	st := s.cfg.Verifier.State()
+	st := o.cfg.Verifier.State()
 	out := struct {
 		Running  bool       `json:"running"`
 		Site     string     `json:"site,omitempty"`

@@ -38,16 +38,16 @@ const (
 )
 
 // pages answers GET /api/pages.
-func (s *Server) pages(ctx *fasthttp.RequestCtx) error {
-	q, err := s.rankQuery(ctx.QueryArgs())
+func (r *reads) pages(ctx *fasthttp.RequestCtx) error {
+	q, err := r.rankQuery(ctx.QueryArgs())
 	if err != nil {
 		return err
 	}
 	limit := q.Limit
 	q.Limit++ // one more tells whether there is more
 	var all []RankedPage
-	err = s.series(ctx, q.Site, func(ctx context.Context) (err error) {
-		all, err = s.cfg.Ranking.Ranked(ctx, q)
+	err = r.series(ctx, q.Site, func(ctx context.Context) (err error) {
+		all, err = r.cfg.Ranking.Ranked(ctx, q)
 		return err
 	})
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Server) pages(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-func (s *Server) rankQuery(args *fasthttp.Args) (*RankQuery, error) {
+func (r *reads) rankQuery(args *fasthttp.Args) (*RankQuery, error) {
 	if err := knownArgs(args, "site", "sort", "order", "limit", "cursor", "bots"); err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (s *Server) rankQuery(args *fasthttp.Args) (*RankQuery, error) {
 		q.Limit = n
 	}
 	var err error
-	if q.Site, err = s.site(args.Peek("site")); err != nil {
+	if q.Site, err = r.site(args.Peek("site")); err != nil {
 		return nil, err
 	}
 	if args.Has("cursor") {

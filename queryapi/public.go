@@ -11,14 +11,14 @@ import (
 
 // publicRoutes are the page and the badge of each site in PublicSites. Other
 // sites have none: 404, as for any path that is not there.
-func (s *Server) publicRoutes() []route {
+func (r *reads) publicRoutes(page *asset) []route {
 	var rs []route
 	add := func(path, name string, handle func(*fasthttp.RequestCtx) error) {
 		rs = append(rs, route{method: "GET", path: path, name: name, head: true, handle: handle})
 	}
-	for _, site := range s.cfg.PublicSites {
-		add("/public/"+site, "/public", shut(s.files[publicPage]))
-		add("/badge/"+site+".svg", "/badge", func(ctx *fasthttp.RequestCtx) error { return s.badge(ctx, site) })
+	for _, site := range r.cfg.PublicSites {
+		add("/public/"+site, "/public", shut(page))
+		add("/badge/"+site+".svg", "/badge", func(ctx *fasthttp.RequestCtx) error { return r.badge(ctx, site) })
 	}
 	return rs
 }
@@ -27,7 +27,7 @@ func (s *Server) publicRoutes() []route {
 const badgeCache = "public, max-age=60"
 
 // badge answers GET /badge/SITE.svg: a picture of one number.
-func (s *Server) badge(ctx *fasthttp.RequestCtx, site string) error {
+func (r *reads) badge(ctx *fasthttp.RequestCtx, site string) error {
 	args := ctx.QueryArgs()
 	if err := knownArgs(args, "field", "page"); err != nil {
 		return err
@@ -44,12 +44,12 @@ func (s *Server) badge(ctx *fasthttp.RequestCtx, site string) error {
 		if len(page) == 0 {
 			return missing("page")
 		}
-		q.Fields, q.Page, label = counter.FieldPagePV, s.cfg.NormalizePage(page), "page views"
+		q.Fields, q.Page, label = counter.FieldPagePV, r.cfg.NormalizePage(page), "page views"
 	default:
 		return badValue("field", "must be site_pv or page_pv")
 	}
 	var a counter.Answer
-	if err := s.cfg.Reader.Read(s.base, &q, &a); err != nil {
+	if err := r.cfg.Reader.Read(r.base, &q, &a); err != nil {
 		return err
 	}
 	h := &ctx.Response.Header

@@ -88,7 +88,7 @@ func TestPublicSitesWithOddNames(t *testing.T) {
 		c.Observe = func(route string, _ int, _ time.Duration) { routes[route]++ }
 	})
 	seen := map[string]bool{}
-	for _, r := range s.publicRoutes() {
+	for _, r := range s.reads.publicRoutes(s.files[publicPage]) {
 		if seen[r.path] {
 			t.Errorf("%s is of two sites", r.path)
 		}

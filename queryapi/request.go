@@ -38,10 +38,10 @@ type request struct {
 	view      []byte
 }
 
-func (s *Server) borrow() *work { return s.pool.Get().(*work) }
+func (a *answering) borrow() *work { return a.pool.Get().(*work) }
 
 // give takes the memory back, but for what an odd request made grow.
-func (s *Server) give(w *work) {
+func (a *answering) give(w *work) {
 	if cap(w.out) > maxBody || cap(w.dec.text) > maxBody {
 		return
 	}
@@ -50,7 +50,7 @@ func (s *Server) give(w *work) {
 	clear(w.query.Pages)
 	w.req = request{names: w.req.names[:0]}
 	w.query = counter.Query{Pages: w.query.Pages[:0]}
-	s.pool.Put(w)
+	a.pool.Put(w)
 }
 
 var (
@@ -168,11 +168,11 @@ func validView(id []byte) bool {
 }
 
 // site normalises a site that was asked for.
-func (s *Server) site(raw []byte) (string, error) {
+func (a *answering) site(raw []byte) (string, error) {
 	if len(raw) == 0 {
 		return "", missing("site")
 	}
-	site, ok := s.cfg.NormalizeSite(string(raw))
+	site, ok := a.cfg.NormalizeSite(string(raw))
 	if !ok {
 		return "", fail(fasthttp.StatusForbidden, CodeSiteDenied, "site: %q is not counted here: see SITES", raw[:min(len(raw), 253)])
 	}

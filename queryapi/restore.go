@@ -58,7 +58,7 @@ var (
 )
 
 // restore answers POST /api/restore when the restore has ended.
-func (s *Server) restore(ctx *fasthttp.RequestCtx) error {
+func (o *operations) restore(ctx *fasthttp.RequestCtx) error {
 	var req restoreRequest
 	if err := req.decode(ctx.Request.Body()); err != nil {
 		return err
@@ -66,23 +66,23 @@ func (s *Server) restore(ctx *fasthttp.RequestCtx) error {
 	if len(req.site) == 0 {
 		return missing("site")
 	}
-	site, ok := s.cfg.NormalizeSite(string(req.site))
+	site, ok := o.cfg.NormalizeSite(string(req.site))
 	if !ok {
 		return unknownSite(req.site)
 	}
-	done, err := s.cfg.Restorer.Restore(s.base, site)
+	done, err := o.cfg.Restorer.Restore(o.base, site)
 	switch {
 	case errors.Is(err, ErrUnknownSite):
 		return unknownSite(req.site)
 	case errors.Is(err, ErrRestoring):
 		return fail(fasthttp.StatusConflict, CodeRestoring, "a restore is running: GET /api/restore tells how far it is")
-	case errors.Is(err, ErrEnding) || err != nil && s.base.Err() != nil:
+	case errors.Is(err, ErrEnding) || err != nil && o.base.Err() != nil:
 		return fail(fasthttp.StatusServiceUnavailable, CodeUnavailable, "the server is being stopped; what was begun is done again at its next start")
 	case errors.Is(err, ErrArchiveAway):
-		s.cfg.Logger.Warn("cannot restore a site", "site", site, "err", err)
+		o.cfg.Logger.Warn("cannot restore a site", "site", site, "err", err)
 		return fail(fasthttp.StatusServiceUnavailable, CodeArchiveAway, "the archive does not answer: nothing was changed")
 	case err != nil:
-		s.cfg.Logger.Error("restore failed", "site", site, "err", err)
+		o.cfg.Logger.Error("restore failed", "site", site, "err", err)
 		return fail(fasthttp.StatusInternalServerError, CodeRestoreFailed, "%s", restoreFailed)
 	}
 	out := append([]byte(`{"success":true,"message":`), appendString(nil, req.message(&done))...)
@@ -99,8 +99,8 @@ func unknownSite(site []byte) error {
 
 // restoreState answers GET /api/restore: how far the restore is, or what the
 // last one came to.
-func (s *Server) restoreState(ctx *fasthttp.RequestCtx) error {
-	st := s.cfg.Restorer.State()
+func (o *operations) restoreState(ctx *fasthttp.RequestCtx) error {
+	st := o.cfg.Restorer.State()
 	out := strconv.AppendBool([]byte(`{"running":`), st.Running)
 	if st.Site == "" {
 		writeJSON(ctx, append(out, '}'))

@@ -33,37 +33,38 @@ const (
 	classFree         // none: what watches the daemon, and the owner, must get through
 )
 
+// routes are all that there are. Handlers of one subject are methods of one type.
 func (s *Server) routes() []route {
 	rs := []route{
-		{method: "POST", path: "/api/stats", handle: s.stats, cors: true, maxBody: maxBody},
-		{method: "POST", path: "/api/batch", handle: s.batch, cors: true, maxBody: maxBody},
-		{method: "GET", path: "/api/hot", handle: s.hot, cors: true},
-		{method: "GET", path: "/event.png", handle: s.pixel, class: classBeacon}, // no head: it would count, or not, by surprise
-		{method: "GET", path: "/healthz", handle: s.healthz, head: true, class: classFree},
-		{method: "GET", path: "/readyz", handle: s.readyz, head: true, class: classFree},
-		{method: "POST", path: "/api/admin/login", handle: s.login, maxBody: maxBody, class: classFree}, // see attempts.go
-		{method: "POST", path: "/api/admin/logout", handle: s.logout, maxBody: maxBody},
-		{method: "GET", path: "/api/admin/session", handle: s.sessionState},
+		{method: "POST", path: "/api/stats", handle: s.reads.stats, cors: true, maxBody: maxBody},
+		{method: "POST", path: "/api/batch", handle: s.reads.batch, cors: true, maxBody: maxBody},
+		{method: "GET", path: "/api/hot", handle: s.reads.hot, cors: true},
+		{method: "GET", path: "/event.png", handle: s.beacons.pixel, class: classBeacon}, // no head: it would count, or not, by surprise
+		{method: "GET", path: "/healthz", handle: s.operations.healthz, head: true, class: classFree},
+		{method: "GET", path: "/readyz", handle: s.operations.readyz, head: true, class: classFree},
+		{method: "POST", path: "/api/admin/login", handle: s.door.login, maxBody: maxBody, class: classFree}, // see attempts.go
+		{method: "POST", path: "/api/admin/logout", handle: s.door.logout, maxBody: maxBody},
+		{method: "GET", path: "/api/admin/session", handle: s.door.sessionState},
 	}
 	if s.cfg.Series != nil {
-		rs = append(rs, route{method: "GET", path: "/api/history", handle: s.history, cors: true},
-			route{method: "GET", path: "/api/events", handle: s.events, cors: true})
+		rs = append(rs, route{method: "GET", path: "/api/history", handle: s.reads.history, cors: true},
+			route{method: "GET", path: "/api/events", handle: s.reads.events, cors: true})
 	}
 	if s.cfg.Ranking != nil {
-		rs = append(rs, route{method: "GET", path: "/api/pages", handle: s.pages, cors: true})
+		rs = append(rs, route{method: "GET", path: "/api/pages", handle: s.reads.pages, cors: true})
 	}
 	if s.cfg.Restorer != nil {
-		rs = append(rs, route{method: "POST", path: "/api/restore", handle: s.restore, admin: true, maxBody: maxBody},
-			route{method: "GET", path: "/api/restore", handle: s.restoreState, admin: true})
+		rs = append(rs, route{method: "POST", path: "/api/restore", handle: s.operations.restore, admin: true, maxBody: maxBody},
+			route{method: "GET", path: "/api/restore", handle: s.operations.restoreState, admin: true})
 	}
-	rs = append(rs, s.factsRoutes()...)
-	rs = append(rs, s.operationRoutes()...)
-	rs = append(rs, s.callRoutes()...)
-	rs = append(rs, s.scriptRoutes()...)
-	rs = append(rs, s.demoRoutes()...)
-	rs = append(rs, s.dashboardRoutes()...)
-	rs = append(rs, s.publicRoutes()...)
-	rs = append(rs, s.dropinRoutes()...)
+	rs = append(rs, s.facts.routes()...)
+	rs = append(rs, s.operations.routes()...)
+	rs = append(rs, s.facts.callRoutes()...)
+	rs = append(rs, scriptRoutes(s.files)...)
+	rs = append(rs, demoRoutes(s.files)...)
+	rs = append(rs, dashboardRoutes(s.files, len(s.cfg.PublicSites) > 0)...)
+	rs = append(rs, s.reads.publicRoutes(s.files[publicPage])...)
+	rs = append(rs, s.dropins.routes()...)
 	if s.cfg.Metrics != nil {
 		metrics := fasthttpadaptor.NewFastHTTPHandler(s.cfg.Metrics)
 		rs = append(rs, route{method: "GET", path: "/metrics", admin: true, handle: func(ctx *fasthttp.RequestCtx) error {

@@ -37,9 +37,9 @@ const (
 	cacheForever = "public, max-age=31536000, immutable"
 )
 
-func (s *Server) scriptRoutes() []route {
+func scriptRoutes(files map[string]*asset) []route {
 	var rs []route
-	for p, a := range s.files {
+	for p, a := range files {
 		if !strings.HasPrefix(p, "/ddkk-stats.") {
 			continue
 		}
@@ -52,7 +52,7 @@ func (s *Server) scriptRoutes() []route {
 		rs = append(rs, route{method: "GET", path: p, head: true, handle: script(a, cache)})
 	}
 	for _, p := range scriptPaths {
-		rs = append(rs, route{method: "GET", path: p, head: true, handle: script(s.files["/ddkk-stats.js"], cacheDay)})
+		rs = append(rs, route{method: "GET", path: p, head: true, handle: script(files["/ddkk-stats.js"], cacheDay)})
 	}
 	return rs
 }

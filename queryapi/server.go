@@ -33,24 +33,20 @@ const (
 
 // Server answers the HTTP API. Make it with New, run it with Serve.
 type Server struct {
-	cfg                   Config
-	table                 map[string]*pathRoutes
-	http                  *fasthttp.Server
-	access                atomic.Pointer[edge.Admission]
-	apiLimit, beaconLimit *edge.Limiter
-	files                 map[string]*asset // by path
+	*answering
+	door  *door
+	table map[string]*pathRoutes
+	http  *fasthttp.Server
+	files map[string]*asset // by path
 
-	base       context.Context // ends when Shutdown gives up waiting
-	cancel     context.CancelFunc
-	waiting    atomic.Int32
-	turns      *edge.Turns // of requests for past days
-	adminTurns *edge.Turns // those of the admin
-	pool       sync.Pool   // of *work
+	// Handlers by subject.
+	beacons    *beacons
+	reads      *reads
+	dropins    *dropins
+	facts      *facts
+	operations *operations
 
-	attempts edge.Attempts // to guess the admin's token
-	ended    *ended        // sessions
-	pause    func(time.Duration)
-
+	cancel context.CancelFunc
 	mu     sync.Mutex
 	closed bool
 	gates  []*edge.Gate
@@ -66,24 +62,22 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, turns: edge.NewTurns(edge.MaxLane), adminTurns: edge.NewTurns(edge.MaxSeries),
-		apiLimit: edge.NewLimiter(edge.Limit{}), beaconLimit: edge.NewLimiter(edge.Limit{})}
-	if err := s.SetAccess(cfg.Access); err != nil {
-		return nil, err
-	}
-	s.cfg.Access = edge.Access{} // changes: only s.access is right
-	s.pause = s.rest
-	if s.ended, err = openEnded(cfg.EndedSessions); err != nil {
+	s := &Server{answering: newAnswering(cfg)}
+	s.base, s.cancel = context.WithCancel(context.Background())
+	if s.door, err = newDoor(&s.cfg, s.base, cfg.Access); err != nil {
 		return nil, err
 	}
 	if s.files, err = loadAssets(cfg.Static); err != nil {
 		return nil, err
 	}
+	s.beacons = &beacons{answering: s.answering, door: s.door}
+	s.reads = &reads{answering: s.answering, beacons: s.beacons}
+	s.dropins = &dropins{answering: s.answering, beacons: s.beacons}
+	s.facts = &facts{answering: s.answering}
+	s.operations = &operations{answering: s.answering, facts: s.facts}
 	if s.table, err = newTable(append(s.routes(), openapiRoutes()...)); err != nil {
 		return nil, err
 	}
-	s.pool.New = func() any { return &work{} }
-	s.base, s.cancel = context.WithCancel(context.Background())
 	s.http = &fasthttp.Server{
 		Handler:               s.handle,
 		ErrorHandler:          s.refuse,
@@ -134,7 +128,7 @@ func (s *Server) Serve(ln net.Listener) error {
 
 // connsOf is how many connections a client may have; 0: as many as it likes.
 func (s *Server) connsOf(client netip.Addr) int {
-	a := s.access.Load()
+	a := s.door.access.Load()
 	if !a.Limited(client) {
 		return 0
 	}
@@ -223,11 +217,11 @@ func twoLengths(ctx *fasthttp.RequestCtx) bool {
 }
 
 func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
-	if err := s.admitClient(ctx, at); err != nil {
+	if err := s.door.admitClient(ctx, at); err != nil {
 		return err
 	}
 	if ctx.IsOptions() {
-		return s.preflight(ctx, at)
+		return s.door.preflight(ctx, at)
 	}
 	r := at.find(ctx)
 	if r == nil {
@@ -235,13 +229,13 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 		return fail(fasthttp.StatusMethodNotAllowed, CodeMethod, "%s answers %s only", at.path, at.allow)
 	}
 	if r.admin {
-		if err := s.admit(ctx); err != nil {
+		if err := s.door.admit(ctx); err != nil {
 			return err
 		}
 		ctx.SetUserValue(adminKey{}, true)
 	}
 	if r.cors {
-		if !s.access.Load().Cors.Apply(ctx) {
+		if !s.door.access.Load().Cors.Apply(ctx) {
 			return foreignOrigin(ctx)
 		}
 	}
@@ -251,7 +245,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 	}
 	err := r.handle(ctx)
 	if !r.admin {
-		s.charge(ctx, at)
+		s.door.charge(ctx, at)
 	}
 	return err
 }

@@ -32,33 +32,33 @@ type sessionID [16]byte
 // survives a restart, says nothing of the token, and ends with it.
 const sessionBytes = 8 + len(sessionID{}) + sha256.Size
 
-func (s *Server) sign(signed []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(s.access.Load().AdminToken))
+func (d *door) sign(signed []byte) []byte {
+	mac := hmac.New(sha256.New, []byte(d.access.Load().AdminToken))
 	mac.Write([]byte(sessionPurpose)) // a hash's Write cannot fail
 	mac.Write(signed)
 	return mac.Sum(nil)
 }
 
 // newSession is the value of a cookie.
-func (s *Server) newSession(until time.Time) string {
+func (d *door) newSession(until time.Time) string {
 	value := binary.BigEndian.AppendUint64(make([]byte, 0, sessionBytes), uint64(until.Unix()))
 	var id sessionID
 	rand.Read(id[:]) // cannot fail since Go 1.24: the program ends instead
 	value = append(value, id[:]...)
-	return base64.RawURLEncoding.EncodeToString(append(value, s.sign(value)...))
+	return base64.RawURLEncoding.EncodeToString(append(value, d.sign(value)...))
 }
 
 // session is the first valid session among the request's cookies: a page of another
 // host of the same domain may have set one of the same name, which comes along.
-func (s *Server) session(ctx *fasthttp.RequestCtx) (id sessionID, until int64, ok bool) {
-	if s.access.Load().AdminToken == "" {
+func (d *door) session(ctx *fasthttp.RequestCtx) (id sessionID, until int64, ok bool) {
+	if d.access.Load().AdminToken == "" {
 		return id, 0, false
 	}
 	for name, cookie := range ctx.Request.Header.Cookies() {
 		if string(name) != sessionCookie {
 			continue
 		}
-		if id, until, ok = s.sessionOf(cookie); ok {
+		if id, until, ok = d.sessionOf(cookie); ok {
 			return id, until, true
 		}
 	}
@@ -66,7 +66,7 @@ func (s *Server) session(ctx *fasthttp.RequestCtx) (id sessionID, until int64, o
 }
 
 // sessionOf is the session of a cookie, if it is valid.
-func (s *Server) sessionOf(cookie []byte) (id sessionID, until int64, ok bool) {
+func (d *door) sessionOf(cookie []byte) (id sessionID, until int64, ok bool) {
 	if base64.RawURLEncoding.DecodedLen(len(cookie)) != sessionBytes {
 		return id, 0, false
 	}
@@ -75,12 +75,12 @@ func (s *Server) sessionOf(cookie []byte) (id sessionID, until int64, ok bool) {
 		return id, 0, false
 	}
 	signed, mac := value[:8+len(id)], value[8+len(id):]
-	if !hmac.Equal(mac, s.sign(signed)) {
+	if !hmac.Equal(mac, d.sign(signed)) {
 		return id, 0, false
 	}
 	copy(id[:], signed[8:])
 	until = int64(binary.BigEndian.Uint64(signed))
-	return id, until, s.cfg.Now().Unix() < until && !s.ended.has(id, until)
+	return id, until, d.cfg.Now().Unix() < until && !d.ended.has(id, until)
 }
 
 // ownPage says whether a request that carries the cookie was made by a page of
@@ -105,16 +105,16 @@ func foreignPage() error {
 func readOnly(ctx *fasthttp.RequestCtx) bool { return ctx.IsGet() || ctx.IsHead() }
 
 // login answers POST /api/admin/login: a cookie for the token.
-func (s *Server) login(ctx *fasthttp.RequestCtx) error {
+func (d *door) login(ctx *fasthttp.RequestCtx) error {
 	h := &ctx.Request.Header
 	if (len(h.Peek("Origin")) > 0 || len(h.Peek("Sec-Fetch-Site")) > 0) && !ownPage(ctx) {
 		return foreignPage()
 	}
-	var d decoder
+	var body decoder
 	var token []byte
-	d.reset(ctx.Request.Body())
-	err := d.object([]string{"token"}, func(int) (err error) {
-		token, err = d.string()
+	body.reset(ctx.Request.Body())
+	err := body.object([]string{"token"}, func(int) (err error) {
+		token, err = body.string()
 		return err
 	})
 	if err != nil {
@@ -123,42 +123,42 @@ func (s *Server) login(ctx *fasthttp.RequestCtx) error {
 	if len(token) == 0 {
 		return missing("token")
 	}
-	if s.access.Load().AdminToken == "" {
+	if d.access.Load().AdminToken == "" {
 		return fail(fasthttp.StatusConflict, CodeNoToken, "no ADMIN_TOKEN is set: there is nothing to log in with")
 	}
-	ok, err := s.tryToken(ctx, token)
+	ok, err := d.tryToken(ctx, token)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		s.cfg.Logger.Warn("a login with a wrong token", "client", s.clientAddr(ctx))
+		d.cfg.Logger.Warn("a login with a wrong token", "client", d.clientAddr(ctx))
 		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired, "token: it is not the ADMIN_TOKEN")
 	}
-	until := s.cfg.Now().Add(sessionLife)
-	s.setCookie(ctx, s.newSession(until), int(sessionLife/time.Second))
+	until := d.cfg.Now().Add(sessionLife)
+	d.setCookie(ctx, d.newSession(until), int(sessionLife/time.Second))
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 	return nil
 }
 
 // logout answers POST /api/admin/logout: the session is over.
-func (s *Server) logout(ctx *fasthttp.RequestCtx) error {
-	for id, until, ok := s.session(ctx); ok; id, until, ok = s.session(ctx) { // all of them
+func (d *door) logout(ctx *fasthttp.RequestCtx) error {
+	for id, until, ok := d.session(ctx); ok; id, until, ok = d.session(ctx) { // all of them
 		if !ownPage(ctx) {
 			return foreignPage()
 		}
-		if err := s.ended.add(id, until, s.cfg.Now().Unix()); err != nil {
-			s.cfg.Logger.Error("a logout is not kept: the session's cookie would be good again after a restart. Change ADMIN_TOKEN if somebody may have it", "err", err)
+		if err := d.ended.add(id, until, d.cfg.Now().Unix()); err != nil {
+			d.cfg.Logger.Error("a logout is not kept: the session's cookie would be good again after a restart. Change ADMIN_TOKEN if somebody may have it", "err", err)
 		}
 	}
-	s.setCookie(ctx, "", -1)
+	d.setCookie(ctx, "", -1)
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 	return nil
 }
 
 // setCookie sets the cookie for maxAge seconds; negative: removes it.
-func (s *Server) setCookie(ctx *fasthttp.RequestCtx, value string, maxAge int) {
+func (d *door) setCookie(ctx *fasthttp.RequestCtx, value string, maxAge int) {
 	c := sessionCookie + "=" + value + "; Path=/; Max-Age=" + strconv.Itoa(max(maxAge, 0)) + "; HttpOnly; SameSite=Strict"
-	if s.overTLS(ctx) {
+	if d.overTLS(ctx) {
 		c += "; Secure"
 	}
 	ctx.Response.Header.Add("Set-Cookie", c)
@@ -167,9 +167,9 @@ func (s *Server) setCookie(ctx *fasthttp.RequestCtx, value string, maxAge int) {
 
 // overTLS says whether the browser came by https: to us, to the proxy in front
 // of us as that says, or as the browser itself says of its page.
-func (s *Server) overTLS(ctx *fasthttp.RequestCtx) bool {
+func (d *door) overTLS(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
-	if ctx.IsTLS() || s.access.Load().Trusted(peerAddr(ctx)) && bytes.EqualFold(h.Peek("X-Forwarded-Proto"), []byte("https")) {
+	if ctx.IsTLS() || d.access.Load().Trusted(peerAddr(ctx)) && bytes.EqualFold(h.Peek("X-Forwarded-Proto"), []byte("https")) {
 		return true
 	}
 	origin := h.Peek("Origin")
@@ -179,23 +179,23 @@ func (s *Server) overTLS(ctx *fasthttp.RequestCtx) bool {
 // sessionState answers GET /api/admin/session: whether the asker is the admin,
 // whether there is a token to log in with, and for the admin today's date in
 // the zone in which days begin.
-func (s *Server) sessionState(ctx *fasthttp.RequestCtx) error {
-	err := s.admit(ctx)
+func (d *door) sessionState(ctx *fasthttp.RequestCtx) error {
+	err := d.admit(ctx)
 	if ctx.Response.Header.Peek("Retry-After") != nil {
 		return err
 	}
 	ctx.Response.Header.Del("WWW-Authenticate")
 	out := strconv.AppendBool([]byte(`{"admin":`), err == nil)
-	out = strconv.AppendBool(append(out, `,"login":`...), s.access.Load().AdminToken != "")
+	out = strconv.AppendBool(append(out, `,"login":`...), d.access.Load().AdminToken != "")
 	if err == nil {
-		now := s.cfg.Now().In(s.cfg.Location)
+		now := d.cfg.Now().In(d.cfg.Location)
 		_, offset := now.Zone()
 		out = appendDate(append(out, `,"today":`...), now)
-		out = appendString(append(out, `,"timezone":`...), s.cfg.Location.String())
+		out = appendString(append(out, `,"timezone":`...), d.cfg.Location.String())
 		out = strconv.AppendInt(append(out, `,"utc_offset":`...), int64(offset), 10)
 		out = appendString(append(out, `,"now":`...), now.UTC().Format(time.RFC3339))
 		out = append(out, `,"public_sites":[`...)
-		for i, site := range s.cfg.PublicSites {
+		for i, site := range d.cfg.PublicSites {
 			if i > 0 {
 				out = append(out, ',')
 			}

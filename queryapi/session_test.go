@@ -182,7 +182,7 @@ func TestLoginErrors(t *testing.T) {
 func TestGuessingIsSlowed(t *testing.T) {
 	s, now := loginServer(t, nil)
 	var held time.Duration
-	s.pause = func(d time.Duration) { held += d }
+	s.door.pause = func(d time.Duration) { held += d }
 	f := func(peer net.Addr, token string, want int, hold time.Duration) {
 		t.Helper()
 		held = 0
@@ -236,7 +236,7 @@ func TestGuessingIsSlowed(t *testing.T) {
 func TestGuessingFromEverywhere(t *testing.T) {
 	s, _ := loginServer(t, nil)
 	var held time.Duration
-	s.pause = func(d time.Duration) { held += d }
+	s.door.pause = func(d time.Duration) { held += d }
 	peer := func(i int) net.Addr { return &net.TCPAddr{IP: net.IPv4(10, 0, byte(i>>8), byte(i))} }
 	for i := range edge.MaxAttempts {
 		if code := tryLogin(s, peer(i), "wrong").Response.StatusCode(); code != 401 {
@@ -258,7 +258,7 @@ func TestGuessingFromEverywhere(t *testing.T) {
 // that of an office in which somebody guesses, still lets the admin in.
 func TestTheAdminPassesTheLimit(t *testing.T) {
 	s, _ := loginServer(t, func(c *Config) { c.APILimit = edge.Limit{Rate: 1, Burst: 3} })
-	s.pause = func(time.Duration) {}
+	s.door.pause = func(time.Duration) {}
 	cookie := mustLogin(t, s)
 	f := func(want int, path string, headers ...string) {
 		t.Helper()

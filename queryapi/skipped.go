@@ -23,7 +23,7 @@ const (
 
 // adminSkipped answers GET /api/admin/skipped: where views are that somebody
 // misses.
-func (s *Server) adminSkipped(ctx *fasthttp.RequestCtx) error {
+func (f *facts) adminSkipped(ctx *fasthttp.RequestCtx) error {
 	args := ctx.QueryArgs()
 	if err := knownArgs(args, "limit"); err != nil {
 		return err
@@ -41,8 +41,8 @@ func (s *Server) adminSkipped(ctx *fasthttp.RequestCtx) error {
 	out := struct {
 		Skipped []line `json:"skipped"`
 	}{[]line{}}
-	err = s.series(ctx, "", func(ctx context.Context) error {
-		all, err := s.cfg.Views.Skipped(ctx, limit)
+	err = f.series(ctx, "", func(ctx context.Context) error {
+		all, err := f.cfg.Views.Skipped(ctx, limit)
 		for _, l := range all {
 			at := l.Time.UTC()
 			one := line{Request: text(l.Request), Referer: text(l.Referer), Reason: l.Reason}
