@@ -154,6 +154,11 @@ func (c *chaos) kill() {
 func (c *chaos) terminate() {
 	c.proxy.BlackHole(false)
 	if c.up {
+		// Before its first lines have run, a program is ended by the signal itself.
+		Eventually(c.t, time.Minute, "the daemon is there", func() error {
+			_, err := c.daemon.Get("/healthz")
+			return err
+		})
 		c.daemon.Terminate()
 	}
 	c.up = false
