@@ -123,8 +123,31 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// Archive is an open archive. Its methods may be called by any goroutine.
+// Archive is an open archive. Its methods may be called by any goroutine; they are
+// grouped by subject.
 type Archive struct {
+	*store
+	*clocks
+	*rollups
+	*cycles
+	*recounts
+	*baselines
+	*imports
+	*pageCounts
+	*notes
+}
+
+// newArchive makes an archive over a store.
+func newArchive(st *store) *Archive {
+	a := &Archive{store: st, clocks: &clocks{st}, rollups: &rollups{st, rowsPerPass},
+		baselines: &baselines{st}, imports: &imports{st}, pageCounts: &pageCounts{st}, notes: &notes{st}}
+	a.cycles = &cycles{store: st, clocks: a.clocks, rollups: a.rollups, maxFresh: maxFresh, torn: map[string]int64{}}
+	a.recounts = &recounts{st, a.cycles, a.rollups}
+	return a
+}
+
+// store is the open database, and what all subjects do with it.
+type store struct {
 	opt     Options
 	log     *slog.Logger
 	dialect dialect
@@ -135,12 +158,9 @@ type Archive struct {
 	watcher    *watcher
 	pause      func(context.Context, time.Duration) error
 
-	foldRows int64 // see rowsPerPass
-	maxFresh int   // see there
-	rawDays  *atomic.Int64
-	usual    *atomic.Int64            // days from one cycle to the next
-	judged   *atomic.Pointer[Options] // opt, with what Judge changed
-	torn     map[string]int64         // sizes of segments whose last line was looked at and is none; under the lock of Run
+	rawDays *atomic.Int64
+	usual   *atomic.Int64            // days from one cycle to the next
+	judged  *atomic.Pointer[Options] // opt, with what Judge changed
 }
 
 // Rules are the options that may change while an archive is open.
@@ -151,30 +171,30 @@ type Rules struct {
 
 // Judge has the archive go on by other rules; see Options, whose defaults zeros
 // take. A cycle, a sum or a reading that is under way may end by the old ones.
-func (a *Archive) Judge(r Rules) {
-	opt := a.opt
+func (st *store) Judge(r Rules) {
+	opt := st.opt
 	opt.MaxPages, opt.MaxEndpoints, opt.MaxUsers, opt.DedupeWindow = r.MaxPages, r.MaxEndpoints, r.MaxUsers, r.DedupeWindow
 	opt.setDefaults()
-	a.judged.Store(&opt)
+	st.judged.Store(&opt)
 }
 
 // options are those that it was opened with, and the rules of now.
-func (a *Archive) options() *Options { return a.judged.Load() }
+func (st *store) options() *Options { return st.judged.Load() }
 
 // KeepRaw sets for how many days raw rows are kept from now on, in place of
 // Options.RawRetentionDays; 0: for ever.
-func (a *Archive) KeepRaw(days int) { a.rawDays.Store(int64(days)) }
+func (st *store) KeepRaw(days int) { st.rawDays.Store(int64(days)) }
 
 // Every sets how many days usually lie between two cycles; 1. What a cycle that
 // comes much later would delete waits for Confirm.
-func (a *Archive) Every(days int) { a.usual.Store(int64(days)) }
+func (st *store) Every(days int) { st.usual.Store(int64(days)) }
 
 // Open connects to MySQL or MariaDB, or where dsn is empty to an SQLite file
 // that is made if it does not exist, and brings the tables up to date. It
 // starts nothing.
 func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, error) {
 	opt.setDefaults()
-	a := &Archive{opt: opt, log: opt.Logger, pause: pause, foldRows: rowsPerPass, maxFresh: maxFresh, rawDays: &atomic.Int64{}, usual: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}, torn: map[string]int64{}}
+	a := newArchive(&store{opt: opt, log: opt.Logger, pause: pause, rawDays: &atomic.Int64{}, usual: &atomic.Int64{}, judged: &atomic.Pointer[Options]{}})
 	a.watcher = &watcher{tell: opt.Statements, log: opt.Logger, now: time.Now, said: map[string]time.Time{}}
 	a.judged.Store(&a.opt)
 	a.KeepRaw(opt.RawRetentionDays)
@@ -184,64 +204,64 @@ func Open(ctx context.Context, dsn, sqlitePath string, opt Options) (*Archive, e
 	return a, nil
 }
 
-func (a *Archive) connect(ctx context.Context, dsn, sqlitePath string) (err error) {
+func (st *store) connect(ctx context.Context, dsn, sqlitePath string) (err error) {
 	if dsn != "" {
-		err = a.openMySQL(ctx, dsn)
+		err = st.openMySQL(ctx, dsn)
 	} else {
-		err = a.openSQLite(ctx, sqlitePath)
+		err = st.openSQLite(ctx, sqlitePath)
 	}
 	if err != nil {
 		return err
 	}
-	unlock, _, err := a.dialect.lock(ctx, "migrate", true)
+	unlock, _, err := st.dialect.lock(ctx, "migrate", true)
 	if err != nil {
 		return err
 	}
-	err = a.migrate(ctx)
-	if a.migrations != nil {
-		err = errors.Join(err, a.migrations.Close())
+	err = st.migrate(ctx)
+	if st.migrations != nil {
+		err = errors.Join(err, st.migrations.Close())
 	}
 	return errors.Join(err, unlock())
 }
 
 // Close closes the connections.
-func (a *Archive) Close() error {
+func (st *store) Close() error {
 	var errs []error
-	if a.reads != nil && a.reads != a.db {
-		errs = append(errs, a.reads.Close())
+	if st.reads != nil && st.reads != st.db {
+		errs = append(errs, st.reads.Close())
 	}
-	if a.db != nil {
-		errs = append(errs, a.db.Close())
+	if st.db != nil {
+		errs = append(errs, st.db.Close())
 	}
 	return errors.Join(errs...)
 }
 
 // beside asks while a transaction is under way. Where there are no more connections
 // than the lock's and the transaction's, the lock's answers: it has nothing else to do.
-func (a *Archive) beside() querier {
-	if m, ok := a.dialect.(*mysqlDialect); ok && a.opt.Connections < 3 {
+func (st *store) beside() querier {
+	if m, ok := st.dialect.(*mysqlDialect); ok && st.opt.Connections < 3 {
 		if c := m.held.Load(); c != nil {
 			return c
 		}
 	}
-	return a.reads
+	return st.reads
 }
 
 // Replaced tells whether the file that was opened is not in its place any more, as
 // after somebody restored a backup under the daemon: the archive must be opened
 // again. Of MySQL it is always false.
-func (a *Archive) Replaced() bool {
-	d, ok := a.dialect.(*sqliteDialect)
+func (st *store) Replaced() bool {
+	d, ok := st.dialect.(*sqliteDialect)
 	return ok && d.replaced()
 }
 
 // Abandon closes an archive whose file was replaced. Its write-ahead log has the
 // name that the new file's would have: SQLite leaves it where the file was moved,
 // and would take it for the new one's.
-func (a *Archive) Abandon() error {
-	d, ok := a.dialect.(*sqliteDialect)
+func (st *store) Abandon() error {
+	d, ok := st.dialect.(*sqliteDialect)
 	if !ok {
-		return a.Close()
+		return st.Close()
 	}
 	var ours []string
 	for _, end := range []string{"-wal", "-shm"} {
@@ -249,7 +269,7 @@ func (a *Archive) Abandon() error {
 			ours = append(ours, d.path+end)
 		}
 	}
-	err := a.Close()
+	err := st.Close()
 	for _, name := range ours {
 		if rerr := os.Remove(name); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
 			err = errors.Join(err, rerr)
@@ -262,14 +282,14 @@ func (a *Archive) Abandon() error {
 var ErrReplaced = errors.New("archive.db was replaced or removed while it was open; it is opened again")
 
 // Ping reports whether the database answers.
-func (a *Archive) Ping(ctx context.Context) error {
-	if err := a.reads.PingContext(ctx); err != nil {
+func (st *store) Ping(ctx context.Context) error {
+	if err := st.reads.PingContext(ctx); err != nil {
 		return fmt.Errorf("ask the archive: %w", err)
 	}
 	return nil
 }
 
-func (a *Archive) today() parser.Day { return parser.DayOf(a.opt.Now().In(a.opt.Location)) }
+func (st *store) today() parser.Day { return parser.DayOf(st.opt.Now().In(st.opt.Location)) }
 
 // pause waits, or ends with ctx.
 func pause(ctx context.Context, d time.Duration) error {

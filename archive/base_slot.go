@@ -21,15 +21,15 @@ const BaseSlot = 65535
 // that each sums up what the one before it wrote; on a cluster that locks nothing
 // across nodes one of two fails at COMMIT. The row also tells that page_counts
 // has changed.
-func (a *Archive) enterBases(ctx context.Context, tx *sql.Tx, site any) error {
+func (bl *baselines) enterBases(ctx context.Context, tx *sql.Tx, site any) error {
 	_, err := execTx(ctx, tx, "enter the bases' slot", "INSERT INTO page_count_slots (site, slot_id, life, changed_at) VALUES (?, ?, ?, ?)"+
-		a.dialect.onConflict("site, slot_id")+"life = "+a.dialect.added("life")+", changed_at = "+a.dialect.added("changed_at"),
-		site, BaseSlot, a.dialect.bytes([]byte(rand.Text())), a.nowText())
+		bl.dialect.onConflict("site, slot_id")+"life = "+bl.dialect.added("life")+", changed_at = "+bl.dialect.added("changed_at"),
+		site, BaseSlot, bl.dialect.bytes([]byte(rand.Text())), bl.nowText())
 	return err
 }
 
 // writeBases sums up the baselines of some pages of a site; none: of all.
-func (a *Archive) writeBases(ctx context.Context, tx *sql.Tx, site any, pages []any) error {
+func (bl *baselines) writeBases(ctx context.Context, tx *sql.Tx, site any, pages []any) error {
 	which, args := "", []any{site}
 	if len(pages) > 0 {
 		which, args = " AND page IN ("+strings.TrimSuffix(strings.Repeat("?,", len(pages)), ",")+")", append(args, pages...)
@@ -44,16 +44,16 @@ func (a *Archive) writeBases(ctx context.Context, tx *sql.Tx, site any, pages []
 
 // sumBases brings page_counts up to date for the pages of baselines that were
 // set.
-func (a *Archive) sumBases(ctx context.Context, tx *sql.Tx, all []Baseline) error {
+func (bl *baselines) sumBases(ctx context.Context, tx *sql.Tx, all []Baseline) error {
 	pages := map[string][]any{}
 	for _, b := range all {
 		if b.Page != "" {
-			pages[b.Site] = append(pages[b.Site], a.dialect.bytes([]byte(b.Page)))
+			pages[b.Site] = append(pages[b.Site], bl.dialect.bytes([]byte(b.Page)))
 		}
 	}
 	for site, names := range pages {
 		for some := range slices.Chunk(names, namesPerInsert) {
-			if err := a.writeBases(ctx, tx, a.dialect.bytes([]byte(site)), some); err != nil {
+			if err := bl.writeBases(ctx, tx, bl.dialect.bytes([]byte(site)), some); err != nil {
 				return err
 			}
 		}
@@ -87,13 +87,13 @@ func (r *Reader) CheckBases(ctx context.Context, site string) ([]Mismatch, error
 }
 
 // RedoBases sums the baselines of a site up again.
-func (a *Archive) RedoBases(ctx context.Context, site string) error {
-	s := a.dialect.bytes([]byte(site))
-	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := a.enterBases(ctx, tx, s); err != nil {
+func (bl *baselines) RedoBases(ctx context.Context, site string) error {
+	s := bl.dialect.bytes([]byte(site))
+	err := bl.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := bl.enterBases(ctx, tx, s); err != nil {
 			return err
 		}
-		return a.writeBases(ctx, tx, s, nil)
+		return bl.writeBases(ctx, tx, s, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("sum up bases of %s again: %w", site, err)

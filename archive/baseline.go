@@ -9,6 +9,9 @@ import (
 	"slices"
 )
 
+// baselines are counts of before, that sums begin with.
+type baselines struct{ *store }
+
 // Baseline is what an earlier counter had counted of a page, or of a whole
 // site where Page is "".
 type Baseline struct {
@@ -19,20 +22,20 @@ type Baseline struct {
 }
 
 // Baselines yields the baselines of a site, or of all sites where site is "".
-func (a *Archive) Baselines(ctx context.Context, site string) iter.Seq2[Baseline, error] {
+func (bl *baselines) Baselines(ctx context.Context, site string) iter.Seq2[Baseline, error] {
 	where, args := "", []any(nil)
 	if site != "" {
-		where, args = " WHERE site = ?", append(args, a.dialect.bytes([]byte(site)))
+		where, args = " WHERE site = ?", append(args, bl.dialect.bytes([]byte(site)))
 	}
-	return stream(ctx, a.reads, func(s scanner) (b Baseline, err error) {
+	return stream(ctx, bl.reads, func(s scanner) (b Baseline, err error) {
 		return b, s.Scan(&b.Source, &b.Site, &b.Page, &b.PV, &b.UV)
 	}, "SELECT source, site, page, pv, uv FROM baselines"+where+" ORDER BY site, page, source", args...)
 }
 
 // BaselineSites are the sites that have a baseline, in order.
-func (a *Archive) BaselineSites(ctx context.Context) ([]string, error) {
+func (bl *baselines) BaselineSites(ctx context.Context) ([]string, error) {
 	var all []string
-	for site, err := range stream(ctx, a.reads, func(s scanner) (site string, err error) {
+	for site, err := range stream(ctx, bl.reads, func(s scanner) (site string, err error) {
 		return site, s.Scan(&site)
 	}, "SELECT DISTINCT site FROM baselines ORDER BY site") {
 		if err != nil {
@@ -46,23 +49,23 @@ func (a *Archive) BaselineSites(ctx context.Context) ([]string, error) {
 // SetBaselines sets values, all of them or none, and page_counts with them.
 // Setting twice changes nothing; what is not among them stays. Zero views and
 // visitors delete.
-func (a *Archive) SetBaselines(ctx context.Context, all []Baseline) error {
-	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (bl *baselines) SetBaselines(ctx context.Context, all []Baseline) error {
+	err := bl.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		sites := map[string]bool{}
 		for _, b := range all {
 			sites[b.Site] = true
 		}
 		for _, site := range slices.Sorted(maps.Keys(sites)) {
-			if err := a.enterBases(ctx, tx, a.dialect.bytes([]byte(site))); err != nil {
+			if err := bl.enterBases(ctx, tx, bl.dialect.bytes([]byte(site))); err != nil {
 				return err
 			}
 		}
 		for _, b := range all {
-			if err := a.setBaseline(ctx, tx, b, a.nowText()); err != nil {
+			if err := bl.setBaseline(ctx, tx, b, bl.nowText()); err != nil {
 				return err
 			}
 		}
-		return a.sumBases(ctx, tx, all)
+		return bl.sumBases(ctx, tx, all)
 	})
 	if err != nil {
 		return fmt.Errorf("keep baselines: %w", err)
@@ -70,8 +73,8 @@ func (a *Archive) SetBaselines(ctx context.Context, all []Baseline) error {
 	return nil
 }
 
-func (a *Archive) setBaseline(ctx context.Context, tx *sql.Tx, b Baseline, now string) error {
-	d := a.dialect
+func (bl *baselines) setBaseline(ctx context.Context, tx *sql.Tx, b Baseline, now string) error {
+	d := bl.dialect
 	source, site, page := d.bytes([]byte(b.Source)), d.bytes([]byte(b.Site)), d.bytes([]byte(b.Page))
 	if b.PV == 0 && b.UV == 0 {
 		_, err := execTx(ctx, tx, "delete", "DELETE FROM baselines WHERE site = ? AND page = ? AND source = ?", site, page, source)

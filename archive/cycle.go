@@ -10,6 +10,15 @@ import (
 	"ddkk-stats/parser"
 )
 
+// cycles archive segments, and delete what is too old.
+type cycles struct {
+	*store
+	clocks   *clocks
+	rollups  *rollups
+	maxFresh int              // see there
+	torn     map[string]int64 // sizes of segments whose last line was looked at and is none; under the lock of Run
+}
+
 // lockArchive is the name of the lock that a cycle holds.
 const lockArchive = "archive"
 
@@ -50,12 +59,12 @@ func (s Summary) LinesPerSecond() float64 {
 // they touched, and those that an earlier run left, and deletes raw rows that
 // are old enough. A segment that cannot be read keeps no other from being
 // archived. It ends with ErrLocked where another run goes on.
-func (a *Archive) Run(ctx context.Context, sources ...Source) (sum Summary, err error) {
+func (cy *cycles) Run(ctx context.Context, sources ...Source) (sum Summary, err error) {
 	began := time.Now()
-	if err := a.reach(ctx); err != nil {
+	if err := cy.reach(ctx); err != nil {
 		return sum, err
 	}
-	unlock, ok, err := a.dialect.lock(ctx, lockArchive, false)
+	unlock, ok, err := cy.dialect.lock(ctx, lockArchive, false)
 	if err != nil {
 		return sum, err
 	}
@@ -66,34 +75,34 @@ func (a *Archive) Run(ctx context.Context, sources ...Source) (sum Summary, err 
 	if !ok {
 		return sum, ErrLocked
 	}
-	err = a.run(ctx, sources, &sum)
+	err = cy.run(ctx, sources, &sum)
 	return sum, err
 }
 
-func (a *Archive) run(ctx context.Context, sources []Source, sum *Summary) error {
-	if err := a.firstCycle(ctx); err != nil {
+func (cy *cycles) run(ctx context.Context, sources []Source, sum *Summary) error {
+	if err := cy.clocks.firstCycle(ctx); err != nil {
 		return err
 	}
 	var errs []error
-	known := a.newFresh()
+	known := cy.newFresh()
 	for _, src := range sources {
-		if err := a.loadSource(ctx, src, known, sum); err != nil {
+		if err := cy.loadSource(ctx, src, known, sum); err != nil {
 			errs = append(errs, fmt.Errorf("archive %s: %w", src.Name, err))
 		}
 	}
-	days, err := a.rollUp(ctx, "", known)
+	days, err := cy.rollups.rollUp(ctx, "", known)
 	sum.Days += days
 	if err != nil {
 		return errors.Join(append(errs, err)...)
 	}
-	m, err := a.believed(ctx)
+	m, err := cy.clocks.believed(ctx)
 	if err != nil {
 		return errors.Join(append(errs, err)...)
 	}
 	sum.Now, sum.Clock = m.now, m.trouble
 	if m.trouble == "" {
 		// What was archived by a clock that was ahead was archived now.
-		if err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := cy.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			at := timeText(m.now.UnixMilli())
 			_, err := execTx(ctx, tx, "set times right", "UPDATE segments SET archived_at = ? WHERE archived_at > ?", at, at)
 			return err
@@ -101,19 +110,19 @@ func (a *Archive) run(ctx context.Context, sources []Source, sum *Summary) error
 			return errors.Join(append(errs, err)...)
 		}
 	} else {
-		a.log.Error("the clock is in doubt", "why", m.trouble)
+		cy.log.Error("the clock is in doubt", "why", m.trouble)
 	}
-	sum.Dropped, err = a.retain(ctx, m.day)
-	errs = append(errs, a.retainCalls(ctx, m.day))
+	sum.Dropped, err = cy.retain(ctx, m.day)
+	errs = append(errs, cy.retainCalls(ctx, m.day))
 	return errors.Join(append(errs, err)...)
 }
 
-func (a *Archive) loadSource(ctx context.Context, src Source, known *fresh, sum *Summary) error {
-	archived, err := a.ArchivedSegments(ctx)
+func (cy *cycles) loadSource(ctx context.Context, src Source, known *fresh, sum *Summary) error {
+	archived, err := cy.ArchivedSegments(ctx)
 	if err != nil {
 		return err
 	}
-	l := a.newLoader(src)
+	l := cy.newLoader(src)
 	l.fresh = known
 	defer l.closeReader()
 	var errs []error
@@ -121,20 +130,20 @@ func (a *Archive) loadSource(ctx context.Context, src Source, known *fresh, sum 
 		had, was := archived[seg.ID()]
 		l.unended = false
 		switch {
-		case was && had.Size == seg.Size() && had.End < had.Size && a.torn[seg.ID()] != had.Size:
+		case was && had.Size == seg.Size() && had.End < had.Size && cy.torn[seg.ID()] != had.Size:
 			line, err := l.lastLine(ctx, seg, had)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", seg.Name(), err))
 			}
 			if !line {
-				a.torn[seg.ID()] = had.Size
+				cy.torn[seg.ID()] = had.Size
 				continue
 			}
 			l.unended = true
 		case was && had.Size == seg.Size() || seg.Size() == 0:
 			continue
 		case was && had.Size > seg.Size():
-			a.log.Error("a segment is shorter than what was archived of it: it was cut or replaced", "segment", seg.ID(), "file", seg.Name(),
+			cy.log.Error("a segment is shorter than what was archived of it: it was cut or replaced", "segment", seg.ID(), "file", seg.Name(),
 				"archived", had.Size, "size", seg.Size())
 			sum.Shrunk = append(sum.Shrunk, seg.Name())
 			continue

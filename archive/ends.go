@@ -24,8 +24,8 @@ func (s *scan) ends() map[string]int64 {
 
 // noteEnds notes them in the transaction that stores the lines. They never move
 // back: a recount reads from the start again.
-func (a *Archive) noteEnds(ctx context.Context, tx *sql.Tx, segment int64, ends map[string]int64) error {
-	d := a.dialect
+func (st *store) noteEnds(ctx context.Context, tx *sql.Tx, segment int64, ends map[string]int64) error {
+	d := st.dialect
 	added := d.added("last_end")
 	conflict := d.onConflict("site, segment") + "last_end = CASE WHEN " + added + " > segment_sites.last_end THEN " + added + " ELSE segment_sites.last_end END"
 	for sites := range slices.Chunk(slices.Sorted(maps.Keys(ends)), namesPerInsert) {

@@ -56,10 +56,11 @@ func TestCancelledAnywhere(t *testing.T) {
 		ended := 0
 		for n := int64(1); ; n += 3 {
 			ctx, cancel := context.WithCancel(t.Context())
-			b := *a
+			st := *a.store
 			s := &stoppable{dialect: a.dialect, stop: cancel}
 			s.at.Store(n)
-			b.dialect = s
+			st.dialect = s
+			b := newArchive(&st)
 			_, err := b.Run(ctx, source(t, segs...))
 			stopped := ctx.Err() != nil
 			cancel()

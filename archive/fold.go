@@ -105,8 +105,8 @@ func newFold(opt *Options) *fold {
 }
 
 // foldAll folds rows in as many passes as they need.
-func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, error) {
-	f, err := a.foldWith(ctx, q, rows, nil)
+func (ru *rollups) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, error) {
+	f, err := ru.foldWith(ctx, q, rows, nil)
 	if err != nil || !f.fullPages {
 		return f, err
 	}
@@ -114,7 +114,7 @@ func (a *Archive) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, 
 	if err != nil || len(earlier) == 0 {
 		return f, err
 	}
-	return a.foldWith(ctx, q, rows, earlier)
+	return ru.foldWith(ctx, q, rows, earlier)
 }
 
 // earlierPages are the pages that a site has sums of before a day.
@@ -135,9 +135,9 @@ func earlierPages(ctx context.Context, q querier, r rawRows) (_ map[string]bool,
 	return all, rows.Err()
 }
 
-func (a *Archive) foldWith(ctx context.Context, q querier, rows rawRows, earlier map[string]bool) (*fold, error) {
-	f := newFold(a.options())
-	f.limit, f.earlier = a.foldRows, earlier
+func (ru *rollups) foldWith(ctx context.Context, q querier, rows rawRows, earlier map[string]bool) (*fold, error) {
+	f := newFold(ru.options())
+	f.limit, f.earlier = ru.foldRows, earlier
 	n, err := f.read(ctx, q, rows)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (a *Archive) foldWith(ctx context.Context, q querier, rows rawRows, earlier
 		return f, nil
 	}
 	passes := uint64((n + f.limit - 1) / f.limit)
-	f = newFold(a.options())
+	f = newFold(ru.options())
 	f.earlier = earlier
 	for f.passes = passes; f.pass < passes; f.pass++ {
 		if _, err := f.read(ctx, q, rows); err != nil {
@@ -362,7 +362,7 @@ func (f *fold) nameOf(all map[string]*sums, name []byte, limit int) (s *sums, ot
 }
 
 // write stores the sums as rows; conflict is the clause for rows that exist.
-func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, adding bool) error {
+func (f *fold) write(ctx context.Context, tx *sql.Tx, st *store, r rawRows, adding bool) error {
 	d := &f.day
 	clause := func(table, key string, columns ...string) string {
 		if !adding {
@@ -370,9 +370,9 @@ func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, add
 		}
 		var set []string
 		for _, c := range columns {
-			set = append(set, c+" = "+table+"."+c+" + "+a.dialect.added(c))
+			set = append(set, c+" = "+table+"."+c+" + "+st.dialect.added(c))
 		}
-		return a.dialect.onConflict(key) + strings.Join(set, ", ")
+		return st.dialect.onConflict(key) + strings.Join(set, ", ")
 	}
 	columns := []string{"pv", "uv", "pv_pc", "pv_mobile", "pv_bot", "events", "events_bot"}
 	if _, err := execTx(ctx, tx, "write daily_stats", "INSERT INTO daily_stats (date, site, "+strings.Join(columns, ", ")+
@@ -380,7 +380,7 @@ func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, add
 		r.date, r.site, d.PV, d.UV, d.PC, d.Mobile, d.Bot, d.Events, d.BotEvents); err != nil {
 		return err
 	}
-	if err := f.writeFacets(ctx, tx, a.dialect, r, clause("facet_stats", "site, facet, date, name", "pv", "pv_bot", "uv")); err != nil {
+	if err := f.writeFacets(ctx, tx, st.dialect, r, clause("facet_stats", "site, facet, date, name", "pv", "pv_bot", "uv")); err != nil {
 		return err
 	}
 	pages, events := nameRows{table: "page_stats", column: "page", counts: []string{"pv", "uv", "pv_bot"}, rows: map[string][]int64{}},
@@ -398,7 +398,7 @@ func (f *fold) write(ctx context.Context, tx *sql.Tx, a *Archive, r rawRows, add
 		events.rows[name] = []int64{s.pv, s.uv}
 	}
 	for _, n := range []*nameRows{&pages, &events} {
-		if err := n.write(ctx, tx, a.dialect, r, clause(n.table, "site, date, "+n.column, n.counts...)); err != nil {
+		if err := n.write(ctx, tx, st.dialect, r, clause(n.table, "site, date, "+n.column, n.counts...)); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // a load by another host, a transaction that failed or a day that is too large,
 // has the day's raw rows read instead.
 type fresh struct {
-	a    *Archive
+	a    *cycles
 	gate string // what the last load of this run left at the gate
 	days map[siteDay]*fold
 }
@@ -26,7 +26,7 @@ type fresh struct {
 // as much as one pass over raw rows may take.
 const maxFresh = 3_000_000
 
-func (a *Archive) newFresh() *fresh { return &fresh{a: a, days: map[siteDay]*fold{}} }
+func (cy *cycles) newFresh() *fresh { return &fresh{a: cy, days: map[siteDay]*fold{}} }
 
 // pass notes that a load found one value at the gate and leaves another.
 func (f *fresh) pass(found, left string) {
@@ -78,7 +78,7 @@ func (f *fresh) settle(ctx context.Context, touched map[siteDay]*touch) (done in
 		if touched[k] != nil || sums == nil {
 			continue
 		}
-		if _, err := f.a.rollUpDay(ctx, k, f, false); err != nil { // one that is full waits for those before it
+		if _, err := f.a.rollups.rollUpDay(ctx, k, f, false); err != nil { // one that is full waits for those before it
 			return done, fmt.Errorf("roll up %s %d: %w", k.site, k.day, err)
 		}
 		f.days[k] = nil

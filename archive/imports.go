@@ -6,6 +6,9 @@ import (
 	"fmt"
 )
 
+// imports note which files were imported, and what they still owe.
+type imports struct{ *store }
+
 // Import is a file from elsewhere that is archived as a segment.
 type Import struct {
 	Segment string // identity, and for all but the first of one: "." and something more
@@ -18,10 +21,10 @@ type Import struct {
 
 // FindImports returns what was imported under an identity: files that begin with
 // the same line.
-func (a *Archive) FindImports(ctx context.Context, id string) ([]Import, error) {
+func (im *imports) FindImports(ctx context.Context, id string) ([]Import, error) {
 	var all []Import
-	key := func(s string) any { return a.dialect.bytes([]byte(s)) }
-	for i, err := range stream(ctx, a.reads, func(s scanner) (i Import, err error) {
+	key := func(s string) any { return im.dialect.bytes([]byte(s)) }
+	for i, err := range stream(ctx, im.reads, func(s scanner) (i Import, err error) {
 		var head []byte
 		err = s.Scan(&i.Segment, &i.Name, &i.Rules, &i.End, &i.Sum, &head)
 		i.Head = string(head)
@@ -40,15 +43,15 @@ func (a *Archive) FindImports(ctx context.Context, id string) ([]Import, error) 
 // BeginImport notes, in one transaction, what is about to be archived and
 // which sites must be rebuilt in Redis after it. It comes before the load, so
 // that an import that was killed is recognised and finished by the next one.
-func (a *Archive) BeginImport(ctx context.Context, i Import, sites []string) error {
-	d := a.dialect
-	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (im *imports) BeginImport(ctx context.Context, i Import, sites []string) error {
+	d := im.dialect
+	err := im.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		id := d.bytes([]byte(i.Segment))
 		if _, err := execTx(ctx, tx, "forget", "DELETE FROM imports WHERE segment = ?", id); err != nil {
 			return err
 		}
 		if _, err := execTx(ctx, tx, "write", "INSERT INTO imports (segment, name, rules, content_end, content_sum, imported_at) VALUES (?, ?, ?, ?, ?, ?)",
-			id, d.bytes(cut([]byte(i.Name), 1024)), d.bytes([]byte(i.Rules)), i.End, d.bytes([]byte(i.Sum)), timeText(a.opt.Now().UnixMilli())); err != nil {
+			id, d.bytes(cut([]byte(i.Name), 1024)), d.bytes([]byte(i.Rules)), i.End, d.bytes([]byte(i.Sum)), timeText(im.opt.Now().UnixMilli())); err != nil {
 			return err
 		}
 		if _, err := execTx(ctx, tx, "forget head", "DELETE FROM import_heads WHERE segment = ?", id); err != nil {
@@ -60,7 +63,7 @@ func (a *Archive) BeginImport(ctx context.Context, i Import, sites []string) err
 			}
 		}
 		for _, s := range sites {
-			if err := a.noteSite(ctx, tx, s); err != nil {
+			if err := im.noteSite(ctx, tx, s); err != nil {
 				return err
 			}
 		}
@@ -73,9 +76,9 @@ func (a *Archive) BeginImport(ctx context.Context, i Import, sites []string) err
 }
 
 // PendingImports are the sites whose numbers in Redis lack what was imported.
-func (a *Archive) PendingImports(ctx context.Context) ([]string, error) {
+func (im *imports) PendingImports(ctx context.Context) ([]string, error) {
 	var all []string
-	for site, err := range stream(ctx, a.reads, func(s scanner) (site string, err error) {
+	for site, err := range stream(ctx, im.reads, func(s scanner) (site string, err error) {
 		return site, s.Scan(&site)
 	}, "SELECT site FROM imports_pending ORDER BY site") {
 		if err != nil {
@@ -87,18 +90,18 @@ func (a *Archive) PendingImports(ctx context.Context) ([]string, error) {
 }
 
 // EndImport notes that Redis has all that was imported for a site.
-func (a *Archive) EndImport(ctx context.Context, site string) error {
-	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := execTx(ctx, tx, "note import as shown", "DELETE FROM imports_pending WHERE site = ?", a.dialect.bytes([]byte(site)))
+func (im *imports) EndImport(ctx context.Context, site string) error {
+	return im.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := execTx(ctx, tx, "note import as shown", "DELETE FROM imports_pending WHERE site = ?", im.dialect.bytes([]byte(site)))
 		return err
 	})
 }
 
 // NotePending notes that the numbers of sites in Redis lack what the archive has.
-func (a *Archive) NotePending(ctx context.Context, sites []string) error {
-	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (im *imports) NotePending(ctx context.Context, sites []string) error {
+	return im.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, s := range sites {
-			if err := a.noteSite(ctx, tx, s); err != nil {
+			if err := im.noteSite(ctx, tx, s); err != nil {
 				return err
 			}
 		}
@@ -107,8 +110,8 @@ func (a *Archive) NotePending(ctx context.Context, sites []string) error {
 }
 
 // noteSite notes that a site is to be rebuilt in Redis.
-func (a *Archive) noteSite(ctx context.Context, tx *sql.Tx, name string) error {
-	site := a.dialect.bytes([]byte(name))
+func (st *store) noteSite(ctx context.Context, tx *sql.Tx, name string) error {
+	site := st.dialect.bytes([]byte(name))
 	if _, err := execTx(ctx, tx, "forget site", "DELETE FROM imports_pending WHERE site = ?", site); err != nil {
 		return err
 	}

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// notes are what hosts that share the archive tell each other: jobs, the secret.
+type notes struct{ *store }
+
 // Job is how a scheduled job of a host went last.
 type Job struct {
 	Since time.Time // when the host first had it
@@ -15,13 +18,13 @@ type Job struct {
 }
 
 // Jobs returns those of a host, by name.
-func (a *Archive) Jobs(ctx context.Context, host string) (map[string]Job, error) {
+func (nt *notes) Jobs(ctx context.Context, host string) (map[string]Job, error) {
 	type row struct {
 		name string
 		Job
 	}
 	all := map[string]Job{}
-	for j, err := range stream(ctx, a.reads, func(s scanner) (r row, err error) {
+	for j, err := range stream(ctx, nt.reads, func(s scanner) (r row, err error) {
 		var since string
 		var done sql.NullString
 		if err := s.Scan(&r.name, &since, &done, &r.Note); err != nil {
@@ -31,7 +34,7 @@ func (a *Archive) Jobs(ctx context.Context, host string) (map[string]Job, error)
 			r.Done, err = readTime(done.String)
 		}
 		return r, err
-	}, "SELECT job, since, done_at, note FROM jobs WHERE host = ?", a.dialect.bytes([]byte(host))) {
+	}, "SELECT job, since, done_at, note FROM jobs WHERE host = ?", nt.dialect.bytes([]byte(host))) {
 		if err != nil {
 			return nil, fmt.Errorf("read jobs: %w", err)
 		}
@@ -46,14 +49,14 @@ func readTime(text string) (time.Time, error) {
 }
 
 // NoteJob notes how a job of a host went; a zero done only that the host has it.
-func (a *Archive) NoteJob(ctx context.Context, host, name string, done time.Time, note string) error {
-	d := a.dialect
+func (nt *notes) NoteJob(ctx context.Context, host, name string, done time.Time, note string) error {
+	d := nt.dialect
 	id := []any{d.bytes([]byte(host)), d.bytes([]byte(name))}
-	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := nt.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// Not a look first: between it and an insertion, another process of this host
 		// may have noted the same job, a command beside the daemon.
 		_, err := execTx(ctx, tx, "insert", "INSERT "+d.ignore()+" INTO jobs (host, job, since, note) VALUES (?, ?, ?, ?)",
-			append(id, timeText(a.opt.Now().UnixMilli()), d.bytes(cut([]byte(note), 1024)))...)
+			append(id, timeText(nt.opt.Now().UnixMilli()), d.bytes(cut([]byte(note), 1024)))...)
 		if err != nil || done.IsZero() {
 			return err
 		}

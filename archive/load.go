@@ -17,7 +17,7 @@ import (
 
 // loader archives the segments of one source, one after the other.
 type loader struct {
-	a       *Archive
+	a       *cycles
 	src     Source
 	windows windows
 	fresh   *fresh // nil: sums are not taken on the way
@@ -32,9 +32,9 @@ type loader struct {
 	parted  parser.Day // prepare was called for days from here on; 0: not yet
 }
 
-func (a *Archive) newLoader(src Source) *loader {
-	l := &loader{a: a, src: src, buf: bufio.NewReaderSize(nil, scanBuffer), windows: windows{
-		db: a.beside(), d: a.dialect, loc: a.opt.Location, width: a.options().DedupeWindow, id: a.opt.IDWindow,
+func (cy *cycles) newLoader(src Source) *loader {
+	l := &loader{a: cy, src: src, buf: bufio.NewReaderSize(nil, scanBuffer), windows: windows{
+		db: cy.beside(), d: cy.dialect, loc: cy.opt.Location, width: cy.options().DedupeWindow, id: cy.opt.IDWindow,
 	}}
 	l.windows.forget()
 	return l
@@ -279,7 +279,7 @@ func (l *loader) scan(ctx context.Context, from int64) (*scan, error) {
 		rest: rest,
 		ctx:  ctx, r: l.buf, source: &l.src, windows: &l.windows, fresh: l.fresh, limit: l.a.opt.ChunkRows,
 		pos: from, size: l.seg.Size(), days: map[siteDay]*touch{}, enc: encoder{ip: l.a.opt.IPMode},
-		calls: callSums{a: l.a, days: map[siteDay]*callDay{}},
+		calls: callSums{a: l.a.store, days: map[siteDay]*callDay{}},
 	}, nil
 }
 
@@ -313,7 +313,7 @@ func (l *loader) mark(ctx context.Context, tx *sql.Tx, s *scan, r segmentRow, go
 		if late || t.rows == 0 {
 			dirty = 0
 			if t.rows > 0 {
-				if err := l.a.addLate(ctx, tx, k, r); err != nil {
+				if err := l.a.rollups.addLate(ctx, tx, k, r); err != nil {
 					return err
 				}
 				c.late = append(c.late, LateDay{Site: k.site, Day: k.day, Rows: t.rows})

@@ -30,7 +30,7 @@ type mysqlDialect struct {
 
 // openMySQL connects with settings of our own where others would be wrong: the
 // names are binary, times are text in UTC, and a backslash is an escape.
-func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
+func (st *store) openMySQL(ctx context.Context, dsn string) error {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return fmt.Errorf("read MYSQL_DSN: %w", err)
@@ -41,12 +41,12 @@ func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
 	cfg.AllowAllFiles = false
 	cfg.ClientFoundRows = true
 	cfg.Collation = "utf8mb4_bin"
-	cfg.Logger = driverLog{a.log}
-	withTLS(cfg, a.opt.TLS)
+	cfg.Logger = driverLog{st.log}
+	withTLS(cfg, st.opt.TLS)
 	// A statement may take minutes. One without any answer for longer goes to a
 	// server that is not there any more: a firewall or a failover forgot the
 	// connection, and nobody would ever tell.
-	cfg.ReadTimeout, cfg.WriteTimeout = a.opt.Patience, a.opt.Patience
+	cfg.ReadTimeout, cfg.WriteTimeout = st.opt.Patience, st.opt.Patience
 	if cfg.Timeout == 0 {
 		cfg.Timeout = dialLimit
 	}
@@ -59,21 +59,21 @@ func (a *Archive) openMySQL(ctx context.Context, dsn string) error {
 	if err != nil {
 		return fmt.Errorf("read MYSQL_DSN: %w", err)
 	}
-	a.db = sql.OpenDB(a.watch(c))
-	a.db.SetMaxOpenConns(a.opt.Connections)
-	a.db.SetMaxIdleConns((a.opt.Connections + 1) / 2)
-	a.db.SetConnMaxIdleTime(idleLimit)
-	a.reads = a.db
+	st.db = sql.OpenDB(st.watch(c))
+	st.db.SetMaxOpenConns(st.opt.Connections)
+	st.db.SetMaxIdleConns((st.opt.Connections + 1) / 2)
+	st.db.SetConnMaxIdleTime(idleLimit)
+	st.reads = st.db
 	// Changing a large table takes as long as it takes.
 	slow := cfg.Clone()
 	slow.ReadTimeout, slow.WriteTimeout = migrationLimit, migrationLimit
 	if c, err = mysql.NewConnector(slow); err != nil {
 		return fmt.Errorf("read MYSQL_DSN: %w", err)
 	}
-	a.migrations = sql.OpenDB(c)
-	a.migrations.SetMaxOpenConns(1)
-	a.dialect = &mysqlDialect{db: a.db, database: cfg.DBName, log: a.log}
-	return a.reach(ctx)
+	st.migrations = sql.OpenDB(c)
+	st.migrations.SetMaxOpenConns(1)
+	st.dialect = &mysqlDialect{db: st.db, database: cfg.DBName, log: st.log}
+	return st.reach(ctx)
 }
 
 // withTLS has a connection made by TLS; nil: as the DSN says.
@@ -97,14 +97,14 @@ const (
 
 // reach makes sure that the database answers at all, which it does quickly. A
 // connection that does not is given up for a fresh one.
-func (a *Archive) reach(ctx context.Context) error {
-	if a.Replaced() {
+func (st *store) reach(ctx context.Context) error {
+	if st.Replaced() {
 		return ErrReplaced
 	}
 	var err error
 	for range 2 {
-		one, cancel := context.WithTimeout(ctx, min(reachLimit, a.opt.Patience))
-		err = a.db.PingContext(one)
+		one, cancel := context.WithTimeout(ctx, min(reachLimit, st.opt.Patience))
+		err = st.db.PingContext(one)
 		cancel()
 		if err == nil || ctx.Err() != nil {
 			break

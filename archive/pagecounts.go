@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// pageCounts are the totals of pages as another program reads them.
+type pageCounts struct{ *store }
+
 // page_counts follows the page totals in near real time. A page's count is the
 // sum of its slots; whoever adds to it does so in a slot of its own, so that two
 // hosts do not wait for each other's row locks.
@@ -47,23 +50,23 @@ var (
 
 // ApplyFlush adds the changes of a flush, unless they were added already, and
 // tells how many rows that were.
-func (a *Archive) ApplyFlush(ctx context.Context, f *Flush) (rows int, err error) {
+func (p *pageCounts) ApplyFlush(ctx context.Context, f *Flush) (rows int, err error) {
 	ctx = of(ctx, KindFlush)
 	// All flushes lock rows in one order.
 	slices.SortFunc(f.Changes, func(x, y PageChange) int {
 		return cmp.Or(cmp.Compare(x.Page, y.Page), cmp.Compare(one(x.Bots), one(y.Bots)))
 	})
-	err = a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = p.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		rows = 0
-		if err := a.enterSlot(ctx, tx, f); err != nil {
+		if err := p.enterSlot(ctx, tx, f); err != nil {
 			return err
 		}
-		fresh, err := a.noteFlush(ctx, tx, f)
+		fresh, err := p.noteFlush(ctx, tx, f)
 		if err != nil || !fresh {
 			return err
 		}
 		rows = len(f.Changes)
-		return a.addCounts(ctx, tx, f)
+		return p.addCounts(ctx, tx, f)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("flush pages of %s: %w", f.Site, err)
@@ -78,19 +81,19 @@ func one(b bool) int {
 	return 0
 }
 
-func (a *Archive) nowText() string { return timeText(a.opt.Now().UnixMilli()) }
+func (st *store) nowText() string { return timeText(st.opt.Now().UnixMilli()) }
 
 // enterSlot makes sure that the flush is of the life that SQL has, and holds
 // that for the transaction.
-func (a *Archive) enterSlot(ctx context.Context, tx *sql.Tx, f *Flush) error {
-	site, life := a.dialect.bytes([]byte(f.Site)), a.dialect.bytes([]byte(f.Life))
+func (p *pageCounts) enterSlot(ctx context.Context, tx *sql.Tx, f *Flush) error {
+	site, life := p.dialect.bytes([]byte(f.Site)), p.dialect.bytes([]byte(f.Life))
 	n, err := execTx(ctx, tx, "enter slot", "UPDATE page_count_slots SET changed_at = ? WHERE site = ? AND slot_id = ? AND life = ?",
-		a.nowText(), site, f.Slot, life)
+		p.nowText(), site, f.Slot, life)
 	if err != nil || n > 0 {
 		return err
 	}
 	var has string
-	err = tx.QueryRowContext(ctx, "SELECT life FROM page_count_slots WHERE site = ? AND slot_id = 0"+a.dialect.forUpdate(), site).Scan(&has)
+	err = tx.QueryRowContext(ctx, "SELECT life FROM page_count_slots WHERE site = ? AND slot_id = 0"+p.dialect.forUpdate(), site).Scan(&has)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && has != f.Life {
 		return ErrOtherLife
 	}
@@ -99,20 +102,20 @@ func (a *Archive) enterSlot(ctx context.Context, tx *sql.Tx, f *Flush) error {
 	}
 	// A slot that was not used before in this life: somebody changed their number.
 	_, err = execTx(ctx, tx, "open slot", "INSERT INTO page_count_slots (site, slot_id, life, changed_at) VALUES (?, ?, ?, ?)"+
-		a.dialect.onConflict("site, slot_id")+"life = "+a.dialect.added("life"), site, f.Slot, life, a.nowText())
+		p.dialect.onConflict("site, slot_id")+"life = "+p.dialect.added("life"), site, f.Slot, life, p.nowText())
 	return err
 }
 
 // noteFlush writes the row of a flush; false if it is there already.
-func (a *Archive) noteFlush(ctx context.Context, tx *sql.Tx, f *Flush) (bool, error) {
-	site := a.dialect.bytes([]byte(f.Site))
-	n, err := execTx(ctx, tx, "note flush", "INSERT "+a.dialect.ignore()+" INTO page_count_flushes (site, seq, nonce, slot_id, flushed_at) VALUES (?, ?, ?, ?, ?)",
-		site, f.Seq, a.dialect.bytes([]byte(f.Nonce)), f.Slot, a.nowText())
+func (p *pageCounts) noteFlush(ctx context.Context, tx *sql.Tx, f *Flush) (bool, error) {
+	site := p.dialect.bytes([]byte(f.Site))
+	n, err := execTx(ctx, tx, "note flush", "INSERT "+p.dialect.ignore()+" INTO page_count_flushes (site, seq, nonce, slot_id, flushed_at) VALUES (?, ?, ?, ?, ?)",
+		site, f.Seq, p.dialect.bytes([]byte(f.Nonce)), f.Slot, p.nowText())
 	if err != nil || n > 0 {
 		return n > 0, err
 	}
 	var nonce string
-	err = tx.QueryRowContext(ctx, "SELECT nonce FROM page_count_flushes WHERE site = ? AND seq = ?"+a.dialect.forUpdate(), site, f.Seq).Scan(&nonce)
+	err = tx.QueryRowContext(ctx, "SELECT nonce FROM page_count_flushes WHERE site = ? AND seq = ?"+p.dialect.forUpdate(), site, f.Seq).Scan(&nonce)
 	if err != nil {
 		return false, fmt.Errorf("read flush: %w", err)
 	}
@@ -122,15 +125,15 @@ func (a *Archive) noteFlush(ctx context.Context, tx *sql.Tx, f *Flush) (bool, er
 	return false, nil
 }
 
-func (a *Archive) addCounts(ctx context.Context, tx *sql.Tx, f *Flush) error {
+func (p *pageCounts) addCounts(ctx context.Context, tx *sql.Tx, f *Flush) error {
 	const insert = "INSERT INTO page_counts (site, page, potential_bot, slot_id, count) VALUES "
-	site := a.dialect.bytes([]byte(f.Site))
-	conflict := a.dialect.onConflict("site, page, potential_bot, slot_id") + "count = page_counts.count + " + a.dialect.added("count")
+	site := p.dialect.bytes([]byte(f.Site))
+	conflict := p.dialect.onConflict("site, page, potential_bot, slot_id") + "count = page_counts.count + " + p.dialect.added("count")
 	for changes := range slices.Chunk(f.Changes, namesPerInsert) {
 		args := make([]any, 0, 5*len(changes))
 		for i := range changes {
 			c := &changes[i]
-			args = append(args, site, a.dialect.bytes([]byte(c.Page)), one(c.Bots), f.Slot, c.By)
+			args = append(args, site, p.dialect.bytes([]byte(c.Page)), one(c.Bots), f.Slot, c.By)
 		}
 		values := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?),", len(changes)), ",")
 		if _, err := execTx(ctx, tx, "add page counts", insert+values+conflict, args...); err != nil {
@@ -143,17 +146,17 @@ func (a *Archive) addCounts(ctx context.Context, tx *sql.Tx, f *Flush) error {
 // BeginLife ends the life that a site's mirror has in SQL and begins another:
 // flushes of the old one are refused from now on, and page_counts stays as it is
 // until one of the new life comes.
-func (a *Archive) BeginLife(ctx context.Context, site, life string) error {
+func (p *pageCounts) BeginLife(ctx context.Context, site, life string) error {
 	ctx = of(ctx, KindFlush)
-	s := a.dialect.bytes([]byte(site))
-	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	s := p.dialect.bytes([]byte(site))
+	err := p.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// Slot 0 first: that is what a new slot waits for.
-		_, err := execTx(ctx, tx, "make slot", "INSERT "+a.dialect.ignore()+" INTO page_count_slots (site, slot_id, life, changed_at) VALUES (?, 0, '', ?)", s, a.nowText())
+		_, err := execTx(ctx, tx, "make slot", "INSERT "+p.dialect.ignore()+" INTO page_count_slots (site, slot_id, life, changed_at) VALUES (?, 0, '', ?)", s, p.nowText())
 		if err != nil {
 			return err
 		}
 		_, err = execTx(ctx, tx, "begin life", "UPDATE page_count_slots SET life = ?, changed_at = ? WHERE site = ? AND slot_id <> ?",
-			a.dialect.bytes([]byte(life)), a.nowText(), s, BaseSlot)
+			p.dialect.bytes([]byte(life)), p.nowText(), s, BaseSlot)
 		if err != nil {
 			return err
 		}
@@ -218,20 +221,20 @@ func (r *Reader) FlushLog(ctx context.Context, site string) (FlushLog, error) {
 
 // ForgetFlushes deletes the rows of old flushes. last is the number of the last
 // one.
-func (a *Archive) ForgetFlushes(ctx context.Context, site string, last int64) error {
+func (p *pageCounts) ForgetFlushes(ctx context.Context, site string, last int64) error {
 	ctx = of(ctx, KindFlush)
-	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return p.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := execTx(ctx, tx, "forget flushes", "DELETE FROM page_count_flushes WHERE site = ? AND seq <= ?",
-			a.dialect.bytes([]byte(site)), last-KeptFlushes)
+			p.dialect.bytes([]byte(site)), last-KeptFlushes)
 		return err
 	})
 }
 
 // ForgetMirror deletes what flushes have added to page_counts of a site, as if it
 // had never been mirrored: the next flush fills it again.
-func (a *Archive) ForgetMirror(ctx context.Context, site string) error {
-	s := a.dialect.bytes([]byte(site))
-	err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (p *pageCounts) ForgetMirror(ctx context.Context, site string) error {
+	s := p.dialect.bytes([]byte(site))
+	err := p.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, table := range []string{"page_count_slots", "page_count_flushes", "page_counts"} {
 			if _, err := execTx(ctx, tx, "empty "+table, "DELETE FROM "+table+" WHERE site = ? AND slot_id <> ?", s, BaseSlot); err != nil {
 				return err

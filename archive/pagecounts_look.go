@@ -24,8 +24,8 @@ func (r *Reader) PageNames(ctx context.Context, site, after string, limit int) (
 
 // PageCountsOf returns what flushes have added of some pages, by name, and which
 // flushes are in that: both of one moment.
-func (a *Archive) PageCountsOf(ctx context.Context, site string, pages []string) (counts map[string]PageCount, log FlushLog, err error) {
-	s, err := a.snapshot(ctx)
+func (p *pageCounts) PageCountsOf(ctx context.Context, site string, pages []string) (counts map[string]PageCount, log FlushLog, err error) {
+	s, err := p.snapshot(ctx)
 	if err != nil {
 		return nil, log, err
 	}

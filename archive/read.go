@@ -29,7 +29,7 @@ type Reader struct {
 }
 
 // Read returns a reader of what is committed now, from one moment to the next.
-func (a *Archive) Read() *Reader { return &Reader{q: a.reads, d: a.dialect, opt: *a.options()} }
+func (st *store) Read() *Reader { return &Reader{q: st.reads, d: st.dialect, opt: *st.options()} }
 
 // Snapshot is a Reader of one moment: all of its answers agree with each other.
 // It is one transaction on one connection, so a sequence must be ended before
@@ -52,12 +52,12 @@ const maxSnapshotTries = 10
 
 // Snapshot opens a snapshot in which all that is archived of a site (all sites
 // if it is empty) is in the sums: days that are dirty are rolled up first.
-func (a *Archive) Snapshot(ctx context.Context, site string) (*Snapshot, error) {
+func (ru *rollups) Snapshot(ctx context.Context, site string) (*Snapshot, error) {
 	for range maxSnapshotTries {
-		if _, err := a.rollUp(ctx, site, nil); err != nil {
+		if _, err := ru.rollUp(ctx, site, nil); err != nil {
 			return nil, fmt.Errorf("open snapshot: %w", err)
 		}
-		s, err := a.snapshot(ctx)
+		s, err := ru.snapshot(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -72,12 +72,12 @@ func (a *Archive) Snapshot(ctx context.Context, site string) (*Snapshot, error) 
 	return nil, errors.New("open snapshot: days become dirty faster than they are rolled up; try again when nothing is being archived")
 }
 
-func (a *Archive) snapshot(ctx context.Context) (*Snapshot, error) {
-	tx, err := a.reads.BeginTx(ctx, &sql.TxOptions{Isolation: a.dialect.snapshotLevel(), ReadOnly: a.reads == a.db})
+func (st *store) snapshot(ctx context.Context) (*Snapshot, error) {
+	tx, err := st.reads.BeginTx(ctx, &sql.TxOptions{Isolation: st.dialect.snapshotLevel(), ReadOnly: st.reads == st.db})
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot: %w", err)
 	}
-	return &Snapshot{Reader: Reader{q: tx, d: a.dialect, opt: *a.options()}, tx: tx}, nil
+	return &Snapshot{Reader: Reader{q: tx, d: st.dialect, opt: *st.options()}, tx: tx}, nil
 }
 
 // clean is also the first read, which fixes the moment.
@@ -135,8 +135,8 @@ func (r *Reader) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegme
 }
 
 // ArchivedSegments is Reader.ArchivedSegments, now.
-func (a *Archive) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegment, error) {
-	return a.Read().ArchivedSegments(ctx)
+func (st *store) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegment, error) {
+	return st.Read().ArchivedSegments(ctx)
 }
 
 // Sites returns the sites that have any day, in order.

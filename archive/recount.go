@@ -12,6 +12,13 @@ import (
 	"ddkk-stats/parser"
 )
 
+// recounts count what is archived again by the rules of now.
+type recounts struct {
+	*store
+	cycles  *cycles
+	rollups *rollups
+}
+
 // Recounting says what is to be counted again by the rules of now.
 type Recounting struct {
 	From, To parser.Day // both included
@@ -80,10 +87,10 @@ func (e *NoRawError) Error() string {
 //
 // The sites that it touches are noted as ones to be rebuilt in Redis
 // (PendingImports).
-func (a *Archive) Recount(ctx context.Context, q Recounting) (out Recounted, err error) {
+func (rc *recounts) Recount(ctx context.Context, q Recounting) (out Recounted, err error) {
 	began := time.Now()
 	if !q.DryRun {
-		unlock, ok, err := a.dialect.lock(ctx, lockArchive, false)
+		unlock, ok, err := rc.dialect.lock(ctx, lockArchive, false)
 		if err != nil {
 			return out, err
 		}
@@ -91,11 +98,11 @@ func (a *Archive) Recount(ctx context.Context, q Recounting) (out Recounted, err
 			return out, errors.Join(ErrLocked, unlock())
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
-		if _, err := a.RollUp(ctx); err != nil {
+		if _, err := rc.rollups.RollUp(ctx); err != nil {
 			return out, err
 		}
 	}
-	r := a.newRecounter(q)
+	r := rc.newRecounter(q)
 	defer r.close()
 	if err := r.run(ctx); err != nil {
 		return r.out, fmt.Errorf("recount: %w", err)
@@ -106,7 +113,7 @@ func (a *Archive) Recount(ctx context.Context, q Recounting) (out Recounted, err
 
 // recounter is one Recount.
 type recounter struct {
-	a     *Archive
+	a     *recounts
 	q     Recounting
 	out   Recounted
 	sites map[string]bool // nil: all
@@ -151,8 +158,8 @@ type oldSegment struct {
 	inScope   bool // raw rows of the days asked for came from it
 }
 
-func (a *Archive) newRecounter(q Recounting) *recounter {
-	r := &recounter{a: a, q: q, from: q.From, l: a.newLoader(Source{}), ahead: &ahead{},
+func (rc *recounts) newRecounter(q Recounting) *recounter {
+	r := &recounter{a: rc, q: q, from: q.From, l: rc.cycles.newLoader(Source{}), ahead: &ahead{},
 		segments: map[int64]*oldSegment{}, was: map[siteDay]DayTotals{}, counts: map[siteDay]*origin{}, partial: map[parser.Day]bool{},
 		lost: map[siteDay]bool{}, dedup: map[siteDay]int64{}, touched: map[siteDay]bool{}, came: map[siteDay]*origin{},
 		preview: preview{}, passed: map[string]bool{}}

@@ -32,8 +32,8 @@ type RecountedCalls struct {
 // identities begin with api-.
 const callSegmentsWhere = "id >= ? AND id < ?"
 
-func (a *Archive) callSegmentsArgs() []any {
-	return []any{a.dialect.bytes([]byte("api-")), a.dialect.bytes([]byte("api."))}
+func (rc *recounts) callSegmentsArgs() []any {
+	return []any{rc.dialect.bytes([]byte("api-")), rc.dialect.bytes([]byte("api."))}
 }
 
 // callLog is an archived segment of a log of calls.
@@ -76,7 +76,7 @@ type callRecounter struct {
 // calls counts API calls again.
 func (r *recounter) calls(ctx context.Context) error {
 	c := &callRecounter{recounter: r, gone: map[parser.Day][]string{}, known: map[parser.Day]bool{}, before: map[siteDay]CallTotals{}, had: map[parser.Day]bool{},
-		last: map[parser.Day]*callLog{}, sums: callSums{a: r.a, fresh: true, days: map[siteDay]*callDay{}}, lines: map[siteDay]bool{}}
+		last: map[parser.Day]*callLog{}, sums: callSums{a: r.a.store, fresh: true, days: map[siteDay]*callDay{}}, lines: map[siteDay]bool{}}
 	if err := c.plan(ctx); err != nil {
 		return err
 	}

@@ -120,11 +120,11 @@ func (c *callRecounter) write(ctx context.Context, tx *sql.Tx, k siteDay) error 
 	raw := 0
 	if date >= floor {
 		raw = 1
-		if err := a.addCalls(ctx, tx, "api_periods", "period", site, rows, func(r CallRow) any { return r.Period }); err != nil {
+		if err := a.cycles.addCalls(ctx, tx, "api_periods", "period", site, rows, func(r CallRow) any { return r.Period }); err != nil {
 			return err
 		}
 	}
-	if err := a.addCalls(ctx, tx, "api_daily", "date", site, sums, func(CallRow) any { return date }); err != nil {
+	if err := a.cycles.addCalls(ctx, tx, "api_daily", "date", site, sums, func(CallRow) any { return date }); err != nil {
 		return err
 	}
 	_, err := execTx(ctx, tx, "add day of calls", "INSERT INTO api_days (site, date, dirty, raw, rolled_at) VALUES (?, ?, 0, ?, ?)", site, date, raw, a.nowText())

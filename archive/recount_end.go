@@ -26,7 +26,7 @@ func (r *recounter) finish(ctx context.Context) error {
 			return fmt.Errorf("settle %s %d: %w", k.site, k.day, err)
 		}
 	}
-	_, err := r.a.RollUp(ctx)
+	_, err := r.a.rollups.RollUp(ctx)
 	return err
 }
 

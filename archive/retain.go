@@ -12,25 +12,25 @@ import (
 // Retain deletes raw rows of days that are older than KeepRaw said and rolled
 // up, and tells how many days of a site that were. It stops before the oldest
 // day that is not rolled up, and goes by no clock alone: see believed.
-func (a *Archive) Retain(ctx context.Context) (int, error) {
-	m, err := a.believed(ctx)
+func (cy *cycles) Retain(ctx context.Context) (int, error) {
+	m, err := cy.clocks.believed(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return a.retain(ctx, m.day)
+	return cy.retain(ctx, m.day)
 }
 
 // retain does so if it is a certain day.
-func (a *Archive) retain(ctx context.Context, today parser.Day) (int, error) {
-	days := int(a.rawDays.Load())
+func (cy *cycles) retain(ctx context.Context, today parser.Day) (int, error) {
+	days := int(cy.rawDays.Load())
 	if days <= 0 {
 		return 0, nil
 	}
-	floor, err := a.moveFloor(ctx, rawRowsKept, addDays(today, -days))
+	floor, err := cy.moveFloor(ctx, rawRowsKept, addDays(today, -days))
 	if err != nil {
 		return 0, err
 	}
-	return a.deleteMarked(ctx, floor)
+	return cy.deleteMarked(ctx, floor)
 }
 
 // retained is one of the things that are deleted by age: it lies in table by
@@ -47,16 +47,16 @@ var (
 // the marks, so what is marked can be deleted at leisure. It passes the gate as a
 // load does: none is under way meanwhile. It may move back, as when a clock had
 // been wrong: days whose rows are gone stay marked.
-func (a *Archive) moveFloor(ctx context.Context, k retained, to parser.Day) (floor string, err error) {
-	err = a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (cy *cycles) moveFloor(ctx context.Context, k retained, to parser.Day) (floor string, err error) {
+	err = cy.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var gate, was, gone string
-		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'gate'"+a.dialect.forUpdate()).Scan(&gate); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'gate'"+cy.dialect.forUpdate()).Scan(&gate); err != nil {
 			return fmt.Errorf("lock the gate: %w", err)
 		}
-		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?"+a.dialect.forUpdate(), k.name+"_floor").Scan(&was); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?"+cy.dialect.forUpdate(), k.name+"_floor").Scan(&was); err != nil {
 			return fmt.Errorf("read the oldest day: %w", err)
 		}
-		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?"+a.dialect.forUpdate(), k.name+"_gone").Scan(&gone); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?"+cy.dialect.forUpdate(), k.name+"_gone").Scan(&gone); err != nil {
 			return fmt.Errorf("read the oldest day: %w", err)
 		}
 		var dirty sql.NullString
@@ -64,7 +64,7 @@ func (a *Archive) moveFloor(ctx context.Context, k retained, to parser.Day) (flo
 			return fmt.Errorf("find dirty days: %w", err)
 		}
 		if floor = dateText(to); floor < was {
-			a.log.Warn("days keep their raw rows, or periods, again from an earlier one on", "table", k.days, "from", floor, "before", was)
+			cy.log.Warn("days keep their raw rows, or periods, again from an earlier one on", "table", k.days, "from", floor, "before", was)
 		}
 		if dirty.Valid && dirty.String < floor {
 			floor = dirty.String
@@ -73,7 +73,7 @@ func (a *Archive) moveFloor(ctx context.Context, k retained, to parser.Day) (flo
 			return err
 		}
 		for name, value := range map[string]string{"_floor": floor, "_gone": max(gone, floor)} {
-			if _, err := execTx(ctx, tx, "move the oldest day", "UPDATE meta SET value = ? WHERE name = ?", a.dialect.bytes([]byte(value)), k.name+name); err != nil {
+			if _, err := execTx(ctx, tx, "move the oldest day", "UPDATE meta SET value = ? WHERE name = ?", cy.dialect.bytes([]byte(value)), k.name+name); err != nil {
 				return err
 			}
 		}
@@ -84,8 +84,8 @@ func (a *Archive) moveFloor(ctx context.Context, k retained, to parser.Day) (flo
 
 // deleteMarked deletes raw rows of marked days: whole partitions below the floor
 // where there are any, and what is left day by day.
-func (a *Archive) deleteMarked(ctx context.Context, floor string) (int, error) {
-	days, err := a.daysWhere(ctx, "raw = 2")
+func (cy *cycles) deleteMarked(ctx context.Context, floor string) (int, error) {
+	days, err := cy.daysWhere(ctx, "raw = 2")
 	if err != nil || len(days) == 0 {
 		return 0, err
 	}
@@ -93,12 +93,12 @@ func (a *Archive) deleteMarked(ctx context.Context, floor string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := a.dialect.drop(ctx, day); err != nil {
+	if err := cy.dialect.drop(ctx, day); err != nil {
 		return 0, err
 	}
 	for i, k := range days {
-		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			r := rowsOf(a.dialect, k)
+		err := cy.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			r := rowsOf(cy.dialect, k)
 			if _, err := execTx(ctx, tx, "delete raw rows", "DELETE FROM access_logs WHERE "+r.where, r.args...); err != nil {
 				return err
 			}
@@ -116,8 +116,8 @@ func (a *Archive) deleteMarked(ctx context.Context, floor string) (int, error) {
 // computed anew. A day before the floor that never had anything, as an import
 // brings them, is rolled up like all others before its rows are deleted. since
 // is the highest floor that there was.
-func (a *Archive) gone(ctx context.Context, tx *sql.Tx, of retained, k siteDay, since string) (bool, error) {
-	d, date := a.dialect, dateText(k.day)
+func (st *store) gone(ctx context.Context, tx *sql.Tx, of retained, k siteDay, since string) (bool, error) {
+	d, date := st.dialect, dateText(k.day)
 	if date >= since {
 		return false, nil
 	}

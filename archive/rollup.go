@@ -11,6 +11,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// rollups sum raw rows up by day.
+type rollups struct {
+	*store
+	foldRows int64 // see rowsPerPass
+}
+
 // markAgain is the mark of a day that has to be rolled up: 1, or 2 where it was 1.
 // Each mark must change the row, since Galera takes notice of nothing else: a
 // load on one node that found the day marked already would not collide with the
@@ -19,26 +25,26 @@ import (
 const markAgain = "CASE WHEN dirty = 1 THEN 2 ELSE 1 END"
 
 // RollUp computes the sums of every dirty day, and tells how many there were.
-func (a *Archive) RollUp(ctx context.Context) (int, error) { return a.rollUp(ctx, "", nil) }
+func (ru *rollups) RollUp(ctx context.Context) (int, error) { return ru.rollUp(ctx, "", nil) }
 
 // rollUp does so for the days of one site, or of all. Sums that are known need
 // not be computed; nil: none are.
-func (a *Archive) rollUp(ctx context.Context, site string, known *fresh) (int, error) {
+func (ru *rollups) rollUp(ctx context.Context, site string, known *fresh) (int, error) {
 	ctx = of(ctx, KindRollUp)
 	where, args := "dirty <> 0", []any(nil)
 	if site != "" {
-		where, args = where+" AND site = ?", append(args, a.dialect.bytes([]byte(site)))
+		where, args = where+" AND site = ?", append(args, ru.dialect.bytes([]byte(site)))
 	}
-	days, err := a.daysWhere(ctx, where, args...)
+	days, err := ru.daysWhere(ctx, where, args...)
 	if err != nil {
 		return 0, err
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(a.opt.Workers)
+	g.SetLimit(ru.opt.Workers)
 	full := make([]bool, len(days))
 	for i, k := range days {
 		g.Go(func() (err error) {
-			if full[i], err = a.rollUpDay(gctx, k, known, false); err != nil {
+			if full[i], err = ru.rollUpDay(gctx, k, known, false); err != nil {
 				return fmt.Errorf("roll up %s %d: %w", k.site, k.day, err)
 			}
 			return nil
@@ -52,17 +58,17 @@ func (a *Archive) rollUp(ctx context.Context, site string, known *fresh) (int, e
 		if !full[i] {
 			continue
 		}
-		if _, err := a.rollUpDay(ctx, k, known, true); err != nil {
+		if _, err := ru.rollUpDay(ctx, k, known, true); err != nil {
 			return len(days), fmt.Errorf("roll up %s %d: %w", k.site, k.day, err)
 		}
 	}
-	calls, err := a.rollUpCalls(ctx, site)
+	calls, err := ru.rollUpCalls(ctx, site)
 	return len(days) + calls, err
 }
 
-func (a *Archive) daysWhere(ctx context.Context, where string, args ...any) ([]siteDay, error) {
+func (st *store) daysWhere(ctx context.Context, where string, args ...any) ([]siteDay, error) {
 	var days []siteDay
-	for k, err := range stream(ctx, a.reads, func(s scanner) (k siteDay, err error) {
+	for k, err := range stream(ctx, st.reads, func(s scanner) (k siteDay, err error) {
 		return k, s.Scan(&k.site, day{&k.day})
 	}, "SELECT site, date FROM days WHERE "+where+" ORDER BY date, site", args...) {
 		if err != nil {
@@ -79,11 +85,11 @@ func (a *Archive) daysWhere(ctx context.Context, where string, args ...any) ([]s
 //
 // A day that has more pages than names is left as it is and told as full, but in
 // the last round, when the days before it have their sums.
-func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh, last bool) (full bool, err error) {
-	err = a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		r := rowsOf(a.dialect, k)
+func (ru *rollups) rollUpDay(ctx context.Context, k siteDay, known *fresh, last bool) (full bool, err error) {
+	err = ru.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		r := rowsOf(ru.dialect, k)
 		var dirty int
-		err := tx.QueryRowContext(ctx, "SELECT dirty FROM days WHERE site = ? AND date = ?"+a.dialect.forUpdate(), r.site, r.date).Scan(&dirty)
+		err := tx.QueryRowContext(ctx, "SELECT dirty FROM days WHERE site = ? AND date = ?"+ru.dialect.forUpdate(), r.site, r.date).Scan(&dirty)
 		if err != nil {
 			return fmt.Errorf("lock day: %w", err)
 		}
@@ -92,7 +98,7 @@ func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh, last b
 		}
 		f, err := known.sums(ctx, tx, k)
 		if f == nil && err == nil {
-			f, err = a.foldAll(ctx, tx, r)
+			f, err = ru.foldAll(ctx, tx, r)
 		}
 		if full = f != nil && f.fullPages; err != nil || full && !last {
 			return err
@@ -100,11 +106,11 @@ func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh, last b
 		if err := clearSums(ctx, tx, r); err != nil {
 			return err
 		}
-		if err := f.write(ctx, tx, a, r, false); err != nil {
+		if err := f.write(ctx, tx, ru.store, r, false); err != nil {
 			return err
 		}
 		_, err = execTx(ctx, tx, "mark day as rolled up", "UPDATE days SET dirty = 0, rolled_at = ? WHERE site = ? AND date = ?",
-			timeText(a.opt.Now().UnixMilli()), r.site, r.date)
+			timeText(ru.opt.Now().UnixMilli()), r.site, r.date)
 		return err
 	})
 	return full, err
@@ -113,13 +119,13 @@ func (a *Archive) rollUpDay(ctx context.Context, k siteDay, known *fresh, last b
 // addLate adds the rows of a segment behind its place to the sums of a day whose
 // raw rows are deleted, and deletes them too. It is in the transaction that
 // moves the place, so it happens once.
-func (a *Archive) addLate(ctx context.Context, tx *sql.Tx, k siteDay, seg segmentRow) error {
-	r := rowsOf(a.dialect, k).after(seg.num, seg.readTo)
-	f, err := a.foldAll(ctx, tx, r)
+func (ru *rollups) addLate(ctx context.Context, tx *sql.Tx, k siteDay, seg segmentRow) error {
+	r := rowsOf(ru.dialect, k).after(seg.num, seg.readTo)
+	f, err := ru.foldAll(ctx, tx, r)
 	if err != nil {
 		return err
 	}
-	if err := f.write(ctx, tx, a, r, true); err != nil {
+	if err := f.write(ctx, tx, ru.store, r, true); err != nil {
 		return err
 	}
 	_, err = execTx(ctx, tx, "delete late rows", "DELETE FROM access_logs WHERE "+r.where, r.args...)

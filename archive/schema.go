@@ -38,20 +38,20 @@ const versionTable = "ddkk_schema"
 
 // migrate brings the schema up to date. Two that do it at once are kept apart
 // by a lock where there is one, and do no harm where there is none.
-func (a *Archive) migrate(ctx context.Context) error {
+func (st *store) migrate(ctx context.Context) error {
 	var steps []*goose.Migration
 	for _, file := range migrationFiles {
 		version, err := versionOf(file)
 		if err != nil {
 			return err
 		}
-		statements, err := render(file, a.dialect.words())
+		statements, err := render(file, st.dialect.words())
 		if err != nil {
 			return err
 		}
 		up := &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			for _, s := range statements {
-				if _, err := execTx(ctx, tx, firstLine(s), s); err != nil && !a.dialect.alreadyThere(err) {
+				if _, err := execTx(ctx, tx, firstLine(s), s); err != nil && !st.dialect.alreadyThere(err) {
 					return err
 				}
 			}
@@ -59,11 +59,11 @@ func (a *Archive) migrate(ctx context.Context) error {
 		}}
 		steps = append(steps, goose.NewGoMigration(version, up, nil))
 	}
-	db := a.db
-	if a.migrations != nil {
-		db = a.migrations
+	db := st.db
+	if st.migrations != nil {
+		db = st.migrations
 	}
-	p, err := goose.NewProvider(a.dialect.goose(), db, nil,
+	p, err := goose.NewProvider(st.dialect.goose(), db, nil,
 		goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionTable))
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)

@@ -33,7 +33,7 @@ type CallRow struct {
 
 // callSums are the calls of a chunk.
 type callSums struct {
-	a     *Archive
+	a     *store
 	fresh bool // a recount: no names are there already
 	lines int64
 	days  map[siteDay]*callDay

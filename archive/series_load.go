@@ -13,28 +13,28 @@ import (
 
 // loadCalls adds the calls of a chunk to the sums, in its transaction, which
 // has passed the gate.
-func (a *Archive) loadCalls(ctx context.Context, tx *sql.Tx, c *callSums, segment string) error {
+func (cy *cycles) loadCalls(ctx context.Context, tx *sql.Tx, c *callSums, segment string) error {
 	if c.lines == 0 {
 		return nil
 	}
-	since, err := a.meta(ctx, tx, "api_gone")
+	since, err := cy.meta(ctx, tx, "api_gone")
 	if err != nil {
 		return err
 	}
 	for _, k := range c.sortedDays() {
 		rows := c.days[k].rows(k)
-		site, date := a.dialect.bytes([]byte(k.site)), dateText(k.day)
+		site, date := cy.dialect.bytes([]byte(k.site)), dateText(k.day)
 		dirty := 1
-		gone, err := a.gone(ctx, tx, callsKept, k, since)
+		gone, err := cy.gone(ctx, tx, callsKept, k, since)
 		if err != nil {
 			return err
 		}
 		if gone {
 			// The day's periods are deleted: what came late is added to its sums.
 			dirty = 0
-			err = a.addCalls(ctx, tx, "api_daily", "date", site, daily(rows), func(CallRow) any { return date })
+			err = cy.addCalls(ctx, tx, "api_daily", "date", site, daily(rows), func(CallRow) any { return date })
 		} else {
-			err = a.addCalls(ctx, tx, "api_periods", "period", site, rows, func(r CallRow) any { return r.Period })
+			err = cy.addCalls(ctx, tx, "api_periods", "period", site, rows, func(r CallRow) any { return r.Period })
 		}
 		if err != nil {
 			return err
@@ -43,9 +43,9 @@ func (a *Archive) loadCalls(ctx context.Context, tx *sql.Tx, c *callSums, segmen
 			return err
 		}
 	}
-	id := a.dialect.bytes([]byte(segment))
-	_, err = execTx(ctx, tx, "book calls", "INSERT INTO api_segments (segment, calls) VALUES (?, ?)"+a.dialect.onConflict("segment")+
-		"calls = api_segments.calls + "+a.dialect.added("calls"), id, c.lines)
+	id := cy.dialect.bytes([]byte(segment))
+	_, err = execTx(ctx, tx, "book calls", "INSERT INTO api_segments (segment, calls) VALUES (?, ?)"+cy.dialect.onConflict("segment")+
+		"calls = api_segments.calls + "+cy.dialect.added("calls"), id, c.lines)
 	return err
 }
 
@@ -62,16 +62,16 @@ func markCalls(ctx context.Context, tx *sql.Tx, site any, date string, dirty int
 
 // addCalls adds sums to the rows of a table, which are made where they are not
 // there; at is the column that tells when.
-func (a *Archive) addCalls(ctx context.Context, tx *sql.Tx, table, at string, site any, rows []CallRow, when func(CallRow) any) error {
+func (cy *cycles) addCalls(ctx context.Context, tx *sql.Tx, table, at string, site any, rows []CallRow, when func(CallRow) any) error {
 	var set []string
 	for _, c := range []string{"calls", "failed", "milliseconds"} {
-		set = append(set, c+" = "+table+"."+c+" + "+a.dialect.added(c))
+		set = append(set, c+" = "+table+"."+c+" + "+cy.dialect.added(c))
 	}
-	conflict := a.dialect.onConflict("site, "+at+", dimension, name") + strings.Join(set, ", ")
+	conflict := cy.dialect.onConflict("site, "+at+", dimension, name") + strings.Join(set, ", ")
 	for part := range slices.Chunk(rows, namesPerInsert) {
 		args := make([]any, 0, 7*len(part))
 		for _, r := range part {
-			args = append(args, site, when(r), string(r.Dimension), a.dialect.bytes([]byte(r.Name)), r.Calls, r.Failed, r.Milliseconds)
+			args = append(args, site, when(r), string(r.Dimension), cy.dialect.bytes([]byte(r.Name)), r.Calls, r.Failed, r.Milliseconds)
 		}
 		values := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?),", len(part)), ",")
 		if _, err := execTx(ctx, tx, "add calls", "INSERT INTO "+table+" (site, "+at+", dimension, name, calls, failed, milliseconds) VALUES "+
@@ -83,26 +83,26 @@ func (a *Archive) addCalls(ctx context.Context, tx *sql.Tx, table, at string, si
 }
 
 // rollUpCalls computes the sums of the dirty days of one site, or of all.
-func (a *Archive) rollUpCalls(ctx context.Context, site string) (int, error) {
+func (ru *rollups) rollUpCalls(ctx context.Context, site string) (int, error) {
 	where, args := "dirty <> 0", []any(nil)
 	if site != "" {
-		where, args = where+" AND site = ?", append(args, a.dialect.bytes([]byte(site)))
+		where, args = where+" AND site = ?", append(args, ru.dialect.bytes([]byte(site)))
 	}
-	days, err := a.callDays(ctx, where, args...)
+	days, err := ru.callDays(ctx, where, args...)
 	if err != nil {
 		return 0, err
 	}
 	for i, k := range days {
-		if err := a.rollUpCallDay(ctx, k); err != nil {
+		if err := ru.rollUpCallDay(ctx, k); err != nil {
 			return i, fmt.Errorf("roll up calls of %s %d: %w", k.site, k.day, err)
 		}
 	}
 	return len(days), nil
 }
 
-func (a *Archive) callDays(ctx context.Context, where string, args ...any) ([]siteDay, error) {
+func (ru *rollups) callDays(ctx context.Context, where string, args ...any) ([]siteDay, error) {
 	var days []siteDay
-	for k, err := range stream(ctx, a.reads, func(s scanner) (k siteDay, err error) {
+	for k, err := range stream(ctx, ru.reads, func(s scanner) (k siteDay, err error) {
 		return k, s.Scan(&k.site, day{&k.day})
 	}, "SELECT site, date FROM api_days WHERE "+where+" ORDER BY date, site", args...) {
 		if err != nil {
@@ -115,11 +115,11 @@ func (a *Archive) callDays(ctx context.Context, where string, args ...any) ([]si
 
 // rollUpCallDay adds a day's periods up and clears its mark. Holding the mark's
 // row keeps loads of that day from committing meanwhile.
-func (a *Archive) rollUpCallDay(ctx context.Context, k siteDay) error {
-	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		site, date := a.dialect.bytes([]byte(k.site)), dateText(k.day)
+func (ru *rollups) rollUpCallDay(ctx context.Context, k siteDay) error {
+	return ru.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		site, date := ru.dialect.bytes([]byte(k.site)), dateText(k.day)
 		var dirty int
-		err := tx.QueryRowContext(ctx, "SELECT dirty FROM api_days WHERE site = ? AND date = ?"+a.dialect.forUpdate(), site, date).Scan(&dirty)
+		err := tx.QueryRowContext(ctx, "SELECT dirty FROM api_days WHERE site = ? AND date = ?"+ru.dialect.forUpdate(), site, date).Scan(&dirty)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && dirty == 0 {
 			return nil
 		}
@@ -136,7 +136,7 @@ func (a *Archive) rollUpCallDay(ctx context.Context, k siteDay) error {
 			return err
 		}
 		_, err = execTx(ctx, tx, "mark day as rolled up", "UPDATE api_days SET dirty = 0, rolled_at = ? WHERE site = ? AND date = ?",
-			timeText(a.opt.Now().UnixMilli()), site, date)
+			timeText(ru.opt.Now().UnixMilli()), site, date)
 		return err
 	})
 }
@@ -150,17 +150,17 @@ const (
 
 // retainCalls deletes periods that are old and rolled up, and of sums that are
 // older than a year how long calls took; the other sums stay for good.
-func (a *Archive) retainCalls(ctx context.Context, today parser.Day) error {
-	if _, err := a.moveFloor(ctx, callsKept, addDays(today, -callPeriodDays)); err != nil {
+func (cy *cycles) retainCalls(ctx context.Context, today parser.Day) error {
+	if _, err := cy.moveFloor(ctx, callsKept, addDays(today, -callPeriodDays)); err != nil {
 		return err
 	}
-	days, err := a.callDays(ctx, "raw = 2")
+	days, err := cy.rollups.callDays(ctx, "raw = 2")
 	if err != nil {
 		return err
 	}
 	for _, k := range days {
-		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			site := a.dialect.bytes([]byte(k.site))
+		err := cy.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			site := cy.dialect.bytes([]byte(k.site))
 			from, to := periodsOf(k.day)
 			if _, err := execTx(ctx, tx, "delete periods", "DELETE FROM api_periods WHERE site = ? AND period >= ? AND period < ?", site, from, to); err != nil {
 				return err
@@ -172,7 +172,7 @@ func (a *Archive) retainCalls(ctx context.Context, today parser.Day) error {
 			return err
 		}
 	}
-	return a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return cy.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := execTx(ctx, tx, "delete old latencies", "DELETE FROM api_daily WHERE dimension = 'latency' AND date < ?",
 			dateText(addDays(today, -callLatencyDays)))
 		return err

@@ -164,15 +164,15 @@ func (r *Reader) CheckCallDay(ctx context.Context, site string, d parser.Day) ([
 
 // RedoCalls computes the sums of a site's days of calls from their periods
 // again.
-func (a *Archive) RedoCalls(ctx context.Context, site string, days []parser.Day) error {
+func (ru *rollups) RedoCalls(ctx context.Context, site string, days []parser.Day) error {
 	for _, d := range days {
-		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := ru.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			_, err := execTx(ctx, tx, "mark day of calls as dirty", "UPDATE api_days SET dirty = "+markAgain+" WHERE site = ? AND date = ? AND raw = 1",
-				a.dialect.bytes([]byte(site)), dateText(d))
+				ru.dialect.bytes([]byte(site)), dateText(d))
 			return err
 		})
 		if err == nil {
-			err = a.rollUpCallDay(ctx, siteDay{site, d})
+			err = ru.rollUpCallDay(ctx, siteDay{site, d})
 		}
 		if err != nil {
 			return fmt.Errorf("sum up calls of %s %d again: %w", site, d, err)

@@ -31,7 +31,7 @@ type sqliteDialect struct {
 
 // openSQLite opens two pools: one connection that writes, whose transactions
 // take the write lock at once, and some that read beside it.
-func (a *Archive) openSQLite(ctx context.Context, path string) error {
+func (st *store) openSQLite(ctx context.Context, path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("find SQLite file: %w", err)
@@ -58,13 +58,13 @@ func (a *Archive) openSQLite(ctx context.Context, path string) error {
 	if err := known.Close(); err != nil {
 		return fmt.Errorf("open SQLite: %w", err)
 	}
-	a.db = sql.OpenDB(a.watch(namedConnector{engine, file + "&_txlock=immediate"}))
-	a.db.SetMaxOpenConns(1)
-	a.reads = sql.OpenDB(a.watch(namedConnector{engine, file}))
-	a.reads.SetMaxOpenConns(8)
-	a.dialect = &sqliteDialect{db: a.db, path: path, file: there, pause: a.pause}
+	st.db = sql.OpenDB(st.watch(namedConnector{engine, file + "&_txlock=immediate"}))
+	st.db.SetMaxOpenConns(1)
+	st.reads = sql.OpenDB(st.watch(namedConnector{engine, file}))
+	st.reads.SetMaxOpenConns(8)
+	st.dialect = &sqliteDialect{db: st.db, path: path, file: there, pause: st.pause}
 	var tables int // a first read: it makes the files beside it
-	if err := a.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master").Scan(&tables); err != nil {
+	if err := st.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master").Scan(&tables); err != nil {
 		return fmt.Errorf("open SQLite %s: %w; is DATA_DIR there and writable?", path, err)
 	}
 	logs := map[string]os.FileInfo{}
@@ -73,7 +73,7 @@ func (a *Archive) openSQLite(ctx context.Context, path string) error {
 			logs[end] = fi
 		}
 	}
-	a.dialect.(*sqliteDialect).logs = logs
+	st.dialect.(*sqliteDialect).logs = logs
 	return nil
 }
 

@@ -92,11 +92,11 @@ func short(text string) string {
 }
 
 // watch has every statement of a connector's connections told.
-func (a *Archive) watch(c driver.Connector) driver.Connector {
-	if a.opt.Statements == nil {
+func (st *store) watch(c driver.Connector) driver.Connector {
+	if st.opt.Statements == nil {
 		return c
 	}
-	return &watchedConnector{Connector: c, w: a.watcher}
+	return &watchedConnector{Connector: c, w: st.watcher}
 }
 
 type watchedConnector struct {
@@ -268,10 +268,10 @@ type Pool struct {
 }
 
 // Pool tells it, of both of SQLite's pools together.
-func (a *Archive) Pool() (p Pool) {
-	all := []*sql.DB{a.db}
-	if a.reads != a.db {
-		all = append(all, a.reads)
+func (st *store) Pool() (p Pool) {
+	all := []*sql.DB{st.db}
+	if st.reads != st.db {
+		all = append(all, st.reads)
 	}
 	for _, db := range all {
 		s := db.Stats()

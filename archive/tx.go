@@ -24,23 +24,23 @@ const (
 // When the connection is lost at COMMIT nobody knows whether it happened. So f
 // must begin with locking and reading what it is about to move, and do nothing
 // where that was done already.
-func (a *Archive) transact(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
+func (st *store) transact(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
 	wait, began := firstPause, time.Now()
 	for try := 1; ; try++ {
-		err := a.transactOnce(ctx, f)
-		if err == nil || ctx.Err() != nil || try == maxTries || !a.dialect.retryable(err) || time.Since(began) > a.opt.Patience {
+		err := st.transactOnce(ctx, f)
+		if err == nil || ctx.Err() != nil || try == maxTries || !st.dialect.retryable(err) || time.Since(began) > st.opt.Patience {
 			return err
 		}
-		a.log.Info("the archive's transaction is run again", "try", try, "err", err)
-		if err := a.pause(ctx, wait); err != nil {
+		st.log.Info("the archive's transaction is run again", "try", try, "err", err)
+		if err := st.pause(ctx, wait); err != nil {
 			return err
 		}
 		wait = min(2*wait, maxPause)
 	}
 }
 
-func (a *Archive) transactOnce(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
-	tx, err := a.db.BeginTx(ctx, &sql.TxOptions{Isolation: a.dialect.level()})
+func (st *store) transactOnce(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
+	tx, err := st.db.BeginTx(ctx, &sql.TxOptions{Isolation: st.dialect.level()})
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

@@ -218,18 +218,18 @@ func (c *dayCheck) names(table, views string, want map[string]sums, have iter.Se
 }
 
 // Redo computes the sums of a site's days from their raw rows again.
-func (a *Archive) Redo(ctx context.Context, site string, days []parser.Day) error {
+func (ru *rollups) Redo(ctx context.Context, site string, days []parser.Day) error {
 	for _, d := range days {
 		k := siteDay{site, d}
-		err := a.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := ru.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			_, err := execTx(ctx, tx, "mark day as dirty", "UPDATE days SET dirty = "+markAgain+" WHERE site = ? AND date = ? AND raw = 1",
-				a.dialect.bytes([]byte(site)), dateText(d))
+				ru.dialect.bytes([]byte(site)), dateText(d))
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("sum up %s %d again: %w", site, d, err)
 		}
-		if _, err := a.rollUpDay(ctx, k, nil, true); err != nil {
+		if _, err := ru.rollUpDay(ctx, k, nil, true); err != nil {
 			return fmt.Errorf("sum up %s %d again: %w", site, d, err)
 		}
 	}
