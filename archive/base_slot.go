@@ -63,14 +63,14 @@ func (bl *baselines) sumBases(ctx context.Context, tx *sql.Tx, all []Baseline) e
 
 // BasePages returns the pages of a site that have a base in page_counts, in
 // order.
-func (r *Reader) BasePages(ctx context.Context, site string) iter.Seq2[PageCount, error] {
+func (r *sumReader) BasePages(ctx context.Context, site string) iter.Seq2[PageCount, error] {
 	return stream(ctx, r.q, func(s scanner) (c PageCount, err error) {
 		return c, s.Scan(&c.Page, &c.PV)
 	}, "SELECT page, count FROM page_counts WHERE site = ? AND potential_bot = 0 AND slot_id = ? ORDER BY page", r.d.bytes([]byte(site)), BaseSlot)
 }
 
 // CheckBases compares the bases in page_counts with the baselines of a site.
-func (r *Reader) CheckBases(ctx context.Context, site string) ([]Mismatch, error) {
+func (r *sumReader) CheckBases(ctx context.Context, site string) ([]Mismatch, error) {
 	name := r.d.bytes([]byte(site))
 	var found []Mismatch
 	for m, err := range stream(ctx, r.q, func(s scanner) (m Mismatch, err error) {

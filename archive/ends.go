@@ -51,7 +51,7 @@ type Stand struct {
 // Lacking returns those stands that lack lines which are archived, of segments
 // that are not here: what is here can be counted from it. Of segments that were
 // archived before the ends of sites were noted it is told by the site's views.
-func (r *Reader) Lacking(ctx context.Context, stands []Stand, here map[string]bool) ([]string, error) {
+func (r *segmentReader) Lacking(ctx context.Context, stands []Stand, here map[string]bool) ([]string, error) {
 	gone, old, err := r.goneSegments(ctx, here)
 	if err != nil || len(gone) == 0 {
 		return nil, err
@@ -98,7 +98,7 @@ func behind(s Stand, ends map[string]int64) bool {
 
 // goneSegments are the archived segments that are not here, by number, and what
 // is archived of those among them of which the ends of sites are not known.
-func (r *Reader) goneSegments(ctx context.Context, here map[string]bool) (gone map[int64]string, old map[string]int64, err error) {
+func (r *segmentReader) goneSegments(ctx context.Context, here map[string]bool) (gone map[int64]string, old map[string]int64, err error) {
 	var since int64
 	if err := r.q.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'ends_after'").Scan(&since); err != nil {
 		return nil, nil, fmt.Errorf("read since when ends are noted: %w", err)
@@ -135,7 +135,7 @@ type siteEnd struct {
 const fewSites = 100
 
 // siteEnds are the ends of the sites asked for, and maybe of others.
-func (r *Reader) siteEnds(ctx context.Context, stands []Stand) func(yield func(siteEnd, error) bool) {
+func (r *segmentReader) siteEnds(ctx context.Context, stands []Stand) func(yield func(siteEnd, error) bool) {
 	q, args := "SELECT site, segment, last_end FROM segment_sites", []any(nil)
 	if len(stands) <= fewSites {
 		slices.SortFunc(stands, func(a, b Stand) int { return cmp.Compare(a.Site, b.Site) })

@@ -40,7 +40,7 @@ var exploreColumns = map[string]string{
 
 // RowsOfDays returns the days of a site within from and to that have raw rows, newest first,
 // with how many rows there are; whole is false where the raw rows of a day are deleted.
-func (r *Reader) RowsOfDays(ctx context.Context, site string, from, to parser.Day) (days []DayRows, whole bool, err error) {
+func (r *rawReader) RowsOfDays(ctx context.Context, site string, from, to parser.Day) (days []DayRows, whole bool, err error) {
 	where, args := r.between("days.", site, from, to)
 	whole = true
 	for v, err := range stream(ctx, r.q, func(s scanner) (v struct {
@@ -70,7 +70,7 @@ type DayRows struct {
 
 // Explore groups the raw rows of a site's day that terms want by a name: PV is their
 // number, UV that of their visitors.
-func (r *Reader) Explore(ctx context.Context, site string, d parser.Day, by string, terms Terms) iter.Seq2[NameTotals, error] {
+func (r *rawReader) Explore(ctx context.Context, site string, d parser.Day, by string, terms Terms) iter.Seq2[NameTotals, error] {
 	column, ok := exploreColumns[by]
 	rows := rowsOf(r.d, siteDay{site, d})
 	where, args, err := r.terms(rows.where, rows.args, by, terms)
@@ -89,7 +89,7 @@ func (r *Reader) Explore(ctx context.Context, site string, d parser.Day, by stri
 }
 
 // terms adds what terms want to a condition. Values are arguments, never SQL.
-func (r *Reader) terms(where string, args []any, by string, terms Terms) (string, []any, error) {
+func (r *rawReader) terms(where string, args []any, by string, terms Terms) (string, []any, error) {
 	var b strings.Builder
 	b.WriteString(where)
 	args = args[:len(args):len(args)]

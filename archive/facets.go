@@ -164,7 +164,7 @@ func (f *fold) writeFacets(ctx context.Context, tx *sql.Tx, d dialect, r rawRows
 }
 
 // FacetDays returns the views of a site by facet, the rows of a day together.
-func (r *Reader) FacetDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[FacetTotals, error] {
+func (r *sumReader) FacetDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[FacetTotals, error] {
 	where, args := r.between("", site, from, to)
 	return stream(ctx, r.q, func(s scanner) (v FacetTotals, err error) {
 		var facet string
@@ -185,7 +185,7 @@ var knownFacets = func() string {
 }()
 
 // FacetRange returns those of one facet, in order.
-func (r *Reader) FacetRange(ctx context.Context, site string, f parser.Facet, from, to parser.Day) iter.Seq2[FacetTotals, error] {
+func (r *sumReader) FacetRange(ctx context.Context, site string, f parser.Facet, from, to parser.Day) iter.Seq2[FacetTotals, error] {
 	where, args := r.between("", site, from, to)
 	return stream(ctx, r.q, func(s scanner) (v FacetTotals, err error) {
 		v.Facet = f
@@ -194,7 +194,7 @@ func (r *Reader) FacetRange(ctx context.Context, site string, f parser.Facet, fr
 }
 
 // FacetSums adds these up by name. UV is nil where it is not known of a day.
-func (r *Reader) FacetSums(ctx context.Context, site string, f parser.Facet, from, to parser.Day) iter.Seq2[FacetTotals, error] {
+func (r *sumReader) FacetSums(ctx context.Context, site string, f parser.Facet, from, to parser.Day) iter.Seq2[FacetTotals, error] {
 	where, args := r.between("", site, from, to)
 	return stream(ctx, r.q, func(s scanner) (v FacetTotals, err error) {
 		v.Facet = f
@@ -206,7 +206,7 @@ func (r *Reader) FacetSums(ctx context.Context, site string, f parser.Facet, fro
 // Minutes returns the views of a site's day by minute, in order of time. There
 // are none when the day's raw rows are deleted. Where the clocks are set back,
 // a minute may come twice.
-func (r *Reader) Minutes(ctx context.Context, site string, d parser.Day) iter.Seq2[MinuteTotals, error] {
+func (r *sumReader) Minutes(ctx context.Context, site string, d parser.Day) iter.Seq2[MinuteTotals, error] {
 	rows := rowsOf(r.d, siteDay{site, d})
 	clock := localClock{loc: r.opt.Location}
 	return stream(ctx, r.q, func(s scanner) (v MinuteTotals, err error) {

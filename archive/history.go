@@ -15,7 +15,7 @@ type Point struct {
 
 // History returns the views of a site, or of one page of it, in order of time.
 // Points without any are left out. from and to are inclusive; 0 is no bound.
-func (r *Reader) History(ctx context.Context, site, page string, from, to parser.Day) ([]Point, error) {
+func (r *sumReader) History(ctx context.Context, site, page string, from, to parser.Day) ([]Point, error) {
 	if site == "" {
 		return nil, errors.New("read history: no site")
 	}

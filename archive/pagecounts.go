@@ -177,7 +177,7 @@ type PageCount struct {
 
 // PageCounts returns what flushes have added to page_counts of a site, in order
 // of the pages' names; bases are not in it.
-func (r *Reader) PageCounts(ctx context.Context, site string) iter.Seq2[PageCount, error] {
+func (r *pageCountReader) PageCounts(ctx context.Context, site string) iter.Seq2[PageCount, error] {
 	return stream(ctx, r.q, func(s scanner) (c PageCount, err error) {
 		return c, s.Scan(&c.Page, &c.PV, &c.Bots)
 	}, selectPageCounts+" GROUP BY page", r.d.bytes([]byte(site)), BaseSlot)
@@ -197,7 +197,7 @@ type FlushLog struct {
 const KeptFlushes = 100
 
 // FlushLog reads what SQL knows of a site's last flushes.
-func (r *Reader) FlushLog(ctx context.Context, site string) (FlushLog, error) {
+func (r *pageCountReader) FlushLog(ctx context.Context, site string) (FlushLog, error) {
 	l := FlushLog{Nonces: map[int64]string{}}
 	s := r.d.bytes([]byte(site))
 	err := r.q.QueryRowContext(ctx, "SELECT life FROM page_count_slots WHERE site = ? AND slot_id = 0", s).Scan(&l.Life)

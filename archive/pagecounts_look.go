@@ -9,7 +9,7 @@ import (
 
 // PageNames returns up to limit pages that flushes have brought of a site, in order,
 // behind a page; "": from the first.
-func (r *Reader) PageNames(ctx context.Context, site, after string, limit int) ([]string, error) {
+func (r *pageCountReader) PageNames(ctx context.Context, site, after string, limit int) ([]string, error) {
 	var names []string
 	for p, err := range stream(ctx, r.q, func(s scanner) (p string, err error) { return p, s.Scan(&p) },
 		"SELECT DISTINCT page FROM page_counts WHERE site = ? AND page > ? AND slot_id <> ? ORDER BY page LIMIT ?",

@@ -20,7 +20,7 @@ type RankQuery struct {
 // Ranked returns pages in order, by the sum of their slots and base. The counts of a site lie together in the key,
 // in order of the pages, so they are summed up in one pass over it, and only as
 // many as are asked for are kept for sorting.
-func (r *Reader) Ranked(ctx context.Context, q *RankQuery) iter.Seq2[PageCount, error] {
+func (r *pageCountReader) Ranked(ctx context.Context, q *RankQuery) iter.Seq2[PageCount, error] {
 	where, args := "site = ?", []any{r.d.bytes([]byte(q.Site))}
 	if !q.Bots {
 		where += " AND potential_bot = 0"
@@ -41,7 +41,7 @@ func (r *Reader) Ranked(ctx context.Context, q *RankQuery) iter.Seq2[PageCount, 
 
 // PageViews returns the views of all pages of a site, bases included, in order
 // of the pages' names.
-func (r *Reader) PageViews(ctx context.Context, site string) iter.Seq2[PageCount, error] {
+func (r *pageCountReader) PageViews(ctx context.Context, site string) iter.Seq2[PageCount, error] {
 	return stream(ctx, r.q, func(s scanner) (c PageCount, err error) {
 		return c, s.Scan(&c.Page, &c.PV, &c.Bots)
 	}, "SELECT page, SUM(CASE WHEN potential_bot = 0 THEN count ELSE 0 END), SUM(CASE WHEN potential_bot = 0 THEN 0 ELSE count END) "+
@@ -51,7 +51,7 @@ func (r *Reader) PageViews(ctx context.Context, site string) iter.Seq2[PageCount
 // PageCountsVersion is a text that differs whenever page_counts of a site does:
 // each flush and each change of a base leaves a trace in the tables beside it.
 // Values that are read after it are of this version or a later one.
-func (r *Reader) PageCountsVersion(ctx context.Context, site string) (string, error) {
+func (r *pageCountReader) PageCountsVersion(ctx context.Context, site string) (string, error) {
 	var b strings.Builder
 	name := r.d.bytes([]byte(site))
 	var last, kept int64

@@ -10,7 +10,7 @@ import (
 )
 
 // PageRange returns the sums of a site's pages over the days from..to.
-func (r *Reader) PageRange(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
+func (r *sumReader) PageRange(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
 	where, args := r.between("", site, from, to)
 	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
 		return v, s.Scan(&v.Name, &v.PV, &v.UV)
@@ -18,7 +18,7 @@ func (r *Reader) PageRange(ctx context.Context, site string, from, to parser.Day
 }
 
 // PagesWithin returns the sums of some pages over the days from..to, by name.
-func (r *Reader) PagesWithin(ctx context.Context, site string, from, to parser.Day, pages []string) (map[string]NameTotals, error) {
+func (r *sumReader) PagesWithin(ctx context.Context, site string, from, to parser.Day, pages []string) (map[string]NameTotals, error) {
 	sums := make(map[string]NameTotals, len(pages))
 	if len(pages) == 0 {
 		return sums, nil
@@ -41,7 +41,7 @@ func (r *Reader) PagesWithin(ctx context.Context, site string, from, to parser.D
 
 // PagesBefore returns the views that a site had before the day all, and the
 // visitors that pages had before the day some, by name.
-func (r *Reader) PagesBefore(ctx context.Context, site string, all, some parser.Day, pages []string) (views int64, uv map[string]int64, err error) {
+func (r *sumReader) PagesBefore(ctx context.Context, site string, all, some parser.Day, pages []string) (views int64, uv map[string]int64, err error) {
 	where, args := r.between("", site, 0, addDays(all, -1))
 	if err := r.q.QueryRowContext(ctx, "SELECT COALESCE(SUM(pv), 0) FROM daily_stats WHERE "+where, args...).Scan(&views); err != nil {
 		return 0, nil, fmt.Errorf("read archive: %w", err)
@@ -58,7 +58,7 @@ func (r *Reader) PagesBefore(ctx context.Context, site string, all, some parser.
 }
 
 // DirtyDays is how many days of sites are to be rolled up again.
-func (r *Reader) DirtyDays(ctx context.Context) (n int64, err error) {
+func (r *sumReader) DirtyDays(ctx context.Context) (n int64, err error) {
 	if err := r.q.QueryRowContext(ctx, "SELECT COUNT(*) FROM days WHERE dirty <> 0").Scan(&n); err != nil {
 		return 0, fmt.Errorf("read archive: %w", err)
 	}

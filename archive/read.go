@@ -23,13 +23,40 @@ type querier interface {
 // connection until they end, they end after the first error, and they may be
 // left early. Days are inclusive on both sides; a zero Day is no bound.
 type Reader struct {
+	*asked
+	rawReader
+	sumReader
+	segmentReader
+	pageCountReader
+	callReader
+}
+
+func newReader(q querier, d dialect, opt Options) Reader {
+	a := &asked{q, d, opt}
+	return Reader{a, rawReader{a}, sumReader{a}, segmentReader{a}, pageCountReader{a}, callReader{a}}
+}
+
+// asked is where a Reader asks.
+type asked struct {
 	q   querier
 	d   dialect
 	opt Options
 }
 
+// What a Reader reads, by subject.
+type (
+	rawReader       struct{ *asked } // raw rows
+	sumReader       struct{ *asked } // sums of days
+	segmentReader   struct{ *asked } // what is archived of which log
+	pageCountReader struct{ *asked } // page_counts
+	callReader      struct{ *asked } // calls of APIs
+)
+
 // Read returns a reader of what is committed now, from one moment to the next.
-func (st *store) Read() *Reader { return &Reader{q: st.reads, d: st.dialect, opt: *st.options()} }
+func (st *store) Read() *Reader {
+	r := newReader(st.reads, st.dialect, *st.options())
+	return &r
+}
 
 // Snapshot is a Reader of one moment: all of its answers agree with each other.
 // It is one transaction on one connection, so a sequence must be ended before
@@ -77,7 +104,7 @@ func (st *store) snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot: %w", err)
 	}
-	return &Snapshot{Reader: Reader{q: tx, d: st.dialect, opt: *st.options()}, tx: tx}, nil
+	return &Snapshot{Reader: newReader(tx, st.dialect, *st.options()), tx: tx}, nil
 }
 
 // clean is also the first read, which fixes the moment.
@@ -111,7 +138,7 @@ type ArchivedSegment struct {
 
 // ArchivedSegments returns what is archived of each segment, by identity. It is
 // the same for every site: all lines of a segment are archived together.
-func (r *Reader) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegment, error) {
+func (r *segmentReader) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegment, error) {
 	all := map[string]ArchivedSegment{}
 	for v, err := range stream(ctx, r.q, func(s scanner) (v struct {
 		id string
@@ -140,7 +167,7 @@ func (st *store) ArchivedSegments(ctx context.Context) (map[string]ArchivedSegme
 }
 
 // Sites returns the sites that have any day, in order.
-func (r *Reader) Sites(ctx context.Context) ([]string, error) {
+func (r *segmentReader) Sites(ctx context.Context) ([]string, error) {
 	var all []string
 	for site, err := range stream(ctx, r.q, func(s scanner) (site string, err error) {
 		return site, s.Scan(&site)
@@ -164,7 +191,7 @@ type DayTotals struct {
 }
 
 // Daily returns the sums of a site's days, in order.
-func (r *Reader) Daily(ctx context.Context, site string, from, to parser.Day) iter.Seq2[DayTotals, error] {
+func (r *sumReader) Daily(ctx context.Context, site string, from, to parser.Day) iter.Seq2[DayTotals, error] {
 	where, args := r.between("d.", site, from, to)
 	return stream(ctx, r.q, func(s scanner) (v DayTotals, err error) {
 		return v, s.Scan(day{&v.Day}, &v.PV, &v.UV, &v.PC, &v.Mobile, &v.Bot, &v.Events, &v.BotEvents, &v.Dedup)
@@ -180,14 +207,14 @@ type NameTotals struct {
 }
 
 // PageTotals returns the sums of a site's pages over all days: what people saw.
-func (r *Reader) PageTotals(ctx context.Context, site string) iter.Seq2[NameTotals, error] {
+func (r *sumReader) PageTotals(ctx context.Context, site string) iter.Seq2[NameTotals, error] {
 	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
 		return v, s.Scan(&v.Name, &v.PV, &v.UV)
 	}, "SELECT page, SUM(pv), SUM(uv) FROM page_stats WHERE site = ? AND pv > 0 GROUP BY page", r.d.bytes([]byte(site)))
 }
 
 // PageBots returns the views of bots of a site's pages over all days, as PV.
-func (r *Reader) PageBots(ctx context.Context, site string) iter.Seq2[NameTotals, error] {
+func (r *sumReader) PageBots(ctx context.Context, site string) iter.Seq2[NameTotals, error] {
 	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
 		return v, s.Scan(&v.Name, &v.PV)
 	}, "SELECT page, SUM(pv_bot) FROM page_stats WHERE site = ? AND pv_bot > 0 GROUP BY page", r.d.bytes([]byte(site)))
@@ -195,7 +222,7 @@ func (r *Reader) PageBots(ctx context.Context, site string) iter.Seq2[NameTotals
 
 // PageBotDays returns the views of bots of a site's pages day by day, as PV,
 // days in order.
-func (r *Reader) PageBotDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
+func (r *sumReader) PageBotDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
 	where, args := r.between("", site, from, to)
 	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
 		return v, s.Scan(day{&v.Day}, &v.Name, &v.PV)
@@ -203,24 +230,24 @@ func (r *Reader) PageBotDays(ctx context.Context, site string, from, to parser.D
 }
 
 // PageDays returns the sums of a site's pages day by day, days in order.
-func (r *Reader) PageDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
+func (r *sumReader) PageDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
 	return r.nameDays(ctx, "page_stats", "page", site, from, to)
 }
 
 // EventDays returns the sums of a site's event keys, one for each level, day by
 // day, days in order.
-func (r *Reader) EventDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
+func (r *sumReader) EventDays(ctx context.Context, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
 	return r.nameDays(ctx, "event_stats", "event_key", site, from, to)
 }
 
-func (r *Reader) nameDays(ctx context.Context, table, column, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
+func (r *sumReader) nameDays(ctx context.Context, table, column, site string, from, to parser.Day) iter.Seq2[NameTotals, error] {
 	where, args := r.between("", site, from, to)
 	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
 		return v, s.Scan(day{&v.Day}, &v.Name, &v.PV, &v.UV)
 	}, "SELECT date, "+column+", pv, uv FROM "+table+" WHERE "+where+" AND pv > 0 ORDER BY date, "+column, args...)
 }
 
-func (r *Reader) between(table, site string, from, to parser.Day) (where string, args []any) {
+func (r *asked) between(table, site string, from, to parser.Day) (where string, args []any) {
 	where, args = table+"site = ?", []any{r.d.bytes([]byte(site))}
 	if from != 0 {
 		where, args = where+" AND "+table+"date >= ?", append(args, dateText(from))
@@ -233,7 +260,7 @@ func (r *Reader) between(table, site string, from, to parser.Day) (where string,
 
 // Visitors returns the visitors of a site's page views on a day, each once.
 // There are none when the day's raw rows are deleted.
-func (r *Reader) Visitors(ctx context.Context, site string, d parser.Day) iter.Seq2[parser.Visitor, error] {
+func (r *rawReader) Visitors(ctx context.Context, site string, d parser.Day) iter.Seq2[parser.Visitor, error] {
 	from, to := around(d)
 	return stream(ctx, r.q, func(s scanner) (v parser.Visitor, err error) {
 		return v, s.Scan(visitor{&v})
@@ -253,7 +280,7 @@ type OpenDay struct {
 
 // ReadOpenDay reads all of it with one pass over the day's raw rows: it is what
 // Visitors, Pairs, Recent and Minutes tell.
-func (r *Reader) ReadOpenDay(ctx context.Context, site string, d parser.Day, into OpenDay) error {
+func (r *rawReader) ReadOpenDay(ctx context.Context, site string, d parser.Day, into OpenDay) error {
 	f := newFold(&r.opt)
 	f.open, f.bare, f.minutes = &into, true, make([]MinuteTotals, 24*60)
 	var err error
@@ -282,7 +309,7 @@ func (r *Reader) ReadOpenDay(ctx context.Context, site string, d parser.Day, int
 
 // allNamed tells whether each of a day's pages has its own row, so that reading
 // its raw rows need not find out which ones have.
-func (r *Reader) allNamed(ctx context.Context, site string, d parser.Day, limit int) (bool, error) {
+func (r *rawReader) allNamed(ctx context.Context, site string, d parser.Day, limit int) (bool, error) {
 	var pages, others int
 	err := r.q.QueryRowContext(ctx, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN page = ? THEN 1 ELSE 0 END), 0) FROM page_stats WHERE site = ? AND date = ?",
 		r.d.bytes(otherName), r.d.bytes([]byte(site)), dateText(d)).Scan(&pages, &others)
@@ -295,7 +322,7 @@ func (r *Reader) allNamed(ctx context.Context, site string, d parser.Day, limit 
 // PageHistory calls row for each page of each day from one on, days in order,
 // with day 0 and the sum of all days before that first. The name is valid until
 // row returns.
-func (r *Reader) PageHistory(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv, bots int64) error) error {
+func (r *rawReader) PageHistory(ctx context.Context, site string, from parser.Day, row func(d parser.Day, page []byte, pv, uv, bots int64) error) error {
 	s := r.d.bytes([]byte(site))
 	for _, q := range []struct {
 		text string
@@ -348,7 +375,7 @@ type Pair struct {
 // day, each once, with the names that the sums have: parser.OtherPage stands
 // for those over a limit. There are none when the day's raw rows are deleted.
 // It remembers a hash of each pair until it ends.
-func (r *Reader) Pairs(ctx context.Context, site string, d parser.Day) iter.Seq2[Pair, error] {
+func (r *rawReader) Pairs(ctx context.Context, site string, d parser.Day) iter.Seq2[Pair, error] {
 	return func(yield func(Pair, error) bool) {
 		f := newFold(&r.opt)
 		f.bare = true
@@ -380,7 +407,7 @@ type RecentKey struct {
 }
 
 // Recent returns the keys of a site's lines from a time (ms) on.
-func (r *Reader) Recent(ctx context.Context, site string, from int64) iter.Seq2[RecentKey, error] {
+func (r *rawReader) Recent(ctx context.Context, site string, from int64) iter.Seq2[RecentKey, error] {
 	return stream(ctx, r.q, func(s scanner) (k RecentKey, err error) {
 		var at string
 		var view, window sql.RawBytes

@@ -17,7 +17,7 @@ type CallSpan struct{ Minute, Hour, Day string }
 
 // Calls returns the sums of a site's minutes, hours and days of calls, in no
 // order. Minutes have totals alone, and go back 31 days as hours do.
-func (r *Reader) Calls(ctx context.Context, site string, from CallSpan) iter.Seq2[CallRow, error] {
+func (r *callReader) Calls(ctx context.Context, site string, from CallSpan) iter.Seq2[CallRow, error] {
 	name := r.d.bytes([]byte(site))
 	read := func(query string, args ...any) iter.Seq2[CallRow, error] {
 		return stream(ctx, r.q, func(s scanner) (v CallRow, err error) {
@@ -41,7 +41,7 @@ func (r *Reader) Calls(ctx context.Context, site string, from CallSpan) iter.Seq
 	}
 }
 
-func (r *Reader) callDays(ctx context.Context, site any, from string) iter.Seq2[CallRow, error] {
+func (r *callReader) callDays(ctx context.Context, site any, from string) iter.Seq2[CallRow, error] {
 	first, err := parsePeriod(from)
 	return func(yield func(CallRow, error) bool) {
 		if err != nil {
@@ -74,7 +74,7 @@ func parsePeriod(day string) (parser.Day, error) {
 
 // CallDay returns the sums of a site's calls of one day; none: it has no calls,
 // or they are not archived yet.
-func (r *Reader) CallDay(ctx context.Context, site string, d parser.Day) iter.Seq2[CallRow, error] {
+func (r *callReader) CallDay(ctx context.Context, site string, d parser.Day) iter.Seq2[CallRow, error] {
 	return stream(ctx, r.q, scanCallDay, "SELECT date, dimension, name, calls, failed, milliseconds FROM api_daily WHERE site = ? AND date = ?",
 		r.d.bytes([]byte(site)), dateText(d))
 }
@@ -82,7 +82,7 @@ func (r *Reader) CallDay(ctx context.Context, site string, d parser.Day) iter.Se
 // CallDayVersion is a text that differs whenever CallDay does: a roll-up and a
 // recount leave their time, and what comes later is in the total. "" stands for a
 // day without calls.
-func (r *Reader) CallDayVersion(ctx context.Context, site string, d parser.Day) (string, error) {
+func (r *callReader) CallDayVersion(ctx context.Context, site string, d parser.Day) (string, error) {
 	var rolled sql.NullString
 	var dirty, calls, failed, milliseconds int64
 	err := r.q.QueryRowContext(ctx, "SELECT a.rolled_at, a.dirty, COALESCE(d.calls, 0), COALESCE(d.failed, 0), COALESCE(d.milliseconds, 0) FROM api_days a "+
@@ -99,7 +99,7 @@ func (r *Reader) CallDayVersion(ctx context.Context, site string, d parser.Day) 
 
 // RawCallDays are the days of a site, from one on, whose sums can be computed
 // from periods again, in order.
-func (r *Reader) RawCallDays(ctx context.Context, site string, from parser.Day) ([]parser.Day, error) {
+func (r *callReader) RawCallDays(ctx context.Context, site string, from parser.Day) ([]parser.Day, error) {
 	var days []parser.Day
 	for d, err := range stream(ctx, r.q, func(s scanner) (d parser.Day, err error) {
 		return d, s.Scan(day{&d})
@@ -116,7 +116,7 @@ func (r *Reader) RawCallDays(ctx context.Context, site string, from parser.Day) 
 
 // CheckCallDay adds the periods of a site's day up and compares that with its
 // sums.
-func (r *Reader) CheckCallDay(ctx context.Context, site string, d parser.Day) ([]Mismatch, error) {
+func (r *callReader) CheckCallDay(ctx context.Context, site string, d parser.Day) ([]Mismatch, error) {
 	from, to := periodsOf(d)
 	var periods, have []CallRow
 	for v, err := range stream(ctx, r.q, func(s scanner) (v CallRow, err error) {

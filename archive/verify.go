@@ -22,7 +22,7 @@ type SegmentBook struct {
 
 // Books returns the books of all archived segments, in the order in which they
 // were archived.
-func (r *Reader) Books(ctx context.Context) iter.Seq2[SegmentBook, error] {
+func (r *sumReader) Books(ctx context.Context) iter.Seq2[SegmentBook, error] {
 	return stream(ctx, r.q, func(s scanner) (b SegmentBook, err error) {
 		var reasons string
 		t := &b.Tally
@@ -36,7 +36,7 @@ func (r *Reader) Books(ctx context.Context) iter.Seq2[SegmentBook, error] {
 
 // RawDays are the days of a site, from one on, whose sums can be computed from
 // raw rows again, in order.
-func (r *Reader) RawDays(ctx context.Context, site string, from parser.Day) ([]parser.Day, error) {
+func (r *rawReader) RawDays(ctx context.Context, site string, from parser.Day) ([]parser.Day, error) {
 	var days []parser.Day
 	for d, err := range stream(ctx, r.q, func(s scanner) (d parser.Day, err error) {
 		return d, s.Scan(day{&d})
@@ -62,7 +62,7 @@ type Mismatch struct {
 // CheckDay has the database add up the raw rows of a site's day, which is
 // another way than the roll-up's, and compares that with the sums. Where there
 // are more names than keep their own, the names are compared in sum.
-func (r *Reader) CheckDay(ctx context.Context, site string, d parser.Day) ([]Mismatch, error) {
+func (r *sumReader) CheckDay(ctx context.Context, site string, d parser.Day) ([]Mismatch, error) {
 	c := &dayCheck{r: r, site: site, rows: rowsOf(r.d, siteDay{site, d}), day: d}
 	for _, step := range []func(context.Context) error{c.daily, c.pages, c.facets, c.events} {
 		if err := step(ctx); err != nil {
@@ -77,7 +77,7 @@ func (r *Reader) CheckDay(ctx context.Context, site string, d parser.Day) ([]Mis
 
 // dayCheck is one CheckDay.
 type dayCheck struct {
-	r     *Reader
+	r     *sumReader
 	site  string
 	rows  rawRows
 	day   parser.Day
