@@ -11,6 +11,7 @@ import (
 // the one list of them.
 type column struct {
 	name string
+	read string // as it is read; empty: by its name
 	// append writes a line's value as text of LOAD DATA, arg as a statement's
 	// argument, a copy.
 	append func(e *encoder, b []byte, r *row) []byte
@@ -126,14 +127,48 @@ var facetsKept = func() (all []parser.Facet) {
 
 func facetColumns() (all []column) {
 	for _, f := range facetsKept {
-		width := f.Spec().Width
-		all = append(all, column{name: f.Spec().Column,
-			append: func(_ *encoder, b []byte, r *row) []byte { return appendEscaped(b, cut(r.hit.FacetName(f), width)) },
-			arg:    func(_ *encoder, r *row, d dialect) any { return d.bytes([]byte(cut(r.hit.FacetName(f), width))) },
-			kept:   func(k *kept) any { return &k.facets[f] },
-			again:  func(_ *kept, x *judgedRow, d dialect) any { return d.bytes([]byte(cut(x.hit.FacetName(f), width))) }})
+		arg := func(h *parser.Hit, d dialect) any {
+			name, known := facetColumn(h, f)
+			if !known {
+				return nil
+			}
+			return d.bytes([]byte(name))
+		}
+		all = append(all, column{name: f.Spec().Column, read: readFacet(f),
+			append: func(_ *encoder, b []byte, r *row) []byte {
+				name, known := facetColumn(r.hit, f)
+				if !known {
+					return append(b, '\\', 'N')
+				}
+				return appendEscaped(b, name)
+			},
+			arg:   func(_ *encoder, r *row, d dialect) any { return arg(r.hit, d) },
+			kept:  func(k *kept) any { return &k.facets[f] },
+			again: func(_ *kept, x *judgedRow, d dialect) any { return arg(x.hit, d) }})
 	}
 	return all
+}
+
+// facetColumn is a hit's value in the column of a facet; not known: NULL.
+func facetColumn(h *parser.Hit, f parser.Facet) (name string, known bool) {
+	name, known = h.FacetName(f)
+	return cut(name, f.Spec().Width), known
+}
+
+// readFacet reads the column of a facet. NULL, which drivers do not tell from an empty
+// text everywhere, is read as a byte that no name has.
+func readFacet(f parser.Facet) string {
+	if f == parser.Referrer { // older than the others, and never NULL
+		return f.Spec().Column
+	}
+	return "COALESCE(" + f.Spec().Column + ", CHAR(" + notKnown + "))"
+}
+
+const notKnown = "1"
+
+// facetRead is a name as readFacet gave it.
+func facetRead(text []byte) (name []byte, known bool) {
+	return text, len(text) != 1 || text[0] != 1
 }
 
 // columnList names all columns; own says what stands for one whose texts are named.
@@ -157,16 +192,18 @@ var (
 	keptColumns = func() string {
 		var names []string
 		for i := range columns {
-			if columns[i].kept != nil {
-				names = append(names, columns[i].name)
+			if c := &columns[i]; c.kept != nil && c.read != "" {
+				names = append(names, c.read)
+			} else if c.kept != nil {
+				names = append(names, c.name)
 			}
 		}
 		return strings.Join(names, ", ")
 	}()
-	// facetList names the columns of facets, each after a comma.
+	// facetList reads the columns of facets, each after a comma.
 	facetList = func() (list string) {
 		for _, f := range facetsKept {
-			list += ", " + f.Spec().Column
+			list += ", " + readFacet(f)
 		}
 		return list
 	}()

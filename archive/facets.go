@@ -86,11 +86,20 @@ func (f *fold) minute(bot bool, event, at []byte) error {
 	return nil
 }
 
-// addFacets counts a view by its facets; first tells that it is its visitor's first of
-// the day.
-func (f *fold) addFacets(r *foldRow, first bool) {
+// firstNames are the names, by number, that a visitor's first view of the day had; 0 is
+// none. Most of a visitor's views have the same, so that only those which differ need be
+// remembered one by one.
+type firstNames [parser.NumFacets]uint16
+
+// addFacets counts a view by its facets.
+func (f *fold) addFacets(r *foldRow) {
 	if f.bare {
 		return
+	}
+	var seen *seenNames
+	if !r.bot && r.told && f.mine(uint64(r.visitor[0])) {
+		seen = &f.seen
+		seen.first, seen.again = f.visitors[r.visitor], !r.fresh
 	}
 	for x := range parser.NumFacets {
 		spec := x.Spec()
@@ -101,14 +110,25 @@ func (f *fold) addFacets(r *foldRow, first bool) {
 		case x == parser.Hour:
 			f.name = append(f.name[:0], parser.HourName(r.hour)...)
 			name = f.name
-		case !x.Counts(r.site, name):
+		case !x.Counts(r.site, name, r.known.Has(x)):
 			continue
 		}
-		f.addFacet(r, x, name)
+		f.addFacet(r, x, name, seen)
+	}
+	if seen != nil && r.fresh {
+		f.visitors[r.visitor] = seen.first
 	}
 }
 
-func (f *fold) addFacet(r *foldRow, x parser.Facet, name []byte) {
+// seenNames is what is known of a row's visitor; again: this is not the first view.
+type seenNames struct {
+	first firstNames
+	again bool
+}
+
+// addFacet counts a view under a name; seen is nil where visitors are not told apart in
+// this pass.
+func (f *fold) addFacet(r *foldRow, x parser.Facet, name []byte, seen *seenNames) {
 	if f.facets[x] == nil {
 		f.facets[x] = map[string]*sums{}
 	}
@@ -118,17 +138,21 @@ func (f *fold) addFacet(r *foldRow, x parser.Facet, name []byte) {
 	} else if f.pass == 0 {
 		s.pv++
 	}
-	if r.bot || !r.told || x.Spec().Distinct != parser.ByPair {
-		return
-	}
-	if other {
-		name = otherName
-	}
-	f.field = append(append(f.field[:0], x.Spec().Letter), name...)
-	hash := parser.PairHash(r.visitor, f.field)
-	if _, seen := f.facetPairs[hash]; !seen && f.mine(hash) {
-		f.facetPairs[hash] = struct{}{}
+	switch {
+	case seen == nil || !x.Spec().Visitors:
+	case !seen.again:
+		seen.first[x] = s.number
 		s.uv++
+	case seen.first[x] != s.number:
+		if other {
+			name = otherName
+		}
+		f.field = append(append(f.field[:0], x.Spec().Letter), name...)
+		hash := parser.PairHash(r.visitor, f.field)
+		if _, known := f.facetPairs[hash]; !known {
+			f.facetPairs[hash] = struct{}{}
+			s.uv++
+		}
 	}
 }
 
@@ -149,7 +173,7 @@ func (f *fold) writeFacets(ctx context.Context, tx *sql.Tx, d dialect, r rawRows
 		for _, name := range slices.Sorted(maps.Keys(f.facets[x])) {
 			s := f.facets[x][name]
 			uv := any(nil)
-			if x.Spec().Distinct != parser.ByNobody {
+			if x.Spec().Visitors {
 				uv = s.uv
 			}
 			args = append(args, r.date, r.site, x.Spec().Name, d.bytes([]byte(name)), s.pv, s.bot, uv)
@@ -257,7 +281,7 @@ func (c *dayCheck) facets(ctx context.Context) error {
 
 // facetRows adds up the raw rows by a facet.
 func (c *dayCheck) facetRows(ctx context.Context, x parser.Facet, want map[string]sums) error {
-	column := x.Spec().Column
+	column := readFacet(x)
 	who := aView
 	if x.Spec().Bots {
 		who = "event_key = ''"
@@ -269,20 +293,22 @@ func (c *dayCheck) facetRows(ctx context.Context, x parser.Facet, want map[strin
 	}
 	for v, err := range stream(ctx, c.r.q, func(s scanner) (v row, err error) {
 		return v, s.Scan(&v.name, &v.bot, &v.n, &v.v)
-	}, "SELECT "+column+", potential_bot, COUNT(*), "+visitors+" FROM access_logs WHERE "+c.rows.where+" AND "+who+" GROUP BY "+column+", potential_bot", c.rows.args...) {
+	}, "SELECT "+column+" AS name, potential_bot, COUNT(*), "+visitors+" FROM access_logs WHERE "+c.rows.where+" AND "+who+" GROUP BY name, potential_bot", c.rows.args...) {
 		if err != nil {
 			return err
 		}
-		if !x.Counts([]byte(c.site), []byte(v.name)) {
+		text, known := facetRead([]byte(v.name))
+		if !x.Counts([]byte(c.site), text, known) {
 			continue
 		}
-		s := want[v.name]
+		name := string(text)
+		s := want[name]
 		if v.bot {
 			s.bot += v.n
-		} else if s.pv += v.n; x.Spec().Distinct != parser.ByNobody {
+		} else if s.pv += v.n; x.Spec().Visitors {
 			s.uv += v.v
 		}
-		want[v.name] = s
+		want[name] = s
 	}
 	return nil
 }

@@ -64,9 +64,10 @@ type fold struct {
 	bare   bool // facets are not wanted
 	clock  localClock
 
-	visitors   map[parser.Visitor]struct{}
+	visitors   map[parser.Visitor]firstNames
 	pairs      map[uint64]struct{}
-	facetPairs map[uint64]struct{} // (visitor, facet and name)
+	facetPairs map[uint64]struct{} // (visitor, facet and name), but for the first names
+	seen       seenNames           // of the row's visitor
 	// found is called for each pair that is new; may be nil. It returns false
 	// to end the reading.
 	found func(Pair) bool
@@ -81,7 +82,10 @@ type fold struct {
 }
 
 // sums are those of one name.
-type sums struct{ pv, bot, uv int64 }
+type sums struct {
+	pv, bot, uv int64
+	number      uint16 // among the names of its facet, from 1 on
+}
 
 // foldRow is a raw row as far as it is added up. Its slices are valid until the next.
 type foldRow struct {
@@ -91,12 +95,14 @@ type foldRow struct {
 	page, event []byte // no event: a page view
 	site        []byte
 	hour        int
+	fresh       bool                     // this is the visitor's first view of the day
 	facets      [parser.NumFacets][]byte // of those that raw rows have
+	known       parser.FacetSet          // which were looked at
 }
 
-// rowsPerPass bounds the sets of a pass, at most two entries for each row, and one more
-// for each facet whose names visitors change.
-const rowsPerPass = 3_000_000
+// rowsPerPass bounds the sets of a pass: at most two entries for each row, one of them
+// with the names of facets, and one more for each facet whose names visitors change.
+const rowsPerPass = 2_000_000
 
 func newFold(opt *Options) *fold {
 	return &fold{maxPages: opt.MaxPages, maxEvents: opt.MaxEvents, passes: 1, limit: math.MaxInt64,
@@ -204,13 +210,20 @@ func (f *fold) read(ctx context.Context, q querier, r rawRows) (n int64, err err
 		}
 		row.bot, row.mobile, row.page, row.event = string(bot) == "1", string(device) == "1", page, event
 		for _, x := range facetsKept {
-			row.facets[x] = facets[x]
+			row.name(x, facets[x])
 		}
 		if !f.add(&row) {
 			return n, nil
 		}
 	}
 	return n, rows.Err()
+}
+
+// name sets a facet as readFacet gave it.
+func (r *foldRow) name(x parser.Facet, text []byte) {
+	name, known := facetRead(text)
+	r.facets[x] = name
+	r.known.Set(x, known)
 }
 
 // add counts one row; false when found wants no more.
@@ -223,7 +236,7 @@ func (f *fold) add(r *foldRow) bool {
 		f.day.Bot++
 		s, _ := f.nameOf(f.bots, r.page, f.maxPages)
 		s.pv++
-		f.addFacets(r, false)
+		f.addFacets(r)
 	}
 	if r.bot {
 		return true
@@ -244,7 +257,8 @@ func (f *fold) add(r *foldRow) bool {
 	}
 	visitors := f.day.UV
 	more := f.addPage(r.visitor, r.told, r.page)
-	f.addFacets(r, f.day.UV > visitors)
+	r.fresh = f.day.UV > visitors
+	f.addFacets(r)
 	return more
 }
 
@@ -265,7 +279,7 @@ func (f *fold) addPage(v parser.Visitor, told bool, page []byte) bool {
 		return true
 	}
 	if _, seen := f.visitors[v]; !seen && f.mine(uint64(v[0])) {
-		f.visitors[v] = struct{}{}
+		f.visitors[v] = firstNames{}
 		f.day.UV++
 		if f.open != nil && !f.tell(f.open.Visitor(v)) {
 			return false
@@ -356,7 +370,7 @@ func (f *fold) nameOf(all map[string]*sums, name []byte, limit int) (s *sums, ot
 			return s, true
 		}
 	}
-	s = &sums{}
+	s = &sums{number: uint16(min(len(all)+1, math.MaxUint16))}
 	all[key] = s
 	return s, other
 }

@@ -24,7 +24,7 @@ type fresh struct {
 
 // maxFresh bounds what all days together remember to tell things apart. It is
 // as much as one pass over raw rows may take.
-const maxFresh = 3_000_000
+const maxFresh = 2_000_000
 
 func (cy *cycles) newFresh() *fresh { return &fresh{a: cy, days: map[siteDay]*fold{}} }
 
@@ -122,7 +122,7 @@ func (f *fresh) sums(ctx context.Context, tx *sql.Tx, k siteDay) (*fold, error) 
 
 // begin makes room for what is told apart.
 func (f *fold) begin() {
-	f.visitors, f.pairs, f.facetPairs = map[parser.Visitor]struct{}{}, map[uint64]struct{}{}, map[uint64]struct{}{}
+	f.visitors, f.pairs, f.facetPairs = map[parser.Visitor]firstNames{}, map[uint64]struct{}{}, map[uint64]struct{}{}
 }
 
 // size is how much a fold remembers.
@@ -141,15 +141,18 @@ func (f *fold) take(r *row) {
 	if len(r.eventKey) == 0 {
 		x.hour = f.clock.at(h.Time) / 60
 		f.name = append(f.name[:0], h.Site...)
-		for _, facet := range facetsKept {
-			f.name = append(f.name, cut(h.FacetName(facet), facet.Spec().Width)...)
+		var ends [parser.NumFacets]int
+		for i, facet := range facetsKept {
+			name, known := facetColumn(h, facet)
+			f.name = append(f.name, name...)
+			ends[i] = len(f.name)
+			x.known.Set(facet, known)
 		}
 		x.site = f.name[:len(h.Site)]
 		at := len(h.Site)
-		for _, facet := range facetsKept {
-			n := min(len(h.FacetName(facet)), facet.Spec().Width)
-			x.facets[facet] = f.name[at : at+n]
-			at += n
+		for i, facet := range facetsKept {
+			x.facets[facet] = f.name[at:ends[i]]
+			at = ends[i]
 		}
 	}
 	f.add(&x)

@@ -210,6 +210,9 @@ func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon b
 		Event: len(row.event) > 0, Beacon: beacon, Time: row.place.at, Site: c.day.site, Page: row.page, Visitor: row.visitor,
 		Bot: string(row.bot) == "1", Device: deviceOf(row.device), UserAgent: row.agent, AgentCut: len(row.agent) >= maxAgent, Referer: row.referer, Referrer: string(row.facets[parser.Referrer]),
 	}
+	for _, f := range facetsKept {
+		k.Facets[f].Name, k.Facets[f].Known = facetRead(row.facets[f])
+	}
 	k.Addr, k.AddrBits = r.address(row.ip)
 	doubt := r.q.Rows.Again(k, h)
 	keys, unsure := r.keysOf(row, k, h)
@@ -308,7 +311,8 @@ func (r *recounter) keysOf(row *kept, k *parser.Kept, h *parser.Hit) (x keys, do
 // sameFacets tells whether a hit has the names that the row has.
 func (k *kept) sameFacets(h *parser.Hit) bool {
 	for _, f := range facetsKept {
-		if string(k.facets[f]) != cut(h.FacetName(f), f.Spec().Width) {
+		name, known := facetRead(k.facets[f])
+		if now, has := facetColumn(h, f); has != known || has && string(name) != now {
 			return false
 		}
 	}

@@ -31,6 +31,7 @@ var migrationFiles = [...]string{
 	"migrations/0010_import_heads.sql",
 	"migrations/0011_jobs.sql",
 	"migrations/0012_facets.sql",
+	"migrations/0013_more_facets.sql",
 }
 
 // versionTable is where goose notes what was applied.

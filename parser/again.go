@@ -23,6 +23,14 @@ type Kept struct {
 	AgentCut  bool // UserAgent is only the beginning
 	Referer   []byte
 	Referrer  string // see Hit
+	Facets    [Hour]KeptName
+}
+
+// KeptName is the name of a facet that a raw row has. Known is false where the facet was
+// not looked at, or there was none of it yet.
+type KeptName struct {
+	Name  []byte
+	Known bool
 }
 
 // Doubt tells what Again could not decide: it stays as it was.
@@ -56,7 +64,7 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 		return doubt
 	}
 	h.Site = s.name
-	p.cameFrom(h, p.siteNamed(p.referrerAgain(k, s.name)))
+	p.cameFrom(h, p.siteNamed(p.referrerAgain(k, s.name)), landed{})
 	if k.Beacon && p.refCheck && len(k.Referer) > 0 {
 		if from, _ := p.refererSite(k.Referer); from.name != s.name {
 			p.skip(h, SkipReferer)
@@ -74,7 +82,9 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 		p.skip(h, reason)
 		return doubt
 	}
-	return doubt | p.whoAgain(k, h, span)
+	doubt |= p.whoAgain(k, h, span)
+	p.facetsAgain(k, h)
+	return doubt
 }
 
 // referrerAgain maps the referrer by the aliases of now. Of what the Referer told,
@@ -99,7 +109,7 @@ func (p *Parser) siteNamed(name string) site {
 	if name == "" {
 		return site{}
 	}
-	return site{name: name, from: NewValue(Referrer, name)}
+	return site{name: name, from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
 }
 
 // isTarget tells whether a host's views count for name.
@@ -136,6 +146,7 @@ func (p *Parser) whoAgain(k *Kept, h *Hit, span *daySpan) (doubt Doubt) {
 	} else {
 		a = p.agentOf(k.UserAgent)
 		h.Bot, h.Device = a.bot, a.device
+		h.Facets[Browser], h.Facets[OS], h.Facets[DeviceType] = a.browser, a.os, a.kind
 	}
 	if h.Site == k.Site || k.Visitor.IsZero() {
 		return doubt

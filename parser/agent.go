@@ -19,6 +19,8 @@ type agent struct {
 	digest [16]byte
 	bot    bool
 	device Device
+
+	browser, os, kind *Value // nil where they are not counted
 }
 
 // agents remembers what user agents tell. Before the cache stands a table with
@@ -75,9 +77,13 @@ func (p *Parser) agentOf(ua []byte) *agent {
 }
 
 func (p *Parser) classify(ua []byte) agent {
-	a := agent{device: deviceOf(ua), bot: len(ua) == 0 || p.bots.match(ua) || p.isOwnBot(ua)}
+	c := p.clients.client(ua)
+	a := agent{device: c.device, bot: len(ua) == 0 || p.bots.match(ua) || p.isOwnBot(ua)}
 	sum := sha256.Sum256(ua)
 	copy(a.digest[:], sum[:])
+	if !a.bot { // those name browsers that they are not
+		a.browser, a.os, a.kind = p.values.named(Browser, c.browser), p.values.named(OS, c.os), p.values.named(DeviceType, c.kind)
+	}
 	return a
 }
 

@@ -15,6 +15,7 @@ const maxToken = 64
 type params struct {
 	site, page, ref, id, uid       []byte
 	category, action, label, value []byte
+	screen, campaign               []byte
 	sig                            []byte
 }
 
@@ -43,13 +44,24 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 		return reason
 	}
 	h.Site = site
-	p.cameFrom(h, p.referrer(q.ref, from, site))
+	came := p.referrer(q.ref, from, site)
 	p.tokens(h, &q)
 	p.levels(h, &q)
+	var l landed
 	if len(q.page) == 0 {
 		p.setPage(h, rest)
 	} else {
-		p.paramPage(h, q.page)
+		l = p.paramPage(h, q.page)
+	}
+	switch {
+	case len(q.campaign) > 0:
+		l = p.landedParam(q.campaign)
+	case l == (landed{}) && from.name == site && came.name != site:
+		l = p.landedBy(queryOf(rest))
+	}
+	p.cameFrom(h, came, l)
+	if name := screenOf(q.screen); name != "" {
+		h.Facets[Screen] = p.values.named(Screen, name)
 	}
 	if p.signed != nil && !p.signed.good(q.sig, h.Site, h.Page) {
 		return SkipUnsigned
@@ -202,6 +214,10 @@ func (q *params) slot(name []byte) *[]byte {
 		return &q.value
 	case "sig":
 		return &q.sig
+	case "w":
+		return &q.screen
+	case "c":
+		return &q.campaign
 	}
 	return nil
 }

@@ -97,9 +97,13 @@ func TestMatcherErrors(t *testing.T) {
 }
 
 func TestDevice(t *testing.T) {
+	table, err := clients()
+	if err != nil {
+		t.Fatal(err)
+	}
 	f := func(agent string, want Device) {
 		t.Helper()
-		if got := deviceOf([]byte(agent)); got != want {
+		if got := table.client([]byte(agent)).device; got != want {
 			t.Errorf("%q is %s, want %s", agent, got, want)
 		}
 	}

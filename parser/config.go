@@ -81,6 +81,12 @@ type Config struct {
 	// beacons need no signature.
 	BeaconKeys []string
 
+	// Off are the facets that are not counted.
+	Off FacetSet
+	// Country tells the country of an address as its ISO 3166 code, empty where it is not
+	// known; nil: countries are not counted.
+	Country func(netip.Addr) string
+
 	// JSONFields says under which key FormatJSON finds a field, for those that
 	// differ from the usual names: field (see JSONFieldNames) -> key.
 	JSONFields map[string]string
@@ -110,16 +116,22 @@ type Parser struct {
 	jsonFields *jsonNode      // nil: the lines are no JSON
 	calls      *callRules     // nil: a beacon's log
 
-	bots    *botMatcher
-	ownBots [][]byte
-	agents  agents
-	sites   cache[site]
-	days    days
+	bots     *botMatcher
+	ownBots  [][]byte
+	clients  *clientTable
+	channels *channelTable
+	agents   agents
+	sites    cache[site]
+	days     days
 	// referrers are apart from sites, as anybody can make them up.
 	referrers cache[site]
 
 	lastParam, lastReferer, lastReferrer lastSite
+	values                               facetValues
+	countries                            countries
+	lastLanguage                         lastLanguage
 	nowhere                              *Value // the referrer of who came from nowhere
+	direct, internal                     *Value // and the channels of those, and of ways within the site
 	lastStart                            []byte // "site=S&page=" of a query with a site
 
 	fields  format.Fields // of the current line
@@ -138,8 +150,10 @@ type Parser struct {
 // extra is what a line holds beside the Hit.
 type extra struct {
 	host, purpose, gpc []byte
-	asked              bool // host is that of a request for a whole URL
-	zoneless           bool // the time told no zone
+	accept             []byte // Accept-Language
+	tongue             bool   // the line has a field for it
+	asked              bool   // host is that of a request for a whole URL
+	zoneless           bool   // the time told no zone
 	span               *daySpan
 }
 
@@ -159,11 +173,14 @@ func New(c Config) (*Parser, error) {
 		agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)},
 		sites:  newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
 		signed:  newSignatures(c.BeaconKeys),
-		nowhere: NewValue(Referrer, ""),
+		values:  newFacetValues(c.Off),
 		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
 		buf:     make([]byte, 0, startBuf),
 		pageBuf: make([]byte, 0, startBuf),
 	}
+	p.countries.lookup = c.Country
+	p.nowhere = p.referrerValue("")
+	p.direct, p.internal = p.values.named(Channel, channelDirect), p.values.named(Channel, channelInternal)
 	p.picky = len(c.Blocked)+len(c.Self)+len(c.BlockedPaths) > 0
 	if p.days.loc == nil {
 		p.days.loc = time.UTC
@@ -183,16 +200,27 @@ func New(c Config) (*Parser, error) {
 	if !strings.HasPrefix(p.beacon, "/") || strings.ContainsAny(p.beacon, "?# ") {
 		errs = append(errs, fmt.Errorf("beacon path %q: use a path such as %s", p.beacon, DefaultBeaconPath))
 	}
-	errs = append(errs, p.setSites(c.Sites), p.setAliases(c.Aliases), p.setCalls(c.Calls))
-	errs = append(errs, p.setFormat(c))
-	var err error
-	if p.bots, err = crawlers(); err != nil {
-		errs = append(errs, err)
-	}
+	errs = append(errs, p.setTables(), p.setSites(c.Sites), p.setAliases(c.Aliases), p.setCalls(c.Calls), p.setFormat(c))
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("configure parser: %w", err)
 	}
 	return p, nil
+}
+
+// setTables takes the tables that all parsers share.
+func (p *Parser) setTables() error {
+	var errs []error
+	var err error
+	if p.bots, err = crawlers(); err != nil {
+		errs = append(errs, err)
+	}
+	if p.clients, err = clients(); err != nil {
+		errs = append(errs, err)
+	}
+	if p.channels, err = channels(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 func (p *Parser) setFormat(c Config) (err error) {

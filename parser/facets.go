@@ -8,18 +8,16 @@ type Facet uint8
 // are those of the clock, so that hits have no Value of it.
 const (
 	Referrer Facet = iota
+	Country
+	Browser
+	OS
+	DeviceType
+	Language
+	Screen
+	Channel
+	Campaign
 	Hour
 	NumFacets
-)
-
-// Distinct says what tells the visitors of a facet's names apart.
-type Distinct uint8
-
-const (
-	// ByNobody: they are not counted.
-	ByNobody Distinct = iota
-	// ByPair: a visitor may have several names on one day.
-	ByPair
 )
 
 // FacetSpec is all that counting, Redis, the archive, restoring, verifying and the
@@ -29,17 +27,32 @@ type FacetSpec struct {
 	Letter byte   // lower case: what its fields begin with in Redis
 	Cap    int    // names of a site and day; those that come later are OtherPage
 	Bots   bool   // the views of bots are counted as well
-	// Every view of a person has a name, so that they add up to the day's views.
-	Every    bool
-	Distinct Distinct
+	// Every view of a person has a name, whatever the settings are, so that they add
+	// up to the day's views.
+	Every bool
+	// Some views have a name, and the others are not counted. Of other facets a view
+	// whose name is not known counts under the empty one.
+	Some bool
+	// Shifts: names come from a file that is replaced now and then, so that a line
+	// that is read again may have another one.
+	Shifts   bool
+	Visitors bool   // they are told apart, by name
 	Column   string // of raw rows; empty: there is none, the time tells
 	Width    int    // bytes of the column
 }
 
 // Facets is the table that all of them follow from.
 var Facets = [NumFacets]FacetSpec{
-	Referrer: {Name: "referrer", Letter: 'r', Cap: 1000, Distinct: ByPair, Column: "referrer", Width: 255},
-	Hour:     {Name: "hour", Letter: 'h', Cap: 24, Bots: true, Every: true},
+	Referrer:   {Name: "referrer", Letter: 'r', Cap: 1000, Visitors: true, Column: "referrer", Width: 255},
+	Country:    {Name: "country", Letter: 'c', Cap: 300, Shifts: true, Visitors: true, Column: "country", Width: 8},
+	Browser:    {Name: "browser", Letter: 'b', Cap: 200, Visitors: true, Column: "browser", Width: 32},
+	OS:         {Name: "os", Letter: 'o', Cap: 100, Visitors: true, Column: "os", Width: 32},
+	DeviceType: {Name: "device", Letter: 'd', Cap: 20, Visitors: true, Column: "device_type", Width: 16},
+	Language:   {Name: "language", Letter: 'l', Cap: 200, Visitors: true, Column: "language", Width: 8},
+	Screen:     {Name: "screen", Letter: 's', Cap: 20, Some: true, Visitors: true, Column: "screen", Width: 16},
+	Channel:    {Name: "channel", Letter: 'k', Cap: 20, Visitors: true, Column: "channel", Width: 16},
+	Campaign:   {Name: "campaign", Letter: 'g', Cap: 1000, Some: true, Visitors: true, Column: "campaign", Width: 255},
+	Hour:       {Name: "hour", Letter: 'h', Cap: 24, Bots: true, Every: true},
 }
 
 // Spec is the facet's row of the table.
@@ -56,29 +69,30 @@ func FacetOf(name string) (Facet, bool) {
 }
 
 // Counts tells whether a view of a site is counted under a name, as a raw row has
-// it: a referrer that is the site itself is a way within it, and where not every
-// view has a name, no name is none.
-func (f Facet) Counts(site, name []byte) bool {
+// it; known is false where the facet was not looked at. A referrer that is the site
+// itself is a way within it.
+func (f Facet) Counts(site, name []byte, known bool) bool {
 	switch {
+	case !known:
+		return false
 	case f == Referrer:
 		return string(name) != string(site)
-	case Facets[f].Every:
-		return true
 	}
-	return len(name) > 0
+	return len(name) > 0 || !Facets[f].Some
 }
 
-// FacetName is the hit's name of a facet, as a raw row has it.
-func (h *Hit) FacetName(f Facet) string {
+// FacetName is the hit's name of a facet, as a raw row has it; known is false where
+// the facet was not looked at.
+func (h *Hit) FacetName(f Facet) (name string, known bool) {
 	switch {
 	case f == Referrer:
-		return h.Referrer
+		return h.Referrer, true
 	case f == Hour:
-		return HourName(int(h.Minute) / 60)
+		return HourName(int(h.Minute) / 60), true
 	case h.Facets[f] == nil:
-		return ""
+		return "", false
 	}
-	return h.Facets[f].Name()
+	return h.Facets[f].Name(), true
 }
 
 // Field is what views of people with a name are counted under in a hash of a day.

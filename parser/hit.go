@@ -85,11 +85,12 @@ type Hit struct {
 	Known *Known
 
 	// Referrer is the site whose page led to this one: Site itself for a way
-	// within the site, empty when there is none or it is not known. Interned.
+	// within the site or where referrers are not counted, empty when there is none or
+	// it is not known. Interned.
 	Referrer string
 
-	// Facets are the names that a view is counted by, nil where it has none. A way
-	// within the site has no Referrer there.
+	// Facets are the names that a view is counted by, nil where it has none or a facet
+	// is not looked at. A way within the site has no Referrer there.
 	Facets [Hour]*Value
 
 	Visitor Visitor

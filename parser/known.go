@@ -14,6 +14,8 @@ type Known struct {
 	Note  any
 	About uint64
 
+	landed landed // by what it says of a campaign
+
 	both []byte // as it stands in the query, and behind it what that means
 	n    uint32 // bytes of the first
 }
@@ -77,14 +79,14 @@ func (k *knownPages) find(raw []byte) (*Known, *knownPair) {
 }
 
 // keep puts raw into a pair that find gave, in place of what was used longer ago.
-func (k *knownPages) keep(pair *knownPair, raw, page []byte) *Known {
+func (k *knownPages) keep(pair *knownPair, raw, page []byte, l landed) *Known {
 	if k.size > maxKnownBytes {
 		tag := pair.once
 		clear(k.pairs)
 		k.size, pair.once = 0, tag
 	}
 	both := slices.Concat(raw, page)
-	known := &Known{both: both[:len(both):len(both)], n: uint32(len(raw))}
+	known := &Known{landed: l, both: both[:len(both):len(both)], n: uint32(len(raw))}
 	pair.known[1], pair.tags[1] = known, pair.once
 	k.size += len(both) + knownOverhead
 	return known

@@ -12,7 +12,7 @@ func TestKnownFlood(t *testing.T) {
 	see := func(raw []byte) *Known {
 		known, pair := k.find(raw)
 		if known == nil && pair != nil {
-			known = k.keep(pair, raw, raw[1:])
+			known = k.keep(pair, raw, raw[1:], landed{})
 		}
 		return known
 	}

@@ -10,7 +10,7 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 	*h = Hit{}
 	h.RequestTime = -1
 	x := &p.extra
-	p.buf, x.host, x.purpose, x.gpc, x.asked, x.zoneless = p.buf[:0], nil, nil, nil, false, false
+	p.buf, x.host, x.purpose, x.gpc, x.accept, x.tongue, x.asked, x.zoneless = p.buf[:0], nil, nil, nil, nil, false, false, false
 	if reason := p.read(line, h); reason != ReasonNone {
 		malformed(h, reason)
 		if reason == SkipComment {
@@ -95,7 +95,7 @@ func (p *Parser) PageOf(h *Hit, site string, path []byte) {
 	}
 	from, _ := p.refererSite(h.Referer) // of the page itself, unlike a beacon's
 	h.Site = s.name
-	p.cameFrom(h, from)
+	p.cameFrom(h, from, p.landedBy(queryOf(path)))
 	p.setPage(h, path)
 	if reason := p.complete(h); reason != ReasonNone {
 		p.skip(h, reason)
@@ -113,21 +113,24 @@ func (p *Parser) setPage(h *Hit, raw []byte) {
 }
 
 // paramPage makes the "page" parameter, as it stands in the query, the hit's
-// page.
-func (p *Parser) paramPage(h *Hit, encoded []byte) {
-	if p.plainly {
-		p.setPage(h, p.decode(encoded))
-		return
+// page, and tells what campaign it is of.
+func (p *Parser) paramPage(h *Hit, encoded []byte) landed {
+	var known *Known
+	var pair *knownPair
+	if !p.plainly {
+		known, pair = p.known.find(encoded)
 	}
-	known, pair := p.known.find(encoded)
 	if known == nil {
-		p.setPage(h, p.decode(encoded))
+		text := p.decode(encoded)
+		p.setPage(h, text)
+		l := p.landedBy(queryOf(text))
 		if pair == nil {
-			return
+			return l
 		}
-		known = p.known.keep(pair, encoded, h.Page)
+		known = p.known.keep(pair, encoded, h.Page, l)
 	}
 	h.Known, h.Page = known, known.page()
+	return known.landed
 }
 
 // complete fills what a counted hit with its site and page needs beside them:
@@ -143,6 +146,11 @@ func (p *Parser) complete(h *Hit) Reason {
 	}
 	a := p.agentOf(h.UserAgent)
 	h.Bot, h.Device = a.bot, a.device
+	h.Facets[Browser], h.Facets[OS], h.Facets[DeviceType] = a.browser, a.os, a.kind
+	h.Facets[Country] = p.country(h.Addr)
+	if p.extra.tongue {
+		h.Facets[Language] = p.language(p.extra.accept)
+	}
 	if len(p.extra.gpc) == 1 && p.extra.gpc[0] == '1' && p.gpc != GPCOff {
 		if p.gpc == GPCAll {
 			return SkipBlocked
@@ -158,9 +166,10 @@ func (p *Parser) complete(h *Hit) Reason {
 
 // site is what a host stands for.
 type site struct {
-	name   string // alias resolved; empty: no host
-	counts bool   // it is one of SITES
-	from   *Value // as a referrer; nil: no host
+	name    string // alias resolved; empty: no host
+	counts  bool   // it is one of SITES
+	from    *Value // as a referrer; nil: no host, or not counted
+	channel *Value // as a referrer
 }
 
 // lastSite remembers what one text was found to name: most lines name the same
@@ -204,16 +213,25 @@ func (p *Parser) referrer(param []byte, referer site, name string) site {
 	return site{}
 }
 
-// cameFrom sets where the reader of h.Site came from.
-func (p *Parser) cameFrom(h *Hit, from site) {
+// cameFrom sets where the reader of h.Site came from, and by what link.
+func (p *Parser) cameFrom(h *Hit, from site, l landed) {
 	h.Referrer = from.name
+	channel := from.channel
 	switch {
 	case from.name == h.Site: // a way within the site
-	case from.from == nil:
-		h.Facets[Referrer] = p.nowhere
+		channel = p.internal
+	case from.name == "":
+		h.Facets[Referrer], channel = p.nowhere, p.direct
 	default:
 		h.Facets[Referrer] = from.from
 	}
+	if p.values.off.Has(Referrer) {
+		h.Referrer = h.Site
+	}
+	if l.channel != nil {
+		channel = l.channel
+	}
+	h.Facets[Channel], h.Facets[Campaign] = channel, l.campaign
 }
 
 // refererSite is the site that a Referer is of, and what follows its host. The
@@ -247,8 +265,16 @@ func (p *Parser) hostOf(host []byte, known *cache[site]) site {
 		if to, ok := p.aliases[name]; ok {
 			name = to
 		}
-		s = site{name: name, counts: p.allowed == nil || p.allowed[name], from: NewValue(Referrer, name)}
+		s = site{name: name, counts: p.allowed == nil || p.allowed[name], from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
 	}
 	known.put(host, s)
 	return s
+}
+
+// referrerValue is a host as a referrer.
+func (p *Parser) referrerValue(name string) *Value {
+	if p.values.off.Has(Referrer) {
+		return nil
+	}
+	return NewValue(Referrer, name)
 }

@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +20,8 @@ type hit struct {
 	bot     bool
 	mobile  bool
 	ref     string   // host that led to it; the site itself: within the site; empty: not known
+	width   string   // of the screen; empty: not told
+	link    string   // source of a campaign; empty: none
 	id      string   // of the view
 	event   []string // category and action; none: a page view
 	call    *callOf  // of a site's own log
@@ -39,6 +43,36 @@ const (
 	phones  = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_%d like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1"
 	crawler = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 )
+
+// facets are what a view is counted by beside its page and referrer, by the first letters
+// of their fields; a country that is not known has no name.
+func (h *hit) facets() map[string]string {
+	all := map[string]string{"c": countries[h.ip], "b": "Firefox", "o": "Linux", "d": "desktop"}
+	if h.mobile {
+		all["b"], all["o"], all["d"] = "Safari", "iOS", "phone"
+	}
+	switch {
+	case h.link == "news":
+		all["k"], all["g"] = "campaign", "news"
+	case h.link != "":
+		all["k"], all["g"] = "mail", "list / email"
+	case h.ref == "":
+		all["k"] = "direct"
+	case h.ref == h.site:
+		all["k"] = "internal"
+	default:
+		all["k"] = "referral"
+	}
+	if h.width != "" {
+		all["s"] = map[string]string{"390": "1-479", "1440": "1280-1599"}[h.width]
+	}
+	return all
+}
+
+// countries of addresses; the others are not known.
+var countries = map[string]string{"192.0.2.1": "DE", "192.0.2.2": "CN", "192.0.2.3": "DE"}
+
+func countryOf(addr netip.Addr) string { return countries[addr.String()] }
 
 var sites = []string{"a.example", "b.example", "c.example"}
 
@@ -69,6 +103,8 @@ func randomHit(rng *rand.Rand, now time.Time, pages int) hit {
 	case n == 6:
 		h.skipped = true
 	}
+	h.width = []string{"", "", "390", "1440"}[rng.IntN(4)]
+	h.link = []string{"", "", "", "news", "utm_source=list&utm_medium=email"}[rng.IntN(5)]
 	if rng.IntN(5) == 0 {
 		h.id = fmt.Sprintf("v%d", rng.IntN(1<<30))
 	}
@@ -116,6 +152,12 @@ func (h *hit) line(number int) string {
 	}
 	if h.ref != "" {
 		uri += "&ref=" + h.ref
+	}
+	if h.width != "" {
+		uri += "&w=" + h.width
+	}
+	if h.link != "" {
+		uri += "&c=" + url.QueryEscape(h.link)
 	}
 	status := "200"
 	if h.skipped {

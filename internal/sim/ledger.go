@@ -135,6 +135,12 @@ func (t *tallies) view(h *hit, local time.Time, d, books string) {
 			t.sql["visitors:"+h.site+":"+d+" r"+h.ref]++
 		}
 	}
+	for letter, name := range h.facets() {
+		t.n[facets+letter+name]++
+		if t.first("facet", h.site, d, h.visitor(), letter+name) {
+			t.sql["visitors:"+h.site+":"+d+" "+letter+name]++
+		}
+	}
 	t.n["site:pv:"+h.site]++
 	t.n["site:pv:"+h.site+":"+d]++
 	t.n["page:pv:"+h.site+":"+h.page]++

@@ -10,6 +10,9 @@ import (
 	_ "modernc.org/sqlite" // the driver of the archive's file
 )
 
+// letter is what the fields of a facet begin with.
+const letter = "CASE facet WHEN 'channel' THEN 'k' WHEN 'campaign' THEN 'g' ELSE SUBSTR(facet, 1, 1) END"
+
 type tableOf struct {
 	query  string
 	fields []string // of the ledger: S site, D day, N the name
@@ -23,8 +26,8 @@ var tables = []tableOf{
 	{"SELECT site, date, '', dedup FROM days", []string{"site:books:S:D dedup"}},
 	{"SELECT site, date, page, pv, uv FROM page_stats", []string{"hot:S:day:D N", "page of a day:uv:S:D N"}},
 	{"SELECT site, date, event_key, pv, uv FROM event_stats", []string{"event:S:D N", "event:S:D N|uv"}},
-	{"SELECT site, date, SUBSTR(facet, 1, 1) || name, pv, COALESCE(uv, 0) FROM facet_stats", []string{"facet:S:D N", "visitors:S:D N"}},
-	{"SELECT site, date, UPPER(SUBSTR(facet, 1, 1)) || name, pv_bot FROM facet_stats", []string{"facet:S:D N"}},
+	{"SELECT site, date, " + letter + " || name, pv, COALESCE(uv, 0) FROM facet_stats", []string{"facet:S:D N", "visitors:S:D N"}},
+	{"SELECT site, date, UPPER(" + letter + ") || name, pv_bot FROM facet_stats", []string{"facet:S:D N"}},
 	{"SELECT site, date, '', calls, failed, milliseconds FROM api_daily WHERE dimension = 'total'", []string{"api:S:day:D total", "api:S:day:D failed", "api:S:day:D ms"}},
 	{"SELECT site, date, name, calls, failed, milliseconds FROM api_daily WHERE dimension = 'endpoint'",
 		[]string{"api:S:day:D endpoint:N", "api:S:day:D failed:N", "api:S:day:D ms:N"}},

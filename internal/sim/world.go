@@ -78,7 +78,7 @@ func (w *world) failed() string {
 }
 
 func (w *world) rules(calls bool) parser.Config {
-	c := parser.Config{Secret: []byte(secret), Location: w.ledger.loc}
+	c := parser.Config{Secret: []byte(secret), Location: w.ledger.loc, Country: countryOf}
 	if calls {
 		c.Calls = &parser.CallRules{}
 	}

@@ -175,8 +175,9 @@ func (r *recount) view(d *day, h *parser.Hit) {
 // facets counts a view by what there is beside its page.
 func (r *recount) facets(d *day, h *parser.Hit) {
 	for f := range parser.NumFacets {
-		name := []byte(h.FacetName(f))
-		if h.Bot && !f.Spec().Bots || !f.Counts([]byte(h.Site), name) {
+		text, known := h.FacetName(f)
+		name := []byte(text)
+		if h.Bot && !f.Spec().Bots || !f.Counts([]byte(h.Site), name, known) {
 			continue
 		}
 		if _, c := capped(d.facets[f], name, r.rules.facets[f]); h.Bot {
