@@ -376,3 +376,19 @@ func traffic(seed int64, n int, from time.Time, every time.Duration) []view {
 	}
 	return all
 }
+
+// unmigrate makes an archive forget the migrations from one on, as if an earlier version
+// had left it, as far as these cannot be done twice.
+func unmigrate(t *testing.T, a *Archive, from int) {
+	t.Helper()
+	statements := []string{fmt.Sprintf("DELETE FROM %s WHERE version_id >= %d", versionTable, from)}
+	for _, f := range facetsKept {
+		if from <= 13 && f != parser.Referrer {
+			statements = append(statements, "ALTER TABLE access_logs DROP COLUMN "+f.Spec().Column)
+		}
+	}
+	for _, s := range statements {
+		_, err := a.db.ExecContext(t.Context(), s)
+		check(t, err)
+	}
+}

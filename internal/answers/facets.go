@@ -53,11 +53,14 @@ func (f *Facts) Minutes(ctx context.Context, site string, n int) ([]queryapi.Min
 	return all, stale
 }
 
-// FacetNames implements queryapi.Facts.
+// FacetNames implements queryapi.Facts: those that are counted by now.
 func (f *Facts) FacetNames() []string {
-	names := make([]string, 0, parser.NumFacets)
+	cfg := f.cfg()
+	var names []string
 	for x := range parser.NumFacets {
-		names = append(names, x.Spec().Name)
+		if !cfg.FacetsOff.Has(x) && (x != parser.Country || cfg.GeoIP != nil) {
+			names = append(names, x.Spec().Name)
+		}
 	}
 	return names
 }

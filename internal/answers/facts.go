@@ -10,6 +10,7 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
+	"ddkk-stats/internal/config"
 	"ddkk-stats/parser"
 	"ddkk-stats/queryapi"
 )
@@ -20,11 +21,12 @@ type Facts struct {
 	series *Series
 	reader *counter.Reader
 	cache  *pageCache
+	cfg    func() *config.Config
 }
 
 // NewFacts answers the dashboard about the past and what Redis has.
-func NewFacts(s *Series, now func() time.Time) *Facts {
-	return &Facts{series: s, reader: s.reader, cache: newPageCache(now)}
+func NewFacts(s *Series, cfg func() *config.Config, now func() time.Time) *Facts {
+	return &Facts{series: s, reader: s.reader, cache: newPageCache(now), cfg: cfg}
 }
 
 // Sites implements queryapi.Facts.

@@ -2,17 +2,50 @@ package answers
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"ddkk-stats/archive"
+	"ddkk-stats/internal/config"
+	"ddkk-stats/internal/config/configtest"
+	"ddkk-stats/internal/geoip/geoiptest"
 	"ddkk-stats/parser"
 	"ddkk-stats/queryapi"
 )
 
 func (r *pastRig) facts() *Facts {
-	return NewFacts(r.Series, time.Now)
+	return NewFacts(r.Series, func() *config.Config { return &config.Config{} }, time.Now)
+}
+
+// TestFacetNames: those that FACETS leaves out are not asked for, nor countries where
+// nothing tells them.
+func TestFacetNames(t *testing.T) {
+	r := newPastRig(t)
+	f := r.facts()
+	has := func(name string, want bool) {
+		t.Helper()
+		if got := slices.Contains(f.FacetNames(), name); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+	has("browser", true)
+	has("country", false)
+	f.cfg = func() *config.Config {
+		return configtest.Load(t, map[string]string{"FACETS": "channel,country", "GEOIP_DB": mmdb(t)}, "")
+	}
+	has("browser", false)
+	has("channel", true)
+	has("country", true)
+	has("hour", true)
+}
+
+func mmdb(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "country.mmdb")
+	configtest.WriteFile(t, path, string(geoiptest.Write(time.Unix(1_793_000_000, 0), map[string]string{"203.0.113.0/24": "DE"})), 0o600)
+	return path
 }
 
 // Days that Redis has come from there, the others from the archive; what Redis

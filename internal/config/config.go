@@ -18,6 +18,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"ddkk-stats/internal/geoip"
 	"ddkk-stats/parser"
 )
 
@@ -92,7 +93,10 @@ type Config struct {
 	SelfIPs         []netip.Prefix // the owner's own
 	BlockPaths      []string
 	BotAgents       []string // texts in user agents
-	BeaconKey       Secret   // keys separated by commas; empty: beacons need no signature
+	FacetsOff       parser.FacetSet
+	GeoIPPath       string
+	GeoIP           *geoip.Database // nil: countries are not told
+	BeaconKey       Secret          // keys separated by commas; empty: beacons need no signature
 
 	AlertURL    Secret // empty: nowhere
 	AlertFormat string // of internal/alert
@@ -181,7 +185,12 @@ func (c *Config) Address() string {
 // Parser is the configuration of a parser for a log of this format. secret
 // keys the visitor hash: SECRET, or what was made once and kept.
 func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
+	var country func(netip.Addr) string
+	if c.GeoIP != nil {
+		country = c.GeoIP.Country
+	}
 	return parser.Config{
+		Off: c.FacetsOff, Country: country,
 		Format: format, Location: c.Timezone, Secret: secret,
 		Sites: c.Sites, Aliases: c.SiteAliases, RefererCheck: c.RefererCheck,
 		GPC: c.PrivacyGPC, Page: c.Page,
@@ -342,7 +351,7 @@ func (c *Config) Diff(other *Config) []Change {
 	for i := range Settings {
 		s := &Settings[i]
 		before, after := c.texts[s.Name], other.texts[s.Name]
-		if before == after {
+		if before == after && (s.same == nil || s.same(c, other)) {
 			continue
 		}
 		changes = append(changes, Change{

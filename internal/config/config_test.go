@@ -105,6 +105,9 @@ func TestGoodValues(t *testing.T) {
 	f("LOG_TIMEZONE", "Asia/Shanghai", func(c *Config) any { return c.LogZone() }, "Asia/Shanghai")
 	f("LOG_TIMEZONE", "", func(c *Config) any { return c.LogZone() == c.Timezone }, "true")
 	f("SELF_IPS", "192.0.2.7", func(c *Config) any { return c.SelfIPs }, "[192.0.2.7/32]")
+	f("FACETS", "browser, country", func(c *Config) any {
+		return []bool{c.FacetsOff.Has(parser.Browser), c.FacetsOff.Has(parser.Country), c.FacetsOff.Has(parser.Channel)}
+	}, "[false false true]")
 	f("PAGE_SLASH", "strip", func(c *Config) any { return c.Page.Slash == parser.SlashStrip }, "true")
 	f("PAGE_SLASH", "add", func(c *Config) any { return c.Page.Slash == parser.SlashAdd }, "true")
 	f("PAGE_INDEX", "strip", func(c *Config) any { return c.Page.StripIndex }, "true")

@@ -1,9 +1,16 @@
 package config
 
 import (
+	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"ddkk-stats/internal/geoip/geoiptest"
+	"ddkk-stats/parser"
 )
 
 func TestReloadedTakesWhatCanChange(t *testing.T) {
@@ -22,6 +29,33 @@ func TestReloadedTakesWhatCanChange(t *testing.T) {
 	now, restart := Names(before.Diff(after))
 	if strings.Join(now, " ") != "SITES ADMIN_TOKEN LOG_LEVEL" || strings.Join(restart, " ") != "PORT" {
 		t.Errorf("now %q, restart %q", now, restart)
+	}
+}
+
+// TestDatabaseIsReloaded: a file that has become another one is a change, though the
+// setting is written as before.
+func TestDatabaseIsReloaded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "country.mmdb")
+	load := func(code string) *Config {
+		t.Helper()
+		if err := os.WriteFile(path, geoiptest.Write(time.Unix(1_793_000_000, 0), map[string]string{"203.0.113.0/24": code}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return mustLoad(t, map[string]string{"GEOIP_DB": path}, "")
+	}
+	before, same, after := load("DE"), load("DE"), load("FR")
+	if d := before.Diff(same); len(d) != 0 {
+		t.Errorf("the same file: %+v", d)
+	}
+	if d := before.Diff(after); len(d) != 1 || d[0].Name != "GEOIP_DB" || !d[0].Reloadable {
+		t.Errorf("another file: %+v", d)
+	}
+	c, err := before.Reloaded(after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Parser(parser.FormatV1, nil).Country(netip.MustParseAddr("203.0.113.1")); got != "FR" {
+		t.Errorf("it tells %q", got)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"ddkk-stats/internal/geoip"
 	"ddkk-stats/parser"
 )
 
@@ -399,4 +400,15 @@ func parseBeaconKey(c *Config, s string) error {
 	}
 	c.BeaconKey = Secret(s)
 	return nil
+}
+
+func parseFacets(c *Config, s string) (err error) {
+	c.FacetsOff, err = parser.ParseFacets(splitList(s))
+	return err
+}
+
+func parseGeoIP(c *Config, s string) (err error) {
+	c.GeoIPPath = s
+	c.GeoIP, err = geoip.Open(s)
+	return err
 }

@@ -20,6 +20,7 @@ type Setting struct {
 	Secret  bool                     // never printed
 	Pairs   bool                     // a list of key=value; the file may have a mapping
 	shownAs func(text string) string // what of it may be printed; nil: all, or nothing of a secret
+	same    func(a, b *Config) bool  // whether a value that is written alike is the same; nil: it is
 	set     func(c *Config, text string) error
 }
 
@@ -216,6 +217,12 @@ var Settings = []Setting{
 	{Name: "BOT_AGENTS", Allowed: "texts separated by commas, letter case matters",
 		Doc: "User agents that contain one of these texts are bots, in addition to the built-in list.", Reload: true,
 		set: func(c *Config, s string) error { c.BotAgents = splitList(s); return nil }},
+	{Name: "FACETS", Default: "all", Allowed: "all, none, or some of " + strings.Join(parser.FacetNames(), ", ") + ", separated by commas",
+		Doc: "What views are counted and kept by, beside their page. What is left out is neither counted nor kept in raw rows; the hour is the time, and counted always. See PRIVACY.md.", Reload: true,
+		set: parseFacets},
+	{Name: "GEOIP_DB", Allowed: "a path of a file in MaxMind's format (mmdb)",
+		Doc: "The database that tells the countries of addresses, such as GeoLite2-Country, DB-IP Lite or IPinfo Lite; see docs/OPERATIONS.md. A new file at its place is noticed. Empty: countries are not counted.", Reload: true,
+		set: parseGeoIP, same: func(a, b *Config) bool { return a.GeoIP.Same(b.GeoIP) }},
 	{Name: "BEACON_KEY", Secret: true, Allowed: "keys of 16 characters or more, separated by commas",
 		Doc: "Only beacons count that one of these keys has signed: see [API.md](API.md#signed-beacons). For pages that are rendered by a program of yours. Empty: beacons need no signature.", Reload: true,
 		set: parseBeaconKey},

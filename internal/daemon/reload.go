@@ -25,7 +25,8 @@ type reloader struct {
 	level *slog.LevelVar
 	jobs  *timetable // set before run
 	watch *config.FileWatch
-	tick  func() (<-chan time.Time, func()) // looks at the file
+	geoip *config.FileWatch                 // the database that is in force, or would be
+	tick  func() (<-chan time.Time, func()) // looks at the files
 
 	// applying is held while settings change, and by the beginning of counting,
 	// which must not miss a change.
@@ -43,6 +44,7 @@ const lookEvery = time.Second
 func newReloader(s *server, load func() (*config.Config, error), level *slog.LevelVar) *reloader {
 	return &reloader{
 		s: s, load: load, level: level, watch: config.NewFileWatch(cmp.Or(s.cfg().File, config.DefaultConfigFile), os.Stat),
+		geoip: config.NewFileWatch(s.cfg().GeoIPPath, os.Stat),
 		tick: func() (<-chan time.Time, func()) {
 			t := time.NewTicker(lookEvery)
 			return t.C, t.Stop
@@ -62,8 +64,11 @@ func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) {
 			r.watch.Seen()
 			r.reload("SIGHUP")
 		case <-tick:
-			if r.watch.Changed() {
+			switch {
+			case r.watch.Changed():
 				r.reload("the file changed")
+			case r.geoip.Changed():
+				r.reload("GEOIP_DB is another file")
 			}
 		}
 	}
@@ -129,6 +134,9 @@ func (r *reloader) apply(old, cfg *config.Config) error {
 	}
 	if err := s.http.SetAccess(options.Access(cfg)); err != nil {
 		return err
+	}
+	if old.GeoIPPath != cfg.GeoIPPath {
+		r.geoip = config.NewFileWatch(cfg.GeoIPPath, os.Stat)
 	}
 	s.live.Now.Store(cfg)
 	r.level.Set(cfg.LogLevel)

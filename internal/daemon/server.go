@@ -182,7 +182,7 @@ func (s *server) apiConfig() queryapi.Config {
 		RefererCheck:  func() bool { return s.cfg().RefererCheck },
 		EventKey:      parser.EventKey, Location: s.cfg().Timezone,
 		Series: past, Ranking: s.ranking, Restorer: s.restores, Calls: s.calls(),
-		Facts: answers.NewFacts(past, time.Now), Views: last, Title: titles.Title, Explorer: answers.NewExplorer(past, last), Report: s.report,
+		Facts: answers.NewFacts(past, s.cfg, time.Now), Views: last, Title: titles.Title, Explorer: answers.NewExplorer(past, last), Report: s.report,
 		Baselines: answers.NewBaselines(s.vault), Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
 		Ready: s.ready, Health: s.healthy, StaleReason: s.staleReason,

@@ -2,9 +2,13 @@ package options
 
 import (
 	"maps"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/config/configtest"
+	"ddkk-stats/internal/geoip/geoiptest"
 )
 
 func TestSameLimits(t *testing.T) {
@@ -48,6 +52,18 @@ func TestSameRules(t *testing.T) {
 	f("REFERER_CHECK", "off", false)
 	f("PRIVACY_GPC", "all", false)
 	f("MAX_SITES", "7", true)
+	f("FACETS", "none", false)
+
+	// A database of the same content makes the same of a line, another one does not.
+	path := filepath.Join(t.TempDir(), "country.mmdb")
+	write := func(code string) *config.Config {
+		configtest.WriteFile(t, path, string(geoiptest.Write(time.Unix(1_793_000_000, 0), map[string]string{"203.0.113.0/24": code})), 0o600)
+		return configtest.Load(t, map[string]string{"GEOIP_DB": path}, "")
+	}
+	de := write("DE")
+	if again, fr := write("DE"), write("FR"); !SameRules(de, again) || SameRules(de, fr) || SameRules(de, a) {
+		t.Error("another database has the same rules, or the same one others")
+	}
 
 	site := map[string]string{"SITE_LOG": "/x/site.log", "SITES": "a.example"}
 	a = configtest.Load(t, site, "")

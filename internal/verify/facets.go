@@ -134,11 +134,31 @@ func (r *reading) facetNames(x *facetDay) map[string]struct{} {
 	return names
 }
 
+// inPart tells whether a day has only some of its views by a facet: those since the facet
+// is counted, if that began on this day, or since an earlier version was replaced. That
+// hash and list are whole is told by the facets that there have always been.
+func (r *reading) inPart(x *facetDay, names map[string]struct{}) bool {
+	if x.facet.Spec().Every || x.facet == parser.Referrer {
+		return false
+	}
+	var have, want int64
+	for name := range names {
+		have += x.got[x.facet.Field(name)].N + r.waiting[counter.FacetDayName{Day: x.day, Facet: x.facet, Name: name}].PV
+		want += r.wantFacet(x, name).pv
+	}
+	return have < want
+}
+
 // compareFacet compares each name. Where there are more of them than keep theirs,
-// which ones came first is told by the order of reading: then their sum.
+// which ones came first is told by the order of reading: then their sum. So it is
+// where a name is told by a file that has changed since.
 func (r *reading) compareFacet(x *facetDay) {
 	names := r.facetNames(x)
+	if r.inPart(x, names) {
+		return
+	}
 	_, capped := names[parser.OtherPage]
+	capped = capped || x.facet.Spec().Shifts
 	for _, bots := range []bool{false, true} {
 		if bots && !x.facet.Spec().Bots {
 			break

@@ -1,0 +1,4 @@
+// Package geoip tells the country of an address from a database in MaxMind's format, as
+// MaxMind, DB-IP, IPinfo and others publish them. The file is read whole: one that is
+// overwritten in place while it was mapped would end the process.
+package geoip
