@@ -11,8 +11,8 @@ import (
 )
 
 // A Term says which rows are wanted: those whose Name is Value, or begins with it; Not:
-// all others. Names are page, referrer, device (pc or mobile), bot (yes or no) and event,
-// its key.
+// all others. Names are page, device (pc or mobile), bot (yes or no), event, its key, and
+// the columns of facets.
 type Term struct {
 	Name, Value string
 	Not, Prefix bool
@@ -33,10 +33,16 @@ func (ts Terms) Has(name string) bool {
 }
 
 // exploreColumns are what raw rows can be grouped by, as SQL.
-var exploreColumns = map[string]string{
-	"day": "date", "page": "page", "referrer": "referrer", "event": "event_key",
-	"device": "CASE WHEN device = 1 THEN 'mobile' ELSE 'pc' END", "bot": "CASE WHEN potential_bot = 1 THEN 'yes' ELSE 'no' END",
-}
+var exploreColumns = func() map[string]string {
+	columns := map[string]string{
+		"day": "date", "page": "page", "event": "event_key",
+		"device": "CASE WHEN device = 1 THEN 'mobile' ELSE 'pc' END", "bot": "CASE WHEN potential_bot = 1 THEN 'yes' ELSE 'no' END",
+	}
+	for _, f := range facetsKept {
+		columns[f.Spec().Column] = f.Spec().Column
+	}
+	return columns
+}()
 
 // RowsOfDays returns the days of a site within from and to that have raw rows, newest first,
 // with how many rows there are; whole is false where the raw rows of a day are deleted.
@@ -80,12 +86,27 @@ func (r *rawReader) Explore(ctx context.Context, site string, d parser.Day, by s
 	if err != nil {
 		return func(yield func(NameTotals, error) bool) { yield(NameTotals{}, err) }
 	}
-	if by == "referrer" { // ways within the site are no referrers
+	switch f, kept := facetKept(by); {
+	case by == "referrer": // ways within the site are no referrers
 		where, args = where+" AND referrer <> ?", append(args, r.d.bytes([]byte(site)))
+	case kept && f.Spec().Some:
+		where += " AND " + column + " <> ''"
+	case kept: // rows that were not looked at are of no name
+		where += " AND " + column + " IS NOT NULL"
 	}
 	return stream(ctx, r.q, func(s scanner) (v NameTotals, err error) {
 		return v, s.Scan(&v.Name, &v.PV, &v.UV)
 	}, "SELECT "+column+" AS name, COUNT(*), COUNT(DISTINCT NULLIF(user_hash, '')) FROM access_logs WHERE "+where+" GROUP BY name", args...)
+}
+
+// facetKept finds a facet by the column that raw rows have of it.
+func facetKept(column string) (parser.Facet, bool) {
+	for _, f := range facetsKept {
+		if f.Spec().Column == column {
+			return f, true
+		}
+	}
+	return 0, false
 }
 
 // terms adds what terms want to a condition. Values are arguments, never SQL.
@@ -109,6 +130,9 @@ func (r *rawReader) terms(where string, args []any, by string, terms Terms) (str
 		var value any = r.d.bytes([]byte(t.Value))
 		if t.Name == "device" || t.Name == "bot" { // made of numbers: texts
 			value = t.Value
+		}
+		if _, kept := facetKept(t.Name); kept && t.Not {
+			column = "COALESCE(" + column + ", '')" // NULL is unlike anything
 		}
 		is := " = ?"
 		if t.Not {

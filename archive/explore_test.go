@@ -27,7 +27,7 @@ func TestExplore(t *testing.T) {
 	eachPlace(t, func(t *testing.T, at place) {
 		a := open(t, at)
 		run(t, a, segmentOf("one",
-			view{at: now, page: "/a", addr: "203.0.113.1", id: "1&ref=news.example"},
+			view{at: now, page: "/a", addr: "203.0.113.1", id: "1&ref=news.example&w=390&c=letter"},
 			view{at: now, page: "/a", addr: "203.0.113.1", id: "2&ref=a.example"}, // a way within the site
 			view{at: now, page: "/a", addr: "203.0.113.2", agent: phone, id: "3&ref=news.example"},
 			view{at: now, page: "/A' OR 1=1 --", addr: "203.0.113.2", id: "4"},
@@ -50,6 +50,15 @@ func TestExplore(t *testing.T) {
 			{"device", "mobile 1 1, pc 4 3", nil},
 			{"device", "pc 1 1", []Term{{Name: "bot", Value: "yes"}}},
 			{"bot", "no 5 4, yes 1 1", nil},
+			{"browser", "Firefox 4 3, Safari 1 1", nil},
+			{"device_type", "phone 1 1", []Term{{Name: "os", Value: "iOS"}}},
+			{"channel", "campaign 1 1, direct 1 1, internal 1 1, referral 2 2", nil},
+			{"campaign", "letter 1 1", nil},
+			{"screen", "1-479 1 1", nil},
+			{"country", "", nil}, // not looked at
+			{"page", "/a 1 1", []Term{{Name: "campaign", Value: "let", Prefix: true}}},
+			{"page", "/A' OR 1=1 -- 1 1, /a 2 2, /a/é 1 1", []Term{{Name: "campaign", Value: "letter", Not: true}}},
+			{"page", "/a 1 1", []Term{{Name: "browser", Value: "Firefox", Not: true}}},
 			{"event", "shop.buy 1 1", nil},
 			{"page", "/a 1 1", []Term{{Name: "event", Value: "shop", Prefix: true}}},
 			{"day", now.Format("2006-01-02") + " 3 2", []Term{{Name: "page", Value: "/a"}}},

@@ -173,7 +173,8 @@ func (r *ingestRig) age() []keys.Name {
 	return pairs
 }
 
-// ageFacets gives a day's facets the names that they had in layout 2.
+// ageFacets gives a day's facets the names that they had in layout 2. The others, which
+// there were not, stay: they are not what moves.
 func (r *ingestRig) ageFacets(key string, n keys.Name) {
 	r.t.Helper()
 	ctx := context.Background()
@@ -185,9 +186,11 @@ func (r *ingestRig) ageFacets(key string, n keys.Name) {
 			r.must(r.rdb.Expire(ctx, r.opt.Keys.FormerReferrers(n.Site, n.Rest), time.Hour).Err())
 		case parser.Hour:
 			r.must(r.rdb.HSet(ctx, books, keys.FormerHour(name, bots), v).Err())
+		default:
+			continue
 		}
+		r.must(r.rdb.HDel(ctx, key, field).Err())
 	}
-	r.must(r.rdb.Del(ctx, key).Err())
 }
 
 func (r *ingestRig) must(err error) {

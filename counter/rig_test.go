@@ -181,6 +181,24 @@ type testHit struct {
 	ref                    string
 }
 
+// facets are the fields of what a view is counted by that every view has.
+func (h testHit) facets() []string {
+	browser, os, device, channel := "", "", "", "referral"
+	if strings.Contains(h.agent, "Firefox") {
+		browser = "Firefox"
+	}
+	if strings.Contains(h.agent, "Linux") {
+		os, device = "Linux", "desktop"
+	}
+	switch h.ref {
+	case "":
+		channel = "direct"
+	case h.site:
+		channel = "internal"
+	}
+	return []string{"b" + browser, "o" + os, "d" + device, "k" + channel}
+}
+
 var lineNumber int
 
 func (h testHit) line() string {
@@ -249,6 +267,9 @@ func tallyUp(hits []testHit) expected {
 		}
 		if h.ref != h.site {
 			n["facet:"+h.site+":"+d+" r"+h.ref]++
+		}
+		for _, field := range h.facets() {
+			n["facet:"+h.site+":"+d+" "+field]++
 		}
 		n["site:pv:"+h.site]++
 		n["site:pv:"+h.site+":"+d]++

@@ -46,7 +46,8 @@ type Explored struct {
 }
 
 // exploreNames are what views can be grouped and filtered by.
-var exploreNames = []string{"day", "page", "referrer", "device", "bot", "event"}
+var exploreNames = []string{"day", "page", "referrer", "device", "bot", "event",
+	"country", "browser", "os", "device_type", "language", "screen", "channel", "campaign"}
 
 const (
 	maxWhere = 4096 // bytes

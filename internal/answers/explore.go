@@ -218,6 +218,17 @@ func (l *look) again(h *parser.Hit) bool {
 	return false
 }
 
+// counts tells whether a line has a name, if it is asked for by a facet.
+func counts(by string, h *parser.Hit) bool {
+	for f := range parser.NumFacets {
+		if f.Spec().Column == by && f != parser.Hour {
+			name, known := h.FacetName(f)
+			return f.Counts([]byte(h.Site), []byte(name), known)
+		}
+	}
+	return true
+}
+
 // wanted is the name that a line counts under, if the terms want it, by the rules of
 // archive.Terms.
 func (l *look) wanted(h *parser.Hit) (name string, ok bool) {
@@ -227,8 +238,6 @@ func (l *look) wanted(h *parser.Hit) (name string, ok bool) {
 			return dateOf(h.Day).Format(time.DateOnly)
 		case "page":
 			return string(h.Page)
-		case "referrer":
-			return h.Referrer
 		case "device":
 			if h.Device == parser.Mobile {
 				return "mobile"
@@ -239,6 +248,12 @@ func (l *look) wanted(h *parser.Hit) (name string, ok bool) {
 				return "yes"
 			}
 			return "no"
+		}
+		for f := range parser.NumFacets {
+			if f.Spec().Column == name {
+				text, _ := h.FacetName(f)
+				return text
+			}
 		}
 		if h.Kind != parser.Event {
 			return ""
@@ -253,7 +268,7 @@ func (l *look) wanted(h *parser.Hit) (name string, ok bool) {
 	if l.q.By == "event" && !event || l.q.By != "event" && event && !l.terms.Has("event") {
 		return "", false
 	}
-	if l.q.By == "referrer" && h.Referrer == h.Site {
+	if !counts(l.q.By, h) {
 		return "", false
 	}
 	for _, t := range l.terms {

@@ -82,6 +82,12 @@ func TestExploreLines(t *testing.T) {
 		{"event", "shop.buy 1", nil},
 		{"day", "2026-11-22 1", []queryapi.ExploreTerm{{Name: "page", Value: "/a", Prefix: true, Not: true}}},
 		{"device", "pc 3", nil},
+		{"browser", "Firefox 3", nil},
+		{"channel", "direct 1, internal 1, referral 1", nil},
+		{"channel", "referral 1", []queryapi.ExploreTerm{{Name: "channel", Value: "ref", Prefix: true}}},
+		{"campaign", "", nil},
+		{"os", " 3", nil},
+		{"country", "", nil},
 	} {
 		if got := ask(t.Context(), c.by, c.where...); got != c.want {
 			t.Errorf("by %s of %+v: %q, want %q", c.by, c.where, got, c.want)

@@ -2,6 +2,7 @@
 // URL, at most one value of a name.
 import { get } from './api.js';
 import * as state from './state.js';
+import { facets, term as facetTerm } from './facets.js';
 import { addDays, daysBetween } from './dates.js';
 
 function decode(value) {
@@ -33,9 +34,9 @@ export function toggle(name, value) {
   write(valueOf(name) === value ? rest : [...rest, [name, value]]);
 }
 
-// What single views can be looked up by. Facets that they do not have, yet, are names
-// without a click: a filter that nothing can answer would empty the overview.
-const lookedUp = ['page', 'referrer', 'device', 'bot', 'event'];
+// What single views can be looked up by; other names are without a click: a filter that
+// nothing can answer would empty the overview.
+const lookedUp = ['page', 'referrer', 'device', 'bot', 'event', ...facets.map(facetTerm)];
 
 // by is the click and its state, for an item of a list of names.
 export const by = (name, value) => (lookedUp.includes(name) ? { click: () => toggle(name, value), pressed: valueOf(name) === value } : {});

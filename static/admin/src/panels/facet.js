@@ -2,29 +2,15 @@
 // whatever the server counts by. To add one, add its name to the list and its title
 // to the dictionaries; one that the server does not count by stays away.
 import { h } from '../dom.js';
-import { t, count, current, number } from '../i18n.js';
+import { t, count, number } from '../i18n.js';
 import { get } from '../api.js';
 import * as state from '../state.js';
 import { makePanel } from '../panel.js';
 import { nameList } from '../names.js';
+import { facets, term, written } from '../facets.js';
 import { by, explore, others } from '../where.js';
 
-export const facets = ['country', 'browser', 'os', 'device', 'language', 'screen', 'channel', 'campaign'];
-
 const limit = 50;
-
-// Names that the browser knows in the reader's language.
-const kinds = { country: 'region', language: 'language' };
-
-function written(facet, name) {
-  if (!name) return t('facet.none');
-  if (!kinds[facet]) return name;
-  try {
-    return new Intl.DisplayNames(current(), { type: kinds[facet] }).of(name);
-  } catch {
-    return name; // no code
-  }
-}
 
 const absent = ({ status }) => (status === 400 || status === 404 ? 'nothing' : null);
 
@@ -34,14 +20,13 @@ function facetPanel(facet) {
   return makePanel({
     name: facet, kind: 'panel-facet', shape: 'rows', title, uses: ['site', 'range', 'from', 'to', 'where'], every: 60, absent, shy: true,
     async load() {
-      const where = others(facet);
-      if (where && facet === 'device') return { rows: [] }; // the panel of devices has them
-      return where ? explore(facet, where, limit) : get('/api/admin/facets', { site: state.get().site, ...state.here(), facet, limit });
+      const where = others(term(facet));
+      return where ? explore(term(facet), where, limit) : get('/api/admin/facets', { site: state.get().site, ...state.here(), facet, limit });
     },
     show({ rows, total }) {
       if (!rows.length) return null;
       return [
-        list(rows.map((row) => ({ key: row.name, text: written(facet, row.name), title: row.name || null, n: row.pv, note: row.uv == null ? null : count('pages.visitors', row.uv), color: '--second', ...by(facet, row.name) }))),
+        list(rows.map((row) => ({ key: row.name, text: written(facet, row.name), title: row.name || null, n: row.pv, note: row.uv == null ? null : count('pages.visitors', row.uv), color: '--second', ...by(term(facet), row.name) }))),
         total > rows.length && h('p', { class: 'note' }, t('facet.total', { shown: number(rows.length), total: number(total) })),
       ];
     },

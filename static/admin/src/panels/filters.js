@@ -2,18 +2,19 @@
 import { h, fill } from '../dom.js';
 import { t } from '../i18n.js';
 import * as state from '../state.js';
+import { facetOf, written } from '../facets.js';
 import { clear, terms, without } from '../where.js';
 import { hostAddress, pageAddress } from '../names.js';
 
 // Names that have a word of their own; others are facets.
 const words = { page: 'tail.page', referrer: 'tail.referrer', device: 'tail.who', bot: 'tail.bot' };
 
-const name = (of) => (words[of] ? t(words[of]) : /^(country|browser|os|language|screen|channel|campaign)$/.test(of) ? t(`facet.${of}`) : of);
+const name = (of) => (words[of] ? t(words[of]) : facetOf(of) ? t(`facet.${facetOf(of)}`) : of);
 
 function value(of, text) {
   if (of === 'device' && /^(pc|mobile)$/.test(text)) return t(`devices.${text}`);
   if (of === 'bot') return t(text === 'yes' ? 'answer.yes' : 'answer.no');
-  return text || (of === 'referrer' ? t('referrers.direct') : t('facet.none'));
+  return of === 'referrer' && !text ? t('referrers.direct') : written(facetOf(of), text);
 }
 
 const address = (of, text) => (of === 'page' ? pageAddress(state.get().site, text) : of === 'referrer' ? hostAddress(text) : null);
