@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-var accessLog = regexp.MustCompile(`(?m)^(\s*)access_log "[^"]*" ddkk_v1[^;]*;`)
+var accessLog = regexp.MustCompile(`(?m)^(\s*)access_log "[^"]*" ddkk_v2[^;]*;`)
 
 // runNginx is what writing the log costs nginx: the same requests with our
 // access_log and with none.

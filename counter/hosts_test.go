@@ -74,7 +74,7 @@ func dedups(hits []testHit) int64 {
 // site at the same time may rebuild it, which counts as read before it is.
 func (r *ingestRig) awaitExactly(hits []testHit) {
 	r.t.Helper()
-	want := tallyUp(hits)
+	want := r.tally(hits)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {

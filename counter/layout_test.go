@@ -49,7 +49,12 @@ func TestIngestNamesThatLookLikeKeys(t *testing.T) {
 // Keys that an older version wrote get their present names, whatever was done
 // of it before, and nothing is counted again that they remember.
 func TestIngestKeysOfAnOlderVersion(t *testing.T) {
+	older, err := parser.ParseFacets([]string{"referrer", "hour"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	eachStore(t, func(t *testing.T, r *ingestRig) {
+		r.off = older
 		hits := append(randomHits(rand.New(rand.NewPCG(3, 4)), 1500, 30), hostileHits(rand.New(rand.NewPCG(5, 6)), 1500)...)
 		hits = slices.DeleteFunc(hits, func(h testHit) bool { return h.site == "set" }) // an older version cannot count that
 		hits = append(hits, hits...)                                                    // all of them come again
@@ -173,8 +178,8 @@ func (r *ingestRig) age() []keys.Name {
 	return pairs
 }
 
-// ageFacets gives a day's facets the names that they had in layout 2. The others, which
-// there were not, stay: they are not what moves.
+// ageFacets gives a day's facets the names that they had in layout 2, where there were
+// no others.
 func (r *ingestRig) ageFacets(key string, n keys.Name) {
 	r.t.Helper()
 	ctx := context.Background()
@@ -186,11 +191,9 @@ func (r *ingestRig) ageFacets(key string, n keys.Name) {
 			r.must(r.rdb.Expire(ctx, r.opt.Keys.FormerReferrers(n.Site, n.Rest), time.Hour).Err())
 		case parser.Hour:
 			r.must(r.rdb.HSet(ctx, books, keys.FormerHour(name, bots), v).Err())
-		default:
-			continue
 		}
-		r.must(r.rdb.HDel(ctx, key, field).Err())
 	}
+	r.must(r.rdb.Del(ctx, key).Err())
 }
 
 func (r *ingestRig) must(err error) {

@@ -191,12 +191,10 @@ func (e *expected) addParts(siteDay string, d *dayBook) {
 		referred += t.pv
 	}
 	e.sums[hashPart{facets, "h"}], e.sums[hashPart{facets, "H"}] = d.views.pv, bots
-	all := d.views.pv + bots + referred
+	e.sums[hashPart{facets, "r"}] = referred
 	for _, facet := range viewed {
 		e.sums[hashPart{facets, facet}] = d.views.pv
-		all += d.views.pv
 	}
-	e.sums[hashPart{facets, ""}] = all
 	if len(fields) > 0 {
 		e.hashes[facets] = fields
 	}

@@ -20,7 +20,7 @@ func write(t *testing.T, c Conf) string {
 func TestWriteDefaults(t *testing.T) {
 	got := write(t, Conf{Log: "/var/log/ddkk/event.log"})
 	for _, want := range []string{
-		"listen 80;", "listen [::]:80;", "server_name _;", `access_log "/var/log/ddkk/event.log" ddkk_v1 if=$ddkk_logged;`,
+		"listen 80;", "listen [::]:80;", "server_name _;", `access_log "/var/log/ddkk/event.log" ddkk_v2 if=$ddkk_logged;`,
 		`server "127.0.0.1:8360"`, "rate=100r/s", "burst=500",
 		"location ^~ /admin { return 404; }", "location = /metrics { return 404; }",
 		"proxy_set_header X-Forwarded-For $remote_addr;",
@@ -58,10 +58,10 @@ func TestWriteChoices(t *testing.T) {
 	f(Conf{Log: "/l", Listen: "443", Cert: "/c.pem", Key: "/k.pem", TrustedProxies: []string{"10.0.0.1"}, ProxyProtocol: true}, "listen 443 ssl proxy_protocol;")
 	f(Conf{Log: "/l", TrustedProxies: []string{"10.0.0.1"}, ClientHeader: "CF-Connecting-IP"}, "real_ip_header CF-Connecting-IP;")
 	f(Conf{Log: "/l", Admin: true}, "location ^~ /admin { proxy_pass http://ddkk_stats; }")
-	f(Conf{Log: "/l", Part: PartHTTP}, "log_format ddkk_v1", "upstream ddkk_stats")
+	f(Conf{Log: "/l", Part: PartHTTP}, "log_format ddkk_v2", "upstream ddkk_stats")
 	f(Conf{Log: "/l", Part: PartLocations}, "location = /event.png {")
-	f(Conf{Log: "/l", Part: PartLocations, SiteLog: "/s"}, "access_log \"/s\" ddkk_v1;\n")
-	f(Conf{Log: "/l", Standalone: true, SiteLog: "/s"}, "access_log \"/s\" ddkk_v1;\n", "SITE_LOG=/s")
+	f(Conf{Log: "/l", Part: PartLocations, SiteLog: "/s"}, "access_log \"/s\" ddkk_v2;\n")
+	f(Conf{Log: "/l", Standalone: true, SiteLog: "/s"}, "access_log \"/s\" ddkk_v2;\n", "SITE_LOG=/s")
 	f(Conf{Log: "/a folder/l#1.log"}, `access_log "/a folder/l#1.log"`)
 	if got := write(t, Conf{Log: "/l", Rate: -1}); strings.Contains(got, "limit_req") {
 		t.Errorf("a limit although the rate is negative:\n%s", got)

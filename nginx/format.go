@@ -2,14 +2,15 @@ package nginx
 
 import "strings"
 
-// The line of format v1, as nginx writes it (here with spaces for the TABs):
+// The line of format v2, as nginx writes it (here with spaces for the TABs); format v1
+// had all but the language:
 //
-//	v1 1700000000.123 4f8b…32 hex 203.0.113.7 count.example.com GET 200
-//	/event.png?page=%2F https://example.com/ Mozilla/5.0… - - - 0.000 43 end
+//	v2 1700000000.123 4f8b…32 hex 203.0.113.7 count.example.com GET 200
+//	/event.png?page=%2F https://example.com/ Mozilla/5.0… - - - 0.000 43 de-DE,de;q=0.9 end
 
 // formatVersion is the first field of every line; endMark is the last.
 const (
-	formatVersion = "v1"
+	formatVersion = "v2"
 	endMark       = "end"
 )
 
@@ -29,6 +30,7 @@ var variables = [...]string{
 	"$ddkk_user",
 	"$request_time",
 	"$body_bytes_sent",
+	"$ddkk_language",
 }
 
 // cut is a variable with the first bytes of what a stranger sends.
@@ -47,6 +49,7 @@ var cuts = [...]cut{
 	{"ddkk_purpose", "http_sec_purpose", 300},
 	{"ddkk_gpc", "http_sec_gpc", 300},
 	{"ddkk_user", "remote_user", 300},
+	{"ddkk_language", "http_accept_language", 64},
 }
 
 // maxURI is the longest request line of a beacon: the longest page with all levels of

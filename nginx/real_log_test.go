@@ -18,7 +18,7 @@ import (
 // sent is a request with everything that a client decides on; nil means that
 // the header is not sent.
 type sent struct {
-	uri, host, referer, agent, purpose, gpc, user []byte
+	uri, host, referer, agent, purpose, gpc, user, language []byte
 }
 
 func (r sent) bytes() string {
@@ -27,7 +27,7 @@ func (r sent) bytes() string {
 	for _, h := range []struct {
 		name  string
 		value []byte
-	}{{"Host", r.host}, {"Referer", r.referer}, {"User-Agent", r.agent}, {"Sec-Purpose", r.purpose}, {"Sec-GPC", r.gpc}} {
+	}{{"Host", r.host}, {"Referer", r.referer}, {"User-Agent", r.agent}, {"Sec-Purpose", r.purpose}, {"Sec-GPC", r.gpc}, {"Accept-Language", r.language}} {
 		if h.value != nil {
 			fmt.Fprintf(&b, "%s: %s\r\n", h.name, h.value)
 		}
@@ -54,7 +54,7 @@ func bytesBut(low byte, but string) []byte {
 func hostile() map[string]sent {
 	text := func(s string) sent {
 		b := []byte(s)
-		return sent{uri: append([]byte("/event.png?page="), b...), host: []byte("ddkk.com"), referer: b, agent: b, purpose: b, gpc: b, user: b}
+		return sent{uri: append([]byte("/event.png?page="), b...), host: []byte("ddkk.com"), referer: b, agent: b, purpose: b, gpc: b, user: b, language: b}
 	}
 	// A header's value begins and ends with something that nginx does not trim.
 	value := append(append([]byte("<"), bytesBut(1, "\r\n")...), '>')
@@ -70,11 +70,12 @@ func hostile() map[string]sent {
 		"every byte": {
 			uri:     append([]byte("/event.png?page="), bytesBut(0x21, "\x7f#")...),
 			host:    append([]byte("d"), bytesBut(0x80, "")...),
-			referer: value, agent: value, purpose: value, gpc: value,
+			referer: value, agent: value, purpose: value, gpc: value, language: value,
 			user: bytesBut(0, ":"),
 		},
 		"long":      {uri: []byte("/event.png?page=" + strings.Repeat("\xe6", beacon.MaxURI-len("/event.png?page="))), host: []byte("ddkk.com"), agent: bytes.Repeat([]byte("\xff"), 3000)},
-		"many long": {uri: []byte("/event.png?page=%2F"), host: bytes.Repeat([]byte("\xff"), 600), referer: bytes.Repeat([]byte("\xff"), 6000), purpose: bytes.Repeat([]byte("\xff"), 900), gpc: bytes.Repeat([]byte("\xff"), 900), user: bytes.Repeat([]byte("\xff"), 900)},
+		"many long": {uri: []byte("/event.png?page=%2F"), host: bytes.Repeat([]byte("\xff"), 600), referer: bytes.Repeat([]byte("\xff"), 6000), purpose: bytes.Repeat([]byte("\xff"), 900), gpc: bytes.Repeat([]byte("\xff"), 900), user: bytes.Repeat([]byte("\xff"), 900), language: bytes.Repeat([]byte("\xff"), 900)},
+		"language":  {uri: []byte("/event.png?site=ddkk.com&page=%2F"), host: []byte("ddkk.com"), agent: []byte("Mozilla/5.0"), language: []byte("de-DE,de;q=0.9,en;q=0.8")},
 	}
 }
 
@@ -111,7 +112,7 @@ func TestRealLogLines(t *testing.T) {
 func builtIn(t *testing.T, r sent, line string) string {
 	t.Helper()
 	fields := strings.Split(line, "\t")
-	if len(fields) != 16 {
+	if len(fields) != parser.NumFieldsV2 {
 		t.Fatalf("%d fields in %q", len(fields), line)
 	}
 	path := filepath.Join(t.TempDir(), "event.log")
@@ -122,7 +123,7 @@ func builtIn(t *testing.T, r sent, line string) string {
 	pos, err := l.Append(beacon.Record{
 		Time: time.UnixMilli(millis(t, fields[1])), RequestID: []byte(fields[2]), Addr: netip.MustParseAddr("127.0.0.1"),
 		Host: r.host, Method: []byte("GET"), Status: 200, URI: r.uri, Referer: r.referer, UserAgent: r.agent,
-		SecPurpose: r.purpose, SecGPC: r.gpc, RemoteUser: r.user,
+		SecPurpose: r.purpose, SecGPC: r.gpc, RemoteUser: r.user, Language: r.language,
 		RequestTime: time.Duration(millis(t, fields[13])) * time.Millisecond, BytesSent: int64(len(beacon.GIF)),
 	})
 	if err != nil {
@@ -171,6 +172,9 @@ func checkHit(t *testing.T, name string, r sent, line string) {
 	}
 	if h.Addr != netip.MustParseAddr("127.0.0.1") || h.Status != 200 || h.BytesSent != 43 || h.Time != millis(t, strings.Split(line, "\t")[1]) {
 		t.Errorf("%s: address %v, status %d, %d bytes, time %d", name, h.Addr, h.Status, h.BytesSent, h.Time)
+	}
+	if v := h.Facets[parser.Language]; name == "language" && (v == nil || v.Name() != "de") {
+		t.Errorf("%s: %v", name, v)
 	}
 	if got := parser.SegmentID([]byte(line)); got != string(h.RequestID) {
 		t.Errorf("%s: segment %s, request %s", name, got, h.RequestID)

@@ -124,6 +124,39 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
+// TestLanguageOfLines: a v2 line tells the language, and a v1 line has none, known or not.
+func TestLanguageOfLines(t *testing.T) {
+	p, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h Hit
+	line := func(version, more string) string {
+		return strings.Join([]string{version, "1763769600.123", strings.Repeat("a", 32), "203.0.113.7", "count.example", "GET", "200",
+			"/event.png?site=a.example&page=/", "-", "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0", "-", "-", "-", "0.000", "43", more + "end"}, "\t")
+	}
+	for _, c := range []struct{ line, want string }{
+		{line("v2", "de-DE,de;q=0.9\t"), "language:de"}, {line("v2", "en\t"), "language:en"}, {line("v1", ""), ""}, {line("v2", "-\t"), "language:"},
+		{line("v2", "zh-CN\t"), "language:zh"}, {line("v1", ""), ""},
+	} {
+		got := ""
+		if p.Parse([]byte(c.line), &h); h.Facets[Language] != nil {
+			got = h.Facets[Language].String()
+		}
+		if h.Kind != Pageview || got != c.want {
+			t.Errorf("%s: %s %q, want %q", c.line, h.Kind, got, c.want)
+		}
+	}
+	named, err := New(Config{Format: `$remote_addr [$time_local] "$request" $status "$http_referer" "$http_user_agent" "$http_accept_language"`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named.Parse([]byte(`203.0.113.7 [22/Nov/2025:00:00:00 +0000] "GET /event.png?site=a.example&page=/ HTTP/1.1" 200 "-" "Mozilla/5.0 Firefox/133.0" "fr-FR,fr;q=0.8"`), &h)
+	if h.Kind != Pageview || h.Facets[Language] == nil || h.Facets[Language].Name() != "fr" {
+		t.Errorf("a format of somebody's: %s %v", h.Kind, h.Facets[Language])
+	}
+}
+
 // TestCountries: each address is looked up once while it is remembered, and one that is
 // not known has the empty name.
 func TestCountries(t *testing.T) {

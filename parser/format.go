@@ -128,12 +128,16 @@ func (f Format) Tells(field string) bool {
 	return err == nil && known && l.Has(which)
 }
 
-// What a v1 line begins and ends with, and how many fields it has, both marks
-// counted. The nginx configuration and the built-in beacon write the same.
+// What a line of ours begins and ends with, and how many fields it has, both marks
+// counted. A v2 line is a v1 line with Accept-Language before its end mark; FormatV1 reads
+// both, so that a log may change from one to the other. The nginx configuration and the
+// built-in beacon write v2.
 const (
 	VersionV1   = "v1"
+	VersionV2   = "v2"
 	EndMark     = "end"
 	NumFieldsV1 = 16
+	NumFieldsV2 = 17
 )
 
 // MaxLine is the longest line in bytes that is parsed, of any format. nginx
@@ -149,7 +153,7 @@ const byteOrderMark = "\xEF\xBB\xBF"
 func Detect(firstLine []byte) Format {
 	line := bytes.TrimLeft(bytes.TrimPrefix(firstLine, []byte(byteOrderMark)), " ")
 	switch {
-	case bytes.HasPrefix(line, []byte(VersionV1+"\t")):
+	case bytes.HasPrefix(line, []byte(VersionV1+"\t")), bytes.HasPrefix(line, []byte(VersionV2+"\t")):
 		return FormatV1
 	case bytes.HasPrefix(line, []byte("{")):
 		return FormatJSON
@@ -162,7 +166,7 @@ func Detect(firstLine []byte) Format {
 }
 
 // SegmentID is the identity of a segment, 32 hex digits, from its first line
-// (without the newline): the request id that nginx wrote into a v1 line, else
+// (without the newline): the request id that nginx wrote into a line of ours, else
 // 128 bits of the line's SHA-256. It survives rename, gzip and copy.
 func SegmentID(firstLine []byte) string {
 	line := bytes.TrimSuffix(firstLine, []byte("\r"))
@@ -173,10 +177,13 @@ func SegmentID(firstLine []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// requestIDV1 is the third field of a v1 line, nil if it is not one. The rest
+// requestIDV1 is the third field of a v1 or v2 line, nil if it is not one. The rest
 // of the line may be torn: its first bytes are what identifies a segment.
 func requestIDV1(line []byte) []byte {
 	rest, ok := bytes.CutPrefix(line, []byte(VersionV1+"\t"))
+	if !ok {
+		rest, ok = bytes.CutPrefix(line, []byte(VersionV2+"\t"))
+	}
 	if !ok {
 		return nil
 	}

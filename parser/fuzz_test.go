@@ -27,18 +27,22 @@ func slowV1(line string) slowLine {
 	fields := strings.Split(line, "\t")
 	raw := slices.Clone(fields)
 	bad := func(r Reason) slowLine { return slowLine{reason: r} }
+	want, texts := 16, []int{2, 4, 5, 7, 8, 9, 10, 11, 12}
+	if fields[0] == "v2" {
+		want, texts = 17, append(texts, 15)
+	}
 	switch {
 	case line == "":
 		return bad(BadEmpty)
 	case strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r > '~' }):
 		return bad(BadBytes)
-	case fields[0] != "v1" || len(fields) == 1:
+	case fields[0] != "v1" && fields[0] != "v2" || len(fields) == 1:
 		return bad(BadVersion)
-	case len(fields) > 16:
+	case len(fields) > want:
 		return bad(BadFields)
 	case fields[len(fields)-1] != "end":
 		return bad(BadEnd)
-	case len(fields) < 16:
+	case len(fields) < want:
 		return bad(BadFields)
 	}
 	sec, ms, dot := strings.Cut(fields[1], ".")
@@ -54,7 +58,7 @@ func slowV1(line string) slowLine {
 	if !isDigits(fields[6]) || len(fields[6]) != 3 || !isSeconds(fields[13]) || fields[14] != "-" && !isDigits(fields[14]) {
 		return bad(BadFields)
 	}
-	for _, i := range []int{2, 4, 5, 7, 8, 9, 10, 11, 12} {
+	for _, i := range texts {
 		text, ok := slowUnescape(fields[i])
 		if !ok {
 			return bad(BadEscape)
@@ -177,6 +181,9 @@ func FuzzParseV1(f *testing.F) {
 			if got[i] != want[i] && !(got[i] == "-" && want[i] == "") {
 				t.Fatalf("text %d is %q, want %q", i, got[i], want[i])
 			}
+		}
+		if h.Kind != Skipped && slow.fields[0] == "v2" && !strings.HasPrefix(strings.ToLower(strings.TrimLeft(slow.fields[15], " \t")), h.Facets[Language].Name()) {
+			t.Fatalf("%q is the language %s", slow.fields[15], h.Facets[Language])
 		}
 		checkHit(t, &h)
 	})

@@ -119,6 +119,7 @@ func (p *Parser) fill(f *format.Fields, h *Hit) Reason {
 	h.Referer, h.UserAgent = f[format.Referer], f[format.Agent]
 	h.RemoteUser, h.RequestID = f[format.User], f[format.ID]
 	p.extra.host, p.extra.purpose, p.extra.gpc = f[format.Host], f[format.Purpose], f[format.GPC]
+	p.extra.accept, p.extra.tongue = f[format.Language], f[format.Language] != nil
 	if host := targetHost(h.URI); len(host) > 0 {
 		p.extra.host, p.extra.asked = host, p.layout == nil || !p.layout.Whole
 	}

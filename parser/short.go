@@ -13,11 +13,14 @@ import (
 // write) is left to readV1, which knows everything and from which the short cut
 // learns.
 type shapeV1 struct {
+	head   uint32 // version and TAB, as the first word has them
+	fields int
+
 	middle       []byte // from the TAB behind the address to the one before the URI
 	host, method []byte // in it
 	status       int
 
-	tail               []byte // from the TAB behind the user agent to the end
+	tail               []byte // from the TAB behind the user agent to the end, or to the language
 	purpose, gpc, user []byte // in it
 	took               float64
 	sent               int64
@@ -36,11 +39,8 @@ const (
 	shortMin  = shortAddr + addrRoom
 )
 
-// head is what a line begins with, and headMask the bytes of it in a word.
-const (
-	head     = 'v' | '1'<<8 | '\t'<<16
-	headMask = 1<<24 - 1
-)
+// headMask are the bytes of version and TAB in a word.
+const headMask = 1<<24 - 1
 
 // learn remembers the shape of a line without escapes that was read well.
 func (s *shapeV1) learn(l *lineV1, h *Hit) {
@@ -48,8 +48,13 @@ func (s *shapeV1) learn(l *lineV1, h *Hit) {
 	s.middle = append(s.middle[:0], l.b[at:l.tabs[fieldStatus]+1]...)
 	field := func(text []byte, i int) []byte { return dashless(text[l.tabs[i-1]+1-at : l.tabs[i]-at : l.tabs[i]-at]) }
 	s.host, s.method, s.status = field(s.middle, fieldHost), field(s.middle, fieldMethod), h.Status
+	s.head, s.fields = binary.LittleEndian.Uint32(l.b)&headMask, l.fields
 	at = l.tabs[fieldAgent]
-	s.tail = append(s.tail[:0], l.b[at:]...)
+	end := len(l.b)
+	if l.fields == NumFieldsV2 {
+		end = l.tabs[fieldSent]
+	}
+	s.tail = append(s.tail[:0], l.b[at:end]...)
 	s.purpose, s.gpc, s.user = field(s.tail, fieldPurpose), field(s.tail, fieldGPC), field(s.tail, fieldUser)
 	s.took, s.sent = h.RequestTime, h.BytesSent
 }
@@ -58,12 +63,20 @@ func (s *shapeV1) learn(l *lineV1, h *Hit) {
 // may leave anything in h, where that does not fit.
 func (p *Parser) readShort(b []byte, h *Hit) bool {
 	s := &p.shape
-	from := len(b) - len(s.tail)
+	x := &p.extra
+	end := len(b)
+	if s.fields == NumFieldsV2 {
+		var ok bool
+		if x.accept, end, ok = languageField(b); !ok {
+			return false
+		}
+	}
+	from := end - len(s.tail)
 	if len(s.tail) == 0 || len(b) > scanSize || from < shortMin {
 		return false
 	}
 	var masks [scanWords]uint64
-	if scan(b, &masks) || countBits(masks[:(len(b)+chunkSize-1)/chunkSize]) != NumFieldsV1-1 || string(b[from:]) != string(s.tail) {
+	if scan(b, &masks) || countBits(masks[:(len(b)+chunkSize-1)/chunkSize]) != s.fields-1 || string(b[from:end]) != string(s.tail) {
 		return false
 	}
 	addr := nextBit(&masks, shortAddr)
@@ -75,9 +88,9 @@ func (p *Parser) readShort(b []byte, h *Hit) bool {
 	refererEnd := nextBit(&masks, uriEnd+1)
 	// All special bytes are TABs if those are that stand at these places, as
 	// there are no more of them: three in the head, four in the middle, two
-	// around the Referer, six in the tail.
+	// around the Referer, six in the tail, and two around a language.
 	if refererEnd >= from || uriEnd < 0 || refererEnd < 0 || b[uriEnd] != '\t' || b[refererEnd] != '\t' || b[shortID-1] != '\t' || b[shortAddr-1] != '\t' ||
-		binary.LittleEndian.Uint32(b)&headMask != head {
+		binary.LittleEndian.Uint32(b)&headMask != s.head {
 		return false
 	}
 	if !s.time(b, h) || !shortAddress(b[shortAddr:], addr-shortAddr, h) {
@@ -90,9 +103,19 @@ func (p *Parser) readShort(b []byte, h *Hit) bool {
 	h.Referer = dashless(b[uriEnd+1 : refererEnd])
 	h.UserAgent = dashless(b[refererEnd+1 : from])
 	h.RemoteUser = s.user
-	x := &p.extra
-	x.host, x.purpose, x.gpc = s.host, s.purpose, s.gpc
+	x.host, x.purpose, x.gpc, x.tongue = s.host, s.purpose, s.gpc, s.fields == NumFieldsV2
 	return true
+}
+
+// languageField is the field before the end mark, and where its TAB is.
+func languageField(b []byte) (language []byte, tab int, ok bool) {
+	end := len(b) - len("\t"+EndMark)
+	if end < shortMin || string(b[end:]) != "\t"+EndMark {
+		return nil, 0, false
+	}
+	for tab = end - 1; tab > 0 && b[tab] != '\t'; tab-- { // it is short
+	}
+	return dashless(b[tab+1 : end]), tab, tab > 0
 }
 
 // time reads $msec; lines of one second need its digits read once.

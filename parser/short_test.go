@@ -56,9 +56,10 @@ func TestShortCutsAgree(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 11))
 	pick := func(from ...string) string { return from[rng.IntN(len(from))] }
 	long := strings.Repeat("x", 300)
-	for _, c := range []Config{goldenConfig(FormatV1), {Page: PageRules{StripIndex: true, Slash: SlashStrip}}, {GPC: GPCAll, Page: PageRules{KeepQuery: true, KeepFragment: true}}} {
+	for i, c := range []Config{goldenConfig(FormatV1), {Page: PageRules{StripIndex: true, Slash: SlashStrip}}, {GPC: GPCAll, Page: PageRules{KeepQuery: true, KeepFragment: true}}} {
 		w := newTwoWays(t, c)
 		pages := map[*Known]string{}
+		version := 1 + i%2
 		var line []byte
 		for i := range 3_000 {
 			if i%5 > 0 || i < 10 { // else the line before, damaged anew
@@ -71,13 +72,17 @@ func TestShortCutsAgree(t *testing.T) {
 				page := often(fmt.Sprintf("%%2Fposts%%2F%d%%2f", rng.IntN(50)), "/a//b", "%zz", "", "/", "/index.html", "+%2", "/admin/x", "/private", "https://ddkk.com/x?y#z", "/"+long, "%E6%96%87", `\xE6`)
 				query := often("site=ddkk.com&page="+page+"&id="+fmt.Sprintf("%x", rng.IntN(99))+"&ref=x.example",
 					"page="+page+"&site=www.ddkk.com", "site=old.example&page="+page, "page="+page, "site=other.example", "site=ddkk.com&category=a%2Eb&action=c&label=+&value=1&page="+page,
-					"site=&site=ddkk.com&page=&page="+page, "&&site&=x&page", "site=&a&page=/x&site=ab", "site=&abcdefg&page=/x&site=ddkk.com", "uid=u%20u&id="+long+"&site=ddkk.com", "s=1&sites=2&pages=3&idx=4&refs=5&i=&id", "")
+					"site=&site=ddkk.com&page=&page="+page, "&&site&=x&page", "site=&a&page=/x&site=ab", "site=&abcdefg&page=/x&site=ddkk.com", "uid=u%20u&id="+long+"&site=ddkk.com", "s=1&sites=2&pages=3&idx=4&refs=5&i=&id", "", "site=ddkk.com&page=%2Fa%3Futm_source%3Dx%26utm_medium%3Demail&w=390", "site=ddkk.com&page=/&c=letter&w=x", "site=ddkk.com&page="+page+"&c=utm_source%3Dy%2By")
 				fields := []string{"v1", fmt.Sprintf("%d.%03d", 1763769600+rng.IntN(4)*40_000, rng.IntN(1000)), fmt.Sprintf("%032x", rng.Uint64()),
 					often(fmt.Sprintf("%d.%d.%d.%d", rng.IntN(256), rng.IntN(256), rng.IntN(256), rng.IntN(256)), "10.1.2.3", "192.0.2.9", "2001:db8::1", "::ffff:1.2.3.4", "01.2.3.4", "256.1.1.1", "1.2.3", "1.2.3.4.5", "-", "1..2.3", "unix:", "1.2.3.4a", "1.2.3./", "1.2.3.:"),
 					often("stats.example", "-", "b.example"), often("GET", "POST", "-"), often("200", "304", "404", "20", "0200"),
 					often("/event.png?"+query, "/event.png", "/other", "http://x/event.png?"+query, "-"), often("https://ddkk.com/posts/1/"+long[:rng.IntN(300)], "-", "https://ddkk.com", "https://evil.example/", "null"),
 					often("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/"+fmt.Sprint(rng.IntN(50)), "-", "Googlebot/2.1", "curl/8", long+long, "Mozilla/5.0 (iPhone)"),
 					often("-", "prefetch", "x"), often("-", "1", "0"), often("-", "joe"), often("0.000", "1.5", "-", "x"), often("43", "0", "-", "4x"), often("end", "en", "v1")}
+				if version == 2 || rng.IntN(20) == 0 {
+					fields[0] = "v2"
+					fields = append(fields[:15], often([]string{"de-DE,de;q=0.9", "en", "zh-CN"}[rng.IntN(3)], "-", "", `\xE6`, "end", long), fields[15])
+				}
 				line = []byte(strings.Join(fields, "\t"))
 			}
 			if i%5 == 0 || rng.IntN(20) == 0 {

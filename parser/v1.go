@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Fields of a v1 line, in their order. A line, with "|" for TAB:
+// Fields of a v1 line, in their order; a v2 line has Accept-Language before the end. A
+// v1 line, with "|" for TAB:
 //
 //	v1|1763769600.123|4f0c...32 hex|203.0.113.7|ddkk.com|GET|200|/event.png?site=ddkk.com&page=%2F|https://ddkk.com/|Mozilla/5.0 ...|-|-|-|0.000|43|end
 const (
@@ -25,20 +26,22 @@ const (
 	fieldTook    // $request_time
 	fieldSent    // $body_bytes_sent
 	fieldEnd
+	fieldLanguage = fieldEnd // of a v2 line: $http_accept_language
 )
 
 // lineV1 is a line split at its TABs.
 type lineV1 struct {
 	b       []byte
-	tabs    [NumFieldsV1]int // where field i ends, for those that a TAB ends
+	tabs    [NumFieldsV2]int // where field i ends, for those that a TAB ends
 	n       int              // number of TABs, counted on beyond the array
 	escaped bool             // there is a backslash
 	clean   bool             // printable ASCII and TABs, nothing else
+	fields  int              // that a line of its version has
 }
 
 // split looks at each byte of the line once.
 func (l *lineV1) split(b []byte) {
-	l.b, l.n, l.escaped, l.clean = b, 0, false, true
+	l.b, l.n, l.escaped, l.clean, l.fields = b, 0, false, true, 0
 	var masks [scanWords]uint64
 	at := 0
 	for len(b)-at >= chunkSize {
@@ -77,11 +80,8 @@ func (l *lineV1) take(piece []byte, from int, masks *[scanWords]uint64) {
 	}
 }
 
-// field is field i, i >= 1, of a line that has all its TABs.
+// field is field i, i >= 1, of a line that has all its TABs, but the end mark.
 func (l *lineV1) field(i int) []byte {
-	if i == fieldEnd {
-		return l.b[l.tabs[i-1]+1:]
-	}
 	return l.b[l.tabs[i-1]+1 : l.tabs[i]]
 }
 
@@ -90,16 +90,24 @@ func (l *lineV1) field(i int) []byte {
 // tail, to a full disk cannot pass, whatever follows it.
 func (l *lineV1) check() Reason {
 	b := l.b
+	if len(b) >= 3 {
+		switch string(b[:3]) {
+		case VersionV1 + "\t":
+			l.fields = NumFieldsV1
+		case VersionV2 + "\t":
+			l.fields = NumFieldsV2
+		}
+	}
 	switch {
 	case !l.clean:
 		return BadBytes
-	case len(b) < 3 || string(b[:3]) != VersionV1+"\t":
+	case l.fields == 0:
 		return BadVersion
-	case l.n > NumFieldsV1-1:
+	case l.n > l.fields-1:
 		return BadFields
 	case len(b) < 4 || string(b[len(b)-4:]) != "\t"+EndMark:
 		return BadEnd
-	case l.n < NumFieldsV1-1:
+	case l.n < l.fields-1:
 		return BadFields
 	}
 	return ReasonNone
@@ -146,12 +154,15 @@ func (p *Parser) textsV1(l *lineV1, h *Hit) Reason {
 	x.purpose = dashless(l.field(fieldPurpose))
 	x.gpc = dashless(l.field(fieldGPC))
 	h.RemoteUser = dashless(l.field(fieldUser))
+	if x.tongue = l.fields == NumFieldsV2; x.tongue {
+		x.accept = dashless(l.field(fieldLanguage))
+	}
 	if !l.escaped {
 		p.shape.learn(l, h)
 		return ReasonNone
 	}
 	for _, text := range [...]*[]byte{&h.RequestID, &x.host, &h.Method, &h.URI, &h.Referer,
-		&h.UserAgent, &x.purpose, &x.gpc, &h.RemoteUser} {
+		&h.UserAgent, &x.purpose, &x.gpc, &h.RemoteUser, &x.accept} {
 		var ok bool
 		if *text, ok = p.unescape(*text); !ok {
 			return BadEscape

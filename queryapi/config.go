@@ -30,6 +30,7 @@ type Record struct {
 	Status             int
 	Referer, UserAgent []byte
 	SecPurpose, SecGPC []byte
+	Language           []byte // Accept-Language
 	RequestTime        time.Duration
 	BodyBytes          int
 }

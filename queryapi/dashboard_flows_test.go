@@ -126,8 +126,7 @@ func testDashboardFilters(t *testing.T, b context.Context) {
 	becomes(t, d.ctx, ready, `document.querySelector('.filters').hidden === false`)
 	eval(t, d.ctx, `document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'x', bubbles: true}))`)
 	becomes(t, d.ctx, ready, `document.querySelector('.filters').hidden && document.querySelector('.panel-minutes') !== null && !location.search.includes('where')`)
-	// Facets are there as far as the server counts by them. Names that views cannot be
-	// looked up by are no buttons.
+	// Facets are there as far as the server counts by them, and a click on a name filters.
 	becomes(t, d.ctx, `[...document.querySelectorAll('.panel-facet:not([hidden]) h2')].map(e => e.textContent).join() === 'Countries,Browsers'`, shows(".panel-country li:first-child > :first-child", "Germany"), has(".panel-country li:first-child", "402 visitors"))
 	eval(t, d.ctx, click(".panel-referrers .bars li:nth-child(2) button"))
 	becomes(t, d.ctx, ready, `location.search.includes('where=referrer%3Anews.example')`)
@@ -135,7 +134,7 @@ func testDashboardFilters(t *testing.T, b context.Context) {
 	becomes(t, d.ctx, ready, `new URLSearchParams(location.search).get('where') === 'referrer:news.example page:/a%20b%25%2A' || location.search`, has(".filters", "/a b%*"))
 	eval(t, d.ctx, click(`.filters > button`))
 	becomes(t, d.ctx, ready, `document.querySelector('.filters').hidden`)
-	for _, step := range []struct{ selector, where string }{{".panel-devices .bars button", "device:pc"}, {".panel-tail td:nth-child(2) .link", "page:" + d.page}} {
+	for _, step := range []struct{ selector, where string }{{".panel-devices .bars button", "device:pc"}, {".panel-country .bars button", "country:DE"}, {".panel-country .bars li:nth-child(3) button", "country:"}, {".panel-tail td:nth-child(2) .link", "page:" + d.page}} {
 		d.open(t, "/admin/?lang=en")
 		becomes(t, d.ctx, ready, `document.querySelector('.panel-country button') !== null`)
 		eval(t, d.ctx, click(step.selector))

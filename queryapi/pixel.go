@@ -55,7 +55,7 @@ func (b *beacons) append(ctx *fasthttp.RequestCtx, uri []byte) (segment string, 
 		Time: now, Addr: b.door.clientAddr(ctx), Host: ctx.Host(), Method: fasthttp.MethodGet, URI: uri,
 		Status: fasthttp.StatusOK, BodyBytes: len(gif),
 		Referer: h.Peek("Referer"), UserAgent: h.Peek("User-Agent"),
-		SecPurpose: h.Peek("Sec-Purpose"), SecGPC: h.Peek("Sec-GPC"),
+		SecPurpose: h.Peek("Sec-Purpose"), SecGPC: h.Peek("Sec-GPC"), Language: h.Peek("Accept-Language"),
 		RequestTime: now.Sub(ctx.Time()),
 	})
 	if err != nil {

@@ -130,7 +130,7 @@ func checkBooks(t *testing.T, data string, pos Position, whole int) {
 	}
 	got := 0
 	for _, line := range lines {
-		if strings.HasPrefix(line, "v1\t") && strings.HasSuffix(line, "\tend") {
+		if strings.HasPrefix(line, "v2\t") && strings.HasSuffix(line, "\tend") {
 			if strings.Contains(line, "/lost") {
 				t.Fatalf("a line that failed is whole: %q", line)
 			}

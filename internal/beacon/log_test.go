@@ -70,8 +70,8 @@ func TestLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "event.log")
 	l := openTest(t, path)
 	pos := mustAppend(t, l, "/event.png?page=/a")
-	want := regexp.MustCompile(`\Av1\t1700000000\.042\t[0-9a-f]{32}\t203\.0\.113\.7\tddkk\.com\tGET\t200\t/event\.png\?page=/a\t` +
-		`https://ddkk\.com/\\xE6\\x96\\x87\tMozilla/5\.0 \\x22x\\x22\t-\t-\t-\t0\.001\t43\tend\n\z`)
+	want := regexp.MustCompile(`\Av2\t1700000000\.042\t[0-9a-f]{32}\t203\.0\.113\.7\tddkk\.com\tGET\t200\t/event\.png\?page=/a\t` +
+		`https://ddkk\.com/\\xE6\\x96\\x87\tMozilla/5\.0 \\x22x\\x22\t-\t-\t-\t0\.001\t43\t-\tend\n\z`)
 	got := read(t, path)
 	if !want.MatchString(got) {
 		t.Errorf("line %q", got)
@@ -86,7 +86,7 @@ func TestLine(t *testing.T) {
 
 func TestLineOfNothing(t *testing.T) {
 	got := string(appendLine(nil, &Record{Time: time.UnixMilli(5)}, nil))
-	if want := "v1\t0.005\t-\t-\t-\t-\t0\t-\t-\t-\t-\t-\t-\t0.000\t0\tend\n"; got != want {
+	if want := "v2\t0.005\t-\t-\t-\t-\t0\t-\t-\t-\t-\t-\t-\t0.000\t0\t-\tend\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -184,7 +184,7 @@ func checkAfterTorn(t *testing.T, data string, pos Position, wholeBefore int) {
 	if strings.HasSuffix(torn, "\tend") {
 		t.Errorf("the torn line is whole now: %q", torn)
 	}
-	if !strings.HasPrefix(next, "v1\t") || !strings.HasSuffix(next, "\tend") {
+	if !strings.HasPrefix(next, "v2\t") || !strings.HasSuffix(next, "\tend") {
 		t.Errorf("the next line is not whole: %q", next)
 	}
 	if pos.Segment != parser.SegmentID([]byte(lines[0])) || pos.End != int64(len(data)) {

@@ -18,6 +18,7 @@ const (
 	maxReferer = 2048
 	maxAgent   = 512
 	maxField   = 300 // Sec-Purpose, Sec-GPC, the user
+	maxTongue  = 64  // Accept-Language: only what it begins with is read
 )
 
 // Record is one request as the log tells it. Append copies what it needs, so
@@ -34,15 +35,16 @@ type Record struct {
 	UserAgent   []byte
 	SecPurpose  []byte
 	SecGPC      []byte
+	Language    []byte // Accept-Language
 	RemoteUser  []byte
 	RequestTime time.Duration
 	BytesSent   int64 // of the body
 }
 
-// appendLine appends the record as a v1 line with its newline; id is used when
+// appendLine appends the record as a v2 line with its newline; id is used when
 // the record has no request id.
 func appendLine(dst []byte, r *Record, id []byte) []byte {
-	dst = append(dst, "v1\t"...)
+	dst = append(dst, "v2\t"...)
 	dst = append(appendMillis(dst, r.Time.UnixMilli()), '\t')
 	if len(r.RequestID) > 0 {
 		id = r.RequestID
@@ -60,6 +62,7 @@ func appendLine(dst []byte, r *Record, id []byte) []byte {
 	dst = appendCut(dst, r.RemoteUser, maxField)
 	dst = append(appendMillis(dst, max(r.RequestTime.Milliseconds(), 0)), '\t')
 	dst = append(strconv.AppendInt(dst, r.BytesSent, 10), '\t')
+	dst = appendCut(dst, r.Language, maxTongue)
 	return append(dst, "end\n"...)
 }
 

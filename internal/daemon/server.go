@@ -363,7 +363,7 @@ type beaconLog struct{ log *beacon.Log }
 func (b beaconLog) Append(_ context.Context, r *queryapi.Record) (string, int64, error) {
 	pos, err := b.log.Append(beacon.Record{
 		Time: r.Time, Addr: r.Addr, Host: hostOf(r.Host), Method: []byte(r.Method), Status: r.Status, URI: r.URI,
-		Referer: r.Referer, UserAgent: r.UserAgent, SecPurpose: r.SecPurpose, SecGPC: r.SecGPC,
+		Referer: r.Referer, UserAgent: r.UserAgent, SecPurpose: r.SecPurpose, SecGPC: r.SecGPC, Language: r.Language,
 		RequestTime: r.RequestTime, BytesSent: int64(r.BodyBytes),
 	})
 	return pos.Segment, pos.End, err

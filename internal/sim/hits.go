@@ -21,6 +21,7 @@ type hit struct {
 	mobile  bool
 	ref     string   // host that led to it; the site itself: within the site; empty: not known
 	width   string   // of the screen; empty: not told
+	tongue  string   // Accept-Language, of a line of format v2; empty: one of format v1
 	link    string   // source of a campaign; empty: none
 	id      string   // of the view
 	event   []string // category and action; none: a page view
@@ -63,6 +64,9 @@ func (h *hit) facets() map[string]string {
 	default:
 		all["k"] = "referral"
 	}
+	if h.tongue != "" {
+		all["l"] = map[string]string{"-": "", "de-DE,de;q=0.9": "de", "zh-CN": "zh"}[h.tongue]
+	}
 	if h.width != "" {
 		all["s"] = map[string]string{"390": "1-479", "1440": "1280-1599"}[h.width]
 	}
@@ -103,6 +107,7 @@ func randomHit(rng *rand.Rand, now time.Time, pages int) hit {
 	case n == 6:
 		h.skipped = true
 	}
+	h.tongue = []string{"", "", "-", "de-DE,de;q=0.9", "zh-CN"}[rng.IntN(5)]
 	h.width = []string{"", "", "390", "1440"}[rng.IntN(4)]
 	h.link = []string{"", "", "", "news", "utm_source=list&utm_medium=email"}[rng.IntN(5)]
 	if rng.IntN(5) == 0 {
@@ -131,7 +136,7 @@ func randomCall(rng *rand.Rand, now time.Time) hit {
 	return h
 }
 
-// line is the request in format v1.
+// line is the request in format v1 or v2.
 func (h *hit) line(number int) string {
 	at := fmt.Sprintf("%d.%03d", h.at.Unix(), h.at.UnixMilli()%1000)
 	id := fmt.Sprintf("%032x", number)
@@ -163,5 +168,10 @@ func (h *hit) line(number int) string {
 	if h.skipped {
 		status = "404"
 	}
-	return strings.Join([]string{"v1", at, id, h.ip, "stats.example", "GET", status, uri, "-", h.ua, "-", "-", "-", "0.000", "43", "end"}, "\t")
+	fields := []string{"v1", at, id, h.ip, "stats.example", "GET", status, uri, "-", h.ua, "-", "-", "-", "0.000", "43"}
+	if h.tongue != "" {
+		fields[0] = "v2"
+		fields = append(fields, h.tongue)
+	}
+	return strings.Join(append(fields, "end"), "\t")
 }

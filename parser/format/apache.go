@@ -19,7 +19,7 @@ var directives = map[byte]variable{
 var headers = map[string]variable{
 	"referer": {Referer, 0}, "referrer": {Referer, 1}, "user-agent": {Agent, 0}, "host": {Host, 0},
 	"x-forwarded-for": {Forwarded, 0}, "cf-connecting-ip": {Forwarded, 3}, "true-client-ip": {Forwarded, 3}, "x-real-ip": {Forwarded, 4},
-	"sec-purpose": {Purpose, 0}, "sec-gpc": {GPC, 0}, "x-request-id": {ID, 1},
+	"sec-purpose": {Purpose, 0}, "sec-gpc": {GPC, 0}, "accept-language": {Language, 0}, "x-request-id": {ID, 1},
 }
 
 // apacheTokens reads the pieces of Apache's LogFormat.

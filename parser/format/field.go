@@ -29,6 +29,7 @@ const (
 	Sent
 	Purpose
 	GPC
+	Language // Accept-Language
 	ID
 	NumFields
 )
@@ -61,6 +62,7 @@ var names = [NumFields][]string{
 	Sent:      {"body_bytes_sent", "body_bytes_sent", "bytes_sent", "bytes"},
 	Purpose:   {"sec_purpose", "http_sec_purpose"},
 	GPC:       {"sec_gpc", "http_sec_gpc"},
+	Language:  {"accept_language", "http_accept_language"},
 	ID:        {"request_id", "request_id"},
 }
 

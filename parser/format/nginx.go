@@ -30,7 +30,7 @@ var variables = map[string]variable{
 	"remote_user":  {User, 0},
 	"request_time": {Took, 0}, "request_time_ms": {TookMS, 0}, "request_time_us": {TookUS, 0}, "request_time_ns": {TookNS, 0},
 	"body_bytes_sent": {Sent, 0}, "bytes_sent": {Sent, 1}, "bytes": {Sent, 2},
-	"http_sec_purpose": {Purpose, 0}, "http_sec_gpc": {GPC, 0},
+	"http_sec_purpose": {Purpose, 0}, "http_sec_gpc": {GPC, 0}, "http_accept_language": {Language, 0},
 	"request_id": {ID, 0}, "req_id": {ID, 1},
 }
 

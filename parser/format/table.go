@@ -22,11 +22,11 @@ var table = []named{
 	{"traefik", `escape=none ` + ncsa + ` "$http_referer" "$http_user_agent" $requests "$router" "$server" ${request_time_ms}ms`, "Traefik's CLF: combined with the time each request took"},
 	{"traefik-json", "json:time=StartUTC,time=time,addr=ClientHost,addr=ClientAddr,status=DownstreamStatus,method=RequestMethod,uri=RequestPath," +
 		"host=RequestHost,host=RequestAddr,remote_user=ClientUsername,request_time_ns=Duration,body_bytes_sent=DownstreamContentSize," +
-		"user_agent=request_User-Agent,referer=request_Referer,forwarded_for=request_X-Forwarded-For,sec_gpc=request_Sec-Gpc,sec_purpose=request_Sec-Purpose", "Traefik's JSON"},
+		"user_agent=request_User-Agent,referer=request_Referer,forwarded_for=request_X-Forwarded-For,sec_gpc=request_Sec-Gpc,sec_purpose=request_Sec-Purpose,accept_language=request_Accept-Language", "Traefik's JSON"},
 	// https://caddyserver.com/docs/logging
 	{"caddy", "json:time=ts,addr=request.client_ip,addr=request.remote_ip,addr=request.remote_addr,status=status,method=request.method,uri=request.uri,host=request.host," +
 		"remote_user=user_id,request_time=duration,body_bytes_sent=size,user_agent=request.headers.User-Agent.0,referer=request.headers.Referer.0," +
-		"forwarded_for=request.headers.X-Forwarded-For.0,sec_gpc=request.headers.Sec-Gpc.0,sec_purpose=request.headers.Sec-Purpose.0", "Caddy 2's JSON"},
+		"forwarded_for=request.headers.X-Forwarded-For.0,sec_gpc=request.headers.Sec-Gpc.0,sec_purpose=request.headers.Sec-Purpose.0,accept_language=request.headers.Accept-Language.0", "Caddy 2's JSON"},
 	{"caddy-clf", `escape=none ` + ncsa + ` "$http_referer" "$http_user_agent"`, "Caddy 2's transform encoder: {common_log} with Referer and User-Agent"},
 	// https://docs.haproxy.org/ section 8.2.3, behind whatever syslog puts before it
 	{"haproxy", `escape=none $...$remote_addr_port [$time] $frontend $backend $t1/$t2/$t3/$t4/$request_time_ms $status $bytes $cookie1 $cookie2 $state $conns $queues $..."$request"$...`, "HAProxy's HTTP log (option httplog)"},
