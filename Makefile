@@ -32,7 +32,7 @@ SYSCONF  ?= /etc
 # What make release builds, as GOOS/GOARCH.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build test check test-unit test-race sim sim-quick sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos attack test-cluster test-packages test-servers test-sites test-chart npm deps deps-full generate man install uninstall release release-check vuln clean
+.PHONY: help build test check test-unit test-race sim sim-quick sim-year sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos attack test-cluster test-packages test-servers test-sites test-chart npm deps deps-full generate man install uninstall release release-check vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,8 +55,12 @@ test-race: ## unit tests with the race detector
 sim: ## schedules of faults in virtual time (SCHEDULES=3000 SEED=1); see docs/DESIGN.md, Simulation
 	SIM_SCHEDULES=$(SCHEDULES) SIM_SEED=$(SEED) go test -count 1 -timeout 0 -run 'TestCorpus|TestSimulation' -v ./internal/sim
 
-sim-quick: ## the schedules of make test
+sim-quick: ## the schedules of make test, and of a year every fifth day
 	$(MAKE) sim SCHEDULES=3000
+	SIM_EVERY=5 go test -count 1 -run TestYear -v ./internal/sim
+
+sim-year: ## a year of an operator, day by day, in two zones
+	SIM_EVERY=1 go test -count 1 -timeout 30m -run TestYear -v ./internal/sim
 
 sim-mutants: ## does the simulation find the program broken in one place? each place within 3,000 schedules
 	go run ./internal/sim/mutants

@@ -48,6 +48,7 @@ type audits struct {
 	rdb       redis.UniversalClient
 	keys      Keys
 	budget    *budget
+	clock     *redisClock // is told the time
 	now       func() time.Time
 	due       bool // at once
 	at        time.Time
@@ -79,10 +80,14 @@ func (a *audits) look(ctx context.Context, now time.Time) error {
 	err := a.wire.retry(ctx, "look for rebuilds", func() error {
 		begin := a.now()
 		pipe := a.rdb.Pipeline()
-		rebuilds, listed := pipe.Get(ctx, a.keys.Rebuilds()), pipe.Exists(ctx, a.keys.Sites())
-		if _, err := pipe.Exec(ctx); err != nil && passing(err) {
-			return err // any other is a key of a wrong type: as if there were none
+		rebuilds, listed, clock := pipe.Get(ctx, a.keys.Rebuilds()), pipe.Exists(ctx, a.keys.Sites()), pipe.Time(ctx)
+		_, _ = pipe.Exec(ctx) // each has its error
+		for _, err := range []error{rebuilds.Err(), listed.Err()} {
+			if passing(err) {
+				return err // any other is a key of a wrong type: as if there were none
+			}
 		}
+		a.clock.tell(clock.Val())
 		a.budget.answered(a.now().Sub(begin))
 		signs = fmt.Sprint(rebuilds.Val(), " ", listed.Val())
 		return nil

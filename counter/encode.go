@@ -15,8 +15,9 @@ type encoder struct {
 	keys     Keys
 	loc      *time.Location // of the days
 	now      func() time.Time
-	uvTTL    time.Duration // how long visitors of a day are remembered
-	idWindow time.Duration // and a view id
+	redisNow func() time.Time // which decides when keys die
+	uvTTL    time.Duration    // how long visitors of a day are remembered
+	idWindow time.Duration    // and a view id
 }
 
 // expireAt is when a key of a period dies that ends at the start of day end,
@@ -24,10 +25,11 @@ type encoder struct {
 // not written any more.
 func (e *encoder) expireAt(end parser.Day, ttl time.Duration) (int64, bool) {
 	at := expiry(e.loc, end, ttl)
-	return at.Unix(), writable(at, e.now())
+	return at.Unix(), writable(at, e.redisNow())
 }
 
-// writable tells whether a key that dies at a moment is still worth writing.
+// writable tells whether a key that dies at a moment is still worth writing, by Redis'
+// clock.
 func writable(dies, now time.Time) bool { return dies.After(now.Add(time.Hour)) }
 
 // part writes a part as one call of commit.lua.
@@ -324,7 +326,7 @@ func (e *encoder) visitors(c *call, p *part) {
 		}
 		c.key(k.Visitors(s, d.state.day), k.SiteUV(s), k.SiteUVDay(s, d.state.day))
 		const size = len(parser.Visitor{})
-		c.arg(seconds(e.uvTTL), end, e.lasting(d.state, d.state.least.visitors, keys.MarkVisitors),
+		c.arg(seconds(e.uvTTL), e.least(d.state.day), end, e.lasting(d.state, d.state.least.visitors, keys.MarkVisitors),
 			checkedOr(d.state.least.uv, keys.MarkUV, d.state.digits), len(d.visitors)/size)
 		for v := range slices.Chunk(d.visitors, size) {
 			c.arg(v)
@@ -339,6 +341,12 @@ func (e *encoder) visitors(c *call, p *part) {
 // whatever came late has a width more.
 func seenTTL(least, width time.Duration) time.Duration { return max(least, 3*width) }
 
+// least is until when the visitors of a day live at least: a clock that is ahead writes
+// them before it comes.
+func (e *encoder) least(d parser.Day) int64 {
+	return d.Date(e.loc).Add(e.uvTTL).Unix()
+}
+
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 func (e *encoder) appends(c *call, p *part) {
@@ -349,13 +357,15 @@ func (e *encoder) appends(c *call, p *part) {
 	for _, d := range p.days {
 		if len(d.pairs) > 0 {
 			c.key(k.Pairs(s, d.state.day))
-			c.arg(seconds(e.uvTTL), "1", e.lasting(d.state, d.pairsLen, keys.MarkPairs), d.pairs)
+			c.arg(seconds(e.uvTTL), e.least(d.state.day), "1", e.lasting(d.state, d.pairsLen, keys.MarkPairs), d.pairs)
 			n++
 		}
 	}
 	for _, x := range p.seen {
 		c.key(k.Seen(s, x.rule.name, x.bucket.number))
-		c.arg(seconds(seenTTL(e.uvTTL, time.Duration(x.rule.width)*time.Millisecond)), "0", e.markSeen(x), x.data)
+		width := time.Duration(x.rule.width) * time.Millisecond
+		ttl := seenTTL(e.uvTTL, width)
+		c.arg(seconds(ttl), seenBegin(x.bucket.number, width).Add(ttl).Unix(), "0", e.markSeen(x), x.data)
 		n++
 	}
 	c.args[at] = n
@@ -377,7 +387,7 @@ func (e *encoder) online(c *call, p *part) {
 
 // lasting is the same for the sets of a day, which die by themselves once nobody writes them.
 func (e *encoder) lasting(d *dayState, least int64, letter string) string {
-	if !lasts(d.day.Date(e.loc), e.uvTTL, e.now()) {
+	if !lasts(d.day.Date(e.loc), e.uvTTL, e.redisNow()) {
 		return "0"
 	}
 	return checkedOr(least, letter, d.digits)
@@ -385,7 +395,7 @@ func (e *encoder) lasting(d *dayState, least int64, letter string) string {
 
 func (e *encoder) markSeen(x *seenChange) string {
 	width := e.idWindow
-	if x.rule.name != RuleID || x.length > 0 || !lasts(seenBegin(x.bucket.number, width), e.uvTTL, e.now()) {
+	if x.rule.name != RuleID || x.length > 0 || !lasts(seenBegin(x.bucket.number, width), e.uvTTL, e.redisNow()) {
 		return "0"
 	}
 	return keys.MarkSeen + strconv.FormatInt(x.bucket.number, 10)

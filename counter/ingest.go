@@ -51,6 +51,7 @@ type Ingester struct {
 	// Shared with other goroutines.
 	commit  *committer
 	budget  *budget
+	clock   *redisClock
 	looping pulse
 	rules   rulesBox
 	meter   meter
@@ -82,23 +83,24 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs, log: opt.Logger,
 		aggregate: aggregate{
 			caps: opt.caps(), sites: map[string]*site{}, refused: map[string]struct{}{},
-			open: newBatch(1, len(inputs)), number: 1, now: opt.Now(),
+			open: newBatch(1, len(inputs)), number: 1, now: opt.Now(), redisNow: opt.Now(),
 			serial: rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 		},
+		clock:  &redisClock{own: opt.Now},
 		budget: newBudget(opt.BatchSize, opt.Reading, opt.Embedded),
 		wait:   newWaiters(),
 		rules:  newRulesBox(),
 	}
 	scripts := newScripts(!opt.Embedded)
 	in.wire = &wire{rdb: opt.Redis, patience: patience{log: opt.Logger, tell: in.asked}}
-	in.audits = &audits{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, budget: in.budget, now: opt.Now}
+	in.audits = &audits{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, budget: in.budget, clock: in.clock, now: opt.Now}
 	in.places = &places{inputs: inputs, segs: map[string]*segment{}, resume: resumePoints{at: map[string]int64{}}, known: known, file: opt.Progress,
 		cut: map[string]bool{}, archive: opt.Archive, meter: &in.meter, log: opt.Logger}
 	in.wards = &wards{cares: map[string]*care{}, stales: map[string]struct{}{}, recounts: map[string]struct{}{}, told: opt.Stale, now: opt.Now, meter: &in.meter}
 	in.roll = &registry{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, log: opt.Logger, known: known, archive: opt.Archive}
-	in.load = &loader{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, loc: opt.Location, now: opt.Now, log: opt.Logger, known: known,
+	in.load = &loader{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, loc: opt.Location, now: in.clock.now, log: opt.Logger, known: known,
 		archive: opt.Archive, newDay: in.newDay}
-	enc := &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, uvTTL: opt.UVSetTTL, idWindow: opt.IDWindow}
+	enc := &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, redisNow: in.clock.now, uvTTL: opt.UVSetTTL, idWindow: opt.IDWindow}
 	layouts := &migrator{wire: in.wire, load: in.load, enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.layout, log: opt.Logger}
 	spread := &spreader{enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}
 	in.folds = newFolds(folds{sites: in.sites, spread: spread, places: in.places, wards: in.wards, audits: in.audits, wire: in.wire})
@@ -107,7 +109,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		went: in.redisWent, now: opt.Now, log: opt.Logger, meter: &in.meter}
 	in.filler = &filler{counts: &in.aggregate, load: in.load, heal: in.heal, folds: in.folds, wire: in.wire, keys: opt.Keys}
 	in.settle = &settler{counts: &in.aggregate, places: in.places, wards: in.wards, folds: in.folds, audits: in.audits, load: in.load, heal: in.heal,
-		wire: in.wire, keys: opt.Keys, loc: opt.Location, uvTTL: opt.UVSetTTL, now: opt.Now, committed: opt.Committed, wait: &in.wait,
+		wire: in.wire, keys: opt.Keys, loc: opt.Location, uvTTL: opt.UVSetTTL, now: opt.Now, redisNow: in.clock.now, committed: opt.Committed, wait: &in.wait,
 		log: opt.Logger, meter: &in.meter}
 	in.commit = &committer{enc: enc, spread: spread, rdb: opt.Redis, script: scripts.commit, budget: in.budget, durable: opt.Sync, now: opt.Now}
 	in.commit.patience = patience{log: opt.Logger, tell: func(try int, err error) {

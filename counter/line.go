@@ -11,16 +11,17 @@ import (
 // clock and no file. What a hit needs to know of its site and day and is not in
 // memory it lacks; the loop reads it and adds the hit again. Owned by the loop.
 type aggregate struct {
-	caps    caps
-	sites   map[string]*site
-	refused map[string]struct{} // sites over the limit
-	crowds  crowds
-	open    *batch
-	number  uint64    // of the open batch
-	now     time.Time // when the block came whose lines are counted
-	cur     cursor
-	views   views
-	serial  uint64 // of the last dayState
+	caps     caps
+	sites    map[string]*site
+	refused  map[string]struct{} // sites over the limit
+	crowds   crowds
+	open     *batch
+	number   uint64    // of the open batch
+	now      time.Time // when the block came whose lines are counted
+	redisNow time.Time // the same by Redis' clock
+	cur      cursor
+	views    views
+	serial   uint64 // of the last dayState
 	// onlineFrom is the oldest line time, in Unix milliseconds, that still
 	// marks its visitor as online; viewsFrom the same for view ids that
 	// somebody may wait for.
@@ -171,7 +172,7 @@ func (a *aggregate) dayOf(s *site, day parser.Day) *dayState {
 func (a *aggregate) newDay(day parser.Day) *dayState {
 	a.serial++
 	return &dayState{day: day, digits: keys.Day(day), serial: a.serial, pages: map[string]*page{}, bots: map[string]*page{}, events: map[string]struct{}{},
-		minutes: writable(expiry(a.caps.location, day.Next(), MinutesTTL), a.now), used: a.number, touched: a.now}
+		minutes: writable(expiry(a.caps.location, day.Next(), MinutesTTL), a.redisNow), used: a.number, touched: a.now}
 }
 
 // idleDay is how long a day may stay in memory untouched: less than any of

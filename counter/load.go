@@ -17,7 +17,7 @@ type loader struct {
 	rdb     redis.UniversalClient
 	keys    Keys
 	loc     *time.Location
-	now     func() time.Time
+	now     func() time.Time // Redis' clock: whose keys of today must be there
 	log     *slog.Logger
 	known   *progress // what an earlier run left
 	archive Archive   // nil: there is none

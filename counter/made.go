@@ -27,7 +27,7 @@ func checkedOr(least int64, letter, period string) string {
 }
 
 // lasts tells whether keys that live for ttl from when they were made are still there,
-// if they were made after a moment. Redis' clock need not be ours.
+// if they were made after a moment, by Redis' clock.
 func lasts(after time.Time, ttl time.Duration, now time.Time) bool {
 	return now.Before(after.Add(ttl - time.Hour))
 }

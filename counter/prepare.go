@@ -3,6 +3,8 @@ package counter
 import (
 	"context"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // prepare learns from Redis where every site stands and decides where reading
@@ -16,6 +18,16 @@ func (in *Ingester) prepare(ctx context.Context) error {
 	}
 	in.lookBack(now)
 	in.heal.scanned = now.Add(firstAudit)
+	if err := in.wire.retry(ctx, "ask for the time", func() error {
+		at, err := in.rdb.Time(ctx).Result()
+		in.clock.tell(at)
+		if redis.HasErrorPrefix(err, "NOPERM") {
+			return nil // by rights of an earlier version: then it is ours
+		}
+		return err
+	}); err != nil {
+		return err
+	}
 	names, err := in.roll.names(ctx)
 	if err != nil {
 		return err

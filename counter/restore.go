@@ -96,12 +96,17 @@ type restoring struct {
 	made *madeNotes
 	site string
 	done Restored
+	// later are days after tomorrow that a clock which was ahead counted, in order. Their keys
+	// are made now: when they come, nothing says that these are lacking.
+	later []parser.Day
+	last  parser.Day // that has anything, but for those: what is not archived yet begins there
 }
 
 // Restore writes everything the archive has of site and returns the segments
 // that it covers, with their sizes.
 func (r *Restorer) Restore(ctx context.Context, h History, site string) (map[string]int64, Restored, error) {
-	start := r.Now()
+	start := time.Now()
+	r = r.byRedis(ctx)
 	run := &restoring{Restorer: r, sender: newSender(ctx, r.Redis, r.Progress), made: newMadeNotes(), site: site}
 	segments, err := h.Segments(ctx, site)
 	if err != nil {
@@ -114,8 +119,19 @@ func (r *Restorer) Restore(ctx context.Context, h History, site string) (map[str
 		return nil, run.done, fmt.Errorf("note what was restored: %w", err)
 	}
 	run.done.Segments = int64(len(segments))
-	run.done.Took = r.Now().Sub(start)
+	run.done.Took = time.Since(start)
 	return segments, run.done, nil
+}
+
+// byRedis has a restore go by Redis' clock, which decides which keys die; by this host's
+// where Redis does not tell.
+func (r *Restorer) byRedis(ctx context.Context) *Restorer {
+	by, clock := *r, &redisClock{own: r.Now}
+	if at, err := r.Redis.Time(ctx).Result(); err == nil {
+		clock.tell(at)
+	}
+	by.Now = clock.now
+	return &by
 }
 
 // all does one step after the other. Pages are written while the steps behind
@@ -159,7 +175,13 @@ func (r *restoring) all(ctx context.Context, h History) (err error) {
 
 func (r *restoring) days(h History) error {
 	k := r.Keys
+	tomorrow := r.tomorrow()
 	err := h.Days(r.ctx, r.site, func(d DayTotals) error {
+		if d.Day > tomorrow {
+			r.later = append(r.later, d.Day)
+		} else {
+			r.last = max(r.last, d.Day)
+		}
 		r.done.SitePV += d.PV
 		r.done.SiteUV += d.UV
 		r.done.Days++
@@ -168,8 +190,12 @@ func (r *restoring) days(h History) error {
 			return nil
 		}
 		digits := keys.Day(d.Day)
-		r.pipe.SetArgs(r.ctx, k.SitePVDay(r.site, d.Day), d.PV, redis.SetArgs{ExpireAt: at})
-		r.made.add(keys.MarkPV, digits)
+		// No key that holds nothing: the first view to come takes it for a new one, and what
+		// is noted and comes up new was lost.
+		if d.PV > 0 {
+			r.made.add(keys.MarkPV, digits)
+			r.pipe.SetArgs(r.ctx, k.SitePVDay(r.site, d.Day), d.PV, redis.SetArgs{ExpireAt: at})
+		}
 		if d.UV > 0 {
 			r.made.add(keys.MarkUV, digits)
 			r.pipe.SetArgs(r.ctx, k.SiteUVDay(r.site, d.Day), d.UV, redis.SetArgs{ExpireAt: at})
@@ -200,9 +226,8 @@ func (r *restoring) days(h History) error {
 const chunk = 500
 
 func (r *restoring) events(h History) error {
-	today := r.Now().In(r.Location)
 	ends := map[string]time.Time{}
-	err := h.Events(r.ctx, r.site, r.oldest(), parser.DayOf(today).Next(), func(d parser.Day, key string, pv, uv int64) error {
+	err := h.Events(r.ctx, r.site, r.oldest(), r.newest(), func(d parser.Day, key string, pv, uv int64) error {
 		at := expiry(r.Location, d.Next(), DayKeysTTL)
 		if !at.After(r.Now()) {
 			return nil
@@ -231,14 +256,21 @@ func (r *restoring) oldest() parser.Day {
 	return parser.DayOf(r.Now().In(r.Location).Add(-DayKeysTTL).AddDate(0, 0, -1))
 }
 
-// openDays are the days whose visitors are still remembered.
+// openDays are the days whose visitors are still remembered, or have lines that are not
+// archived yet and are counted again after this.
 func (r *restoring) openDays() []parser.Day {
 	now := r.Now().In(r.Location)
 	var days []parser.Day
-	for d := parser.DayOf(now.Add(-r.UVSetTTL)); d <= parser.DayOf(now).Next(); d = d.Next() {
+	from := parser.DayOf(now.Add(-r.UVSetTTL))
+	for _, d := range []parser.Day{parser.DayOf(r.last.Date(time.UTC).AddDate(0, 0, -1)), r.last} {
+		if r.last > 0 && d < from {
+			days = append(days, d)
+		}
+	}
+	for d := from; d <= r.tomorrow(); d = d.Next() {
 		days = append(days, d)
 	}
-	return days
+	return append(days, r.later...)
 }
 
 // open restores what the days remember that may still get lines.
@@ -250,13 +282,13 @@ func (r *restoring) open(h History) error {
 			return err
 		}
 	}
-	// Lines of later days, by a clock that is wrong, are remembered as well.
+	// What came to no day that is known is remembered as well.
 	later := days[len(days)-1].Next().Date(r.Location)
 	if err := h.Seen(r.ctx, r.site, later.UnixMilli(), seen.add); err != nil {
 		return err
 	}
 	for key, b := range seen.packed {
-		if err := r.put(key, b, seen.ttl); err != nil {
+		if err := r.put(key, b, seen.ttl+max(0, seen.begins[key].Sub(r.Now()))); err != nil {
 			return err
 		}
 	}
@@ -298,8 +330,9 @@ func (r *restoring) openDay(h History, d parser.Day, seen *seenKeys) error {
 	if err := r.barrier(); err != nil { // a key must be there to be given its end
 		return err
 	}
-	r.pipe.Expire(r.ctx, key, r.UVSetTTL)
-	return r.put(r.Keys.Pairs(r.site, d), packed, r.UVSetTTL)
+	ttl := r.UVSetTTL + max(0, d.Date(r.Location).Sub(r.Now()))
+	r.pipe.Expire(r.ctx, key, ttl)
+	return r.put(r.Keys.Pairs(r.site, d), packed, ttl)
 }
 
 // seenKeys gathers what the duplicate rules remember.
@@ -309,6 +342,7 @@ type seenKeys struct {
 	site   string
 	widths map[string]time.Duration
 	packed map[string][]byte
+	begins map[string]time.Time // of the keys' buckets
 	last   map[string]bucketKey // by rule: lines come nearly in order
 	ttl    time.Duration        // as long as the widest rule asks for
 }
@@ -319,8 +353,12 @@ type bucketKey struct {
 }
 
 func (r *restoring) newSeen() *seenKeys {
-	s := &seenKeys{from: r.Now().Add(-r.UVSetTTL).UnixMilli(), keys: r.Keys, site: r.site, widths: r.Widths(r.site),
-		packed: map[string][]byte{}, last: map[string]bucketKey{}, ttl: r.UVSetTTL}
+	from := r.Now().Add(-r.UVSetTTL)
+	if last := r.last.Date(r.Location); r.last > 0 && last.Before(from) {
+		from = last
+	}
+	s := &seenKeys{from: from.UnixMilli(), keys: r.Keys, site: r.site, widths: r.Widths(r.site),
+		packed: map[string][]byte{}, begins: map[string]time.Time{}, last: map[string]bucketKey{}, ttl: r.UVSetTTL}
 	for _, width := range s.widths {
 		s.ttl = seenTTL(s.ttl, width)
 	}
@@ -335,7 +373,7 @@ func (s *seenKeys) add(k SeenKey) error {
 	at := s.last[k.Rule]
 	if n := k.Time / width; at.key == "" || at.number != n {
 		at = bucketKey{n, s.keys.Seen(s.site, k.Rule, n)}
-		s.last[k.Rule] = at
+		s.last[k.Rule], s.begins[at.key] = at, time.UnixMilli(n*width)
 	}
 	b := binary.LittleEndian.AppendUint64(s.packed[at.key], k.Key)
 	s.packed[at.key] = binary.LittleEndian.AppendUint32(b, uint32(k.Time%width))

@@ -11,7 +11,7 @@ import (
 func (r *restoring) facets(h History) error {
 	from := parser.DayOf(r.Now().In(r.Location).Add(-FacetTTL).AddDate(0, 0, -1))
 	var expiring parser.Day
-	return h.Facets(r.ctx, r.site, from, r.tomorrow(), func(d parser.Day, f parser.Facet, name string, pv, bot int64) error {
+	return h.Facets(r.ctx, r.site, from, r.newest(), func(d parser.Day, f parser.Facet, name string, pv, bot int64) error {
 		at := expiry(r.Location, d.Next(), FacetTTL)
 		fields := appendFacet(nil, f.Field(name), pv, bot)
 		if !at.After(r.Now()) || len(fields) == 0 {
@@ -54,7 +54,7 @@ func (r *restoring) putMinutes(d parser.Day, fields minuteFields) error {
 // open days: these tell their minutes beside everything else.
 func (r *restoring) minutes(h History) error {
 	now := r.Now().In(r.Location)
-	for d := parser.DayOf(now.Add(-MinutesTTL).AddDate(0, 0, -1)); d <= r.tomorrow(); d = d.Next() {
+	for d := parser.DayOf(now.Add(-MinutesTTL).AddDate(0, 0, -1)); d <= r.tomorrow(); d = d.Next() { // later ones are open
 		if !expiry(r.Location, d.Next(), MinutesTTL).After(r.Now()) || slices.Contains(r.openDays(), d) {
 			continue
 		}
@@ -80,5 +80,13 @@ func (r *restoring) putHash(key string, end time.Time, fields []any) error {
 	return r.row()
 }
 
-// tomorrow is the last day that may have anything: a clock may be ahead.
+// tomorrow is the last day that may have anything, where no clock was far ahead.
 func (r *restoring) tomorrow() parser.Day { return parser.DayOf(r.Now().In(r.Location)).Next() }
+
+// newest is the last day that has anything.
+func (r *restoring) newest() parser.Day {
+	if n := len(r.later); n > 0 {
+		return r.later[n-1]
+	}
+	return r.tomorrow()
+}

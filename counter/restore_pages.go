@@ -49,7 +49,7 @@ func (r *restoring) readPages(h History) (*pageSums, error) {
 	p := &pageSums{at: map[string]int{}, botDays: map[parser.Day]*hotSums{}}
 	alive := map[string]*hotSums{}
 	oldest := r.Now().In(r.Location).AddDate(0, 0, -70) // a month's list lives 32 days after its end
-	newest := parser.DayOf(r.Now().In(r.Location)).Next()
+	newest := r.newest()
 	var at parser.Day
 	var periods []*hotSums // of day at
 	err := h.Pages(r.ctx, r.site, parser.DayOf(oldest), func(d parser.Day, page []byte, pv, uv, bots int64) error {

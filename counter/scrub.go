@@ -28,7 +28,8 @@ type scrubber struct {
 	rdb    redis.UniversalClient
 	keys   Keys
 	loc    *time.Location
-	now    func() time.Time
+	now    func() time.Time // this host's clock
+	redis  *redisClock
 	uvTTL  time.Duration
 	idWide time.Duration // how long a view id is remembered
 	log    *slog.Logger
@@ -63,7 +64,7 @@ const (
 
 func (in *Ingester) newScrubber() *scrubber {
 	return &scrubber{
-		rdb: in.rdb, keys: in.keys, loc: in.opt.Location, now: in.opt.Now, uvTTL: in.opt.UVSetTTL, idWide: in.opt.IDWindow, log: in.log,
+		rdb: in.rdb, keys: in.keys, loc: in.opt.Location, now: in.opt.Now, redis: in.clock, uvTTL: in.opt.UVSetTTL, idWide: in.opt.IDWindow, log: in.log,
 		every: in.opt.Scrub, rate: scrubRate, pause: pause, found: func() { in.audits.lossFound.Store(true) }, update: in.meter.update,
 		sites: map[string]*scrubbed{},
 	}

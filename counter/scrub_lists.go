@@ -37,7 +37,7 @@ func (l *look) lists(ctx context.Context) error {
 		{key: k.HotAll(s), ask: l.totalOf([]string{k.SitePV(s)}, nil), members: l.pages},
 		{key: k.PageBots(s), hash: true, ask: l.atLeastBots},
 	}
-	now := l.now()
+	now := l.redis.now()
 	alive := func(p period) bool { return expiry(l.loc, p.end, p.ttl).After(now.Add(2 * time.Hour)) }
 	known := map[string]bool{}
 	for _, d := range l.living() {
@@ -62,8 +62,8 @@ func (l *look) lists(ctx context.Context) error {
 }
 
 // daysOf are the keys of the views of the days of a period that holds d: its day,
-// week or month. later are those that a clock which was ahead may have counted into: a
-// restore leaves them out of the list.
+// week or month. later are those that a clock which was ahead may have counted into:
+// restores of earlier versions left them out of the list.
 func (l *look) daysOf(d parser.Day, kind int) (pv, later []string) {
 	date := d.Date(time.UTC)
 	from, to := date, date
@@ -75,7 +75,7 @@ func (l *look) daysOf(d parser.Day, kind int) (pv, later []string) {
 		from = date.AddDate(0, 0, 1-date.Day())
 		to = from.AddDate(0, 1, -1)
 	}
-	last := parser.DayOf(l.now().In(l.loc)).Next()
+	last := parser.DayOf(l.redis.now().In(l.loc)).Next()
 	for at := from; !at.After(to); at = at.AddDate(0, 0, 1) {
 		if x := parser.DayOf(at); x > last {
 			later = append(later, l.keys.SitePVDay(l.site, x))

@@ -126,7 +126,7 @@ func (l *look) youngKeys() []keys.Name {
 // lives tells whether a key must still be there if it ever was. Buckets of a future are
 // those of another width.
 func (l *look) lives(n keys.Name) bool {
-	now := l.now()
+	now := l.redis.now()
 	until, dies := madeUntil(n, l.loc, l.uvTTL, l.idWide)
 	if !dies {
 		return true

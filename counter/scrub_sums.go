@@ -29,14 +29,14 @@ type scrubDay struct {
 // young are the days that hashes and sets of days are compared of: their keys
 // cannot have died yet.
 func (l *look) young() []parser.Day {
-	now := l.now().In(l.loc)
+	now := l.redis.now().In(l.loc)
 	return []parser.Day{parser.DayOf(now.AddDate(0, 0, -1)), parser.DayOf(now)}
 }
 
 // living are the days whose totals are there for another day at least, up to
 // tomorrow.
 func (l *look) living() []parser.Day {
-	now := l.now().In(l.loc)
+	now := l.redis.now().In(l.loc)
 	var days []parser.Day
 	last := parser.DayOf(now).Next()
 	for d := parser.DayOf(now.Add(-DayKeysTTL)).Next(); d <= last; d = d.Next() {
@@ -94,13 +94,13 @@ func (l *look) askDay(ctx context.Context, p redis.Pipeliner, d *scrubDay, young
 	d.books = p.HMGet(ctx, k.Books(s, d.day), "pc", "mobile", "bot", "events")
 	d.events = p.Exists(ctx, k.Events(s, d.day))
 	// A set's life begins with its day at the earliest.
-	if l.now().Before(d.day.Date(l.loc).Add(l.uvTTL - time.Hour)) {
+	if l.redis.now().Before(d.day.Date(l.loc).Add(l.uvTTL - time.Hour)) {
 		d.visitors, d.pairs = p.SCard(ctx, k.Visitors(s, d.day)), p.StrLen(ctx, k.Pairs(s, d.day))
 	}
 	if young {
 		d.minutes = p.HGetAll(ctx, k.Minutes(s, d.day))
 	}
-	if l.now().Before(expiry(l.loc, d.day.Next(), FacetTTL).Add(-time.Hour)) {
+	if l.redis.now().Before(expiry(l.loc, d.day.Next(), FacetTTL).Add(-time.Hour)) {
 		d.hours = p.HMGet(ctx, k.Facets(s, d.day), hourFields...)
 	}
 }

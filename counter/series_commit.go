@@ -148,7 +148,7 @@ func (e *encoder) calls(c *call, p *part) int {
 	p.callKeys = p.callKeys[:0]
 	for _, h := range callHashes(e.keys, p.site.name, p.calls) {
 		at, err := CallExpiry(e.loc, h.period)
-		if err != nil || !at.After(e.now().Add(time.Hour)) {
+		if err != nil || !writable(at, e.redisNow()) {
 			continue // err: cannot be, the period was formatted by the same layout
 		}
 		c.key(h.key)

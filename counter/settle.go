@@ -23,6 +23,7 @@ type settler struct {
 	loc       *time.Location
 	uvTTL     time.Duration
 	now       func() time.Time
+	redisNow  func() time.Time
 	committed func(site, epoch string, scripts int64)
 	standby   time.Time // another daemon is at work until then
 	warned    time.Time // of another daemon, or of a Redis that went back
@@ -194,7 +195,7 @@ func (st *settler) mayHaveExpired(p *part, check int64) bool {
 		return true // a bucket of the duplicate rules
 	}
 	end := p.days[day].state.day.Next().Date(st.loc)
-	return st.now().After(end.Add(st.uvTTL / 2))
+	return st.redisNow().After(end.Add(st.uvTTL / 2))
 }
 
 // standby is how long this daemon leaves a log to another one that is ahead.

@@ -17,7 +17,7 @@ func (in *Ingester) take(ctx context.Context, f fetched) error {
 	}
 	seg := in.places.segment(f)
 	in.places.live = b.Live || b.Kind == Closed
-	in.now = in.opt.Now()
+	in.now, in.redisNow = in.opt.Now(), in.clock.now()
 	if b.Live {
 		in.loop.liveAt = in.now
 	}

@@ -10,9 +10,9 @@
 --             the key; 'STRLEN' must equal value, others must reach it
 --   types     n, per key the type it must have if it exists
 --   counters, hashes, ranks: see prelude.lua
---   visitors  n, per day: set, total, day total; (ttl, expire-at, known of the set and of
+--   visitors  n, per day: set, total, day total; (ttl, least, expire-at, known of the set and of
 --             the day total, m, members)
---   appends   n, per key: (ttl, whether each write renews it 0/1, known, data)
+--   appends   n, per key: (ttl, least, whether each write renews it 0/1, known, data)
 --   online    n, 0 or 1: (trim below, trim above, ttl, m, (score, member)...)
 --   lists     n, per list: m blobs that are appended to it
 --
@@ -69,6 +69,13 @@ end
 ranks()
 noted()
 
+-- live has a key live for ttl from now on, and at least until a moment: that of a day to
+-- come, which a clock that was ahead wrote, must still be there on that day.
+local function live(name, ttl, least)
+  call('EXPIRE', name, ttl)
+  call('EXPIREAT', name, least, 'GT')
+end
+
 local function add(name, n)
   local v = call('INCRBY', name, n)
   if after[name] then after[name] = v end
@@ -77,7 +84,7 @@ end
 
 for _ = 1, num() do
   local set, total, today = key(), key(), key()
-  local ttl, at, knownSet, knownDay, m = arg(), arg(), arg(), arg(), num()
+  local ttl, least, at, knownSet, knownDay, m = arg(), arg(), arg(), arg(), arg(), num()
   local added, i = 0, 0
   while i < m do
     local n = math.min(m - i, 1000)
@@ -85,7 +92,7 @@ for _ = 1, num() do
     i = i + n
   end
   a = a + m
-  call('EXPIRE', set, ttl)
+  live(set, ttl, least)
   if added > 0 then
     if after[set] == 0 then fresh(knownSet) end
     after[set] = after[set] and after[set] + added
@@ -98,10 +105,10 @@ for _ = 1, num() do
 end
 
 for _ = 1, num() do
-  local name, ttl, renew, known, data = key(), arg(), arg(), arg(), arg()
+  local name, ttl, least, renew, known, data = key(), arg(), arg(), arg(), arg(), arg()
   local none = call('APPEND', name, data) == #data
   if none then fresh(known) end
-  if none or renew == '1' then call('EXPIRE', name, ttl) end
+  if none or renew == '1' then live(name, ttl, least) end
 end
 
 for _ = 1, num() do

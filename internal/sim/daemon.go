@@ -163,7 +163,7 @@ func (d *daemon) live(ctx context.Context, p *process) error {
 		err := d.count(ctx, p, rdb)
 		return errors.Join(err, rdb.Close())
 	}
-	k := newKeeper(d.w, rdb)
+	k := newKeeper(d.w, d.host, rdb)
 	p.mu.Lock()
 	p.keeper = k
 	p.mu.Unlock()
@@ -192,7 +192,7 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 			return fmt.Errorf("read times: %w", perr)
 		}
 		t, terr := tailer.Open(tailer.Options{Path: l.path, Time: at, Identify: identify(l.calls), Resume: func(s string) int64 { return resume(s) },
-			Poll: looks, Quiet: quiet, Rescan: rescan, BlockSize: 4096, MaxLine: 2048, Logger: d.w.log})
+			Now: d.host.now, Poll: looks, Quiet: quiet, Rescan: rescan, BlockSize: 4096, MaxLine: 2048, Logger: d.w.log})
 		if terr != nil {
 			return fmt.Errorf("open log: %w", terr)
 		}
@@ -204,7 +204,7 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 		inputs = append(inputs, counter.Input{Source: source{t}, Parser: ps})
 	}
 	opt := counter.Options{
-		Redis: rdb, Keys: keys, Location: d.w.ledger.loc, Logger: d.w.log.With("daemon", d.id),
+		Redis: rdb, Keys: keys, Now: d.host.now, Location: d.w.ledger.loc, Logger: d.w.log.With("daemon", d.id),
 		BatchSize: d.w.sch.Batch, MaxPages: 1000, Progress: filepath.Join(d.data, "progress.json"),
 		Sync: d.w.sch.Sync, Grace: grace, Audit: audits,
 	}

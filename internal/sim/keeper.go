@@ -25,6 +25,7 @@ import (
 // which all hosts share as they share a MySQL, opened and asked as the server does.
 type keeper struct {
 	w    *world
+	host *host
 	rdb  redis.UniversalClient
 	keys counter.Keys
 
@@ -36,8 +37,8 @@ type keeper struct {
 	segments map[string]bool
 }
 
-func newKeeper(w *world, rdb redis.UniversalClient) *keeper {
-	return &keeper{w: w, rdb: rdb, keys: counter.NewKeys(counter.DefaultPrefix, false), opening: make(chan struct{}, 1)}
+func newKeeper(w *world, h *host, rdb redis.UniversalClient) *keeper {
+	return &keeper{w: w, host: h, rdb: rdb, keys: counter.NewKeys(counter.DefaultPrefix, false), opening: make(chan struct{}, 1)}
 }
 
 var errAway = errors.New("the archive does not answer")
@@ -71,10 +72,15 @@ func (k *keeper) open(ctx context.Context) (*archive.Archive, error) {
 	if k.archive != nil {
 		return k.archive, nil
 	}
-	a, err := archive.Open(ctx, "", k.w.archivePath(), archive.Options{Location: k.w.ledger.loc, Logger: k.w.log, MaxPages: 1000, ChunkRows: 7})
+	opt := archive.Options{Location: k.w.ledger.loc, Logger: k.w.log, Now: k.host.now, MaxPages: 1000, ChunkRows: 7}
+	if opt.RawRetentionDays = k.w.sch.KeepRaw; opt.RawRetentionDays > 0 {
+		opt.Clocks = []archive.Clock{{Name: "Redis", Now: func(ctx context.Context) (time.Time, error) { return k.rdb.Time(ctx).Result() }}}
+	}
+	a, err := archive.Open(ctx, "", k.w.archivePath(), opt)
 	if err != nil {
 		return nil, err
 	}
+	a.Every(max(k.w.sch.Every, 1))
 	k.archive = a
 	return a, nil
 }
@@ -178,7 +184,7 @@ func (k *keeper) Restore(ctx context.Context, site string) (segments map[string]
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	r := counter.Restorer{Redis: k.rdb, Keys: k.keys, Location: k.w.ledger.loc, Now: time.Now, UVSetTTL: 72 * time.Hour,
+	r := counter.Restorer{Redis: k.rdb, Keys: k.keys, Location: k.w.ledger.loc, Now: k.host.now, UVSetTTL: 72 * time.Hour,
 		Widths: func(string) map[string]time.Duration {
 			return map[string]time.Duration{counter.RuleID: counter.DefaultIDWindow}
 		}}
@@ -212,7 +218,7 @@ func (k *keeper) cycle(ctx context.Context, h *host, read func() error) error {
 		}
 		src := archive.Source{Name: l.path, Parser: p}
 		for _, f := range files {
-			if f.Live || time.Since(f.LastWrite) < quiet {
+			if f.Live || !k.old(f, quiet) {
 				continue
 			}
 			size, err := f.Size(ctx)
@@ -236,6 +242,22 @@ func (k *keeper) cycle(ctx context.Context, h *host, read func() error) error {
 	return k.deleteOld(ctx, a, h)
 }
 
+// confirm is "archive --confirm": an operator looked at the clock.
+func (k *keeper) confirm() error {
+	a, err := k.open(context.Background())
+	if err != nil {
+		return err
+	}
+	return a.Confirm(context.Background())
+}
+
+// old tells that a file was not written for a while. One of the future was written by
+// a clock that was ahead, so not since it is right.
+func (k *keeper) old(f tailer.File, than time.Duration) bool {
+	age := k.host.now().Sub(f.LastWrite)
+	return age >= than || age < -time.Minute
+}
+
 // keepFor is LOG_RETENTION.
 const keepFor = 3 * time.Second
 
@@ -255,7 +277,7 @@ func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) err
 		}
 		for _, f := range files {
 			whole, ok := archived[f.ID]
-			if f.Live || !ok || time.Since(f.LastWrite) < keepFor {
+			if f.Live || !ok || !k.old(f, keepFor) {
 				continue
 			}
 			if size, err := f.Size(ctx); err != nil || size != whole.Size {

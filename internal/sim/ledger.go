@@ -31,8 +31,12 @@ func (l *ledger) names() map[string]bool {
 	return all
 }
 
-// expect is what Redis must hold of all that was told.
-func (l *ledger) expect() numbers { return l.tally().n }
+// expect is what Redis must hold at a moment of all that was told.
+func (l *ledger) expect(now time.Time) numbers {
+	n := l.tally().n
+	maps.DeleteFunc(n, func(name string, _ int64) bool { return now.After(l.until(name)) })
+	return n
+}
 
 // expectSQL is what the archive must hold of all that was told.
 func (l *ledger) expectSQL() numbers {

@@ -16,6 +16,7 @@ import (
 // descriptor a worker may still hold.
 type logFile struct {
 	w       *world
+	host    *host
 	path    string
 	calls   bool // it is a site's own
 	live    *writer
@@ -46,21 +47,29 @@ func (l *logFile) open() error {
 
 // touch gives a file the time of the bubble, in which the program looks at it.
 func (l *logFile) touch(o *writer) error {
-	now := time.Now()
+	now := l.host.now()
 	return os.Chtimes(o.name, now, now)
 }
+
+// remembered is how long a view is asked for again: longer than lines come late, and
+// shorter than its id is remembered.
+const remembered = 26 * time.Hour
 
 // random makes requests for the log.
 func (l *logFile) random(rng *rand.Rand, n, pages int) []hit {
 	var all []hit
+	now := l.host.now()
+	for len(l.w.known) > 0 && now.Sub(l.w.known[0].at) > remembered {
+		l.w.known = l.w.known[1:]
+	}
 	for range n {
 		switch known := l.w.known; {
 		case l.calls:
-			all = append(all, randomCall(rng, time.Now()))
+			all = append(all, randomCall(rng, now))
 		case len(known) > 0 && rng.IntN(6) == 0:
 			all = append(all, known[rng.IntN(len(known))]) // the same view again
 		default:
-			h := randomHit(rng, time.Now(), pages)
+			h := randomHit(rng, now, pages)
 			all = append(all, h)
 			if h.id != "" && !h.skipped {
 				l.w.known = append(l.w.known, h)

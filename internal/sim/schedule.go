@@ -17,6 +17,8 @@ type schedule struct {
 	Sync    bool   `json:",omitempty"` // lines are made durable first
 	Archive bool   `json:",omitempty"` // closed segments are archived, and deleted
 	Again   bool   `json:",omitempty"` // everything is asked for once more at the end
+	KeepRaw int    `json:",omitempty"` // RAW_RETENTION_DAYS; 0: for ever
+	Every   int    `json:",omitempty"` // days from one archive cycle to the next; 0: one
 	Steps   []step
 }
 
@@ -56,7 +58,9 @@ const (
 	doStop     action = "stop"
 	doStart    action = "start"
 	doArchive  action = "archive"
-	doAway     action = "away" // the archive is
+	doAway     action = "away"  // the archive is
+	doClock    action = "clock" // of a host is N hours ahead
+	doConfirm  action = "confirm"
 )
 
 // Kinds of a start: what became of the progress file.
@@ -87,6 +91,9 @@ var weights = []struct {
 	{doExchange, 30}, {doOutage, 5}, {doSnapshot, 5}, {doGoBack, 4}, {doPromote, 2}, {doLoseAll, 1}, {doLoseKey, 4},
 	{doRetype, 3}, {doReplay, 2}, {doKill, 4}, {doStop, 2}, {doStart, 8}, {doArchive, 12}, {doAway, 2},
 }
+
+// long tells that days go by in it.
+func (s *schedule) long() bool { return s.KeepRaw > 0 }
 
 // newSchedule makes the schedule of a seed.
 func newSchedule(seed uint64, without map[string]bool) *schedule {
@@ -229,6 +236,10 @@ func (s *step) words() string {
 		}
 	case doAway:
 		fmt.Fprintf(&b, "the archive does not answer for %s", time.Duration(s.N)*time.Millisecond)
+	case doClock:
+		fmt.Fprintf(&b, "the clock of host %d is %d hours ahead", s.Daemon%2, s.N)
+	case doConfirm:
+		b.WriteString("an operator confirms the clock")
 	case doKill:
 		fmt.Fprintf(&b, "%s is killed", who)
 	case doStop:

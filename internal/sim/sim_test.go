@@ -36,6 +36,7 @@ const (
 	envVerbose   = "SIM_VERBOSE"   // 1: what the daemons log
 	envPlan      = "SIM_PLAN"      // a schedule as the corpus has them, to be played alone
 	envShrink    = "SIM_SHRINK"    // 0: failures are told as they are
+	envEvery     = "SIM_EVERY"     // of how many days of a year one is played; 5
 	envStop      = "SIM_STOP"      // 1: the first failure is enough
 )
 

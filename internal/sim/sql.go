@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver of the archive's file
 )
@@ -76,6 +77,39 @@ func (t *tableOf) read(db *sql.DB, got numbers) error {
 		}
 	}
 	return rows.Err()
+}
+
+// checkRaw compares which days have raw rows with those that must: no clock that is
+// wrong has any deleted, and what is old is deleted.
+func (w *world) checkRaw(k *keeper) (err error) {
+	a, err := k.open(context.Background())
+	if err != nil {
+		return err
+	}
+	doubt, err := a.ClockTrouble(context.Background())
+	if err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", "file:"+w.archivePath())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	floor := time.Now().In(w.ledger.loc).AddDate(0, 0, -w.sch.KeepRaw).Format(time.DateOnly)
+	old := floor // what is before it is deleted
+	if doubt != "" {
+		w.strike("clock in doubt")
+		old = "" // it waits for an operator
+	}
+	var site, day, raw sql.NullString
+	err = db.QueryRowContext(context.Background(), "SELECT site, date, raw FROM days WHERE raw <> 1 AND SUBSTR(date, 1, 10) >= ? OR raw = 1 AND SUBSTR(date, 1, 10) < ? LIMIT 1", floor, old).Scan(&site, &day, &raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("raw rows are kept from %s on, and those of %s on %s are %s", floor, site.String, day.String, map[bool]string{true: "there", false: "gone"}[raw.String == "1"])
+	}
+	return err
 }
 
 // inSQL tells whether a number of the ledger is in the tables as well.
