@@ -20,18 +20,17 @@ type DayBook struct {
 	Dedup             int64 // lines that were duplicates
 }
 
-// BookSeries is what Redis has of the days that were asked for; see Series.
+// BookSeries is what Redis has of the days that were asked for.
 type BookSeries struct {
-	Days  []DayBook // in order, without the days that have nothing
-	Since parser.Day
-	Stale bool
+	Span
+	Days []DayBook // in order, without the days that have nothing
 }
 
 // Books reads the sums of the days from..to.
 func (r *Reader) Books(ctx context.Context, site string, from, to parser.Day) BookSeries {
-	s := BookSeries{Since: r.since(DayKeysTTL)}
+	s := BookSeries{Span: r.spanSince(DayKeysTTL)}
 	days := r.span(from, to, s.Since)
-	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) (err error) {
+	s.Span = r.tripSpan(ctx, s.Span, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) (err error) {
 		s.Days, err = r.readBooks(ctx, pipe, site, days)
 		return err
 	})
@@ -114,6 +113,7 @@ func (r *Reader) Overview(ctx context.Context, sites []string) ([]SiteStats, err
 			q, a := &Query{Site: site, Fields: fields}, &answers[i]
 			if ok && !a.Stale && !r.markedStale(site) {
 				r.remember(q, a, now, 0)
+				a.Stale = r.waits.Load()
 			} else {
 				a.reset()
 				r.recall(q, a, now)

@@ -17,23 +17,31 @@ type DayCount struct {
 	PV, UV int64
 }
 
-// Series is what Redis has of a span of days. Since is the first day that it
-// knows all about: a day from there on that is not in Days has no views.
+// Span tells what Redis' answer about some days is worth. Since is the first day that
+// it knows all about: a day from there on that is not in the answer has nothing.
 // Earlier days are the archive's. When Stale is set, Redis could not be asked
-// (or the site is being rebuilt or counted again) and Days is empty. Behind says
-// that page changes wait to be spread over the pages' keys: Days lacks them.
+// (or the site is being rebuilt or counted again) and the answer is empty: all days are
+// the archive's. Behind says that the answer lacks what came just now: counting waits for
+// Redis, or page changes wait to be spread over the pages' keys.
+type Span struct {
+	Since         parser.Day
+	Stale, Behind bool
+}
+
+// Old tells that whoever is answered by it must be told that it is.
+func (s Span) Old() bool { return s.Stale || s.Behind }
+
+// Series is what Redis has of a span of days.
 type Series struct {
-	Days   []DayCount // in order, without the days that have nothing
-	Since  parser.Day
-	Stale  bool
-	Behind bool // of pages only
+	Span
+	Days []DayCount // in order, without the days that have nothing
 }
 
 // Days reads the views and visitors of a site on the days from..to.
 func (r *Reader) Days(ctx context.Context, site string, from, to parser.Day) Series {
-	s := Series{Since: r.since(DayKeysTTL)}
+	s := Series{Span: r.spanSince(DayKeysTTL)}
 	days := r.span(from, to, s.Since)
-	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) error {
+	s.Span = r.tripSpan(ctx, s.Span, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) error {
 		keys := make([]string, 0, 2*len(days))
 		for _, d := range days {
 			keys = append(keys, r.keys.SitePVDay(site, d), r.keys.SiteUVDay(site, d))
@@ -74,7 +82,7 @@ func dayCounts(days []parser.Day, values []any) ([]DayCount, error) {
 // ranked lists, which live for two days. Redis has no visitors of a page and
 // day: UV is 0.
 func (r *Reader) PageDays(ctx context.Context, site, page string, from, to parser.Day) Series {
-	s := Series{Since: r.since(HotDayTTL)}
+	s := Series{Span: r.spanSince(HotDayTTL)}
 	days := r.span(from, to, s.Since)
 	lag, ok := r.lagTrip(ctx, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) error {
 		s.Days = nil
@@ -108,6 +116,13 @@ func (r *Reader) PageDays(ctx context.Context, site, page string, from, to parse
 func (r *Reader) trip(ctx context.Context, site string, nothing bool, ask tripAsk) bool {
 	_, ok := r.lagTrip(ctx, site, nothing, ask)
 	return ok
+}
+
+// tripSpan is trip for an answer about some days.
+func (r *Reader) tripSpan(ctx context.Context, s Span, site string, nothing bool, ask tripAsk) Span {
+	s.Stale = !r.trip(ctx, site, nothing, ask)
+	s.Behind = !s.Stale && !nothing && r.waits.Load()
+	return s
 }
 
 type tripAsk func(ctx context.Context, pipe redis.Pipeliner) error
@@ -145,6 +160,8 @@ func (r *Reader) lagTrip(ctx context.Context, site string, nothing bool, ask tri
 	}
 	return lag, state.whole()
 }
+
+func (r *Reader) spanSince(ttl time.Duration) Span { return Span{Since: r.since(ttl)} }
 
 // since is the first day whose keys, which die ttl after its end, will be there
 // for another day at least: none can vanish while it is read.

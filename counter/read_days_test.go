@@ -41,7 +41,7 @@ func TestReadDays(t *testing.T) {
 		if len(got.Days) == 0 {
 			got.Days = nil
 		}
-		if w := (Series{Days: want, Since: since}); !reflect.DeepEqual(got, w) {
+		if w := (Series{Days: want, Span: Span{Since: since}}); !reflect.DeepEqual(got, w) {
 			t.Errorf("%d to %d:\n got %+v\nwant %+v", from, to, got, w)
 		}
 		if trips := n.count() - before; trips > 1 {
@@ -87,7 +87,7 @@ func TestReadPageDays(t *testing.T) {
 		}
 	}
 	got := r.PageDays(t.Context(), readSite, "/a", 20261101, 20261130)
-	if want := (Series{Since: 20261119, Days: []DayCount{{20261119, 3, 0}, {20261120, 4, 0}}}); !reflect.DeepEqual(got, want) {
+	if want := (Series{Span: Span{Since: 20261119}, Days: []DayCount{{20261119, 3, 0}, {20261120, 4, 0}}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got := r.PageDays(t.Context(), readSite, "/none", 20261101, 20261130); got.Stale || len(got.Days) != 0 {

@@ -34,11 +34,10 @@ type EventCount struct {
 	PV, UV int64
 }
 
-// EventSeries is what Redis has of the days that were asked for; see Series.
+// EventSeries is what Redis has of the days that were asked for.
 type EventSeries struct {
-	Rows  []EventCount // in order of day and key
-	Since parser.Day
-	Stale bool
+	Span
+	Rows []EventCount // in order of day and key
 }
 
 // Related tells whether key belongs into the answer to q.
@@ -71,7 +70,7 @@ const (
 
 // Events reads the events of some days.
 func (r *Reader) Events(ctx context.Context, q *EventsQuery) EventSeries {
-	s := EventSeries{Since: r.since(DayKeysTTL)}
+	s := EventSeries{Span: r.spanSince(DayKeysTTL)}
 	var full eventBound
 	for days := range slices.Chunk(r.span(max(q.From, q.After.Day), q.To, s.Since), eventDays) {
 		scans := make([]*eventScan, len(days))
@@ -84,8 +83,9 @@ func (r *Reader) Events(ctx context.Context, q *EventsQuery) EventSeries {
 		for len(scans) > 0 {
 			open := unfinished(scans)
 			if len(open) > 0 && !r.trip(ctx, q.Site, false, func(ctx context.Context, pipe redis.Pipeliner) error { return r.readEvents(ctx, pipe, q, open) }) {
-				return EventSeries{Since: s.Since, Stale: true}
+				return EventSeries{Span: Span{Since: s.Since, Stale: true}}
 			}
+			s.Behind = r.waits.Load()
 			for len(scans) > 0 && scans[0].ended() {
 				for _, row := range scans[0].rows() {
 					s.Rows = append(s.Rows, row)

@@ -19,7 +19,8 @@ type MinuteCount struct {
 
 // Minutes reads the views of the last n minutes, oldest first; the last one is
 // still running. Where the clocks are set back, the minutes that come twice have
-// the views of both. stale says that Redis could not be asked: then all are 0.
+// the views of both. stale says that Redis could not be asked: then all are 0, or that counting
+// waits for it.
 func (r *Reader) Minutes(ctx context.Context, site string, n int) (all []MinuteCount, stale bool) {
 	now := r.opt.Now().In(r.opt.Location).Truncate(time.Minute)
 	all = make([]MinuteCount, n)
@@ -53,7 +54,7 @@ func (r *Reader) Minutes(ctx context.Context, site string, n int) (all []MinuteC
 		}
 		return nil
 	})
-	return all, !ok
+	return all, !ok || r.waits.Load()
 }
 
 // FacetCount are the views of a name of a facet, of people and of bots.
@@ -65,20 +66,18 @@ type FacetDay struct {
 	Names map[string]FacetCount
 }
 
-// FacetSeries is what Redis has of a facet on the days that were asked for; see
-// Series.
+// FacetSeries is what Redis has of a facet on the days that were asked for.
 type FacetSeries struct {
-	Days  []FacetDay // in order, without those that have nothing
-	Since parser.Day
-	Stale bool
+	Span
+	Days []FacetDay // in order, without those that have nothing
 }
 
 // Facet reads the names of a facet on the days from..to: those in the days' hashes
 // and those that are not spread yet, of one moment.
 func (r *Reader) Facet(ctx context.Context, site string, f parser.Facet, from, to parser.Day) FacetSeries {
-	s := FacetSeries{Since: r.since(FacetTTL)}
+	s := FacetSeries{Span: r.spanSince(FacetTTL)}
 	days := r.span(from, to, s.Since)
-	s.Stale = !r.trip(ctx, site, len(days) == 0, func(ctx context.Context, _ redis.Pipeliner) (err error) {
+	s.Span = r.tripSpan(ctx, s.Span, site, len(days) == 0, func(ctx context.Context, _ redis.Pipeliner) (err error) {
 		s.Days, err = r.readFacet(ctx, site, f, days)
 		return err
 	})

@@ -10,19 +10,17 @@ import (
 	"ddkk-stats/parser"
 )
 
-// PageSums are the views of pages over some days. Since, Stale and Behind as in
-// Series.
+// PageSums are the views of pages over some days.
 type PageSums struct {
-	PV            map[string]int64
-	Since         parser.Day
-	Stale, Behind bool
+	Span
+	PV map[string]int64
 }
 
 // PageSums adds up the ranked lists of the days from..to that Redis still has:
 // those of the last days. A list is scanned in pieces, so that nobody waits for
 // it; a page that is counted meanwhile has its older or its newer number.
 func (r *Reader) PageSums(ctx context.Context, site string, from, to parser.Day) PageSums {
-	s := PageSums{Since: r.since(HotDayTTL), PV: map[string]int64{}}
+	s := PageSums{Span: r.spanSince(HotDayTTL), PV: map[string]int64{}}
 	for _, d := range r.span(from, to, s.Since) {
 		pages := map[string]int64{} // a scan may show a page twice
 		for cursor, begun := uint64(0), false; !begun || cursor != 0; begun = true {
@@ -43,7 +41,7 @@ func (r *Reader) PageSums(ctx context.Context, site string, from, to parser.Day)
 				return nil
 			})
 			if !ok {
-				return PageSums{Since: s.Since, Stale: true}
+				return PageSums{Span: Span{Since: s.Since, Stale: true}}
 			}
 			s.Behind = s.Behind || lag&lagPages != 0
 		}

@@ -88,8 +88,8 @@ func CallHour(t time.Time) string { return t.Format(callHourLayout) }
 
 // Calls reads a period, named as in Keys.Calls. top bounds the endpoints of
 // which it is read how long calls took, 0: all of them. The others come all the
-// same. stale: Redis could not be asked, and the report is empty. The report is
-// shared and must not be changed.
+// same. stale: Redis could not be asked, and the report is empty, or counting waits for it.
+// The report is shared and must not be changed.
 func (r *Reader) Calls(ctx context.Context, site, period string, top int) (c CallReport, stale bool) {
 	ok := r.trip(ctx, site, false, func(ctx context.Context, pipe redis.Pipeliner) (err error) {
 		if top == 0 {
@@ -113,7 +113,7 @@ func (r *Reader) Calls(ctx context.Context, site, period string, top int) (c Cal
 	if !ok {
 		return CallReport{}, true
 	}
-	return c, false
+	return c, r.waits.Load()
 }
 
 // fieldsPerScan keeps replies small, so that others are answered in between.
@@ -287,7 +287,7 @@ func (u CallUnit) points(now time.Time) []CallPoint {
 }
 
 // CallTrend reads the last 60 minutes, 24 hours or 30 days of a site's API. It
-// has zeros where nothing was called, and everywhere if stale.
+// has zeros where nothing was called, and everywhere if Redis could not be asked.
 func (r *Reader) CallTrend(ctx context.Context, site string, unit CallUnit) (points []CallPoint, stale bool) {
 	points = unit.points(r.opt.Now().In(r.opt.Location))
 	ok := r.trip(ctx, site, false, func(ctx context.Context, pipe redis.Pipeliner) error {
@@ -318,5 +318,5 @@ func (r *Reader) CallTrend(ctx context.Context, site string, unit CallUnit) (poi
 	if !ok {
 		points = unit.points(r.opt.Now().In(r.opt.Location))
 	}
-	return points, !ok
+	return points, !ok || r.waits.Load()
 }

@@ -52,8 +52,8 @@ func (c *Calls) Trend(ctx context.Context, site string, unit counter.CallUnit) (
 // Day implements queryapi.Calls.
 func (c *Calls) Day(ctx context.Context, site string, date time.Time) (counter.CallReport, bool, error) {
 	live, stale := c.reader.Calls(ctx, site, counter.CallDay(date), 0)
-	if !stale && live.Calls > 0 {
-		return live, false, nil
+	if live.Calls > 0 {
+		return live, stale, nil
 	}
 	a, err := c.archive()
 	if err != nil {

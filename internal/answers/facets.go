@@ -26,11 +26,11 @@ func (f *Facts) Hours(ctx context.Context, site string, from, to time.Time) ([]q
 	if old := archived(last, live.Since, live.Stale); first <= old {
 		r, err := f.series.read()
 		if err != nil {
-			return nil, live.Stale, err
+			return nil, live.Old(), err
 		}
 		for x, err := range r.FacetRange(ctx, site, parser.Hour, first, old) {
 			if err != nil {
-				return nil, live.Stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
+				return nil, live.Old(), fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 			}
 			add(x.Day, x.Name, x.PV, x.Bot)
 		}
@@ -40,7 +40,7 @@ func (f *Facts) Hours(ctx context.Context, site string, from, to time.Time) ([]q
 			add(d.Day, name, d.Names[name].PV, d.Names[name].Bot)
 		}
 	}
-	return all, live.Stale, nil
+	return all, live.Old(), nil
 }
 
 // Minutes implements queryapi.Facts.
@@ -83,13 +83,13 @@ func (f *Facts) Facet(ctx context.Context, site, facet string, from, to time.Tim
 	old := archived(last, live.Since, live.Stale)
 	r, err := f.series.read()
 	if err != nil && first <= old {
-		return nil, live.Stale, err
+		return nil, live.Old(), err
 	}
 	uv := map[string]archive.FacetTotals{}
 	if err == nil { // without an archive the visitors are not known
 		for v, err := range r.FacetSums(ctx, site, x, first, last) {
 			if err != nil {
-				return nil, live.Stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
+				return nil, live.Old(), fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 			}
 			uv[v.Name] = v
 		}
@@ -97,7 +97,7 @@ func (f *Facts) Facet(ctx context.Context, site, facet string, from, to time.Tim
 	if first <= old {
 		for v, err := range r.FacetSums(ctx, site, x, first, old) {
 			if err != nil {
-				return nil, live.Stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
+				return nil, live.Old(), fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 			}
 			sums[v.Name] += v.PV
 		}
@@ -113,5 +113,5 @@ func (f *Facts) Facet(ctx context.Context, site, facet string, from, to time.Tim
 		}
 		all = append(all, row)
 	}
-	return all, live.Stale, nil
+	return all, live.Old(), nil
 }

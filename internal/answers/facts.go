@@ -65,21 +65,21 @@ func (f *Facts) Sums(ctx context.Context, site string, from, to time.Time) (quer
 	}
 	old := archived(last, live.Since, live.Stale)
 	if first > old {
-		return sum, live.Stale, nil
+		return sum, live.Old(), nil
 	}
 	r, err := f.series.read()
 	if err != nil {
-		return sum, live.Stale, err
+		return sum, live.Old(), err
 	}
 	for d, err := range r.Daily(ctx, site, first, old) {
 		if err != nil {
-			return sum, live.Stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
+			return sum, live.Old(), fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 		}
 		sum.PV, sum.UV, sum.Bot = sum.PV+d.PV, sum.UV+d.UV, sum.Bot+d.Bot
 		sum.PC, sum.Mobile = sum.PC+d.PC, sum.Mobile+d.Mobile
 		sum.Events, sum.Dedup = sum.Events+d.Events, sum.Dedup+d.Dedup
 	}
-	return sum, live.Stale, nil
+	return sum, live.Old(), nil
 }
 
 // Pages implements queryapi.Facts. Views of the last days come from the ranked
@@ -92,7 +92,7 @@ func (f *Facts) Pages(ctx context.Context, q *queryapi.PagesQuery) (queryapi.Pag
 	if old := archived(last, live.Since, live.Stale); first <= old {
 		var err error
 		if past, err = f.pastPages(ctx, q.Site, first, old); err != nil {
-			return queryapi.PageList{}, live.Stale, err
+			return queryapi.PageList{}, live.Old(), err
 		}
 	}
 	all := make([]archive.NameTotals, 0, max(len(past), len(live.PV)))
@@ -115,9 +115,9 @@ func (f *Facts) Pages(ctx context.Context, q *queryapi.PagesQuery) (queryapi.Pag
 	all = all[:min(len(all), q.Limit)]
 	uv, err := f.visitors(ctx, q.Site, first, last, all)
 	if err != nil {
-		return list, live.Stale, err
+		return list, live.Old(), err
 	}
-	stale := live.Stale || live.Behind
+	stale := live.Old()
 	for i, p := range all {
 		list.Pages = append(list.Pages, queryapi.NewPageFacts(p.Name, p.PV, uv[i]))
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ddkk-stats/archive"
+	"ddkk-stats/counter"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/config/configtest"
 	"ddkk-stats/internal/geoip/geoiptest"
@@ -67,6 +68,10 @@ func TestFactsSums(t *testing.T) {
 	ask("2026-06-01", "2026-06-01", false, queryapi.Sums{PV: 3, UV: 3, PC: 3, Events: 1})
 	ask("2026-11-20", "2026-11-22", false, queryapi.Sums{PV: 12, UV: 5, PC: 5, Mobile: 2, Bot: 9, Events: 4, Dedup: 1})
 	ask("2026-05-01", "2026-11-22", false, queryapi.Sums{PV: 15, UV: 8, PC: 8, Mobile: 2, Bot: 9, Events: 5, Dedup: 1})
+	r.reader.Wait(true) // counting waits: the same numbers, and not those of the archive alone
+	ask("2026-11-20", "2026-11-22", true, queryapi.Sums{PV: 12, UV: 5, PC: 5, Mobile: 2, Bot: 9, Events: 4, Dedup: 1})
+	ask("2026-06-01", "2026-06-01", false, queryapi.Sums{PV: 3, UV: 3, PC: 3, Events: 1})
+	r.reader.Wait(false)
 	r.redis.SetError("LOADING")
 	ask("2026-05-01", "2026-11-22", true, queryapi.Sums{PV: 6, UV: 6, PC: 6, Events: 2})
 }
@@ -80,13 +85,46 @@ func TestFactsSites(t *testing.T) {
 	r.must(r.redis.Set(r.keys.BasePV("a.example"), "100"))
 	r.live(20261122, 7, 3, 6)
 	want := fmt.Sprint([]queryapi.SiteFacts{{Site: "a.example", PV: 110, PVToday: 7, UVToday: 3}, {Site: "b.example"}})
-	for _, stale := range []bool{false, true} { // then the last known values
+	for i, stale := range []bool{false, true, true} { // then while counting waits, then the last known values
+		r.reader.Wait(i == 1)
 		got, gotStale, err := f.Sites(t.Context())
 		r.must(err)
 		if fmt.Sprint(got) != want || gotStale != stale {
 			t.Errorf("%v stale %v, want %v %v", got, gotStale, want, stale)
 		}
-		r.redis.SetError("LOADING")
+		if i == 1 {
+			r.redis.SetError("LOADING")
+		}
+	}
+}
+
+// Hours, minutes, facets and calls are those of Redis, and old, while counting waits for it.
+func TestFactsWhileCountingWaits(t *testing.T) {
+	r := newPastRig(t, "2026-06-01")
+	f := r.facts()
+	r.redis.HSet(r.keys.Facets("a.example", 20261122), "h03", "7", "rr.example", "4")
+	r.redis.HSet(r.keys.Calls("a.example", "20261122"), "total", "9")
+	calls := NewCalls(r.reader, r.vault.Opened, "a.example")
+	for _, wait := range []bool{false, true} {
+		r.reader.Wait(wait)
+		hours, stale, err := f.Hours(t.Context(), "a.example", parseDay("2026-11-22"), parseDay("2026-11-22"))
+		if err != nil || stale != wait || len(hours) != 1 || hours[0].PV != 7 {
+			t.Errorf("hours: %+v stale %v, %v", hours, stale, err)
+		}
+		names, stale, err := f.Facet(t.Context(), "a.example", "referrer", parseDay("2026-11-22"), parseDay("2026-11-22"))
+		if err != nil || stale != wait || len(names) != 1 || names[0].PV != 4 {
+			t.Errorf("referrers: %+v stale %v, %v", names, stale, err)
+		}
+		if _, stale := f.Minutes(t.Context(), "a.example", 5); stale != wait {
+			t.Errorf("minutes: stale %v", stale)
+		}
+		report, stale, err := calls.Day(t.Context(), "a.example", parseDay("2026-11-22"))
+		if err != nil || stale != wait || report.Calls != 9 {
+			t.Errorf("calls: %+v stale %v, %v", report, stale, err)
+		}
+		if _, stale := calls.Trend(t.Context(), "a.example", counter.ByMinute); stale != wait {
+			t.Errorf("trend of calls: stale %v", stale)
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func (s *Series) Days(ctx context.Context, q *queryapi.DaysQuery) ([]queryapi.Da
 	if last := archived(to, live.Since, live.Stale); from <= last {
 		old, err := s.points(ctx, q, from, last)
 		if err != nil {
-			return nil, live.Stale, err
+			return nil, live.Old(), err
 		}
 		for _, p := range old {
 			days = append(days, queryapi.DayCount{Date: dateOf(p.Day), PV: p.PV, UV: p.UV})
@@ -54,7 +54,7 @@ func (s *Series) Days(ctx context.Context, q *queryapi.DaysQuery) ([]queryapi.Da
 	for _, d := range live.Days {
 		days = append(days, queryapi.DayCount{Date: dateOf(d.Day), PV: d.PV, UV: d.UV})
 	}
-	return days, live.Stale, nil
+	return days, live.Old(), nil
 }
 
 // pageDays is Days of a page. Redis has its views of the last days only, and
@@ -65,7 +65,7 @@ func (s *Series) pageDays(ctx context.Context, q *queryapi.DaysQuery) ([]queryap
 	last := archived(to, live.Since, live.Stale)
 	old, err := s.points(ctx, q, from, to)
 	if err != nil && from <= last {
-		return nil, live.Stale, err
+		return nil, live.Old(), err
 	}
 	var days []queryapi.DayCount
 	visitors := map[parser.Day]archive.Point{} // of the days that Redis has
@@ -84,7 +84,7 @@ func (s *Series) pageDays(ctx context.Context, q *queryapi.DaysQuery) ([]queryap
 		}
 		days = append(days, day)
 	}
-	return days, live.Stale || live.Behind, nil
+	return days, live.Old(), nil
 }
 
 func (s *Series) points(ctx context.Context, q *queryapi.DaysQuery, from, to parser.Day) ([]archive.Point, error) {
@@ -107,7 +107,7 @@ func (s *Series) Events(ctx context.Context, q *queryapi.EventsQuery) (queryapi.
 		want.From = max(want.From, want.After.Day)
 	}
 	live := s.reader.Events(ctx, &want)
-	page := queryapi.EventPage{Stale: live.Stale}
+	page := queryapi.EventPage{Stale: live.Old()}
 	var err error
 	if page.Rows, err = s.oldEvents(ctx, &want, archived(want.To, live.Since, live.Stale)); err != nil {
 		return page, err
