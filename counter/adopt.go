@@ -19,6 +19,7 @@ import (
 type healer struct {
 	counts  *aggregate
 	places  *places
+	holders *holders
 	wards   *wards
 	folds   *folds
 	load    *loader
@@ -96,7 +97,10 @@ func (h *healer) adoptAll(ctx context.Context, names []string, cs []checkpoint) 
 		if cs[i].behind {
 			h.wards.recount(s.name)
 		}
-		cause := h.lostCause(s, cs[i])
+		cause, err := h.lostCause(ctx, s, cs[i])
+		if err != nil {
+			return err
+		}
 		switch {
 		case cs[i].rebuilding():
 			cause = "a rebuild was not finished"

@@ -49,6 +49,7 @@ type audits struct {
 	keys      Keys
 	budget    *budget
 	clock     *redisClock // is told the time
+	holders   *holders
 	now       func() time.Time
 	due       bool // at once
 	at        time.Time
@@ -81,6 +82,7 @@ func (a *audits) look(ctx context.Context, now time.Time) error {
 		begin := a.now()
 		pipe := a.rdb.Pipeline()
 		rebuilds, listed, clock := pipe.Get(ctx, a.keys.Rebuilds()), pipe.Exists(ctx, a.keys.Sites()), pipe.Time(ctx)
+		a.holders.tell(ctx, pipe, now)
 		_, _ = pipe.Exec(ctx) // each has its error
 		for _, err := range []error{rebuilds.Err(), listed.Err()} {
 			if passing(err) {
@@ -116,7 +118,11 @@ func (h *healer) compare(ctx context.Context, s *site, c checkpoint) error {
 	if c.epoch != s.epoch {
 		return h.reload(ctx, s, c)
 	}
-	if cause := h.lostCause(s, c); cause != "" {
+	cause, err := h.lostCause(ctx, s, c)
+	if err != nil {
+		return err
+	}
+	if cause != "" {
 		return h.rebuild(ctx, s, cause)
 	}
 	for id, o := range s.offsets {
@@ -133,13 +139,17 @@ func (h *healer) compare(ctx context.Context, s *site, c checkpoint) error {
 
 // lostCause tells why a site needs a rebuild whose checkpoint says that keys were
 // lost: who found that may not have lived to see its own answer. A loss that could
-// not be made good can be as soon as the archive has what was lacking.
-func (h *healer) lostCause(s *site, c checkpoint) string {
+// not be made good can be as soon as the archive, or a daemon that is alive, has what was
+// lacking.
+func (h *healer) lostCause(ctx context.Context, s *site, c checkpoint) (string, error) {
 	switch {
 	case c.lost > h.wards.knownLost(s.name):
-		return fmt.Sprintf("%d of its keys were found lost", c.lost)
-	case c.lost > 0 && s.health == wounded && len(h.places.lacking(c)) == 0:
-		return "what it lost can be made good now"
+		return fmt.Sprintf("%d of its keys were found lost", c.lost), nil
+	case c.lost > 0 && s.health == wounded:
+		if lacking, err := h.holders.lacking(ctx, c); err != nil || len(lacking) > 0 {
+			return "", err
+		}
+		return "what it lost can be made good now", nil
 	}
-	return ""
+	return "", nil
 }

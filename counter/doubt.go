@@ -24,6 +24,7 @@ type doubts struct {
 	next    time.Time       // not before
 	wait    time.Duration   // after the next failure
 	answers chan doubtsAnswer
+	told    map[string]bool // that others must have what a site lacks: once
 }
 
 type doubtsAnswer struct {
@@ -32,7 +33,7 @@ type doubtsAnswer struct {
 }
 
 func newDoubts() doubts {
-	return doubts{sites: map[string]bool{}, wait: minDoubtWait, answers: make(chan doubtsAnswer)}
+	return doubts{sites: map[string]bool{}, told: map[string]bool{}, wait: minDoubtWait, answers: make(chan doubtsAnswer)}
 }
 
 // The archive is asked again after a failure, at first soon.
@@ -45,6 +46,12 @@ func (d *doubts) add(wentBack bool, names ...string) {
 	for _, n := range names {
 		d.sites[n] = d.sites[n] || wentBack
 	}
+}
+
+// later has a site be asked about again after a while: other hosts may have come by then.
+func (d *doubts) later(name string, at time.Time) {
+	d.add(false, name)
+	d.next = at
 }
 
 func (d *doubts) drop(names ...string) {
@@ -136,7 +143,7 @@ func (h *healer) doubtsAnswered(ctx context.Context, a doubtsAnswer) error {
 
 // rebuildLost rebuilds a site of which Redis lost lines that the archive has and the
 // log has not any more. Where other lines would be lost by that, since they are
-// neither here nor archived yet, an operator has to decide.
+// neither here nor archived nor with another daemon, it waits for these.
 func (h *healer) rebuildLost(ctx context.Context, s *site) error {
 	const cause = "Redis came back without lines that are archived and whose segments are deleted"
 	cs, err := h.load.readCheckpoints(ctx, []string{s.name})
@@ -146,12 +153,22 @@ func (h *healer) rebuildLost(ctx context.Context, s *site) error {
 	if cs[0].epoch != s.epoch {
 		return h.reload(ctx, s, cs[0]) // which is another reason to ask
 	}
-	if lacking := h.places.lacking(cs[0]); len(lacking) > 0 {
-		h.log.Error("Redis came back without lines that the archive has; the site cannot be rebuilt by itself, since other segments that it counted are neither here nor archived. "+
-			"Archive them where they are, then run restore-from-mysql for it", "site", s.name, "segments_lacking", slices.Sorted(slices.Values(lacking)))
-		h.meter.update(func(st *IngestStats) { st.Missing++ })
+	lacking, err := h.holders.lacking(ctx, cs[0])
+	if err != nil {
+		return err
+	}
+	if len(lacking) > 0 {
+		h.doubts.later(s.name, h.now().Add(h.holders.every))
+		if !h.doubts.told[s.name] {
+			h.doubts.told[s.name] = true
+			h.log.Error("Redis came back without lines that the archive has; the site is not rebuilt yet, since other segments that it counted are neither here nor archived, and no daemon that has them runs. "+
+				"It is rebuilt as soon as one does, or they are archived. If they are lost for good run restore-from-mysql for it",
+				"site", s.name, "segments_lacking", slices.Sorted(slices.Values(lacking)), "of_logs", h.holders.whose(ctx, lacking))
+			h.meter.update(func(st *IngestStats) { st.Missing++ })
+		}
 		return nil
 	}
+	delete(h.doubts.told, s.name)
 	if now := h.now(); h.wards.careOf(s.name).wait(now) > 0 {
 		h.postpone(s, cause, now.Add(h.wards.careOf(s.name).wait(now)))
 		return nil

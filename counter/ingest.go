@@ -42,6 +42,7 @@ type Ingester struct {
 	filler *filler
 	roll   *registry
 	places *places
+	holds  *holders
 	wards  *wards
 	folds  *folds
 	audits *audits
@@ -96,6 +97,8 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	in.audits = &audits{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, budget: in.budget, clock: in.clock, now: opt.Now}
 	in.places = &places{inputs: inputs, segs: map[string]*segment{}, resume: resumePoints{at: map[string]int64{}}, known: known, file: opt.Progress,
 		cut: map[string]bool{}, archive: opt.Archive, meter: &in.meter, log: opt.Logger}
+	in.holds = newHolders(holders{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, places: in.places}, opt.Audit)
+	in.audits.holders = in.holds
 	in.wards = &wards{cares: map[string]*care{}, stales: map[string]struct{}{}, recounts: map[string]struct{}{}, told: opt.Stale, now: opt.Now, meter: &in.meter}
 	in.roll = &registry{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, log: opt.Logger, known: known, archive: opt.Archive}
 	in.load = &loader{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, loc: opt.Location, now: in.clock.now, log: opt.Logger, known: known,
@@ -104,7 +107,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	layouts := &migrator{wire: in.wire, load: in.load, enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.layout, log: opt.Logger}
 	spread := &spreader{enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}
 	in.folds = newFolds(folds{sites: in.sites, spread: spread, places: in.places, wards: in.wards, audits: in.audits, wire: in.wire})
-	in.heal = &healer{counts: &in.aggregate, places: in.places, wards: in.wards, folds: in.folds, load: in.load, layouts: layouts, roll: in.roll,
+	in.heal = &healer{counts: &in.aggregate, places: in.places, holders: in.holds, wards: in.wards, folds: in.folds, load: in.load, layouts: layouts, roll: in.roll,
 		doubts: newDoubts(), rebuilt: make(chan rebuilt), rdb: opt.Redis, keys: opt.Keys, archive: opt.Archive, committed: opt.Committed,
 		went: in.redisWent, now: opt.Now, log: opt.Logger, meter: &in.meter}
 	in.filler = &filler{counts: &in.aggregate, load: in.load, heal: in.heal, folds: in.folds, wire: in.wire, keys: opt.Keys}

@@ -18,6 +18,7 @@ func (in *Ingester) prepare(ctx context.Context) error {
 	}
 	in.lookBack(now)
 	in.heal.scanned = now.Add(firstAudit)
+	in.holds.at = in.heal.scanned
 	if err := in.wire.retry(ctx, "ask for the time", func() error {
 		at, err := in.rdb.Time(ctx).Result()
 		in.clock.tell(at)

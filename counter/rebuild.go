@@ -15,7 +15,7 @@ import (
 // last known values.
 //
 // When the checkpoint still names segments that neither the log folder nor the
-// archive has, rebuilding would lose what they counted: then a site with keys
+// archive nor another daemon has, rebuilding would lose what they counted: then a site with keys
 // of the wrong kind is parked until an operator comes, and one that lost keys
 // goes on from what is left.
 func (h *healer) rebuild(ctx context.Context, s *site, cause string) error {
@@ -32,7 +32,11 @@ func (h *healer) rebuild(ctx context.Context, s *site, cause string) error {
 		}
 		at = cs[0]
 		p.other = at.epoch != "" && at.epoch != s.epoch && !strings.HasPrefix(at.epoch, rebuilding)
-		p.lacking = len(h.places.lacking(at))
+		lacking, err := h.holders.lacking(ctx, at)
+		if err != nil {
+			return err
+		}
+		p.lacking = len(lacking)
 	}
 	switch treat(p) {
 	case postpone:

@@ -339,7 +339,7 @@ func dump(t *testing.T, rdb redis.UniversalClient) expected {
 		case strings.HasPrefix(name, "pending:"):
 			out[name] = "not folded"
 		case strings.HasPrefix(name, "ckpt:"), strings.HasPrefix(name, "seen:"),
-			strings.HasPrefix(name, "online:"), strings.HasPrefix(name, "made:"), name == "sites", name == "rebuilds":
+			strings.HasPrefix(name, "online:"), strings.HasPrefix(name, "made:"), name == "sites", name == "held", name == "rebuilds":
 		default:
 			out[name] = rdb.Get(ctx, k).Val()
 		}

@@ -39,6 +39,9 @@ func (k Keys) Secret() string { return k.of(Secret, "", "") }
 // Segments holds segment -> trace.
 func (k Keys) Segments() string { return k.of(Segments, "", "") }
 
+// Held holds segment -> when a daemon last said that it can read it again.
+func (k Keys) Held() string { return k.of(Held, "", "") }
+
 // Checkpoint holds segment -> offset, and the epoch.
 func (k Keys) Checkpoint(s string) string { return k.of(Checkpoint, s, "") }
 

@@ -30,6 +30,7 @@ const (
 	Sites Family = iota
 	Secret
 	Segments
+	Held
 	Rebuilds
 	Rebuild
 	Checkpoint
@@ -109,6 +110,7 @@ var Table = [families]Spec{
 	Sites:      {"sites", "Set", "permanent", Apart, "all sites that ever counted"},
 	Secret:     {"secret", "String", "permanent", Apart, "key of the visitor hash"},
 	Segments:   {"segments", "Hash", "permanent", Apart, "segment -> when, by which log and how it begins and what stood before its offset: tells segments apart where `DATA_DIR` is lost"},
+	Held:       {"held", "Hash", "permanent", Apart, "segment -> when, by Redis' clock, a daemon last said that it can read it again: what a rebuild may take away though it is not on this host"},
 	Rebuilds:   {"rebuilds", "String", "permanent", Apart, "another one after every rebuild: daemons look at it once a second"},
 	Rebuild:    {"rebuild:S", "String", "15 s, renewed", Apart, "lock of a rebuild"},
 	Checkpoint: {"ckpt:S", "Hash", "permanent", Apart, "segment -> offset, and `epoch`, `layout`, `fold` and `facets` (versions of folding), `begun` and `done` (scripts begun and ended), `lost` (keys that were found gone), `behind` (rebuilt, and the log is not counted again yet)"},

@@ -47,7 +47,7 @@ func (s *store) read() numbers {
 			return kind == want
 		}
 		switch {
-		case name == "sites", name == "rebuilds", name == "secret", strings.HasPrefix(name, "rebuild:"),
+		case name == "sites", name == "held", name == "rebuilds", name == "secret", strings.HasPrefix(name, "rebuild:"),
 			strings.HasPrefix(name, "online:"), strings.HasPrefix(name, "mirror:"), strings.HasPrefix(name, "made:"):
 		case strings.HasPrefix(name, "ckpt:"):
 			if is("hash") && m.HGet(key, "begun") != m.HGet(key, "done") {

@@ -13,7 +13,7 @@ var stepKinds = []string{
 	"line cut", "lines glued", "line late on an old descriptor", "rotated", "compressed",
 	"Redis went back", "lagging replica promoted", "all keys lost", "one key lost", "key of another type",
 	"beginning of a transaction applied again", "daemon killed", "daemon stopped", "second daemon on a log",
-	"progress file old", "progress file torn", "progress file missing", "site rebuilt by an operator",
+	"progress file old", "progress file torn", "progress file missing",
 	"archive away", "segments archived", "archived segment deleted", "site restored from the archive", archiveCut, archiveKill,
 }
 

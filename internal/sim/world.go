@@ -538,9 +538,9 @@ func (w *world) await(want numbers) (wrong []string, err error) {
 	return wrong, nil
 }
 
-// damages are what no daemon mends alone where a site is counted by two hosts: the
-// other one's log is not on this disk. It says so, and an operator has the site
-// rebuilt.
+// damages are what a daemon does not always mend alone where a site is counted by two hosts:
+// the other one's log is not on this disk, and it may have come too late to say that it has it.
+// It says so, and an operator has the site rebuilt. That is seldom.
 var damages = []string{part, "beginning of a transaction applied again", "one key lost", "key of another type"}
 
 func (w *world) operated() bool {

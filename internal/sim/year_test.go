@@ -8,7 +8,7 @@ import (
 
 // A year of a small site in zones whose clocks change at other times. The machine runs for some
 // seconds of a day, as far as anybody sees, and is started anew each time; logs are rotated
-// and archived, raw rows deleted after two months. Once the clock jumps a month ahead for
+// and archived, in the second zone on two hosts, raw rows deleted after two months. Once the clock jumps a month ahead for
 // some days, and once back, Redis fails over to a replica that lags, comes back with the state of months
 // ago, is lost, and the daemon is killed and loses its progress. At the end every number
 // must be the ledger's.
@@ -21,9 +21,9 @@ func TestYear(t *testing.T) {
 		zones, every = zones[:1], 15
 	}
 	every = envInt(t, envEvery, every)
-	for _, zone := range zones {
+	for i, zone := range zones {
 		t.Run(zone, func(t *testing.T) {
-			out := play(t, startRig(t), year(zone, int(every), envInt(t, envSeed, 23)), logger())
+			out := play(t, startRig(t), year(zone, i+1, int(every), envInt(t, envSeed, 23)), logger())
 			if out.failure != "" {
 				t.Fatal(out.failure)
 			}
@@ -38,8 +38,8 @@ func TestYear(t *testing.T) {
 
 const month = 30 * 24 // hours
 
-// year is 365 days, of which every so many something happens.
-func year(zone string, every int, seed uint64) *schedule {
+// year is 365 days of one host or two, of which every so many something happens.
+func year(zone string, hosts, every int, seed uint64) *schedule {
 	s := &schedule{Seed: seed, Zone: zone, Clock: 4 * 3600, Batch: 100, Archive: true, Again: true, KeepRaw: 60, Every: every}
 	rng := rand.New(rand.NewPCG(seed, 23))
 	do := func(wait time.Duration, steps ...step) {
@@ -61,6 +61,9 @@ func year(zone string, every int, seed uint64) *schedule {
 			do(time.Second, step{Do: doClock})
 		}
 		do(time.Second, step{Do: doStart}, step{Do: doLines, N: 3 + rng.IntN(5)}, step{Do: doLines, N: 2, Log: 1})
+		if hosts > 1 {
+			do(time.Second, step{Do: doStart, Daemon: 1}, step{Do: doLines, N: 3, Daemon: 1})
+		}
 		switch {
 		case on(40): // a backup, that comes back after its segments were archived and deleted
 			do(time.Second, step{Do: doSnapshot})
@@ -83,6 +86,9 @@ func year(zone string, every int, seed uint64) *schedule {
 			do(time.Second, step{Do: doConfirm})
 		}
 		do(5*time.Second, step{Do: doArchive})
+		if hosts > 1 { // it archives what it counted yesterday: today's is nobody's but its own
+			do(5*time.Second, step{Do: doArchive, Daemon: 1}, step{Do: doRotate, Daemon: 1}, step{Do: doStop, Daemon: 1})
+		}
 		do(0, step{Do: doStop})
 		var passed time.Duration
 		for _, x := range s.Steps[spent:] {
