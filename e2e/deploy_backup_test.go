@@ -98,9 +98,12 @@ func newBackup(t *testing.T, d *Daemon, server *Redis, more string) *backup {
 	yaml := filepath.Join(b.dir, "..", "ddkk-stats.yaml")
 	b.conf = filepath.Join(b.dir, "..", "backup.conf")
 	options := filepath.Join(b.dir, "..", "my.cnf")
-	must(t, os.WriteFile(yaml, []byte("timezone: UTC\nsite_aliases: blog.ddkk.com=ddkk.com\nredis_addr: 192.0.2.1:6379\naccess_log: /nonexistent\nsite_log: /nonexistent/site\napi_routes: /users/:id\nreferer_check: "+cmp.Or(d.Env["REFERER_CHECK"], "on")+"\n"), 0o600))
-	conf := fmt.Sprintf("BACKUP_DIR=%s\nCONFIG=%s\nENV_FILE=/nonexistent\nDATA_DIR=%s\nACCESS_LOG=%s\nREDIS_CLI='redis-cli -h 127.0.0.1 -p %s'\n",
-		b.dir, yaml, d.Dir, d.Env["ACCESS_LOG"], server.Addr[strings.LastIndexByte(server.Addr, ':')+1:])
+	must(t, os.WriteFile(yaml, []byte("timezone: UTC\nsite_aliases: other.ddkk.com=ddkk.com\nredis_addr:\n  - 192.0.2.1:6379\n  - 192.0.2.2:6379\naccess_log: /nonexistent\nsite_log: /nonexistent/site\napi_routes: /users/:id\nreferer_check: "+cmp.Or(d.Env["REFERER_CHECK"], "on")+"\n"), 0o600))
+	// As systemd reads it; a shell would run a command, and look for a variable.
+	environment := filepath.Join(b.dir, "..", "environment")
+	must(t, os.WriteFile(environment, []byte("BOT_AGENTS=curious $crawler of mine\nES_URL=http://192.0.2.1:9200/\nSITE_ALIASES=blog.ddkk.com=ddkk.com\n"), 0o600))
+	conf := fmt.Sprintf("BACKUP_DIR=%s\nCONFIG=%s\nENV_FILE=%s\nDATA_DIR=%s\nACCESS_LOG=%s\nREDIS_CLI='redis-cli -h 127.0.0.1 -p %s'\n",
+		b.dir, yaml, environment, d.Dir, d.Env["ACCESS_LOG"], server.Addr[strings.LastIndexByte(server.Addr, ':')+1:])
 	if dsn := d.Env["MYSQL_DSN"]; dsn != "" {
 		port := regexp.MustCompile(`:(\d+)\)`).FindStringSubmatch(dsn)[1]
 		must(t, os.WriteFile(options, []byte("[client]\nuser=root\nhost=127.0.0.1\nport="+port+"\n"), 0o600))
