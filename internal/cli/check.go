@@ -46,8 +46,7 @@ otherwise.`,
 				return opt.show(cmd, cfg)
 			}
 			counter.LogTo(slog.New(slog.DiscardHandler)) // a Redis that does not answer is a finding
-			c := &doctor.Checkup{Cfg: cfg, Hosts: hosts, Now: time.Now,
-				Logrotate: []string{"/etc/logrotate.conf", "/etc/logrotate.d/*"}}
+			c := &doctor.Checkup{Cfg: cfg, Hosts: hosts, Now: time.Now, Logrotate: doctor.LogrotateFiles}
 			return report(cmd.OutOrStdout(), c.Run(cmd.Context()))
 		},
 	}

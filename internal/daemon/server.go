@@ -21,6 +21,7 @@ import (
 	"ddkk-stats/internal/answers"
 	"ddkk-stats/internal/beacon"
 	"ddkk-stats/internal/config"
+	"ddkk-stats/internal/doctor"
 	"ddkk-stats/internal/health"
 	"ddkk-stats/internal/logs"
 	"ddkk-stats/internal/options"
@@ -93,7 +94,8 @@ type server struct {
 	started  time.Time
 	// overBudget: the logs were told to be over LOG_BUDGET.
 	overBudget atomic.Bool
-	secret     []byte // of the visitor hash; set before counting begins
+	secret     []byte   // of the visitor hash; set before counting begins
+	logrotate  []string // where its rules are
 	monitor    *health.Monitor
 	alerter    *alerter
 	metrics    *metrics
@@ -104,7 +106,7 @@ type server struct {
 // newServer opens everything that can be wrong, so that a mistake is told at
 // the start; it starts nothing. Redis may be away: that is waited for.
 func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server, err error) {
-	s := &server{version: version, live: config.NewLive(cfg), log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Redis.IsCluster()), counting: newCounting(), notify: newNotifier(log), monitor: health.NewMonitor(), started: time.Now()}
+	s := &server{version: version, live: config.NewLive(cfg), log: log, keys: counter.NewKeys(cfg.RedisPrefix, cfg.Redis.IsCluster()), counting: newCounting(), notify: newNotifier(log), monitor: health.NewMonitor(), logrotate: doctor.LogrotateFiles, started: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -225,6 +227,7 @@ func (s *server) run(ctx context.Context, told *signals) error {
 	g.Go(func() error { s.restores.run(ctx); return nil })
 	g.Go(func() error { s.verifier.run(ctx); return nil })
 	g.Go(func() error { s.alerter.run(ctx); return nil })
+	g.Go(func() error { s.checkup(failed); return nil })
 	go func() { // waited for below, for a while
 		defer close(jobsEnded)
 		jobs.run(ctx)

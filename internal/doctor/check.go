@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,20 +55,32 @@ type Checkup struct {
 
 // checks are all of them in the order of the report. A check returns at least
 // one finding for what it looked at, none for what is not in use.
-var checks = []func(*Checkup, context.Context) []Finding{
+var checks = append(slices.Clip(cheap), (*Checkup).segments, (*Checkup).redis, (*Checkup).names, (*Checkup).archive, (*Checkup).port)
+
+// cheap are those that read a few files of this host. A daemon that starts makes them, too;
+// the others it finds out by itself.
+var cheap = []func(*Checkup, context.Context) []Finding{
 	(*Checkup).config, (*Checkup).hostNames, (*Checkup).admin, (*Checkup).secretFiles,
 	(*Checkup).timezone, (*Checkup).dataDir, (*Checkup).owners, (*Checkup).logFiles, (*Checkup).privateLogs, (*Checkup).logLines,
-	(*Checkup).logBudget, (*Checkup).segments, (*Checkup).rotation, (*Checkup).nginxPID,
-	(*Checkup).redis, (*Checkup).names, (*Checkup).archive, (*Checkup).port,
+	(*Checkup).logBudget, (*Checkup).rotation, (*Checkup).nginxPID,
 }
 
-func (c *Checkup) Run(ctx context.Context) []Finding {
+// Run makes all checks.
+func (c *Checkup) Run(ctx context.Context) []Finding { return c.run(ctx, checks) }
+
+// RunCheap makes those that cost next to nothing.
+func (c *Checkup) RunCheap(ctx context.Context) []Finding { return c.run(ctx, cheap) }
+
+func (c *Checkup) run(ctx context.Context, checks []func(*Checkup, context.Context) []Finding) []Finding {
 	var all []Finding
 	for _, check := range checks {
 		all = append(all, c.within(ctx, check)...)
 	}
 	return all
 }
+
+// LogrotateFiles are where logrotate's rules are.
+var LogrotateFiles = []string{"/etc/logrotate.conf", "/etc/logrotate.d/*"}
 
 // lookLimit is how long one look may take: a file system or a server that is not
 // there any more may answer never.
@@ -76,6 +89,7 @@ const lookLimit = 30 * time.Second
 // within makes one look, and gives up on it in time.
 func (c *Checkup) within(ctx context.Context, check func(*Checkup, context.Context) []Finding) []Finding {
 	limit := cmp.Or(c.limit, lookLimit)
+	asked := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	found := make(chan []Finding, 1)
@@ -85,6 +99,8 @@ func (c *Checkup) within(ctx context.Context, check func(*Checkup, context.Conte
 	select {
 	case all := <-found:
 		return all
+	case <-asked.Done():
+		return nil // nobody wants to know any more
 	case <-late.C:
 		name := runtime.FuncForPC(reflect.ValueOf(check).Pointer()).Name()
 		return []Finding{Bad("check", "the look at %s did not end in %v: a disk, a network file system or a server does not answer", name[strings.LastIndexByte(name, '.')+1:], limit)}
