@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ddkk-stats/internal/beacon"
 	"ddkk-stats/nginx"
@@ -164,6 +165,52 @@ func TestRealForwardedAddress(t *testing.T) {
 	trusting := start(t, nginx.Conf{TrustedProxies: []string{"127.0.0.0/8", "10.0.0.0/8"}})
 	if got := address(trusting, "X-Forwarded-For: 6.6.6.6, 203.0.113.7, 10.1.2.3"); got != "203.0.113.7" {
 		t.Errorf("the rightmost address that is not a proxy's is 203.0.113.7, got %s", got)
+	}
+}
+
+// A proxy names the client by the PROXY protocol: it is in the log and reaches the daemon, and
+// what the client itself says does not; nor does the word of a proxy that nobody trusts.
+func TestRealProxyProtocol(t *testing.T) {
+	s := start(t, nginx.Conf{API: daemon(t).URL, TrustedProxies: []string{"127.0.0.0/8"}, ProxyProtocol: true})
+	lies := []string{"X-Forwarded-For: 6.6.6.6", "X-Real-IP: 6.6.6.6", "Forwarded: for=6.6.6.6"}
+	lastAddress := func(s *server) string {
+		t.Helper()
+		lines := s.lines(t)
+		return strings.Split(lines[len(lines)-1], "\t")[3]
+	}
+	for head, want := range map[string]string{
+		"PROXY TCP4 203.0.113.7 127.0.0.1 40000 80\r\n":   "203.0.113.7",
+		"PROXY TCP6 2001:db8::7 2001:db8::1 40000 80\r\n": "2001:db8::7",
+	} {
+		if a := s.raw(t, head+request("GET", "/event.png", lies...)); a.status != 200 {
+			t.Errorf("%q: status %d", head, a.status)
+		}
+		if got := lastAddress(s); got != want {
+			t.Errorf("%q: %s is in the log", head, got)
+		}
+		if a := s.raw(t, head+request("GET", "/api/hot", lies...)); !strings.Contains(a.body, "|real="+want+"|xff="+want+"|") {
+			t.Errorf("%q: the daemon got %s", head, a.body)
+		}
+	}
+	// A health check of the proxy's own names nobody.
+	if a := s.raw(t, "PROXY UNKNOWN\r\n"+request("GET", "/event.png")); a.status != 200 || lastAddress(s) != "127.0.0.1" {
+		t.Errorf("UNKNOWN: status %d, %s is in the log", a.status, lastAddress(s))
+	}
+	n := len(s.lines(t))
+	if conn, err := net.Dial("tcp", s.addr); err != nil {
+		t.Error(err)
+	} else { // without the header nothing is answered
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		_, _ = io.WriteString(conn, request("GET", "/event.png"))
+		if b, _ := io.ReadAll(conn); len(b) > 0 || len(s.lines(t)) != n {
+			t.Errorf("without the header: %q", b)
+		}
+		_ = conn.Close()
+	}
+	other := start(t, nginx.Conf{TrustedProxies: []string{"10.0.0.0/8"}, ProxyProtocol: true})
+	other.raw(t, "PROXY TCP4 203.0.113.7 127.0.0.1 40000 80\r\n"+request("GET", "/event.png", lies...))
+	if got := lastAddress(other); got != "127.0.0.1" {
+		t.Errorf("a proxy that is not trusted was believed: %s", got)
 	}
 }
 
