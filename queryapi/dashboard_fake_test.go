@@ -36,7 +36,8 @@ type front struct {
 	event     string
 	asked     []string // "METHOD path?query body"
 	baselines map[string][2]int64
-	verify    int // answers of GET /api/admin/verify since it was started
+	verify    int      // answers of GET /api/admin/verify since it was started
+	alerts    []object // states that the health has
 }
 
 // fakeNow is a Sunday afternoon.
@@ -318,9 +319,9 @@ func (f *front) answerSystem(w http.ResponseWriter, q *http.Request, body string
 		f.send(w, 200, object{"version": "1.2.3", "started": fakeNow.Add(-50 * time.Hour).Format(time.RFC3339), "inputs": []object{{"path": "/var/log/nginx/event.log", "lag_bytes": 0, "lag_seconds": 0.02}},
 			"books":   object{"read": 1000120, "human": 870000, "bot": 96000, "dedup": 4000, "before": 0, "skipped": object{"method": 20000, "site": 10000}, "malformed": object{"fields": 118}, "torn": 2, "closes": true},
 			"redis":   object{"up": true, "memory_bytes": 84 << 20, "max_memory_bytes": 512 << 20, "clients": 9, "replicas": 1, "evicted": 0, "saved": fakeNow.Add(-time.Hour).Format(time.RFC3339), "saving": true},
-			"sql":     object{"up": true, "open": 3, "idle": 2, "waits": 0, "slow": 1, "write_lag_seconds": 0.5},
+			"sql":     object{"up": true, "open": 3, "idle": 2, "waits": 0, "statements": 1234, "statement_ms": 2.5, "slow": 1, "write_lag_seconds": 0.5},
 			"service": object{"requests": 1234, "errors": 1, "archive_cycles": 3, "archive_cycles_failed": 0, "alerts_sent": 2, "alerts_failed": 0},
-			"archive": object{"last_success": fakeNow.Add(-11 * time.Hour).Format(time.RFC3339), "last_error": "", "dirty_days": 1}, "alerts": []string{}})
+			"archive": object{"last_success": fakeNow.Add(-11 * time.Hour).Format(time.RFC3339), "last_error": "", "dirty_days": 1}, "alerts": append([]object{}, f.alerts...)})
 	case "verify":
 		if q.Method == "POST" {
 			f.verify = 1

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -402,7 +403,13 @@ func testDashboardEvents(t *testing.T, b context.Context) {
 func testDashboardSystem(t *testing.T, b context.Context) {
 	d := newDesk(t, b, nil)
 	d.enter(t, "/admin/?lang=en&view=system")
-	becomes(t, d.ctx, has(".equation", "1,000,120"), has(".equation", "method 20,000, site 10,000"), has(".panel-health", "The books close"))
+	becomes(t, d.ctx, has(".equation", "1,000,120"), has(".equation", "method 20,000, site 10,000"), has(".panel-health", "The books close"), has(".panel-health", "Nothing to worry about"))
+	becomes(t, d.ctx, has(".panel-health", "3, 2 idle"), has(".panel-health", "1,234, 2.5 ms on average"), has(".panel-health", "Slow ones"), has(".panel-health", "Keys evicted"), has(".panel-health", "Our errors"))
+	d.set(func() {
+		d.alerts = []object{{"name": "redis-full", "effect": "waits", "message": "Redis is <b>full</b>", "do": "give it more memory", "alert": "DdkkRedisFull", "since": fakeNow.Add(-time.Hour).Format(time.RFC3339)}}
+	})
+	d.open(t, "/admin/?lang=en&view=system")
+	becomes(t, d.ctx, has(".alerts b", "Redis is <b>full</b>"), has(".alerts", "Counting waits: all numbers are old, since"), has(".alerts .do", "give it more memory"), has(".alerts code", "redis-full"), has(".alerts", "alert DdkkRedisFull"))
 	becomes(t, d.ctx, has(".panel-install", "/badge/ddkk.com.svg"), has(".panel-install code", "/ddkk-stats.js"))
 	eval(t, d.ctx, click(".panel-verify button"))
 	becomes(t, d.ctx, `document.querySelector('.panel-verify progress') !== null`, has(".panel-verify", "20,117"))

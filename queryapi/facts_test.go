@@ -259,7 +259,7 @@ func TestAdminHealth(t *testing.T) {
 		`"books":{"read":0,"human":0,"bot":0,"calls":0,"dedup":0,"before":0,"skipped":{},"malformed":{},"torn":0,"closes":false},`+
 		`"redis":{"up":false,"embedded":false,"memory_bytes":0,"max_memory_bytes":0,"clients":0,"replicas":0,"evicted":0,"saved":null,"saving":false},`+
 		`"archive":{"last_success":null,"last_error":null,"dirty_days":null},`+
-		`"sql":{"up":false,"open":0,"idle":0,"waits":0,"slow":0,"write_lag_seconds":0},`+
+		`"sql":{"up":false,"open":0,"idle":0,"waits":0,"statements":0,"statement_ms":0,"slow":0,"write_lag_seconds":0},`+
 		`"service":{"requests":0,"errors":0,"archive_cycles":0,"archive_cycles_failed":0,"alerts_sent":0,"alerts_failed":0},"alerts":[]}`)
 }
 

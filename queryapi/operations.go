@@ -88,8 +88,10 @@ type SQLReport struct {
 	Up              bool    `json:"up"`
 	Open            int     `json:"open"` // connections
 	Idle            int     `json:"idle"`
-	Waits           int64   `json:"waits"` // for a free one, since the start
-	Slow            int64   `json:"slow"`  // statements, since the start
+	Waits           int64   `json:"waits"`        // for a free one, since the start
+	Statements      int64   `json:"statements"`   // since the start
+	StatementMillis float64 `json:"statement_ms"` // their mean
+	Slow            int64   `json:"slow"`         // of them
 	WriteLagSeconds float64 `json:"write_lag_seconds"`
 }
 

@@ -3,6 +3,7 @@ package static
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -55,13 +56,19 @@ func dashboardSources(t *testing.T) map[string]string {
 
 func dictionary(t *testing.T, language string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("admin/src/lang/" + language + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := map[string]string{}
-	if err := json.Unmarshal(text, &d); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{language, "system." + language} {
+		text, err := os.ReadFile("admin/src/lang/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, own := len(d), map[string]string{}
+		if err := errors.Join(json.Unmarshal(text, &d), json.Unmarshal(text, &own)); err != nil {
+			t.Fatal(err)
+		}
+		if len(d) != n+len(own) {
+			t.Errorf("%s.json says something again", name)
+		}
 	}
 	return d
 }

@@ -17,7 +17,7 @@ type sqlMetrics struct {
 	slow  *prometheus.CounterVec
 	fails *prometheus.CounterVec
 
-	slowTotal atomic.Int64
+	statements, nanos, slowTotal atomic.Int64
 }
 
 func newSQLMetrics(v *vault.Vault) *sqlMetrics {
@@ -41,6 +41,8 @@ func newSQLMetrics(v *vault.Vault) *sqlMetrics {
 // ended is told of each statement.
 func (m *sqlMetrics) ended(s archive.Statement) {
 	m.took.WithLabelValues(s.Kind).Observe(s.Took.Seconds())
+	m.statements.Add(1)
+	m.nanos.Add(int64(s.Took))
 	if s.Slow {
 		m.slow.WithLabelValues(s.Kind).Inc()
 		m.slowTotal.Add(1)
@@ -48,6 +50,14 @@ func (m *sqlMetrics) ended(s archive.Statement) {
 	if s.Err != nil {
 		m.fails.WithLabelValues(s.Kind).Inc()
 	}
+}
+
+// mean is how many statements there were and how long one took.
+func (m *sqlMetrics) mean() (n int64, ms float64) {
+	if n = m.statements.Load(); n > 0 {
+		ms = float64(m.nanos.Load()) / float64(n) / float64(time.Millisecond)
+	}
+	return n, ms
 }
 
 // pool is how connections are used; false: the archive is not open.

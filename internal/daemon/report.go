@@ -67,6 +67,7 @@ func (s *server) report(ctx context.Context) queryapi.Report {
 	pool, open := s.metrics.sql.pool()
 	r.SQL = queryapi.SQLReport{Up: open && !s.vault.Away(), Open: pool.Open, Idle: pool.Idle, Waits: pool.Waits,
 		Slow: s.metrics.sql.slowTotal.Load(), WriteLagSeconds: s.mirror.lag(time.Now()).Seconds()}
+	r.SQL.Statements, r.SQL.StatementMillis = s.metrics.sql.mean()
 	beacons, beaconsFailed, answers, failed := s.metrics.answered()
 	r.Service = queryapi.ServiceReport{Requests: beacons + answers, Errors: beaconsFailed + failed,
 		Cycles: s.metrics.cycles.well.Load(), CyclesFailed: s.metrics.cycles.failed.Load(),

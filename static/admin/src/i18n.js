@@ -4,6 +4,11 @@ import zh from './lang/zh-CN.json';
 import { recall, remember } from './memory.js';
 
 const dictionaries = { en, 'zh-CN': zh };
+// learn adds the texts of a view that not every page has.
+export function learn(more) {
+  for (const [tag, texts] of Object.entries(more)) Object.assign(dictionaries[tag], texts);
+}
+
 let language = 'en';
 let formats = {};
 

@@ -1,10 +1,14 @@
 // How the daemon is: what it read and what became of it, its log, Redis and
 // the archive.
 import { h } from '../dom.js';
-import { t, number, bytes, seconds, moment } from '../i18n.js';
+import { t, number, bytes, seconds, millis, moment, learn } from '../i18n.js';
+import en from '../lang/system.en.json';
+import zh from '../lang/system.zh-CN.json';
 import { get } from '../api.js';
 import { makePanel } from '../panel.js';
 import { grid, facts } from '../lists.js';
+
+learn({ en, 'zh-CN': zh });
 
 const sum = (reasons) => Object.values(reasons || {}).reduce((a, b) => a + b, 0);
 const right = (books) => books.human + books.bot + (books.calls || 0) + books.dedup + books.before + sum(books.skipped) + sum(books.malformed) + books.torn;
@@ -17,8 +21,7 @@ export function healthPanel() {
     name: 'health', shape: 'table', title: t('health.title'), every: 5, load: () => get('/api/admin/health'),
     show: (data) => [
       alerts(data.alerts || []),
-      h('div', { class: 'cards' }, redis(data.redis), archive(data.archive), h('div', { class: 'card' }, h('h3', null, t('health.daemon')),
-        facts([[t('health.version'), data.version], [t('health.started'), moment(data.started)]]))),
+      h('div', { class: 'cards' }, redis(data.redis), sql(data.sql), archive(data.archive), service(data.service), card(t('health.daemon'), [[t('health.version'), data.version], [t('health.started'), moment(data.started)]])),
       equation(data.books),
       h('h3', null, t('health.inputs')),
       grid(t('health.inputs'), [{ title: t('health.path'), wrap: true }, { title: t('health.lagBytes'), n: true }, { title: t('health.lagSeconds'), n: true }],
@@ -32,26 +35,45 @@ export function healthPanel() {
   });
 }
 
-// An alert is a text, or an object that has one.
-const words = (alert) => (typeof alert === 'string' ? alert : alert.message || alert.name || JSON.stringify(alert));
+// A state tells what is wrong, what that does to the numbers, what to do, and since when.
+const state = (a) => h('li', null, h('b', null, a.message), h('p', null, t(`health.effect.${a.effect}`), ', ', t('health.since', { at: moment(a.since) }), '. ',
+  a.do && [t('health.do'), ': ', h('span', { class: 'do' }, a.do), ' '], h('small', null, h('code', null, a.name), a.alert && [' · ', t('health.raised', { name: a.alert })])));
 
 const alerts = (list) => (list.length
-  ? h('ul', { class: 'alerts', role: 'alert' }, list.map((alert) => h('li', null, words(alert))))
+  ? h('ul', { class: 'alerts', role: 'alert' }, list.map(state))
   : h('p', { class: 'fine' }, h('span', { class: 'dot good', 'aria-hidden': 'true' }), t('health.fine')));
+
+const card = (title, pairs) => h('div', { class: 'card' }, h('h3', null, title), facts(pairs));
+const up = (on) => [t('health.state'), lamp(on, t(on ? 'health.up' : 'health.down'))];
+const failing = (n, failed) => (failed ? t('health.failed', { n: number(n), failed: number(failed) }) : number(n));
 
 function redis(state) {
   const used = state.max_memory_bytes ? t('health.of', { n: bytes(state.memory_bytes), max: bytes(state.max_memory_bytes) }) : bytes(state.memory_bytes);
-  return h('div', { class: 'card' }, h('h3', null, 'Redis'), facts([[t('health.state'), lamp(state.up, t(state.up ? 'health.up' : 'health.down'))], state.embedded ? [t('health.kind'), t('health.embedded')] : [t('health.memory'), state.memory_bytes ? used : '–']]));
+  return card('Redis', state.embedded ? [up(state.up), [t('health.kind'), t('health.embedded')]] : [
+    up(state.up), [t('health.memory'), state.memory_bytes ? used : '–'], [t('health.clients'), number(state.clients)], [t('health.replicas'), number(state.replicas)],
+    [t('health.evicted'), number(state.evicted)], [t('health.saved'), state.saved ? moment(state.saved) : '–'], [t('health.saving'), lamp(state.saving, t(state.saving ? 'health.works' : 'health.fails'))],
+  ]);
 }
+
+const sql = (state) => card(t('health.sql'), [
+  up(state.up), [t('health.connections'), t('health.idle', { n: number(state.open), idle: number(state.idle) })], [t('health.waited'), number(state.waits)],
+  [t('health.statements'), state.statements ? t('health.mean', { n: number(state.statements), ms: millis(state.statement_ms) }) : '–'],
+  [t('health.slow'), number(state.slow)], [t('health.writeLag'), seconds(state.write_lag_seconds)],
+]);
+
+const service = (state) => card(t('health.service'), [
+  [t('health.requests'), number(state.requests)], [t('health.errors'), number(state.errors)],
+  [t('health.cycles'), failing(state.archive_cycles, state.archive_cycles_failed)], [t('health.sent'), failing(state.alerts_sent, state.alerts_failed)],
+]);
 
 const never = (time) => !time || time.startsWith('0001-');
 
 function archive(state) {
-  return h('div', { class: 'card' }, h('h3', null, t('health.archive')), facts([
+  return card(t('health.archive'), [
     [t('health.lastSuccess'), never(state.last_success) ? t('health.never') : moment(state.last_success)],
     [t('health.dirty'), number(state.dirty_days)],
     state.last_error && [t('health.lastError'), h('span', { class: 'bad' }, state.last_error)],
-  ]));
+  ]);
 }
 
 const lamp = (good, text) => h('span', null, h('span', { class: good ? 'dot good' : 'dot bad', 'aria-hidden': 'true' }), text);
