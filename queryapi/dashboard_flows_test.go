@@ -409,7 +409,7 @@ func testDashboardSystem(t *testing.T, b context.Context) {
 		d.alerts = []object{{"name": "redis-full", "effect": "waits", "message": "Redis is <b>full</b>", "do": "give it more memory", "alert": "DdkkRedisFull", "since": fakeNow.Add(-time.Hour).Format(time.RFC3339)}}
 	})
 	d.open(t, "/admin/?lang=en&view=system")
-	becomes(t, d.ctx, has(".alerts b", "Redis is <b>full</b>"), has(".alerts", "Counting waits: all numbers are old, since"), has(".alerts .do", "give it more memory"), has(".alerts code", "redis-full"), has(".alerts", "alert DdkkRedisFull"))
+	becomes(t, d.ctx, has(".alerts b", "Redis is <b>full</b>"), has(".alerts", "Counting waits: all numbers are old · since"), has(".alerts .do", "give it more memory"), has(".alerts code", "redis-full"), has(".alerts", "alert DdkkRedisFull"))
 	becomes(t, d.ctx, has(".panel-install", "/badge/ddkk.com.svg"), has(".panel-install code", "/ddkk-stats.js"))
 	eval(t, d.ctx, click(".panel-verify button"))
 	becomes(t, d.ctx, `document.querySelector('.panel-verify progress') !== null`, has(".panel-verify", "20,117"))

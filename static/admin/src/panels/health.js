@@ -36,8 +36,9 @@ export function healthPanel() {
 }
 
 // A state tells what is wrong, what that does to the numbers, what to do, and since when.
-const state = (a) => h('li', null, h('b', null, a.message), h('p', null, t(`health.effect.${a.effect}`), ', ', t('health.since', { at: moment(a.since) }), '. ',
-  a.do && [t('health.do'), ': ', h('span', { class: 'do' }, a.do), ' '], h('small', null, h('code', null, a.name), a.alert && [' · ', t('health.raised', { name: a.alert })])));
+const state = (a) => h('li', null, h('b', null, a.message),
+  h('p', null, t(`health.effect.${a.effect}`), ' · ', t('health.since', { at: moment(a.since) }), ' · ', h('code', null, a.name), a.alert && [' · ', t('health.raised', { name: a.alert })]),
+  a.do && h('p', { class: 'do' }, t('health.do'), ': ', a.do));
 
 const alerts = (list) => (list.length
   ? h('ul', { class: 'alerts', role: 'alert' }, list.map(state))
