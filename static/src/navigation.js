@@ -17,7 +17,7 @@ function count(options) {
   const page = enter(options?.page);
   if (excluded()) return refresh();
   // The title is told by those that ask for titles: data-title alone is document.title.
-  hold(beacon({ page, ref: from, ...FULL && { title: data.title == '' ? document.title : data.title } }, landed));
+  hold(beacon({ page, ref: from, w: screen.width, ...FULL && { title: data.title == '' ? document.title : data.title } }, landed));
   from = site;
 }
 
