@@ -33,6 +33,9 @@ type Recounting struct {
 	Rows *parser.Parser
 	// Joined are the sites that Site's views may have gone to or come from.
 	Joined []string
+	// Facets has raw rows get the facets that can be told of them by now, and nothing
+	// else changed.
+	Facets bool
 	Force  bool // leave days as they are that cannot be counted again
 	DryRun bool // change nothing
 	// Progress is told how many lines and raw rows are done; may be nil.
@@ -44,6 +47,7 @@ type Recounted struct {
 	Days   []RecountedDay // by day and site
 	Lines  int64          // of segments on the disk
 	Rows   int64          // raw rows that were judged without their line
+	Named  int64          // of these, with Facets: rows that have other names now
 	Doubts map[parser.Doubt]int64
 	Left   []SiteDay        // days without raw rows, which stay as they are
 	Calls  []RecountedCalls // by day and site

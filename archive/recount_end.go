@@ -45,7 +45,7 @@ func (r *recounter) settle(ctx context.Context, k siteDay) error {
 		if err != nil {
 			return fmt.Errorf("lock day: %w", err)
 		}
-		if r.wants(k.site) && r.inDays(k.day) && !r.partial[k.day] {
+		if !r.q.Facets && r.wants(k.site) && r.inDays(k.day) && !r.partial[k.day] {
 			dedup = r.dedup[k]
 		}
 		switch {

@@ -89,7 +89,7 @@ func (r *recounter) findSegments(ctx context.Context) error {
 			return err
 		}
 		switch f, ok := files[s.id]; {
-		case !ok || s.imported:
+		case !ok || s.imported || r.q.Facets:
 		case f.Size() < s.end:
 			r.a.log.Warn("a segment is shorter than what was archived of it: its raw rows are judged instead", "file", f.Name(), "archived", s.end, "size", f.Size())
 		default:

@@ -109,7 +109,7 @@ func (r *recounter) judgeDay(ctx context.Context, k siteDay) error {
 		for doubt, n := range c.doubts {
 			r.out.Doubts[doubt] += n
 		}
-		r.out.Rows += c.n
+		r.out.Rows, r.out.Named = r.out.Rows+c.n, r.out.Named+c.named
 		r.progress(c.n)
 		r.place, more = c.end, c.more
 	}
@@ -124,6 +124,7 @@ type judged struct {
 	more    bool
 	changes []change
 	dropped int64 // duplicates
+	named   int64 // rows that have other facets now
 	touched map[siteDay]bool
 	doubts  map[parser.Doubt]int64
 }
@@ -215,6 +216,10 @@ func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon b
 	}
 	k.Addr, k.AddrBits = r.address(row.ip)
 	doubt := r.q.Rows.Again(k, h)
+	if r.q.Facets {
+		r.judgeFacets(c, row, k, h)
+		return nil
+	}
 	keys, unsure := r.keysOf(row, k, h)
 	doubt |= unsure
 	for bit := parser.Doubt(1); bit != 0; bit <<= 1 {
@@ -248,6 +253,22 @@ func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon b
 	}
 	c.changes = append(c.changes, x)
 	return nil
+}
+
+// judgeFacets gives a row the facets of h, which has what the rules of now make of it.
+// All else stays, and a row that these would not count.
+func (r *recounter) judgeFacets(c *judged, row *kept, k *parser.Kept, h *parser.Hit) {
+	if r.q.DryRun {
+		r.preview.add(c.day.site, c.day.day, row.visitor, k.Event, k.Bot, k.Device == parser.Mobile)
+	}
+	h.Referrer = k.Referrer
+	if h.Kind == parser.Skipped || h.Bot != k.Bot || row.sameFacets(h) {
+		return
+	}
+	h.Site, h.Day, h.Page, h.Visitor, h.Device = c.day.site, c.day.day, row.page, row.visitor, k.Device
+	c.named++
+	c.touched[c.day] = true
+	c.changes = append(c.changes, change{was: row.place, args: r.rowArgs(row, h, row.keys()), site: h.Site})
 }
 
 func deviceOf(text []byte) parser.Device {

@@ -418,3 +418,44 @@ func TestRecountDoubts(t *testing.T) {
 		}
 	}
 }
+
+// TestRecountFacets: rows that were written without facets get those of now, and nothing
+// else changes, though the rules of now would take other views; the second time there is
+// nothing to do.
+func TestRecountFacets(t *testing.T) {
+	segs := threeDays()
+	off, err := parser.ParseFacets([]string{"referrer"})
+	check(t, err)
+	country := func(a netip.Addr) string { return []string{"DE", "CN", ""}[a.As16()[15]%3] }
+	before := ruleSet{parser: parser.Config{Off: off}}
+	now := ruleSet{parser: parser.Config{Country: country}}
+	fresh := ruleSet{parser: parser.Config{Country: country}}.archived(t, sqlitePlace(t), segs...)
+	eachPlace(t, func(t *testing.T, at place) {
+		a := before.archived(t, at, segs...)
+		check(t, a.Close())
+		a = now.open(t, at)
+		now := now
+		q := now.recounting(t, allFrom, allTo, segs...)
+		q.Facets = true
+		preview, err := a.Recount(t.Context(), dry(q))
+		check(t, err)
+		done, err := a.Recount(t.Context(), q)
+		check(t, err)
+		same(t, "facets", a, fresh)
+		if done.Lines != 0 || done.Rows == 0 || done.Named != preview.Named || done.Named == 0 {
+			t.Errorf("%+v, before that %+v", done, preview)
+		}
+		again, err := a.Recount(t.Context(), q)
+		check(t, err)
+		if again.Named != 0 {
+			t.Errorf("the second time %d rows", again.Named)
+		}
+		// A rule that takes views out is not for this command.
+		now.parser.BlockedPaths = []string{"*"}
+		q = now.recounting(t, allFrom, allTo, segs...)
+		q.Facets = true
+		_, err = a.Recount(t.Context(), q)
+		check(t, err)
+		same(t, "facets alone", a, fresh)
+	})
+}

@@ -27,6 +27,7 @@ type recountOptions struct {
 	site, from, to string
 	days           int
 	dryRun, force  bool
+	facets         bool
 }
 
 func recountCommand(load func() (*config.Config, error)) *cobra.Command {
@@ -49,9 +50,14 @@ tells what could not be told. Days whose raw rows are deleted are refused;
 API calls have no raw rows: where a segment of SITE_LOG is gone that may hold
 calls of a day, that day's calls stay as they are, and the summary names it.
 
+--facets judges raw rows alone: browsers, systems, devices, channels, and what else
+they tell of FACETS, get into rows of before, and what FACETS leaves out is taken out
+of them. No view comes, goes or moves.
+
 It may be killed and run again. What is not archived yet is counted again by the
 daemon. --from and --to are inclusive.`,
 		Example: `  ddkk-stats recount --days 7 --dry-run
+  ddkk-stats recount --days 90 --facets
   ddkk-stats recount --from 2026-11-01 --to 2026-11-15 --site ddkk.com`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -68,6 +74,7 @@ daemon. --from and --to are inclusive.`,
 	f.StringVar(&opt.to, "to", "", "the last day (default today)")
 	f.StringVar(&opt.site, "site", "", "this site, and those that SITE_ALIASES join it with (default every site)")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "say what would change, and change nothing")
+	f.BoolVar(&opt.facets, "facets", false, "fill in what raw rows tell of FACETS and GEOIP_DB, and change nothing else")
 	f.BoolVar(&opt.force, "force", false, "go on although days or segments lack what they could be counted again from")
 	return cmd
 }
@@ -203,12 +210,15 @@ func joinedSites(aliases map[string]string, site string) []string {
 
 // recount counts the archive again, after others that archive.
 func (r *recounting) recount(ctx context.Context) (archive.Recounted, error) {
+	if r.opt.facets {
+		r.calls = nil // they have none
+	}
 	rows, err := parser.New(r.v.Cfg().Parser(parser.FormatV1, r.secret))
 	if err != nil {
 		return archive.Recounted{}, fmt.Errorf("make parser: %w", err)
 	}
 	q := archive.Recounting{From: r.from, To: r.to, Site: r.opt.site, Joined: r.joined, Logs: r.logs, Calls: r.calls, Rows: rows,
-		Force: r.opt.force, DryRun: r.opt.dryRun, Progress: shareBar(r.progress, "recounting")}
+		Facets: r.opt.facets, Force: r.opt.force, DryRun: r.opt.dryRun, Progress: shareBar(r.progress, "recounting")}
 	for told := false; ; told = true {
 		done, err := r.archive.Recount(ctx, q)
 		if !errors.Is(err, archive.ErrLocked) {

@@ -38,6 +38,9 @@ func (r *recounting) report(done *archive.Recounted, before, after shown) error 
 		what = "dry run, nothing was changed: would recount"
 	}
 	fmt.Fprintf(&b, "\n%s %s to %s: %d lines of the log and %d raw rows in %.2f s\n", what, dayText(r.from), dayText(r.to), done.Lines, done.Rows, done.Took.Seconds())
+	if r.opt.facets {
+		fmt.Fprintf(&b, "%d of the raw rows get other facets\n", done.Named)
+	}
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "day\tsite\tpv before\tafter\tuv before\tafter\tbots before\tafter\tcounted again from")
 	for _, l := range slices.SortedFunc(maps.Values(lines), func(x, y recountLine) int {
