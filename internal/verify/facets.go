@@ -154,7 +154,7 @@ func (r *reading) inPart(x *facetDay, names map[string]struct{}) bool {
 // where a name is told by a file that has changed since.
 func (r *reading) compareFacet(x *facetDay) {
 	names := r.facetNames(x)
-	if r.inPart(x, names) {
+	if len(names) == 0 || r.inPart(x, names) {
 		return
 	}
 	_, capped := names[parser.OtherPage]
