@@ -152,7 +152,7 @@ func (t *Tailer) look(name string) (segmentFile, bool) {
 		return segmentFile{}, false
 	}
 	if err == nil && !fi.Mode().IsRegular() {
-		err = fmt.Errorf("%s: %w", typeName(fi.Mode()), ErrNotLog)
+		err = fmt.Errorf("%s: %w", KindOf(fi.Mode()), ErrNotLog)
 	}
 	if err != nil {
 		t.unread[name] = err

@@ -179,7 +179,7 @@ func isLog(path string) error {
 		return nil // waited for
 	}
 	if !fi.Mode().IsRegular() {
-		return fmt.Errorf("%s: %w", typeName(fi.Mode()), ErrNotLog)
+		return fmt.Errorf("%s: %w", KindOf(fi.Mode()), ErrNotLog)
 	}
 	f, err := osDisk{}.Open(path)
 	if err != nil {
@@ -227,10 +227,11 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return v
 }
 
-func typeName(m fs.FileMode) string {
+// KindOf says in words what is at a path in place of a file.
+func KindOf(m fs.FileMode) string {
 	switch {
 	case m.IsDir():
-		return "a directory"
+		return "a folder"
 	case m&fs.ModeNamedPipe != 0:
 		return "a FIFO"
 	case m&fs.ModeSocket != 0:
@@ -238,7 +239,7 @@ func typeName(m fs.FileMode) string {
 	case m&fs.ModeDevice != 0:
 		return "a device"
 	}
-	return "not a file"
+	return fmt.Sprintf("of mode %s", m)
 }
 
 // Next returns the next block of any segment, and waits until there is one. It

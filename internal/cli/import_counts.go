@@ -16,7 +16,6 @@ import (
 	"ddkk-stats/counter"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/importer"
-	"ddkk-stats/internal/jobs"
 	"ddkk-stats/internal/vault"
 	"ddkk-stats/parser"
 )
@@ -226,7 +225,7 @@ func (c *countsRun) busuanzi(ctx context.Context, opt countsOptions) ([]importer
 		return nil, err
 	}
 	b := &importer.Busuanzi{
-		Client: c.client, Service: opt.service, Pause: time.Duration(float64(time.Second) / opt.rate), Wait: jobs.PauseFor,
+		Client: c.client, Service: opt.service, Pause: time.Duration(float64(time.Second) / opt.rate), Wait: pause,
 		State: filepath.Join(c.v.Cfg().DataDir, "import-busuanzi-"+url.PathEscape(site)+".jsonl"), Again: opt.again,
 		Progress: newBar(c.cmd.ErrOrStderr(), "asking for pages"),
 	}
@@ -239,4 +238,14 @@ func change(was, is int64) string {
 		return strconv.FormatInt(is, 10)
 	}
 	return strconv.FormatInt(was, 10) + " -> " + strconv.FormatInt(is, 10)
+}
+
+// pause waits, or ends with ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

@@ -150,7 +150,7 @@ func (m *importing) learn(ctx context.Context) (err error) {
 
 // listLogs finds the segments that the daemon counts.
 func (m *importing) listLogs(ctx context.Context) error {
-	for _, in := range logs.LogsOf(m.v.Cfg()) {
+	for _, in := range logs.Inputs(m.v.Cfg()) {
 		if _, err := os.Stat(filepath.Dir(in.Path)); errors.Is(err, os.ErrNotExist) {
 			continue
 		}

@@ -219,18 +219,12 @@ func (r *recounting) recount(ctx context.Context) (archive.Recounted, error) {
 	}
 	q := archive.Recounting{From: r.from, To: r.to, Site: r.opt.site, Joined: r.joined, Logs: r.logs, Calls: r.calls, Rows: rows,
 		Facets: r.opt.facets, Force: r.opt.force, DryRun: r.opt.dryRun, Progress: shareBar(r.progress, "recounting")}
-	for told := false; ; told = true {
-		done, err := r.archive.Recount(ctx, q)
-		if !errors.Is(err, archive.ErrLocked) {
-			return done, err
-		}
-		if !told {
-			r.v.Log.Info("waiting for another archive run to end")
-		}
-		if err := jobs.PauseFor(ctx, time.Second); err != nil {
-			return done, err
-		}
-	}
+	var done archive.Recounted
+	err = jobs.InTurn(ctx, r.v, 0, func() (err error) {
+		done, err = r.archive.Recount(ctx, q)
+		return err
+	})
+	return done, err
 }
 
 // toRebuild are the sites whose lines that are not archived yet may have been
@@ -325,7 +319,7 @@ func (r *recounting) await(ctx context.Context, sites []string) (bool, error) {
 		if time.Since(since) > noticed {
 			return false, nil
 		}
-		if err := jobs.PauseFor(ctx, 100*time.Millisecond); err != nil {
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return false, err
 		}
 	}

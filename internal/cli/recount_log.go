@@ -44,7 +44,7 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 	}
 	r.logs, r.calls = nil, nil
 	r.tails = tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, days: map[parser.Day]bool{}, calls: map[parser.Day]bool{}}
-	for _, in := range logs.LogsOf(r.v.Cfg()) {
+	for _, in := range logs.Inputs(r.v.Cfg()) {
 		if in.Calls {
 			r.calls = []archive.Source{} // its days are counted again, or named
 		}

@@ -43,7 +43,7 @@ func (s logSource) Segments() []counter.SegmentInfo {
 // openLogs opens the built-in beacon's log and, where one is named, nginx's.
 // resume tells where a segment goes on.
 func (s *server) openLogs(resume func(string) int64) error {
-	for _, in := range logs.LogsOf(s.cfg()) {
+	for _, in := range logs.Inputs(s.cfg()) {
 		opt, err := logs.SegmentOptions(s.cfg(), in, s.log.With("log", in.Path))
 		if err != nil {
 			return err

@@ -3,12 +3,12 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"ddkk-stats/parser"
+	"ddkk-stats/tailer"
 )
 
 // dataDir must be ours to write.
@@ -148,7 +148,7 @@ func (c *Checkup) logFile(l checkedLog) []Finding {
 	case err != nil:
 		return []Finding{Bad(l.name, "%v; the daemon's user must be able to enter every folder above it", err)}
 	case !fi.Mode().IsRegular():
-		return []Finding{Bad(l.name, "%s is not a file but %s; container images often link the log to /dev/stdout: name another file in access_log", l.path, kindOf(fi.Mode()))}
+		return []Finding{Bad(l.name, "%s is not a file but %s; container images often link the log to /dev/stdout: name another file in access_log", l.path, tailer.KindOf(fi.Mode()))}
 	}
 	f, err := os.Open(l.path)
 	if err != nil {
@@ -173,18 +173,4 @@ func missingLog(l checkedLog) Finding {
 		return Bad(l.name, "its folder is not there: %v; make it, as a folder that nginx's workers may enter and write", err)
 	}
 	return Poor(l.name, "%s is not there; nginx makes it when it starts. Is it the path in nginx's access_log? `nginx -T | grep access_log` tells", l.path)
-}
-
-func kindOf(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "a folder"
-	case m&fs.ModeNamedPipe != 0:
-		return "a FIFO"
-	case m&fs.ModeSocket != 0:
-		return "a socket"
-	case m&fs.ModeDevice != 0:
-		return "a device"
-	}
-	return fmt.Sprintf("of mode %s", m)
 }

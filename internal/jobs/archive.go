@@ -32,7 +32,7 @@ func Archive(ctx context.Context, v *vault.Vault, secret []byte) (archive.Summar
 	a.Every(cfg.ArchiveCron.Days(time.Now()))
 	a.Judge(options.ArchiveRules(cfg))
 	var sources []archive.Source
-	for _, in := range logs.LogsOf(cfg) {
+	for _, in := range logs.Inputs(cfg) {
 		p, err := parser.New(logs.ParserOf(cfg, in, secret))
 		if err != nil {
 			return archive.Summary{}, fmt.Errorf("make parser: %w", err)
@@ -60,19 +60,32 @@ func Archive(ctx context.Context, v *vault.Vault, secret []byte) (archive.Summar
 // has the same schedule, or beside the daemon.
 const LockLimit = 6 * time.Hour
 
-// RunArchive archives when no other does.
+// Run archives when no other does.
 func Run(ctx context.Context, v *vault.Vault, a *archive.Archive, sources []archive.Source) (archive.Summary, error) {
+	var sum archive.Summary
+	err := InTurn(ctx, v, LockLimit, func() (err error) {
+		sum, err = a.Run(ctx, sources...)
+		return err
+	})
+	return sum, err
+}
+
+// InTurn does something with the archive that only one may do at a time, after those
+// who are at it; it waits for them for as long as limit; 0: as long as it takes.
+func InTurn(ctx context.Context, v *vault.Vault, limit time.Duration, do func() error) error {
 	began := time.Now()
 	for told := false; ; told = true {
-		sum, err := a.Run(ctx, sources...)
-		if !errors.Is(err, archive.ErrLocked) || time.Since(began) > LockLimit {
-			return sum, err
+		err := do()
+		if !errors.Is(err, archive.ErrLocked) || limit > 0 && time.Since(began) > limit {
+			return err
 		}
 		if !told {
 			v.Log.Info("waiting for another archive run to end")
 		}
-		if err := PauseFor(ctx, time.Second); err != nil {
-			return sum, err
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
 		}
 	}
 }
@@ -124,6 +137,22 @@ func Files(ctx context.Context, v *vault.Vault, in logs.Input) ([]tailer.File, e
 	return files, nil
 }
 
+// eachFile goes through the segments of all logs, the live ones too.
+func eachFile(ctx context.Context, v *vault.Vault, do func(tailer.File) error) error {
+	for _, in := range logs.Inputs(v.Cfg()) {
+		files, err := Files(ctx, v, in)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if err := do(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // ClosedSegment is a file as the archive reads it.
 type ClosedSegment struct {
 	File  tailer.File
@@ -155,37 +184,16 @@ func deleteOld(ctx context.Context, v *vault.Vault, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, in := range logs.LogsOf(v.Cfg()) {
-		files, err := Files(ctx, v, in)
-		if err != nil {
-			return err
+	return eachFile(ctx, v, func(f tailer.File) error {
+		whole, ok := archived[f.ID]
+		written := f.LastWrite
+		if ok && fromFuture(now, written) {
+			written = whole.At
 		}
-		for _, f := range files {
-			whole, ok := archived[f.ID]
-			written := f.LastWrite
-			if ok && fromFuture(now, written) {
-				written = whole.At
-			}
-			if f.Live || !ok || now.Sub(written) < v.Cfg().LogRetention {
-				continue
-			}
-			deleteFile(ctx, v, f, whole, now.Sub(written))
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+		if f.Live || !ok || now.Sub(written) < v.Cfg().LogRetention {
+			return nil
 		}
-	}
-	return nil
-}
-
-// PauseFor waits, or ends with ctx.
-func PauseFor(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
+		deleteFile(ctx, v, f, whole, now.Sub(written))
 		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	})
 }

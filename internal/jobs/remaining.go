@@ -7,8 +7,8 @@ import (
 	"io"
 	"time"
 
-	"ddkk-stats/internal/logs"
 	"ddkk-stats/internal/vault"
+	"ddkk-stats/tailer"
 )
 
 // WaitingSegment is a segment with lines that the archive does not have yet.
@@ -32,34 +32,29 @@ func Remaining(ctx context.Context, v *vault.Vault, now time.Time) ([]WaitingSeg
 		return nil, err
 	}
 	var all []WaitingSegment
-	for _, in := range logs.LogsOf(v.Cfg()) {
-		files, err := Files(ctx, v, in)
+	err = eachFile(ctx, v, func(f tailer.File) (err error) {
+		done := archived[f.ID]
+		if !f.Compressed {
+			if size, err := f.Size(ctx); err == nil && (size <= done.End || !f.Live && size == done.Size) {
+				return nil
+			}
+		}
+		w := WaitingSegment{Name: f.Name, Live: f.Live}
+		if quietFrom := f.LastWrite.Add(quiet); quietFrom.After(now) {
+			w.From = quietFrom
+		}
+		w.Lines, w.Bytes, err = countLines(!f.Live, func() (io.ReadCloser, error) { return f.Open(ctx, done.End) })
 		if err != nil {
-			return nil, err
+			v.Log.Warn("a segment cannot be read", "file", f.Name, "err", err)
+			return ctx.Err()
 		}
-		for _, f := range files {
-			done := archived[f.ID]
-			if !f.Compressed {
-				if size, err := f.Size(ctx); err == nil && (size <= done.End || !f.Live && size == done.Size) {
-					continue
-				}
-			}
-			w := WaitingSegment{Name: f.Name, Live: f.Live}
-			if quietFrom := f.LastWrite.Add(quiet); quietFrom.After(now) {
-				w.From = quietFrom
-			}
-			w.Lines, w.Bytes, err = countLines(!f.Live, func() (io.ReadCloser, error) { return f.Open(ctx, done.End) })
-			if err != nil {
-				if ctx.Err() != nil {
-					return nil, ctx.Err()
-				}
-				v.Log.Warn("a segment cannot be read", "file", f.Name, "err", err)
-				continue
-			}
-			if w.Lines > 0 {
-				all = append(all, w)
-			}
+		if w.Lines > 0 {
+			all = append(all, w)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }

@@ -6,8 +6,8 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
-	"ddkk-stats/internal/logs"
 	"ddkk-stats/internal/vault"
+	"ddkk-stats/tailer"
 )
 
 // Complete makes sure that a restore of a site would lose nothing: every
@@ -25,14 +25,12 @@ func Complete(ctx context.Context, v *vault.Vault, site string) error {
 	if err != nil {
 		return err
 	}
-	for _, in := range logs.LogsOf(v.Cfg()) {
-		files, err := Files(ctx, v, in)
-		if err != nil {
-			return err
-		}
-		for _, f := range files {
-			there[f.ID] = archive.ArchivedSegment{}
-		}
+	err = eachFile(ctx, v, func(f tailer.File) error {
+		there[f.ID] = archive.ArchivedSegment{}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	lacking := 0
 	for _, id := range counted {

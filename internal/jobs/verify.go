@@ -32,7 +32,7 @@ func Verify(ctx context.Context, v *vault.Vault, secret []byte, scope verify.Sco
 		opt.Dump = counter.NewDump(v.Rdb, v.Keys)
 		opt.Mirror = counter.NewMirror(v.Rdb, v.Keys, "verify", false) // it reads only, and runs no script
 	}
-	for _, in := range logs.LogsOf(cfg) {
+	for _, in := range logs.Inputs(cfg) {
 		p, err := parser.New(logs.ParserOf(cfg, in, secret))
 		if err != nil {
 			return nil, fmt.Errorf("make parser: %w", err)

@@ -34,7 +34,7 @@ func UsageOf(c *config.Config) (Usage, error) {
 	u := Usage{Budget: c.LogBudget}
 	seen := map[string]bool{}
 	var errs []error
-	for _, in := range LogsOf(c) {
+	for _, in := range Inputs(c) {
 		dir, base := filepath.Split(in.Path)
 		entries, err := os.ReadDir(filepath.Clean(dir))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -31,9 +31,9 @@ func ParserOf(c *config.Config, l Input, secret []byte) parser.Config {
 	return p
 }
 
-// logs are the logs that are counted: the built-in beacon's, nginx's and the
+// Inputs are the logs that are counted: the built-in beacon's, nginx's and the
 // site's own where they are named.
-func LogsOf(c *config.Config) []Input {
+func Inputs(c *config.Config) []Input {
 	all := []Input{{Path: c.BeaconLog(), Format: parser.FormatV1}}
 	if c.AccessLog != "" {
 		all = append(all, Input{Path: c.AccessLog, Format: c.LogFormat})

@@ -31,7 +31,7 @@ func SegmentOptions(c *config.Config, in Input, log *slog.Logger) (tailer.Option
 		opt.Segments, role = c.LogSegments.Access, "access"
 	}
 	opt.Memory = filepath.Join(c.DataDir, "segments."+role+".json")
-	for _, other := range LogsOf(c) {
+	for _, other := range Inputs(c) {
 		if other.Path == in.Path {
 			continue
 		}
@@ -75,7 +75,7 @@ func PassedOver(ctx context.Context, c *config.Config) (map[string][]tailer.Pass
 	all := map[string][]tailer.Passed{}
 	ours := map[string]bool{}
 	var errs []error
-	for _, in := range LogsOf(c) {
+	for _, in := range Inputs(c) {
 		opt, err := SegmentOptions(c, in, nil)
 		if err != nil {
 			return nil, err

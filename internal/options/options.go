@@ -22,7 +22,7 @@ func Redis(c *config.Config) counter.ConnectOptions {
 
 // SameRules tells whether two configurations make the same of a line.
 func SameRules(a, b *config.Config) bool {
-	for _, in := range logs.LogsOf(a) {
+	for _, in := range logs.Inputs(a) {
 		x, y := logs.ParserOf(a, in, nil), logs.ParserOf(b, in, nil)
 		x.Country, y.Country = nil, nil // functions are never equal
 		if !reflect.DeepEqual(x, y) {
