@@ -100,18 +100,7 @@ func (r *callReader) CallDayVersion(ctx context.Context, site string, d parser.D
 // RawCallDays are the days of a site, from one on, whose sums can be computed
 // from periods again, in order.
 func (r *callReader) RawCallDays(ctx context.Context, site string, from parser.Day) ([]parser.Day, error) {
-	var days []parser.Day
-	for d, err := range stream(ctx, r.q, func(s scanner) (d parser.Day, err error) {
-		return d, s.Scan(day{&d})
-	}, "SELECT date FROM api_days WHERE site = ? AND raw = 1 AND dirty = 0 AND date >= ? AND "+
-		"date >= (SELECT CASE WHEN value = '' THEN '0001-01-01' ELSE value END FROM meta WHERE name = 'api_floor') ORDER BY date",
-		r.d.bytes([]byte(site)), dateText(max(from, 10101))) {
-		if err != nil {
-			return nil, err
-		}
-		days = append(days, d)
-	}
-	return days, nil
+	return r.daysAbove(ctx, "api_days", "api_floor", site, from)
 }
 
 // CheckCallDay adds the periods of a site's day up and compares that with its

@@ -37,11 +37,17 @@ func (r *sumReader) Books(ctx context.Context) iter.Seq2[SegmentBook, error] {
 // RawDays are the days of a site, from one on, whose sums can be computed from
 // raw rows again, in order.
 func (r *rawReader) RawDays(ctx context.Context, site string, from parser.Day) ([]parser.Day, error) {
+	return r.daysAbove(ctx, "days", "raw_floor", site, from)
+}
+
+// daysAbove are the days of a table that are summed up and have all that they were
+// summed from.
+func (r *asked) daysAbove(ctx context.Context, table, floor, site string, from parser.Day) ([]parser.Day, error) {
 	var days []parser.Day
 	for d, err := range stream(ctx, r.q, func(s scanner) (d parser.Day, err error) {
 		return d, s.Scan(day{&d})
-	}, "SELECT date FROM days WHERE site = ? AND raw = 1 AND dirty = 0 AND date >= ? AND "+
-		"date >= (SELECT CASE WHEN value = '' THEN '0001-01-01' ELSE value END FROM meta WHERE name = 'raw_floor') ORDER BY date",
+	}, "SELECT date FROM "+table+" WHERE site = ? AND raw = 1 AND dirty = 0 AND date >= ? AND "+
+		"date >= (SELECT CASE WHEN value = '' THEN '0001-01-01' ELSE value END FROM meta WHERE name = '"+floor+"') ORDER BY date",
 		r.d.bytes([]byte(site)), dateText(max(from, 10101))) {
 		if err != nil {
 			return nil, err

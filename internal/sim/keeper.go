@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,6 +21,7 @@ import (
 // keeper is the archive as one life of a daemon has it: the real one on SQLite,
 // which all hosts share as they share a MySQL, opened and asked as the server does.
 type keeper struct {
+	vault.Known
 	w    *world
 	host *host
 	rdb  redis.UniversalClient
@@ -31,10 +29,6 @@ type keeper struct {
 
 	opening chan struct{}    // has one element while somebody does; time goes by, which it does not while one waits for a sync.Mutex
 	archive *archive.Archive // nil until it could be opened
-
-	mu       sync.Mutex
-	sites    map[string]bool
-	segments map[string]bool
 }
 
 func newKeeper(w *world, h *host, rdb redis.UniversalClient) *keeper {
@@ -99,25 +93,7 @@ func (k *keeper) learn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names, err := a.Read().Sites(ctx)
-	if err != nil {
-		return err
-	}
-	all, err := a.Read().ArchivedSegments(ctx)
-	if err != nil {
-		return err
-	}
-	sites, segments := map[string]bool{}, map[string]bool{}
-	for _, n := range names {
-		sites[n] = true
-	}
-	for id := range all {
-		segments[id] = true
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.sites, k.segments = sites, segments
-	return nil
+	return k.Look(ctx, a)
 }
 
 // learns is how often the archive is asked what it has.
@@ -138,25 +114,7 @@ func (k *keeper) keepLearning(ctx context.Context) {
 	}
 }
 
-// Sites implements counter.Archive, as do the others.
-func (k *keeper) Sites() []string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return slices.Collect(maps.Keys(k.sites))
-}
-
-func (k *keeper) Knows(site string) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.sites[site]
-}
-
-func (k *keeper) Covers(segment string) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.segments[segment]
-}
-
+// Reachable implements counter.Archive, as do the others.
 func (k *keeper) Reachable(ctx context.Context) error { return k.learn(ctx) }
 
 func (k *keeper) Lacking(ctx context.Context, stands []counter.Stand, here map[string]bool) ([]string, error) {
@@ -167,11 +125,7 @@ func (k *keeper) Lacking(ctx context.Context, stands []counter.Stand, here map[s
 	if err != nil {
 		return nil, err
 	}
-	all := make([]archive.Stand, len(stands))
-	for i, s := range stands {
-		all[i] = archive.Stand(s)
-	}
-	return a.Read().Lacking(ctx, all, here)
+	return vault.Lacking(ctx, a, stands, here)
 }
 
 func (k *keeper) Restore(ctx context.Context, site string) (segments map[string]int64, err error) {

@@ -5,18 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"ddkk-stats/counter"
 	"ddkk-stats/parser"
 )
 
@@ -323,32 +319,6 @@ func (w *world) write(s *step, l *logFile, rng *rand.Rand) error {
 	return l.write(l.live, l.random(rng, s.N, 5), false)
 }
 
-// harm loses a key or gives it another type.
-func (w *world) harm(s *step) {
-	var keys []string
-	for _, k := range w.store.keys() {
-		if k != prefix+"secret" && strings.HasPrefix(k, prefix+s.Kind) {
-			keys = append(keys, k)
-		}
-	}
-	if len(keys) == 0 {
-		return
-	}
-	key := keys[int(s.Seed)%len(keys)]
-	kind := w.store.mini.Type(key)
-	w.store.do("DEL", key)
-	if s.Do == doLoseKey {
-		w.strike("one key lost")
-		return
-	}
-	w.strike("key of another type")
-	if kind == "string" {
-		w.store.do("HSET", key, "x", "y")
-	} else {
-		w.store.do("SET", key, "x")
-	}
-}
-
 func (w *world) startDaemon(d *daemon, s *step) error {
 	if p := d.alive(); p != nil {
 		if !p.killed {
@@ -367,233 +337,10 @@ func (w *world) startDaemon(d *daemon, s *step) error {
 	return d.start()
 }
 
-// spoil does to the progress file what a crash or a restored backup does.
-func (w *world) spoil(d *daemon, s *step) error {
-	b, err := os.ReadFile(d.progress())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	switch s.Kind {
-	case progressOld:
-		w.strike("progress file old")
-		return os.WriteFile(d.progress(), d.older[int(s.Seed)%len(d.older)], 0o600)
-	case progressTorn:
-		w.strike("progress file torn")
-		d.torn = true
-		return os.WriteFile(d.progress(), b[:int(s.Seed)%len(b)], 0o600)
-	case progressGone:
-		w.strike("progress file missing")
-		return os.Remove(d.progress())
-	}
-	return nil
-}
-
 const (
 	lookAgain = 500 * time.Millisecond
 	patience  = 90 * time.Second
 )
-
-// end ends all faults, has everything counted and compares.
-func (w *world) end() error {
-	w.store.heal()
-	w.mu.Lock()
-	w.away = time.Time{}
-	w.mu.Unlock()
-	for _, d := range w.daemons[:2] {
-		if d.id == 1 && d.runs == 0 && w.hosts[1].quiet() {
-			continue
-		}
-		if p := d.alive(); p == nil || p.killed {
-			if err := w.startDaemon(d, &step{}); err != nil {
-				return err
-			}
-		}
-	}
-	if w.sch.Again {
-		if err := w.again(); err != nil {
-			return err
-		}
-	}
-	want := w.ledger.expect(time.Now())
-	wrong, err := w.await(want)
-	if len(wrong) > 0 && err == nil && w.operated() {
-		w.strike("site rebuilt by an operator")
-		if err = w.operate(); err == nil {
-			wrong, err = w.await(want)
-		}
-	}
-	if err != nil || w.failed() != "" {
-		return err
-	}
-	if len(wrong) > 0 {
-		w.fail("Redis differs from the logs:\n    %s", lines(wrong))
-		return nil
-	}
-	time.Sleep(audits + rescan) // it stays so
-	w.watch()
-	if w.sch.Archive {
-		if err := w.endArchive(); err != nil {
-			return err
-		}
-	}
-	for _, d := range w.daemons {
-		p, err := d.reap()
-		if err != nil {
-			w.fail("stop daemon %d: %v", d.id, err)
-		}
-		if p == nil || p.killed || p.ingester() == nil {
-			continue
-		}
-		if b := p.ingester().Stats().Books; b.Read != b.Outcomes() {
-			w.fail("the books of daemon %d do not close: %d lines read, %d booked: %+v", d.id, b.Read, b.Outcomes(), b)
-		}
-	}
-	if wrong := w.differ(want); len(wrong) > 0 {
-		w.fail("Redis was right, and differs from the logs after a while:\n    %s", lines(wrong))
-	}
-	return nil
-}
-
-// endArchive has all archived, and compares.
-func (w *world) endArchive() error {
-	for _, h := range w.hosts {
-		for _, l := range h.logs {
-			if _, err := l.rotate(); err != nil {
-				return err
-			}
-		}
-	}
-	time.Sleep(quiet + time.Second)
-	for _, d := range w.daemons[:2] {
-		p := d.alive()
-		if p == nil || p.keeper == nil {
-			continue
-		}
-		if err := p.keeper.cycle(context.Background(), d.host, nil); err != nil {
-			w.fail("archive of daemon %d: %v", d.id, err)
-			return nil
-		}
-	}
-	got, err := w.readSQL()
-	if err != nil {
-		return err
-	}
-	if wrong := differences(w.ledger.expectSQL(), got, 12); len(wrong) > 0 {
-		w.fail("the archive differs from the logs:\n    %s", lines(wrong))
-	}
-	return nil
-}
-
-// again has everything that was asked for asked for once more, by somebody else:
-// what is only noticed at a key's next change is noticed.
-func (w *world) again() error {
-	time.Sleep(audits)
-	done := map[string]bool{}
-	var views, calls []hit
-	for _, h := range w.ledger.hits {
-		if time.Since(h.at) > remembered { // its day's keys may be dead
-			continue
-		}
-		h.ip, h.id = "198.51.100.9", ""
-		// Not the very time: a log that begins with the moment of one that is gone is taken
-		// for that one, edited (tailer, sameTime).
-		if at := h.at.Add(time.Millisecond); at.In(w.ledger.loc).Format("200601021504") == h.at.In(w.ledger.loc).Format("200601021504") {
-			h.at = at
-		}
-		k := fmt.Sprint(h.site, h.page, h.event, h.bot, h.ref, h.mobile, h.skipped, h.at.In(w.ledger.loc).Format("20060102"))
-		if h.call != nil {
-			calls = append(calls, h)
-		} else if !done[k] {
-			done[k] = true
-			views = append(views, h)
-		}
-	}
-	for i, all := range [][]hit{views, calls} {
-		l := w.hosts[0].logs[i]
-		if err := l.open(); err != nil {
-			return err
-		}
-		if err := l.write(l.live, all, false); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// await waits until the store has what it must, and tells what it has not.
-func (w *world) await(want numbers) (wrong []string, err error) {
-	for began := time.Now(); time.Since(began) < patience; {
-		time.Sleep(lookAgain)
-		w.watch()
-		if w.failed() != "" {
-			return nil, nil
-		}
-		if wrong = w.differ(want); len(wrong) == 0 {
-			break
-		}
-	}
-	return wrong, nil
-}
-
-// damages are what a daemon does not always mend alone where a site is counted by two hosts:
-// the other one's log is not on this disk, and it may have come too late to say that it has it.
-// It says so, and an operator has the site rebuilt. That is seldom.
-var damages = []string{part, "beginning of a transaction applied again", "one key lost", "key of another type"}
-
-func (w *world) operated() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, kind := range damages {
-		if w.strikes[kind] > 0 && w.daemons[1].runs > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// operate is what "verify --repair" and "restore-from-mysql" do to each site.
-func (w *world) operate() error {
-	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32, Buffer: 4096,
-		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return w.store.dial(ctx, operator) }})
-	r := counter.Rebuilder{Redis: rdb, Keys: counter.NewKeys(counter.DefaultPrefix, false), Logger: w.log}
-	k := newKeeper(w, w.hosts[0], rdb)
-	if w.sch.Archive {
-		r.Restore, r.Ready = k.Restore, k.Reachable
-	}
-	_, err := r.Rebuild(context.Background(), sorted(w.ledger.names()))
-	return errors.Join(err, k.close(), rdb.Close())
-}
-
-// operator owns the connections of commands.
-const operator = 9 * livesOf
-
-func lines(all []string) string {
-	var b bytes.Buffer
-	for i, s := range all {
-		if i > 0 {
-			b.WriteString("\n    ")
-		}
-		b.WriteString(s)
-	}
-	return b.String()
-}
-
-func (h *host) quiet() bool {
-	for _, l := range h.logs {
-		if len(l.rotated) > 0 {
-			return false
-		}
-		if l.live != nil {
-			if fi, err := l.live.f.Stat(); err != nil || fi.Size() > 0 {
-				return false
-			}
-		}
-	}
-	return true
-}
 
 func (w *world) close() error {
 	var errs []error

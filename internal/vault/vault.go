@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,13 +52,13 @@ type Vault struct {
 
 	opening sync.Mutex // held while the archive is being opened, which may take long
 
-	mu       sync.Mutex
-	archive  *archive.Archive // nil until it could be opened
-	sites    map[string]bool
-	segments map[string]bool
-	clock    string                 // what the last cycle found wrong with the clock
-	away     bool                   // the archive could not be asked the last time
-	jobs     map[string]archive.Job // of this host; nil: not known yet
+	Known
+
+	mu      sync.Mutex
+	archive *archive.Archive       // nil until it could be opened
+	clock   string                 // what the last cycle found wrong with the clock
+	away    bool                   // the archive could not be asked the last time
+	jobs    map[string]archive.Job // of this host; nil: not known yet
 
 	Verified   func(VerifyNote)        // is told what is remembered of the last verification; may be nil
 	Statements func(archive.Statement) // is told of each statement; set before Open; may be nil
@@ -192,32 +190,15 @@ func (v *Vault) learn(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, learnLimit)
 	defer cancel()
-	r := a.Read()
-	names, err := r.Sites(ctx)
-	if err != nil {
-		return fmt.Errorf("read archived sites: %w", err)
-	}
-	based, err := a.BaselineSites(ctx)
-	if err != nil {
+	if err := v.Look(ctx, a); err != nil {
 		return err
-	}
-	all, err := r.ArchivedSegments(ctx)
-	if err != nil {
-		return fmt.Errorf("read archived segments: %w", err)
 	}
 	clock, err := a.ClockTrouble(ctx)
 	if err != nil {
 		return err
 	}
-	sites, segments := map[string]bool{}, map[string]bool{}
-	for _, n := range slices.Concat(names, based) {
-		sites[n] = true
-	}
-	for id := range all {
-		segments[id] = true
-	}
 	v.mu.Lock()
-	v.sites, v.segments, v.clock = sites, segments, clock
+	v.clock = clock
 	v.mu.Unlock()
 	return v.learnJobs(ctx, a)
 }
@@ -255,33 +236,12 @@ func (v *Vault) hint() string {
 	return "Is DATA_DIR there, and does all in it belong to this user? `ddkk-stats check` tells"
 }
 
-// Sites implements counter.Archive.
-func (v *Vault) Sites() []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.Collect(maps.Keys(v.sites))
-}
-
-// Knows implements counter.Archive.
-func (v *Vault) Knows(site string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.sites[site]
-}
-
 // ClockTrouble is what the last archive cycle of any host found wrong with the
 // clock, as it was learnt last; empty: nothing.
 func (v *Vault) ClockTrouble() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.clock
-}
-
-// Covers implements counter.Archive.
-func (v *Vault) Covers(segment string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.segments[segment]
 }
 
 // Lacking implements counter.Archive.
@@ -297,11 +257,7 @@ func (v *Vault) Lacking(ctx context.Context, stands []counter.Stand, here map[st
 	if err != nil {
 		return nil, err
 	}
-	all := make([]archive.Stand, len(stands))
-	for i, s := range stands {
-		all[i] = archive.Stand(s)
-	}
-	return a.Read().Lacking(ctx, all, here)
+	return Lacking(ctx, a, stands, here)
 }
 
 // lackingLimit bounds one look at where all sites end in all segments.

@@ -1,0 +1,58 @@
+package sim
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// harm loses a key or gives it another type.
+func (w *world) harm(s *step) {
+	var keys []string
+	for _, k := range w.store.keys() {
+		if k != prefix+"secret" && strings.HasPrefix(k, prefix+s.Kind) {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	key := keys[int(s.Seed)%len(keys)]
+	kind := w.store.mini.Type(key)
+	w.store.do("DEL", key)
+	if s.Do == doLoseKey {
+		w.strike("one key lost")
+		return
+	}
+	w.strike("key of another type")
+	if kind == "string" {
+		w.store.do("HSET", key, "x", "y")
+	} else {
+		w.store.do("SET", key, "x")
+	}
+}
+
+// spoil does to the progress file what a crash or a restored backup does.
+func (w *world) spoil(d *daemon, s *step) error {
+	b, err := os.ReadFile(d.progress())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch s.Kind {
+	case progressOld:
+		w.strike("progress file old")
+		return os.WriteFile(d.progress(), d.older[int(s.Seed)%len(d.older)], 0o600)
+	case progressTorn:
+		w.strike("progress file torn")
+		d.torn = true
+		return os.WriteFile(d.progress(), b[:int(s.Seed)%len(b)], 0o600)
+	case progressGone:
+		w.strike("progress file missing")
+		return os.Remove(d.progress())
+	}
+	return nil
+}

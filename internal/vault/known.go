@@ -1,0 +1,77 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"ddkk-stats/archive"
+	"ddkk-stats/counter"
+)
+
+// Known is what the archive has, as it was when it was looked at last: the part of
+// counter.Archive that must not wait. Any goroutine.
+type Known struct {
+	mu       sync.Mutex
+	sites    map[string]bool
+	segments map[string]bool
+}
+
+// Look asks an archive what it has.
+func (k *Known) Look(ctx context.Context, a *archive.Archive) error {
+	r := a.Read()
+	names, err := r.Sites(ctx)
+	if err != nil {
+		return fmt.Errorf("read archived sites: %w", err)
+	}
+	based, err := a.BaselineSites(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := r.ArchivedSegments(ctx)
+	if err != nil {
+		return fmt.Errorf("read archived segments: %w", err)
+	}
+	sites, segments := map[string]bool{}, map[string]bool{}
+	for _, n := range slices.Concat(names, based) {
+		sites[n] = true
+	}
+	for id := range all {
+		segments[id] = true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sites, k.segments = sites, segments
+	return nil
+}
+
+// Sites implements counter.Archive, as do the others.
+func (k *Known) Sites() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Collect(maps.Keys(k.sites))
+}
+
+func (k *Known) Knows(site string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sites[site]
+}
+
+func (k *Known) Covers(segment string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.segments[segment]
+}
+
+// Lacking asks an archive which sites' checkpoints lack lines that it has: see
+// counter.Archive.
+func Lacking(ctx context.Context, a *archive.Archive, stands []counter.Stand, here map[string]bool) ([]string, error) {
+	all := make([]archive.Stand, len(stands))
+	for i, s := range stands {
+		all[i] = archive.Stand(s)
+	}
+	return a.Read().Lacking(ctx, all, here)
+}
