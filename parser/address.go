@@ -13,7 +13,7 @@ import (
 //
 // A list ("client, proxy, proxy", as X-Forwarded-For grows) gives the last address
 // that is no proxy of ours: what stands before it is what somebody claimed.
-func (p *Parser) client(text []byte) (netip.Addr, bool) {
+func (ln *lines) client(text []byte) (netip.Addr, bool) {
 	if addr, ok := parseAddr(text); ok {
 		return addr, true
 	}
@@ -28,7 +28,7 @@ func (p *Parser) client(text []byte) (netip.Addr, bool) {
 		if !one.IsValid() {
 			continue
 		}
-		if addr = one; !p.proxies.has(one) {
+		if addr = one; !ln.proxies.has(one) {
 			break
 		}
 	}

@@ -56,40 +56,40 @@ const agentWords = 40
 // agentOf classifies a decoded user agent; what it points to is valid until the
 // next call. An empty one (or "-", which is how
 // logs write it) is a potential bot: no browser hides it.
-func (p *Parser) agentOf(ua []byte) *agent {
-	place := p.agents.place(ua)
+func (s *senders) agentOf(ua []byte) *agent {
+	place := s.agents.place(ua)
 	if a := *place; a != nil && a.text == string(ua) {
 		return a
 	}
 	if len(ua) > maxCachedAgent {
-		p.agents.long = p.classify(ua)
-		return &p.agents.long
+		s.agents.long = s.classify(ua)
+		return &s.agents.long
 	}
-	a, ok := p.agents.cache.get(ua)
+	a, ok := s.agents.cache.get(ua)
 	if !ok {
-		seen := p.classify(ua)
+		seen := s.classify(ua)
 		seen.text = string(ua)
 		a = &seen
-		p.agents.cache.put(ua, a)
+		s.agents.cache.put(ua, a)
 	}
 	*place = a
 	return a
 }
 
-func (p *Parser) classify(ua []byte) agent {
-	c := p.clients.client(ua)
-	a := agent{device: c.device, bot: len(ua) == 0 || p.bots.match(ua) || p.isOwnBot(ua)}
+func (s *senders) classify(ua []byte) agent {
+	c := s.clients.client(ua)
+	a := agent{device: c.device, bot: len(ua) == 0 || s.bots.match(ua) || s.isOwnBot(ua)}
 	sum := sha256.Sum256(ua)
 	copy(a.digest[:], sum[:])
 	if !a.bot { // those name browsers that they are not
-		a.browser, a.os, a.kind = p.values.named(Browser, c.browser), p.values.named(OS, c.os), p.values.named(DeviceType, c.kind)
+		a.browser, a.os, a.kind = s.values.named(Browser, c.browser), s.values.named(OS, c.os), s.values.named(DeviceType, c.kind)
 	}
 	return a
 }
 
 // isOwnBot tells whether a user agent holds one of the owner's texts.
-func (p *Parser) isOwnBot(ua []byte) bool {
-	for _, text := range p.ownBots {
+func (s *senders) isOwnBot(ua []byte) bool {
+	for _, text := range s.ownBots {
 		if bytes.Contains(ua, text) {
 			return true
 		}
@@ -98,4 +98,4 @@ func (p *Parser) isOwnBot(ua []byte) bool {
 }
 
 // IsBot says whether a user agent is a bot's: by the list, by BotAgents, or as it is none.
-func (p *Parser) IsBot(agent []byte) bool { return p.agentOf(agent).bot }
+func (s *senders) IsBot(agent []byte) bool { return s.agentOf(agent).bot }

@@ -9,7 +9,7 @@ import (
 // format's, RFC 3339 and its relatives, those of mails and of C, and seconds,
 // milliseconds, microseconds or nanoseconds since the epoch. One without a zone
 // is of the log's zone, and noted.
-func (p *Parser) parseTime(b []byte) (int64, bool) {
+func (ln *lines) parseTime(b []byte) (int64, bool) {
 	b = bytes.Trim(b, " []")
 	if ms, ok := parseCombinedTime(b); ok {
 		return inTime(ms)
@@ -19,13 +19,13 @@ func (p *Parser) parseTime(b []byte) (int64, bool) {
 	}
 	c := calendar{rest: b}
 	if !c.read() {
-		return p.parseNamedTime(string(b))
+		return ln.parseNamedTime(string(b))
 	}
 	if c.zoned {
 		return inTime(c.utc() - c.offset*1000)
 	}
-	p.extra.zoneless = true
-	return inTime(c.in(p.zone))
+	ln.extra.zoneless = true
+	return inTime(c.in(ln.zone))
 }
 
 // inTime refuses what no log can be of.
@@ -235,18 +235,18 @@ func (c *calendar) in(zone *time.Location) int64 {
 var namedLayouts = [...]string{time.RFC1123, time.RFC1123Z, time.RFC850, time.ANSIC, time.UnixDate, time.RubyDate}
 
 // parseNamedTime reads "Fri, 20 Nov 2026 10:00:00 GMT" and its like.
-func (p *Parser) parseNamedTime(text string) (int64, bool) {
+func (ln *lines) parseNamedTime(text string) (int64, bool) {
 	if text == "" || text[0] < 'A' || text[0] > 'Z' {
 		return 0, false
 	}
 	for _, layout := range namedLayouts {
-		t, err := time.ParseInLocation(layout, text, p.zone)
+		t, err := time.ParseInLocation(layout, text, ln.zone)
 		if err != nil {
 			continue
 		}
 		switch layout {
 		case time.ANSIC:
-			p.extra.zoneless = true
+			ln.extra.zoneless = true
 		case time.RFC1123, time.RFC850, time.UnixDate:
 			// The name of a zone is only believed where no other has it.
 			if name, _ := t.Zone(); name != "UTC" && name != "GMT" {

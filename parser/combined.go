@@ -14,11 +14,11 @@ import (
 // Inside quotes both ways of escaping are understood: nginx's \xXX and Apache's
 // \" and \n. The name of the virtual host may stand before the client, as in
 // Apache's vhost_combined.
-func (p *Parser) readCombined(line []byte, h *Hit) Reason {
+func (ln *lines) readCombined(line []byte, h *Hit) Reason {
 	if hasControl(line) || bytes.IndexByte(line, 0x7F) >= 0 {
 		return BadBytes
 	}
-	s := combined{p: p, rest: line}
+	s := combined{p: ln, rest: line}
 	if reason := s.who(h); reason != ReasonNone {
 		return reason
 	}
@@ -27,7 +27,7 @@ func (p *Parser) readCombined(line []byte, h *Hit) Reason {
 
 // combined walks over the fields of one line.
 type combined struct {
-	p    *Parser
+	p    *lines
 	rest []byte
 }
 
@@ -154,7 +154,7 @@ func isNoStatus(b []byte) bool { return string(b) == "-" || string(b) == "0" || 
 
 // holdsLine says whether another line is glued on behind the fields of a line:
 // there is a time in brackets before a quote, as nothing but a line has it.
-func (p *Parser) holdsLine(rest []byte) bool {
+func (ln *lines) holdsLine(rest []byte) bool {
 	for {
 		open := bytes.IndexByte(rest, '[')
 		if open < 0 {
@@ -165,9 +165,9 @@ func (p *Parser) holdsLine(rest []byte) bool {
 		if !closed {
 			return false
 		}
-		noted := p.extra.zoneless
-		_, ok := p.parseTime(stamp)
-		p.extra.zoneless = noted
+		noted := ln.extra.zoneless
+		_, ok := ln.parseTime(stamp)
+		ln.extra.zoneless = noted
 		if behind = bytes.TrimLeft(behind, " \t"); ok && len(behind) > 0 && behind[0] == '"' {
 			return true
 		}
@@ -216,8 +216,8 @@ func (s *combined) quoted(apart string) ([]byte, Reason) {
 }
 
 // unescapeQuoted undoes nginx's and Apache's escaping inside of quotes.
-func (p *Parser) unescapeQuoted(text []byte) ([]byte, Reason) {
-	from := len(p.buf)
+func (ln *lines) unescapeQuoted(text []byte) ([]byte, Reason) {
+	from := len(ln.buf)
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if c == '\\' {
@@ -236,9 +236,9 @@ func (p *Parser) unescapeQuoted(text []byte) ([]byte, Reason) {
 				return nil, BadEscape
 			}
 		}
-		p.buf = append(p.buf, c)
+		ln.buf = append(ln.buf, c)
 	}
-	return p.buf[from:len(p.buf):len(p.buf)], ReasonNone
+	return ln.buf[from:len(ln.buf):len(ln.buf)], ReasonNone
 }
 
 // unescapeC is the byte behind a backslash as C and Apache write it.

@@ -98,29 +98,23 @@ type Config struct {
 // Parser turns lines into hits. It owns caches and buffers, so each goroutine
 // needs its own.
 type Parser struct {
-	format     Format
-	beacon     string
-	page       PageRules
-	gpc        GPCMode
-	refCheck   bool
-	allowed    map[string]bool   // nil: all
-	aliases    map[string]string // normalised on both sides
-	blocked    prefixSet
-	self       prefixSet
-	proxies    prefixSet
-	zone       *time.Location // of times that tell none
-	pages      pageList
-	signed     *signatures
-	picky      bool           // there is something in blocked, self or pages
-	layout     *format.Layout // of a compiled format; nil: of none
-	jsonFields *jsonNode      // nil: the lines are no JSON
-	calls      *callRules     // nil: a beacon's log
+	lines
+	senders
 
-	bots     *botMatcher
-	ownBots  [][]byte
-	clients  *clientTable
+	beacon   string
+	page     PageRules
+	gpc      GPCMode
+	refCheck bool
+	allowed  map[string]bool   // nil: all
+	aliases  map[string]string // normalised on both sides
+	blocked  prefixSet
+	self     prefixSet
+	pages    pageList
+	signed   *signatures
+	picky    bool       // there is something in blocked, self or pages
+	calls    *callRules // nil: a beacon's log
+
 	channels *channelTable
-	agents   agents
 	sites    cache[site]
 	days     days
 	// referrers are apart from sites, as anybody can make them up.
@@ -134,17 +128,36 @@ type Parser struct {
 	direct, internal                     *Value // and the channels of those, and of ways within the site
 	lastStart                            []byte // "site=S&page=" of a query with a site
 
+	pageBuf []byte
+	known   knownPages
+}
+
+// lines reads the fields of lines in the format that the log has.
+type lines struct {
+	format     Format
+	layout     *format.Layout // of a compiled format; nil: of none
+	jsonFields *jsonNode      // nil: the lines are no JSON
+	proxies    prefixSet
+	zone       *time.Location // of times that tell none
+
 	fields  format.Fields // of the current line
 	scanner jsonScanner
 	stamp   []byte // the last time that was read, and what it was
 	stampMS int64
-
-	buf     []byte // decoded texts of the current line
-	pageBuf []byte
 	shape   shapeV1
-	known   knownPages
 	plainly bool // no short cuts: for tests
 	extra   extra
+	buf     []byte // decoded texts of the current line
+}
+
+// senders tells by their names who sent lines: people or programs, with what, on which
+// device.
+type senders struct {
+	bots    *botMatcher
+	ownBots [][]byte
+	clients *clientTable
+	values  *facetValues // the parser's
+	agents  agents
 }
 
 // extra is what a line holds beside the Hit.
@@ -167,17 +180,18 @@ const (
 // New makes a parser, or says all that is wrong with the configuration.
 func New(c Config) (*Parser, error) {
 	p := &Parser{
-		format: c.Format, beacon: c.BeaconPath, page: c.Page, gpc: c.GPC, refCheck: c.RefererCheck,
+		lines:   lines{format: c.Format, proxies: newPrefixSet(c.Proxies), zone: c.LogLocation, buf: make([]byte, 0, startBuf)},
+		senders: senders{agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)}},
+		beacon:  c.BeaconPath, page: c.Page, gpc: c.GPC, refCheck: c.RefererCheck,
 		blocked: newPrefixSet(c.Blocked), self: newPrefixSet(c.Self),
-		proxies: newPrefixSet(c.Proxies), zone: c.LogLocation, pages: newPageList(c.BlockedPaths),
-		agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)},
-		sites:  newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
+		pages: newPageList(c.BlockedPaths),
+		sites: newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
 		signed:  newSignatures(c.BeaconKeys),
 		values:  newFacetValues(c.Off),
 		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
-		buf:     make([]byte, 0, startBuf),
 		pageBuf: make([]byte, 0, startBuf),
 	}
+	p.senders.values = &p.values
 	p.countries.lookup = c.Country
 	p.nowhere = p.referrerValue("")
 	p.direct, p.internal = p.values.named(Channel, channelDirect), p.values.named(Channel, channelInternal)
@@ -223,20 +237,20 @@ func (p *Parser) setTables() error {
 	return errors.Join(errs...)
 }
 
-func (p *Parser) setFormat(c Config) (err error) {
+func (ln *lines) setFormat(c Config) (err error) {
 	switch c.Format {
 	case FormatV1, FormatCombined, FormatJSON:
 	default:
-		if p.layout, err = format.Compile(string(c.Format)); err != nil {
+		if ln.layout, err = format.Compile(string(c.Format)); err != nil {
 			err = fmt.Errorf("log format %q: %w", string(c.Format), err)
 		}
 	}
 	var own []format.Key
-	if p.layout != nil {
-		own = p.layout.JSON
+	if ln.layout != nil {
+		own = ln.layout.JSON
 	}
 	var wrong error // what JSONFields names is looked at whatever the format is
-	p.jsonFields, wrong = jsonKeys(own, c.JSONFields)
+	ln.jsonFields, wrong = jsonKeys(own, c.JSONFields)
 	return errors.Join(err, wrong)
 }
 

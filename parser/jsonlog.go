@@ -97,7 +97,7 @@ func (n *jsonNode) at(key string) *jsonNode {
 // missing ("status":,), as a comma may stand behind the last one. Keys are compared
 // exactly; of equal ones the first counts. Only the time and the request must be
 // there: another field that is missing or odd is not known.
-func (p *Parser) readJSON(line []byte, h *Hit) Reason {
+func (ln *lines) readJSON(line []byte, h *Hit) Reason {
 	if hasControl(line) {
 		return BadBytes
 	}
@@ -105,9 +105,9 @@ func (p *Parser) readJSON(line []byte, h *Hit) Reason {
 	if len(line) == 0 {
 		return BadEmpty
 	}
-	p.fields = format.Fields{}
-	if reason := p.scanObject(line, &p.fields); reason != ReasonNone {
+	ln.fields = format.Fields{}
+	if reason := ln.scanObject(line, &ln.fields); reason != ReasonNone {
 		return reason
 	}
-	return p.fill(&p.fields, h)
+	return ln.fill(&ln.fields, h)
 }

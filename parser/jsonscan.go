@@ -10,13 +10,13 @@ import (
 
 // scanObject takes the fields that are known out of one JSON object. A cut-off
 // object is BadEnd; more than one object is BadFields.
-func (p *Parser) scanObject(line []byte, fields *format.Fields) Reason {
-	s := &p.scanner
-	s.b, s.i, s.p, s.fields = line, 0, p, fields
+func (ln *lines) scanObject(line []byte, fields *format.Fields) Reason {
+	s := &ln.scanner
+	s.b, s.i, s.p, s.fields = line, 0, ln, fields
 	if s.b[0] != '{' {
 		return BadSyntax
 	}
-	if reason := s.object(p.jsonFields); reason != ReasonNone {
+	if reason := s.object(ln.jsonFields); reason != ReasonNone {
 		return reason
 	}
 	if s.i < len(s.b) {
@@ -105,7 +105,7 @@ func (s *jsonScanner) member(known *jsonNode) Reason {
 type jsonScanner struct {
 	b      []byte
 	i      int
-	p      *Parser // whose buffer holds texts without their escapes
+	p      *lines // whose buffer holds texts without their escapes
 	fields *format.Fields
 	ranks  [format.NumFields]int // of those that are set
 }
@@ -229,21 +229,21 @@ func (s *jsonScanner) text() ([]byte, Reason) {
 }
 
 // unescapeJSON undoes the escapes of a JSON string.
-func (p *Parser) unescapeJSON(raw []byte) ([]byte, Reason) {
-	start := len(p.buf)
+func (ln *lines) unescapeJSON(raw []byte) ([]byte, Reason) {
+	start := len(ln.buf)
 	for i := 0; i < len(raw); {
 		if raw[i] != '\\' {
-			p.buf = append(p.buf, raw[i])
+			ln.buf = append(ln.buf, raw[i])
 			i++
 			continue
 		}
 		var used int
-		if p.buf, used = appendJSONEscape(p.buf, raw[i:]); used == 0 {
+		if ln.buf, used = appendJSONEscape(ln.buf, raw[i:]); used == 0 {
 			return nil, BadEscape
 		}
 		i += used
 	}
-	return p.buf[start:len(p.buf):len(p.buf)], ReasonNone
+	return ln.buf[start:len(ln.buf):len(ln.buf)], ReasonNone
 }
 
 // appendJSONEscape undoes the escape at the begin of b and tells its length, 0

@@ -44,38 +44,38 @@ func (p *Parser) skip(h *Hit, reason Reason) {
 	h.Category, h.Action, h.Label, h.Value = nil, nil, nil, nil
 }
 
-func (p *Parser) read(line []byte, h *Hit) Reason {
+func (ln *lines) read(line []byte, h *Hit) Reason {
 	if len(line) > MaxLine {
 		return BadLength
 	}
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
 	}
-	if p.format != FormatV1 {
+	if ln.format != FormatV1 {
 		line = bytes.TrimPrefix(line, []byte(byteOrderMark))
 	}
 	if len(line) == 0 {
 		return BadEmpty
 	}
 	switch {
-	case p.format == FormatV1:
-		return p.readV1(line, h)
-	case p.format == FormatCombined:
-		return p.readCombined(line, h)
-	case p.layout == nil || p.layout.JSON != nil:
-		return p.readJSON(line, h)
+	case ln.format == FormatV1:
+		return ln.readV1(line, h)
+	case ln.format == FormatCombined:
+		return ln.readCombined(line, h)
+	case ln.layout == nil || ln.layout.JSON != nil:
+		return ln.readJSON(line, h)
 	}
-	return p.readLayout(line, h)
+	return ln.readLayout(line, h)
 }
 
 // Host is the host that the last parsed line was asked of ($host, or that of a
 // whole URL that was asked for), as sent;
 // empty where the format has none. It is valid until the next call of Parse.
-func (p *Parser) Host() []byte { return p.extra.host }
+func (ln *lines) Host() []byte { return ln.extra.host }
 
 // Zoneless tells whether the last parsed line's time told no zone, so that it was
 // taken to be of Config.LogLocation.
-func (p *Parser) Zoneless() bool { return p.extra.zoneless }
+func (ln *lines) Zoneless() bool { return ln.extra.zoneless }
 
 // PageOf completes h, the last hit that Parse filled, into a view of path on
 // site, whatever its own request was: for import from a site's own access log,

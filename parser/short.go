@@ -61,9 +61,9 @@ func (s *shapeV1) learn(l *lineV1, h *Hit) {
 
 // readShort reads a line by the shape that was learned. It reports false, and
 // may leave anything in h, where that does not fit.
-func (p *Parser) readShort(b []byte, h *Hit) bool {
-	s := &p.shape
-	x := &p.extra
+func (ln *lines) readShort(b []byte, h *Hit) bool {
+	s := &ln.shape
+	x := &ln.extra
 	end := len(b)
 	if s.fields == NumFieldsV2 {
 		var ok bool

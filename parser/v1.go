@@ -115,8 +115,8 @@ func (l *lineV1) check() Reason {
 
 // readV1 reads our own format: TAB-separated, nginx's default escape, "-" for
 // what is missing, a version mark at the begin and an end mark.
-func (p *Parser) readV1(line []byte, h *Hit) Reason {
-	if !p.plainly && p.readShort(line, h) {
+func (ln *lines) readV1(line []byte, h *Hit) Reason {
+	if !ln.plainly && ln.readShort(line, h) {
 		return ReasonNone
 	}
 	var l lineV1
@@ -128,7 +128,7 @@ func (p *Parser) readV1(line []byte, h *Hit) Reason {
 	if h.Time, ok = parseMsec(l.field(fieldTime)); !ok || h.Time < minTime || h.Time >= maxTime {
 		return BadTime
 	}
-	if h.Addr, ok = p.client(l.field(fieldAddr)); !ok {
+	if h.Addr, ok = ln.client(l.field(fieldAddr)); !ok {
 		return BadAddr
 	}
 	if h.Status, ok = parseStatus(l.field(fieldStatus)); !ok {
@@ -140,11 +140,11 @@ func (p *Parser) readV1(line []byte, h *Hit) Reason {
 	if h.BytesSent, ok = parseSize(l.field(fieldSent)); !ok {
 		return BadFields
 	}
-	return p.textsV1(&l, h)
+	return ln.textsV1(&l, h)
 }
 
-func (p *Parser) textsV1(l *lineV1, h *Hit) Reason {
-	x := &p.extra
+func (ln *lines) textsV1(l *lineV1, h *Hit) Reason {
+	x := &ln.extra
 	h.RequestID = dashless(l.field(fieldID))
 	x.host = dashless(l.field(fieldHost))
 	h.Method = dashless(l.field(fieldMethod))
@@ -158,13 +158,13 @@ func (p *Parser) textsV1(l *lineV1, h *Hit) Reason {
 		x.accept = dashless(l.field(fieldLanguage))
 	}
 	if !l.escaped {
-		p.shape.learn(l, h)
+		ln.shape.learn(l, h)
 		return ReasonNone
 	}
 	for _, text := range [...]*[]byte{&h.RequestID, &x.host, &h.Method, &h.URI, &h.Referer,
 		&h.UserAgent, &x.purpose, &x.gpc, &h.RemoteUser, &x.accept} {
 		var ok bool
-		if *text, ok = p.unescape(*text); !ok {
+		if *text, ok = ln.unescape(*text); !ok {
 			return BadEscape
 		}
 	}
@@ -172,15 +172,15 @@ func (p *Parser) textsV1(l *lineV1, h *Hit) Reason {
 }
 
 // unescape returns text itself if there is nothing to undo.
-func (p *Parser) unescape(text []byte) ([]byte, bool) {
-	from := len(p.buf)
-	buf, ok := appendUnescaped(p.buf, text)
+func (ln *lines) unescape(text []byte) ([]byte, bool) {
+	from := len(ln.buf)
+	buf, ok := appendUnescaped(ln.buf, text)
 	if !ok {
 		return nil, false
 	}
 	if len(buf)-from == len(text) {
 		return text, true
 	}
-	p.buf = buf
+	ln.buf = buf
 	return buf[from:len(buf):len(buf)], true
 }
