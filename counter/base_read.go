@@ -7,7 +7,7 @@ const basedFields = FieldSitePV | FieldSiteUV | FieldPagePV | FieldPageUV
 
 // baseKeys appends the keys of the base of what q asks for: they ride along in
 // the same MGET.
-func (r *Reader) baseKeys(keys []string, q *Query) []string {
+func (r *asking) baseKeys(keys []string, q *Query) []string {
 	k := r.keys
 	if q.Fields&FieldSitePV != 0 {
 		keys = append(keys, k.BasePV(q.Site))

@@ -106,6 +106,14 @@ func (a *Answer) reset() {
 // answers the last known values and says so (Stale). It is safe for
 // concurrent use and starts no goroutine.
 type Reader struct {
+	asking
+	dayReads
+	callReads
+}
+
+// asking is how Redis is asked: in lanes, each with a breaker; and what is answered
+// without it: what was read last, what is known to be unchanged.
+type asking struct {
 	rdb  redis.UniversalClient
 	keys Keys
 	opt  ReaderOptions
@@ -117,7 +125,6 @@ type Reader struct {
 	slows       [slowLanes]readBreaker
 	committed   sync.Map // site -> *commits, as counting knows them
 	seed        maphash.Seed
-	reports     keptCalls
 
 	waits atomic.Bool // counting waits for Redis
 
@@ -125,11 +132,20 @@ type Reader struct {
 	stale atomic.Pointer[map[string]struct{}]
 }
 
+// dayReads read numbers by day.
+type dayReads struct{ *asking }
+
+// callReads read the calls of APIs.
+type callReads struct {
+	*asking
+	reports keptCalls
+}
+
 // busyFor is how long after a question to Redis others are expected.
 const busyFor = time.Second
 
 // Busy tells whether Redis was asked within the last second. Any goroutine.
-func (r *Reader) Busy() bool {
+func (r *asking) Busy() bool {
 	return r.opt.Now().UnixNano()-r.asked.Load() < int64(busyFor)
 }
 
@@ -159,7 +175,8 @@ func NewReader(rdb redis.UniversalClient, keys Keys, opt ReaderOptions) (*Reader
 	if err != nil {
 		return nil, fmt.Errorf("make cache of last known values: %w", err)
 	}
-	r := &Reader{rdb: rdb, keys: keys, opt: opt, cache: cache, seed: maphash.MakeSeed()}
+	r := &Reader{asking: asking{rdb: rdb, keys: keys, opt: opt, cache: cache, seed: maphash.MakeSeed()}}
+	r.dayReads, r.callReads = dayReads{&r.asking}, callReads{asking: &r.asking}
 	r.lanes = make([]lane, lanesFor(keys))
 	r.stale.Store(&map[string]struct{}{})
 	return r, nil
@@ -168,7 +185,7 @@ func NewReader(rdb redis.UniversalClient, keys Keys, opt ReaderOptions) (*Reader
 // MarkStale declares that a site is being rebuilt (on), or that it is whole
 // again. While it is on, reads of the site answer the last known values and
 // do not look at the half-built keys.
-func (r *Reader) MarkStale(site string, on bool) {
+func (r *asking) MarkStale(site string, on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := *r.stale.Load()
@@ -184,17 +201,17 @@ func (r *Reader) MarkStale(site string, on bool) {
 	r.stale.Store(&next)
 }
 
-func (r *Reader) markedStale(site string) bool {
+func (r *asking) markedStale(site string) bool {
 	_, ok := (*r.stale.Load())[site]
 	return ok
 }
 
 // Wait declares that counting waits for Redis (on), or goes on: what Redis has is old
 // meanwhile, though it may answer, so all answers are stale.
-func (r *Reader) Wait(on bool) { r.waits.Store(on) }
+func (r *asking) Wait(on bool) { r.waits.Store(on) }
 
 // Stale tells whether MarkStale is on for a site.
-func (r *Reader) Stale(site string) bool { return r.markedStale(site) }
+func (r *asking) Stale(site string) bool { return r.markedStale(site) }
 
 // Read answers q into a, with at most one round trip. An error means that q
 // is wrong and wraps ErrBadQuery; trouble with Redis is told by a.Stale.

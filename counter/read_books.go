@@ -27,7 +27,7 @@ type BookSeries struct {
 }
 
 // Books reads the sums of the days from..to.
-func (r *Reader) Books(ctx context.Context, site string, from, to parser.Day) BookSeries {
+func (r *dayReads) Books(ctx context.Context, site string, from, to parser.Day) BookSeries {
 	s := BookSeries{Span: r.spanSince(DayKeysTTL)}
 	days := r.span(from, to, s.Since)
 	s.Span = r.tripSpan(ctx, s.Span, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) (err error) {
@@ -40,7 +40,7 @@ func (r *Reader) Books(ctx context.Context, site string, from, to parser.Day) Bo
 	return s
 }
 
-func (r *Reader) readBooks(ctx context.Context, pipe redis.Pipeliner, site string, days []parser.Day) ([]DayBook, error) {
+func (r *dayReads) readBooks(ctx context.Context, pipe redis.Pipeliner, site string, days []parser.Day) ([]DayBook, error) {
 	keys := make([]string, 0, 2*len(days))
 	for _, d := range days {
 		keys = append(keys, r.keys.SitePVDay(site, d), r.keys.SiteUVDay(site, d))

@@ -24,7 +24,7 @@ func lanesFor(k Keys) int {
 	return 1
 }
 
-func (r *Reader) lane(site string) *lane {
+func (r *asking) lane(site string) *lane {
 	if len(r.lanes) == 1 {
 		return &r.lanes[0]
 	}
@@ -37,12 +37,12 @@ const slowLanes = 64
 // slow is the breaker of a site's slow reads: those that ask many things one after
 // the other, or for much. One that fails says of its site alone that it cannot be
 // read, and keeps nobody from the numbers that widgets show.
-func (r *Reader) slow(site string) *readBreaker {
+func (r *asking) slow(site string) *readBreaker {
 	return &r.slows[maphash.String(r.seed, site)%slowLanes]
 }
 
 // askSlowly lets a slow read try, unless the store is known to be away.
-func (r *Reader) askSlowly(site string) (b *readBreaker, ok bool) {
+func (r *asking) askSlowly(site string) (b *readBreaker, ok bool) {
 	now := r.opt.Now().UnixNano()
 	if r.lane(site).breaker.openUntil.Load() > now {
 		return nil, false

@@ -38,7 +38,7 @@ type Series struct {
 }
 
 // Days reads the views and visitors of a site on the days from..to.
-func (r *Reader) Days(ctx context.Context, site string, from, to parser.Day) Series {
+func (r *dayReads) Days(ctx context.Context, site string, from, to parser.Day) Series {
 	s := Series{Span: r.spanSince(DayKeysTTL)}
 	days := r.span(from, to, s.Since)
 	s.Span = r.tripSpan(ctx, s.Span, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) error {
@@ -81,7 +81,7 @@ func dayCounts(days []parser.Day, values []any) ([]DayCount, error) {
 // PageDays reads the views of a page on the days from..to out of the days'
 // ranked lists, which live for two days. Redis has no visitors of a page and
 // day: UV is 0.
-func (r *Reader) PageDays(ctx context.Context, site, page string, from, to parser.Day) Series {
+func (r *dayReads) PageDays(ctx context.Context, site, page string, from, to parser.Day) Series {
 	s := Series{Span: r.spanSince(HotDayTTL)}
 	days := r.span(from, to, s.Since)
 	lag, ok := r.lagTrip(ctx, site, len(days) == 0, func(ctx context.Context, pipe redis.Pipeliner) error {
@@ -113,13 +113,13 @@ func (r *Reader) PageDays(ctx context.Context, site, page string, from, to parse
 // trip asks Redis for something of a site, unless it failed a moment ago or the
 // site's numbers are not whole. nothing says that there is nothing to ask. How the
 // site is waits in the pipeline that ask gets, which is for its first questions.
-func (r *Reader) trip(ctx context.Context, site string, nothing bool, ask tripAsk) bool {
+func (r *asking) trip(ctx context.Context, site string, nothing bool, ask tripAsk) bool {
 	_, ok := r.lagTrip(ctx, site, nothing, ask)
 	return ok
 }
 
 // tripSpan is trip for an answer about some days.
-func (r *Reader) tripSpan(ctx context.Context, s Span, site string, nothing bool, ask tripAsk) Span {
+func (r *asking) tripSpan(ctx context.Context, s Span, site string, nothing bool, ask tripAsk) Span {
 	s.Stale = !r.trip(ctx, site, nothing, ask)
 	s.Behind = !s.Stale && !nothing && r.waits.Load()
 	return s
@@ -128,7 +128,7 @@ func (r *Reader) tripSpan(ctx context.Context, s Span, site string, nothing bool
 type tripAsk func(ctx context.Context, pipe redis.Pipeliner) error
 
 // lagTrip is trip, and tells what lags. A site "" is none in particular.
-func (r *Reader) lagTrip(ctx context.Context, site string, nothing bool, ask tripAsk) (lag uint64, ok bool) {
+func (r *asking) lagTrip(ctx context.Context, site string, nothing bool, ask tripAsk) (lag uint64, ok bool) {
 	if nothing {
 		return 0, true
 	}
@@ -161,17 +161,17 @@ func (r *Reader) lagTrip(ctx context.Context, site string, nothing bool, ask tri
 	return lag, state.whole()
 }
 
-func (r *Reader) spanSince(ttl time.Duration) Span { return Span{Since: r.since(ttl)} }
+func (r *asking) spanSince(ttl time.Duration) Span { return Span{Since: r.since(ttl)} }
 
 // since is the first day whose keys, which die ttl after its end, will be there
 // for another day at least: none can vanish while it is read.
-func (r *Reader) since(ttl time.Duration) parser.Day {
+func (r *asking) since(ttl time.Duration) parser.Day {
 	return parser.DayOf(r.opt.Now().In(r.opt.Location).Add(-ttl)).Next()
 }
 
 // span lists the days from..to from since on. Tomorrow is the last day that can
 // have anything: another host's clock may be ahead.
-func (r *Reader) span(from, to, since parser.Day) []parser.Day {
+func (r *asking) span(from, to, since parser.Day) []parser.Day {
 	last := min(to, parser.DayOf(r.opt.Now().In(r.opt.Location)).Next())
 	var days []parser.Day
 	for d := max(from, since); d <= last; d = d.Next() {

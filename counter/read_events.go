@@ -69,7 +69,7 @@ const (
 )
 
 // Events reads the events of some days.
-func (r *Reader) Events(ctx context.Context, q *EventsQuery) EventSeries {
+func (r *dayReads) Events(ctx context.Context, q *EventsQuery) EventSeries {
 	s := EventSeries{Span: r.spanSince(DayKeysTTL)}
 	var full eventBound
 	for days := range slices.Chunk(r.span(max(q.From, q.After.Day), q.To, s.Since), eventDays) {
@@ -141,7 +141,7 @@ type eventNumbers struct {
 func (e *eventScan) ended() bool { return e.begun && e.cursor == 0 }
 
 // readEvents reads the next piece of each scan, and first the levels above.
-func (r *Reader) readEvents(ctx context.Context, pipe redis.Pipeliner, q *EventsQuery, open []*eventScan) error {
+func (r *dayReads) readEvents(ctx context.Context, pipe redis.Pipeliner, q *EventsQuery, open []*eventScan) error {
 	pieces := make([]*redis.ScanCmd, len(open))
 	uppers := make([]*redis.SliceCmd, len(open))
 	var upper []string

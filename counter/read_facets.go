@@ -21,7 +21,7 @@ type MinuteCount struct {
 // still running. Where the clocks are set back, the minutes that come twice have
 // the views of both. stale says that Redis could not be asked: then all are 0, or that counting
 // waits for it.
-func (r *Reader) Minutes(ctx context.Context, site string, n int) (all []MinuteCount, stale bool) {
+func (r *dayReads) Minutes(ctx context.Context, site string, n int) (all []MinuteCount, stale bool) {
 	now := r.opt.Now().In(r.opt.Location).Truncate(time.Minute)
 	all = make([]MinuteCount, n)
 	fields := map[parser.Day][]string{}
@@ -74,7 +74,7 @@ type FacetSeries struct {
 
 // Facet reads the names of a facet on the days from..to: those in the days' hashes
 // and those that are not spread yet, of one moment.
-func (r *Reader) Facet(ctx context.Context, site string, f parser.Facet, from, to parser.Day) FacetSeries {
+func (r *dayReads) Facet(ctx context.Context, site string, f parser.Facet, from, to parser.Day) FacetSeries {
 	s := FacetSeries{Span: r.spanSince(FacetTTL)}
 	days := r.span(from, to, s.Since)
 	s.Span = r.tripSpan(ctx, s.Span, site, len(days) == 0, func(ctx context.Context, _ redis.Pipeliner) (err error) {
@@ -87,7 +87,7 @@ func (r *Reader) Facet(ctx context.Context, site string, f parser.Facet, from, t
 	return s
 }
 
-func (r *Reader) readFacet(ctx context.Context, site string, f parser.Facet, days []parser.Day) ([]FacetDay, error) {
+func (r *dayReads) readFacet(ctx context.Context, site string, f parser.Facet, days []parser.Day) ([]FacetDay, error) {
 	hashes := make([]*redis.MapStringStringCmd, len(days))
 	var waiting *redis.StringSliceCmd
 	_, err := r.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {

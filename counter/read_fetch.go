@@ -13,7 +13,7 @@ import (
 
 // scalars are the fields that are one string key each, in the order of MGET,
 // and the keys of their base.
-func (r *Reader) scalars(q *Query, day parser.Day) []string {
+func (r *asking) scalars(q *Query, day parser.Day) []string {
 	k, keys := r.keys, make([]string, 0, 10+2*len(q.Pages))
 	add := func(f Fields, key func() string) {
 		if q.Fields&f != 0 {

@@ -63,7 +63,7 @@ func (c *cell) set(n cell) {
 	}
 }
 
-func (r *Reader) entry(k lastKey) *last {
+func (r *asking) entry(k lastKey) *last {
 	if e, ok := r.cache.GetIfPresent(k); ok {
 		return e
 	}
@@ -96,7 +96,7 @@ func (e *last) turn(d parser.Day) {
 }
 
 // remember keeps what was just read at a generation of the site.
-func (r *Reader) remember(q *Query, a *Answer, now time.Time, gen uint64) {
+func (r *asking) remember(q *Query, a *Answer, now time.Time, gen uint64) {
 	at, day := now.UnixNano(), parser.DayOf(now)
 	if q.Fields&ScalarFields&^PageFields != 0 {
 		e := r.entry(lastKey{kind: lastSite, site: q.Site})
@@ -150,7 +150,7 @@ func (e *last) give(fields Fields, a *Answer, v *vintage) {
 
 // recall answers q from the last known values, zero where there are none, and
 // says how old they are.
-func (r *Reader) recall(q *Query, a *Answer, now time.Time) (v vintage) {
+func (r *asking) recall(q *Query, a *Answer, now time.Time) (v vintage) {
 	day := parser.DayOf(now)
 	if want := q.Fields & ScalarFields &^ PageFields; want != 0 {
 		r.recallScalars(lastKey{kind: lastSite, site: q.Site}, want, a, day, &v)
@@ -176,7 +176,7 @@ func (r *Reader) recall(q *Query, a *Answer, now time.Time) (v vintage) {
 	return v
 }
 
-func (r *Reader) recallScalars(k lastKey, want Fields, a *Answer, day parser.Day, v *vintage) {
+func (r *asking) recallScalars(k lastKey, want Fields, a *Answer, day parser.Day, v *vintage) {
 	e, ok := r.cache.GetIfPresent(k)
 	if !ok {
 		v.note(0, 0)
@@ -190,7 +190,7 @@ func (r *Reader) recallScalars(k lastKey, want Fields, a *Answer, day parser.Day
 	e.give(want, a, v)
 }
 
-func (r *Reader) recallHot(q *Query, p Period, a *Answer, day parser.Day, v *vintage) {
+func (r *asking) recallHot(q *Query, p Period, a *Answer, day parser.Day, v *vintage) {
 	e, ok := r.cache.GetIfPresent(lastKey{kind: lastHot, period: p, site: q.Site})
 	if !ok {
 		v.note(0, 0)
@@ -224,7 +224,7 @@ func (q *Query) mainEntry() lastKey {
 // claim makes the caller the one who reads an entry anew, or is nil if somebody
 // else is at it. The one who claimed must call the function when the read is
 // over.
-func (r *Reader) claim(k lastKey) (done func()) {
+func (r *asking) claim(k lastKey) (done func()) {
 	e := r.entry(k)
 	if !e.claimed.CompareAndSwap(false, true) {
 		return nil

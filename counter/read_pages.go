@@ -19,7 +19,7 @@ type PageSums struct {
 // PageSums adds up the ranked lists of the days from..to that Redis still has:
 // those of the last days. A list is scanned in pieces, so that nobody waits for
 // it; a page that is counted meanwhile has its older or its newer number.
-func (r *Reader) PageSums(ctx context.Context, site string, from, to parser.Day) PageSums {
+func (r *dayReads) PageSums(ctx context.Context, site string, from, to parser.Day) PageSums {
 	s := PageSums{Span: r.spanSince(HotDayTTL), PV: map[string]int64{}}
 	for _, d := range r.span(from, to, s.Since) {
 		pages := map[string]int64{} // a scan may show a page twice
@@ -67,7 +67,7 @@ type PageVisitors struct {
 // one that Redis knows all about, if that is later. Together with the archive's
 // sums the numbers tell the visitors of pages since a day. ok is false where
 // Redis cannot be asked, or has page changes that are not spread yet.
-func (r *Reader) PageVisitors(ctx context.Context, site string, from parser.Day, pages []string) (v PageVisitors, ok bool) {
+func (r *dayReads) PageVisitors(ctx context.Context, site string, from parser.Day, pages []string) (v PageVisitors, ok bool) {
 	v.Since = max(from, r.since(DayKeysTTL))
 	days := r.span(v.Since, 99991231, v.Since)
 	keys := make([]string, 0, 1+len(days)+len(pages))
@@ -100,4 +100,4 @@ func (r *Reader) PageVisitors(ctx context.Context, site string, from parser.Day,
 }
 
 // Today is the day in the reader's zone.
-func (r *Reader) Today() parser.Day { return parser.DayOf(r.opt.Now().In(r.opt.Location)) }
+func (r *asking) Today() parser.Day { return parser.DayOf(r.opt.Now().In(r.opt.Location)) }

@@ -52,7 +52,7 @@ type stateAsked struct {
 }
 
 // askState adds it to a pipeline, before the values.
-func (r *Reader) askState(ctx context.Context, pipe redis.Pipeliner, site string) *stateAsked {
+func (r *asking) askState(ctx context.Context, pipe redis.Pipeliner, site string) *stateAsked {
 	known, _ := r.committed.Load(site)
 	c, _ := known.(*commits)
 	return &stateAsked{
@@ -84,7 +84,7 @@ type commits struct {
 }
 
 // Committed notes what counting has seen of a site, see Options.Committed.
-func (r *Reader) Committed(site, epoch string, scripts int64) {
+func (r *asking) Committed(site, epoch string, scripts int64) {
 	if epoch == "" || strings.HasPrefix(epoch, rebuilding) {
 		r.committed.Delete(site)
 		return
@@ -160,7 +160,7 @@ func (s *stateAsked) trouble() Trouble {
 }
 
 // noteWhy remembers for Reason what was found of a site, if its numbers are stale.
-func (r *Reader) noteWhy(site string, s *stateAsked) {
+func (r *asking) noteWhy(site string, s *stateAsked) {
 	if why := s.trouble(); why != "" {
 		e := r.entry(lastKey{kind: lastSite, site: site})
 		e.mu.Lock()
@@ -170,7 +170,7 @@ func (r *Reader) noteWhy(site string, s *stateAsked) {
 }
 
 // Reason tells why numbers of a site were said to be stale just now.
-func (r *Reader) Reason(site string) Trouble {
+func (r *asking) Reason(site string) Trouble {
 	if r.markedStale(site) {
 		return Rebuilding
 	}
@@ -191,7 +191,7 @@ func (r *Reader) Reason(site string) Trouble {
 
 // learned notes the version that a read has found its site at, and returns its
 // generation; where there is none, what lags alone.
-func (r *Reader) learned(x *asked) uint64 {
+func (r *asking) learned(x *asked) uint64 {
 	version, lag := x.state.version(), x.state.lag()
 	if version == "" || r.opt.FreshFor <= 0 {
 		return lag
@@ -212,7 +212,7 @@ func (r *Reader) learned(x *asked) uint64 {
 }
 
 // checked is the generation of a site and when Redis last confirmed it.
-func (r *Reader) checked(site string) (gen uint64, at int64) {
+func (r *asking) checked(site string) (gen uint64, at int64) {
 	e, ok := r.cache.GetIfPresent(lastKey{kind: lastSite, site: site})
 	if !ok {
 		return 0, 0
@@ -224,7 +224,7 @@ func (r *Reader) checked(site string) (gen uint64, at int64) {
 
 // fromMemory answers q from what was read before, if that is fresh. If not, the
 // caller must ask Redis and call done, if there is one, when it has.
-func (r *Reader) fromMemory(q *Query, a *Answer, now time.Time) (ok bool, done func()) {
+func (r *asking) fromMemory(q *Query, a *Answer, now time.Time) (ok bool, done func()) {
 	v, at, fresh := r.recall(q, a, now), now.UnixNano(), int64(r.opt.FreshFor)
 	if !v.some {
 		return true, nil // nothing was asked for

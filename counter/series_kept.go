@@ -84,7 +84,7 @@ func (k *keptCalls) weigh(key string, endpoints int) {
 }
 
 // wholeReport reads all of a period, from memory as far as that is right.
-func (r *Reader) wholeReport(ctx context.Context, pipe redis.Pipeliner, site, period string) (CallReport, error) {
+func (r *callReads) wholeReport(ctx context.Context, pipe redis.Pipeliner, site, period string) (CallReport, error) {
 	key, now := r.keys.Calls(site, period), r.opt.Now()
 	e := r.reports.entry(key, now)
 	select {
@@ -125,7 +125,7 @@ func (r *Reader) wholeReport(ctx context.Context, pipe redis.Pipeliner, site, pe
 // calls took is taken from it where an endpoint has as many as then. What is read
 // of an endpoint was read after its number of calls, so it may be newer and is
 // then read again when that number is seen to have grown.
-func (r *Reader) readReport(ctx context.Context, site, period string, before *CallReport) (c CallReport, err error) {
+func (r *callReads) readReport(ctx context.Context, site, period string, before *CallReport) (c CallReport, err error) {
 	if err := r.callFields(ctx, r.keys.Calls(site, period), &c); err != nil {
 		return c, err
 	}

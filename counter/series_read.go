@@ -90,7 +90,7 @@ func CallHour(t time.Time) string { return t.Format(callHourLayout) }
 // which it is read how long calls took, 0: all of them. The others come all the
 // same. stale: Redis could not be asked, and the report is empty, or counting waits for it.
 // The report is shared and must not be changed.
-func (r *Reader) Calls(ctx context.Context, site, period string, top int) (c CallReport, stale bool) {
+func (r *callReads) Calls(ctx context.Context, site, period string, top int) (c CallReport, stale bool) {
 	ok := r.trip(ctx, site, false, func(ctx context.Context, pipe redis.Pipeliner) (err error) {
 		if top == 0 {
 			c, err = r.wholeReport(ctx, pipe, site, period)
@@ -120,7 +120,7 @@ func (r *Reader) Calls(ctx context.Context, site, period string, top int) (c Cal
 const fieldsPerScan = 2000
 
 // callFields reads the hash of a period. A scan may show a field twice.
-func (r *Reader) callFields(ctx context.Context, key string, c *CallReport) error {
+func (r *callReads) callFields(ctx context.Context, key string, c *CallReport) error {
 	endpoints, statuses, users := map[string]*CallSums{}, map[string]int64{}, map[string]int64{}
 	of := func(name string) *CallSums {
 		if endpoints[name] == nil {
@@ -161,7 +161,7 @@ func (r *Reader) callFields(ctx context.Context, key string, c *CallReport) erro
 	return err
 }
 
-func (r *Reader) scanHash(ctx context.Context, key string, row func(field string, n int64)) error {
+func (r *callReads) scanHash(ctx context.Context, key string, row func(field string, n int64)) error {
 	for cursor := uint64(0); ; {
 		pairs, next, err := r.rdb.HScan(ctx, key, cursor, "", fieldsPerScan).Result()
 		if err != nil {
@@ -181,7 +181,7 @@ func (r *Reader) scanHash(ctx context.Context, key string, row func(field string
 }
 
 // allLatencies reads how long calls took, of all endpoints.
-func (r *Reader) allLatencies(ctx context.Context, key string, c *CallReport) error {
+func (r *callReads) allLatencies(ctx context.Context, key string, c *CallReport) error {
 	seen := map[string]int64{}
 	if err := r.scanHash(ctx, key, func(field string, n int64) { seen[field] = n }); err != nil {
 		return err
@@ -205,7 +205,7 @@ func (r *Reader) allLatencies(ctx context.Context, key string, c *CallReport) er
 }
 
 // someLatencies reads how long calls took, in total and of some endpoints.
-func (r *Reader) someLatencies(ctx context.Context, key string, c *CallReport, some []*EndpointCalls) error {
+func (r *callReads) someLatencies(ctx context.Context, key string, c *CallReport, some []*EndpointCalls) error {
 	pipe := r.rdb.Pipeline()
 	replies := make([]*redis.SliceCmd, len(some)+1)
 	for i := range replies {
@@ -288,7 +288,7 @@ func (u CallUnit) points(now time.Time) []CallPoint {
 
 // CallTrend reads the last 60 minutes, 24 hours or 30 days of a site's API. It
 // has zeros where nothing was called, and everywhere if Redis could not be asked.
-func (r *Reader) CallTrend(ctx context.Context, site string, unit CallUnit) (points []CallPoint, stale bool) {
+func (r *callReads) CallTrend(ctx context.Context, site string, unit CallUnit) (points []CallPoint, stale bool) {
 	points = unit.points(r.opt.Now().In(r.opt.Location))
 	ok := r.trip(ctx, site, false, func(ctx context.Context, pipe redis.Pipeliner) error {
 		replies := make([]*redis.SliceCmd, len(points))
