@@ -52,7 +52,7 @@ test-unit: ## unit tests, quickly
 test-race: ## unit tests with the race detector
 	go test $(RACE) -p 3 -timeout 20m $(UNITS)
 
-sim: ## schedules of faults in virtual time (SCHEDULES=3000 SEED=1); see docs/DESIGN.md, Simulation
+sim: ## schedules of faults in virtual time (SCHEDULES=3000 SEED=1); see docs/design/simulation.md
 	SIM_SCHEDULES=$(SCHEDULES) SIM_SEED=$(SEED) go test -count 1 -timeout 0 -run 'TestCorpus|TestSimulation' -v ./internal/sim
 
 sim-quick: ## the schedules of make test, and of a year every fifth day

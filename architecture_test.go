@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os/exec"
@@ -130,14 +131,11 @@ func roomTable() string {
 	b.WriteString("\n| room | what lives there | may import |\n| --- | --- | --- |\n")
 	for _, r := range rooms {
 		imports := strings.ReplaceAll(r.imports, "internal/", "")
-		if imports == "" {
-			imports = "nothing of ours"
-		}
 		name := fmt.Sprintf("[%s](../%s)", r.path, r.path)
 		if r.path == "." {
 			name = "[main](../main.go)"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, r.what, strings.ReplaceAll(imports, " ", ", "))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, r.what, cmp.Or(strings.ReplaceAll(imports, " ", ", "), "nothing of ours"))
 	}
 	b.WriteString("\n")
 	return b.String()

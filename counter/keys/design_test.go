@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the table of keys into docs/DESIGN.md")
+var update = flag.Bool("update", false, "write the table of keys into docs/design/redis.md")
 
-// docs/DESIGN.md shows the table of families as it is:
+// docs/design/redis.md shows the table of families as it is:
 // go test ./counter/keys -update
 func TestTableInDesign(t *testing.T) {
-	const file, begin, end = "../../docs/DESIGN.md", "| key | type | life | meaning |\n", "\n\n"
+	const file, begin, end = "../../docs/design/redis.md", "| key | type | life | meaning |\n", "\n\n"
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
 // Package keys names every Redis key: one table of families tells what each is
 // called, holds and lives, and all that has to tell keys apart (a rebuild's purge,
-// verify, docs/DESIGN.md) uses it.
+// verify, docs/design/redis.md) uses it.
 package keys
 
 import (

@@ -105,7 +105,7 @@ type Spec struct {
 // Table has every family of keys. No two of them can name the same key,
 // whatever the sites and pages are called: a site ends by itself (see
 // Keys.site), and Parse finds for a key the one family that made it.
-// docs/DESIGN.md shows this table, held to it by a test.
+// docs/design/redis.md shows this table, held to it by a test.
 var Table = [families]Spec{
 	Sites:      {"sites", "Set", "permanent", Apart, "all sites that ever counted"},
 	Secret:     {"secret", "String", "permanent", Apart, "key of the visitor hash"},
