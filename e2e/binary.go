@@ -191,7 +191,8 @@ func (d *Daemon) Terminate() time.Duration {
 	d.t.Helper()
 	took, err := d.terminate(syscall.SIGTERM, exitLimit)
 	if err != nil {
-		d.t.Errorf("the daemon ended after SIGTERM with %v", err)
+		log := d.Log() // of all its lives: what it says at the end of this one is not at the end of the test
+		d.t.Errorf("the daemon ended after SIGTERM with %v:\n%s", err, log[max(0, len(log)-2000):])
 	}
 	return took
 }
