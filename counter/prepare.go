@@ -83,13 +83,13 @@ func startOf(id string, before siteProgress, known bool, c checkpoint) int64 {
 	switch {
 	case !known:
 		return anywhere // its lines lie above the floor, or on other hosts
-	case before.Offsets == nil:
-		return stored // zero when the site has none
+	case before.Offsets == nil, before.Parked:
+		return stored // zero when the site has none; of one that was aside, lines were passed over
 	case !had:
 		return anywhere
 	case !has:
 		return 0
-	case stored < remembered || before.Parked:
+	case stored < remembered:
 		return stored
 	}
 	return anywhere
