@@ -176,7 +176,7 @@ func (h *healer) damage(ctx context.Context, s *site, err error) error {
 }
 
 func (h *healer) newSite(name string, c checkpoint) *site {
-	s := &site{name: strings.Clone(name), epoch: c.epoch, first: newEpoch(),
+	s := &site{name: strings.Clone(name), epoch: c.epoch, first: newEpoch(), lists: c.lists,
 		offsets: map[string]*offsets{}, days: map[parser.Day]*dayState{}}
 	if c := h.wards.cares[name]; c != nil {
 		s.health = c.health

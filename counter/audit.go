@@ -134,6 +134,12 @@ func (h *healer) compare(ctx context.Context, s *site, c checkpoint) error {
 			return h.reload(ctx, s, c)
 		}
 	}
+	for l, v := range c.lists {
+		if s.lists[l] != v { // somebody else folded, or a fold is all that Redis lost
+			s.lists[l] = v
+			h.folds.turns[l].sites[s] = struct{}{}
+		}
+	}
 	return nil
 }
 

@@ -42,10 +42,11 @@ type checkpoint struct {
 	epoch   string
 	offsets map[string]int64
 	layout  int
-	part    bool  // a script was applied in part (see prelude.lua)
-	lost    int64 // keys that scripts found gone
-	behind  bool  // the log is not counted again since a rebuild
-	done    int64 // scripts that have run
+	part    bool                 // a script was applied in part (see prelude.lua)
+	lost    int64                // keys that scripts found gone
+	behind  bool                 // the log is not counted again since a rebuild
+	done    int64                // scripts that have run
+	lists   [pendingKinds]string // versions of its lists: how often each was folded
 }
 
 func (c *checkpoint) rebuilding() bool { return strings.HasPrefix(c.epoch, rebuilding) }
@@ -53,6 +54,9 @@ func (c *checkpoint) rebuilding() bool { return strings.HasPrefix(c.epoch, rebui
 func parseCheckpoint(fields map[string]string) (checkpoint, error) {
 	c := checkpoint{epoch: fields[fieldEpoch], offsets: map[string]int64{},
 		part: fields[fieldBegun] != fields[fieldDone], behind: fields[fieldBehind] != ""}
+	for l := range c.lists {
+		c.lists[l] = fields[pendingKind(l).version()]
+	}
 	for f, v := range fields {
 		switch f {
 		case fieldEpoch, fieldFold, fieldFacets, fieldBegun, fieldDone, fieldLost, fieldBehind:

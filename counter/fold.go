@@ -156,8 +156,9 @@ type foldSum struct{ pv, uv int64 }
 
 // folded is what a fold leaves.
 type folded struct {
-	left int   // elements of the pending list
-	lost int64 // keys of the site that were found lost, by whichever script
+	left    int    // elements of the pending list
+	lost    int64  // keys of the site that were found lost, by whichever script
+	version string // of the list; empty: nothing was folded
 }
 
 // foldOnce folds what is in a list of a site, at most maxFold elements. The list in
@@ -189,6 +190,7 @@ func (s *spreader) foldOnce(ctx context.Context, l pendingKind, name, epoch stri
 			return out, err
 		}
 		v, take, put = nextVersion(v), 1, nil
+		out.version = v
 	}
 	s.meter.update(func(s *IngestStats) { s.Folds++ })
 	out.left = length - len(got)

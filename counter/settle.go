@@ -85,6 +85,9 @@ func (st *settler) settle(ctx context.Context, f *flight) (again *flight, err er
 func (st *settler) settleFold(ctx context.Context, f *flight) error {
 	s := f.fold
 	s.waits[f.list] = tail{n: f.left}
+	if f.version != "" {
+		s.lists[f.list] = f.version
+	}
 	if f.left <= 0 {
 		delete(st.folds.turns[f.list].sites, s)
 		if f.list == pendingPages {

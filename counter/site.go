@@ -22,6 +22,7 @@ type site struct {
 	ids     *recent                 // duplicate view ids
 	window  *recent                 // the DEDUPE_WINDOW rule; nil when off
 	waits   [pendingKinds]tail      // elements of its lists that are not folded yet; bytes of this run
+	lists   [pendingKinds]string    // versions of the lists after our last fold or look
 	bots    bool                    // the hash of pages that bots saw was there after our last commit
 	assumed map[string]span         // see assume
 	known   map[lineEnd]bool        // see assumeParts

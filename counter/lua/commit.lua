@@ -38,6 +38,11 @@ end
 
 local part = torn(state[3], state[4])
 if part then return part end
+-- A daemon that did not know the site begins it anew where its checkpoint is lost. What
+-- others counted is there still, and they would count it again on top of that.
+if current == '' and type(pcall('HGET', made, 'epoch')) == 'string' then
+  return {'damaged', KEYS[1] .. ': the checkpoint is gone, and what was counted is there'}
+end
 
 local checks = num()
 local checked = {}

@@ -67,7 +67,10 @@ var mutants = []mutant{
 	{"load-day-not-checked", "counter/load_day.go", "	return ld.checkDay(ctx, l, ranked, whole)", "	return nil"},
 
 	// Resume.
-	{"resume-less-in-redis", "counter/prepare.go", "	case stored < remembered || before.Parked:\n		return stored\n", "	case false && stored < remembered:\n		return stored\n"},
+	{"resume-less-in-redis", "counter/prepare.go", "	case stored < remembered:\n		return stored\n", "	case false && stored < remembered:\n		return stored\n"},
+	{"resume-aside", "counter/prepare.go", "	case before.Offsets == nil, before.Parked:\n", "	case before.Offsets == nil:\n"},
+	{"commit-begins-anew", "counter/lua/commit.lua", "if current == '' and type(", "if false and type("},
+	{"audit-lists-unseen", "counter/audit.go", "		if s.lists[l] != v { // somebody", "		if false && s.lists[l] != v { // somebody"},
 	{"resume-other-life", "counter/prepare.go", "			before.Offsets = nil // another life: only Redis knows\n", ""},
 	{"resume-of-rebuilt", "counter/prepare.go", "		at = map[string]int64{} // what is rebuilt is read from the start\n", ""},
 	{"resume-ahead", "counter/progress.go", "Floor: s.floor, Closed: s.closed}", "Floor: s.pos, Closed: s.closed}"},
