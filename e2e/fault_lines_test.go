@@ -238,7 +238,7 @@ func TestFaultWrongLogPath(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	fifo := filepath.Join(TempDir(t), "event.log")
 	must(t, syscall.Mkfifo(fifo, 0o644))
-	for path, kind := range map[string]string{TempDir(t): "a directory", fifo: "a FIFO"} {
+	for path, kind := range map[string]string{TempDir(t): "a folder", fifo: "a FIFO"} {
 		env := map[string]string{"PORT": strconv.Itoa(FreePort(t)), "DATA_DIR": r.daemon.Dir, "ACCESS_LOG": path}
 		out, err := Run(t, env, "server")
 		if err == nil || !strings.Contains(out, path) || !strings.Contains(out, kind) {
