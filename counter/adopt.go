@@ -232,12 +232,19 @@ func wentBack(s *site, c checkpoint) bool {
 	if c.epoch != s.epoch {
 		return true
 	}
+	_, lost := s.lostIn(c)
+	return lost
+}
+
+// lostIn names a segment of which a checkpoint of the same life has less than what we
+// committed.
+func (s *site) lostIn(c checkpoint) (segment string, lost bool) {
 	for id, o := range s.offsets {
 		if have, ok := c.offsets[id]; o.stored != none && (!ok || have < o.stored) {
-			return true
+			return id, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // adoptArchived makes the sites known that were archived since the start and of

@@ -125,14 +125,11 @@ func (h *healer) compare(ctx context.Context, s *site, c checkpoint) error {
 	if cause != "" {
 		return h.rebuild(ctx, s, cause)
 	}
-	for id, o := range s.offsets {
-		have, ok := c.offsets[id]
-		if o.stored != none && (!ok || have < o.stored) {
-			h.log.Warn("Redis went back in time; what it lost is counted again from the log",
-				"site", s.name, "segment", id, "stored", have, "committed", o.stored)
-			h.wards.recount(s.name)
-			return h.reload(ctx, s, c)
-		}
+	if id, lost := s.lostIn(c); lost {
+		h.log.Warn("Redis went back in time; what it lost is counted again from the log",
+			"site", s.name, "segment", id, "stored", c.offsets[id], "committed", s.offsets[id].stored)
+		h.wards.recount(s.name)
+		return h.reload(ctx, s, c)
 	}
 	for l, v := range c.lists {
 		if s.lists[l] != v { // somebody else folded, or a fold is all that Redis lost

@@ -38,9 +38,7 @@ func (c *campaign) find(p *Parser, query []byte) {
 		}
 		value := pair[eq+1:]
 		switch name := pair[:eq]; string(name) {
-		case "utm_source", "source":
-			c.source = first(c.source, p.decode(value))
-		case "ref":
+		case "utm_source", "source", "ref":
 			c.source = first(c.source, p.decode(value))
 		case "utm_medium":
 			c.medium = first(c.medium, p.decode(value))

@@ -39,7 +39,7 @@ var mutants = []mutant{
 	{"settle-floor-after-rewind", "counter/settle.go", "seg.rewinds == m.rewinds {", "seg.rewinds >= m.rewinds {"},
 	{"settle-no-rewind", "counter/adopt.go", "	for id, old := range s.offsets {\n		if err := h.places.rewindTo(id, old, c); err != nil {", "	for id, old := range map[string]*offsets{} {\n		if err := h.places.rewindTo(id, old, c); err != nil {"},
 	{"settle-merge-without-pairs", "counter/merge.go", "		c.without(&theirs)\n		c.pairsLen = d.pairsLen", "		c.pairsLen = d.pairsLen"},
-	{"audit-off", "counter/audit.go", "		if o.stored != none && (!ok || have < o.stored) {", "		if false && o.stored != none && (!ok || have < o.stored) {"},
+	{"audit-off", "counter/audit.go", "	if id, lost := s.lostIn(c); lost {", "	if id, lost := s.lostIn(c); false && lost {"},
 	{"audit-other-life", "counter/audit.go", "	if c.epoch != s.epoch {\n		return h.reload(ctx, s, c)\n	}", ""},
 	{"audit-in-part-unseen", "counter/audit.go", "	if c.part {", "	if false {"},
 
