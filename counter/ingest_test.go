@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -92,17 +93,22 @@ func TestIngestRedisWentBack(t *testing.T) {
 	r.log.write("a", lines(hits[:1000])...)
 	r.await()
 	eventually(t, func() bool { return maps.Equal(tallyUp(hits[:1000]), dump(t, r.rdb)) }, func() { r.check(hits[:1000]) })
-	old := map[string]string{}
-	keys := r.rdb.Keys(ctx, "*").Val()
-	for _, k := range keys {
-		old[k] = r.rdb.Dump(ctx, k).Val()
+	// One script reads all: the daemon spreads a list and deletes it at any moment.
+	old, err := r.rdb.Eval(ctx, `local all = {}
+for _, k in ipairs(redis.call('KEYS', '*')) do
+	all[#all + 1] = k
+	all[#all + 1] = redis.call('DUMP', k)
+end
+return all`, nil).StringSlice()
+	if err != nil {
+		t.Fatal(err)
 	}
 	r.log.write("a", lines(hits[1000:2000])...)
 	r.await()
-	_, err := r.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = r.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.FlushAll(ctx)
-		for k, v := range old {
-			p.RestoreReplace(ctx, k, 0, v)
+		for kv := range slices.Chunk(old, 2) {
+			p.RestoreReplace(ctx, kv[0], 0, kv[1])
 		}
 		return nil
 	})

@@ -1,30 +1,32 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
-// dump is all that Redis holds, as its backup would have it.
-func (r *rig) dump() map[string]string {
+// dump is all that Redis holds at one moment, as its backup would have it: keys
+// and their dumps in turn. The daemon deletes lists it has spread at any time.
+func (r *rig) dump() []string {
 	r.t.Helper()
-	all := map[string]string{}
-	keys, err := r.client.Keys(r.t.Context(), "*").Result()
+	all, err := r.client.Eval(r.t.Context(), `local all = {}
+for _, k in ipairs(redis.call('KEYS', '*')) do
+	all[#all + 1] = k
+	all[#all + 1] = redis.call('DUMP', k)
+end
+return all`, nil).StringSlice()
 	must(r.t, err)
-	for _, k := range keys {
-		all[k], err = r.client.Dump(r.t.Context(), k).Result()
-		must(r.t, err)
-	}
 	return all
 }
 
 // bringBack puts a dump in the place of what Redis holds.
-func (r *rig) bringBack(dump map[string]string) {
+func (r *rig) bringBack(dump []string) {
 	r.t.Helper()
 	pipe := r.client.TxPipeline()
 	pipe.FlushAll(r.t.Context())
-	for k, v := range dump {
-		pipe.RestoreReplace(r.t.Context(), k, 0, v)
+	for kv := range slices.Chunk(dump, 2) {
+		pipe.RestoreReplace(r.t.Context(), kv[0], 0, kv[1])
 	}
 	_, err := pipe.Exec(r.t.Context())
 	must(r.t, err)
