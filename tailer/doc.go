@@ -34,6 +34,17 @@
 // there is no /proc, or a server may fail a stat, the block reader looks every
 // Options.Poll by itself.
 //
+// # Parts
+//
+//	folder ──> survey ──> recognition ──> merger ──> round ──> Block
+//	names      files      segments        state      reading
+//
+// Each is a type and a file of its own, and a scan passes them from left to right.
+// contents reads how files begin, holder does what is done to one segment's open file.
+// All of these run inside Next, on its caller's goroutine. What others may see and ask
+// meanwhile is the register's, the only part with a lock: rewinder, syncer and locator
+// work for those callers.
+//
 // # What is a segment's file
 //
 // PATH, the regular files beside it to which a rotation has given their names (see

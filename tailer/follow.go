@@ -64,45 +64,34 @@ const (
 )
 
 // tryFollow starts following the live segment, all of which was read.
-func (t *Tailer) tryFollow(s *segment, now time.Time) {
-	if s.fol != nil || !s.live || !s.linked || s.gz || s.name != t.opt.Path || now.Before(s.followAt) {
+func (hd *holder) tryFollow(s *segment, now time.Time) {
+	if s.fol != nil || !s.live || !s.linked || s.gz || s.name != hd.opt.Path || now.Before(s.followAt) {
 		return
 	}
 	path, ok := followPath(s.src.raw())
 	if !ok {
-		s.followAt = now.Add(t.opt.Rescan)
+		s.followAt = now.Add(hd.opt.Rescan)
 		return
 	}
 	// A growth since then is told at the first look.
-	f, err := follow(path, s.rd.seen, t.opt.Poll)
+	f, err := follow(path, s.rd.seen, hd.opt.Poll)
 	if err != nil {
-		t.complain("follow", "cannot follow the log; polling it instead", "file", s.name, "err", err)
-		s.followAt = now.Add(t.opt.Rescan)
+		hd.said.complain("follow", "cannot follow the log; polling it instead", "file", s.name, "err", err)
+		s.followAt = now.Add(hd.opt.Rescan)
 		return
 	}
 	s.fol = f
 }
 
-// followed returns the segment that is followed, or nil. There is one at most,
-// since it is the one that has the live log's name.
-func (t *Tailer) followed() *segment {
-	for _, s := range t.all {
-		if s.fol != nil {
-			return s
-		}
-	}
-	return nil
-}
-
 // awake looks at a followed segment because its follower said so.
-func (t *Tailer) awake(s *segment) {
+func (hd *holder) awake(s *segment) {
 	s.fol.owes = time.Time{}
-	t.checkSize(s)
+	hd.checkSize(s)
 }
 
 // distrust gives the follower of s up when it does not say that the segment
 // grew.
-func (t *Tailer) distrust(s *segment, grew bool) {
+func (hd *holder) distrust(s *segment, grew bool) {
 	now := time.Now()
 	switch f := s.fol; {
 	case f.heard():
@@ -112,18 +101,18 @@ func (t *Tailer) distrust(s *segment, grew bool) {
 			f.owes = now
 		}
 	case now.Sub(f.owes) >= stallAfter:
-		t.giveUpFollowing(s, "it does not tell of growth")
+		hd.giveUpFollowing(s, "it does not tell of growth")
 	}
 }
 
 // giveUpFollowing leaves a segment to our own looks for a while.
-func (t *Tailer) giveUpFollowing(s *segment, why string) {
-	t.opt.Logger.Debug("following ended", "segment", s.id, "why", why)
-	t.unfollow(s)
+func (hd *holder) giveUpFollowing(s *segment, why string) {
+	hd.opt.Logger.Debug("following ended", "segment", s.id, "why", why)
+	hd.unfollow(s)
 	s.followAt = time.Now().Add(followAgain)
 }
 
-func (t *Tailer) unfollow(s *segment) {
+func (hd *holder) unfollow(s *segment) {
 	if s.fol != nil {
 		s.fol.stop()
 		s.fol = nil

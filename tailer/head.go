@@ -1,17 +1,12 @@
 package tailer
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 const (
@@ -82,49 +77,6 @@ func formIn(f file) (form, error) {
 	return formOf(begin[:n]), nil
 }
 
-// readHead looks at the file called name, which fi describes.
-func (t *Tailer) readHead(name string, fi fs.FileInfo) (h head, err error) {
-	f, err := openSame(t.disk, name, fi)
-	if err != nil {
-		return h, err
-	}
-	defer func() {
-		if cerr := f.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("close %s: %w", name, cerr)
-		}
-	}()
-	if h.form, err = formIn(f); err != nil {
-		return h, fmt.Errorf("read the first line of %s: %w", name, err)
-	}
-	var r io.Reader = io.NewSectionReader(f, 0, maxOffset)
-	switch h.form {
-	case plain:
-	case gzipped:
-		zr, err := gzip.NewReader(r)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return h, nil // the compressor has only just begun
-		}
-		if err != nil {
-			return h, fmt.Errorf("decompress %s: %w", name, err)
-		}
-		r = zr
-	default:
-		return h, nil
-	}
-	begin, err := readBegin(r)
-	if err != nil {
-		return h, fmt.Errorf("read the first line of %s: %w", name, err)
-	}
-	t.analyse(&h, begin)
-	if rest := begin[min(h.size, len(begin)):]; h.first() == 0 && len(begin) < headWithin && len(rest) <= t.opt.MaxLine {
-		h.rest = string(rest)
-	}
-	if name == t.opt.Path || h.base == "" || t.opt.Time == nil || h.readable() {
-		return h, nil
-	}
-	return h, t.readFurther(begin, r)
-}
-
 // readBegin reads until there are enough lines, 64 KiB, or no more.
 func readBegin(r io.Reader) ([]byte, error) {
 	begin := make([]byte, 0, headPrefix)
@@ -148,45 +100,6 @@ func readBegin(r io.Reader) ([]byte, error) {
 	return begin, nil
 }
 
-// analyse takes the lines apart.
-func (t *Tailer) analyse(h *head, begin []byte) {
-	for len(h.lines) < headLines {
-		line, _, whole := bytes.Cut(begin[h.size:], []byte{'\n'})
-		if !whole {
-			break
-		}
-		t.add(h, line, len(line)+1)
-	}
-	if h.base == "" && len(begin) >= headWithin {
-		h.base, h.size = t.identity(begin[:headPrefix]), headPrefix
-		h.lines = []headLine{{key: hash64(h.base), end: headPrefix, tell: true}}
-	}
-}
-
-// end takes what is behind the last newline for a line, if it is one.
-func (t *Tailer) end(h *head) {
-	line := []byte(h.rest)
-	if len(line) == 0 || t.opt.Time != nil && t.opt.Time(line) == 0 {
-		return
-	}
-	t.add(h, line, len(line))
-	h.rest = ""
-}
-
-// add adds a line that takes so many bytes.
-func (t *Tailer) add(h *head, line []byte, n int) {
-	h.size += n
-	id := t.identity(line)
-	if len(h.lines) == 0 {
-		h.base = id
-	}
-	l := headLine{key: hash64(id), end: h.size, tell: t.opt.Telling(line)}
-	if t.opt.Time != nil {
-		l.at = t.opt.Time(line)
-	}
-	h.lines = append(h.lines, l)
-}
-
 // readable reports whether a line is of the log's format.
 func (h *head) readable() bool {
 	for _, l := range h.lines {
@@ -197,48 +110,17 @@ func (h *head) readable() bool {
 	return false
 }
 
-// readFurther looks for a readable line behind the beginning.
-func (t *Tailer) readFurther(begin []byte, r io.Reader) error {
-	rest := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(begin), io.LimitReader(r, readableWithin)), t.opt.MaxLine+1)
-	for {
-		line, err := rest.ReadSlice('\n')
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull): // no line at all
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			if len(line) > 0 && t.opt.Time(line) != 0 {
-				return nil
-			}
-			return errOtherFormat
-		case err != nil:
-			return err
-		case t.opt.Time(line[:len(line)-1]) != 0:
-			return nil
-		}
-	}
-}
-
-// errOtherFormat says that a file is somebody else's, whatever it is called.
-var errOtherFormat = errors.New("none of its lines is of the log's format")
-
 // IdentityOf is the identity of a segment whose content begins so, by Identify and
 // Telling; "" while it has not enough lines.
 func IdentityOf(begin []byte, opt Options) string {
-	t := &Tailer{opt: opt}
 	if opt.Telling == nil {
-		t.opt.Telling = telling
+		opt.Telling = telling
 	}
-	t.opt.Time = nil
+	opt.Time = nil
+	c := &contents{opt: &opt}
 	var h head
-	t.analyse(&h, begin)
+	c.analyse(&h, begin)
 	return h.id(h.first())
-}
-
-// identity is the identity of a line.
-func (t *Tailer) identity(line []byte) string {
-	if id := t.opt.Identify(line); id != "" {
-		return id
-	}
-	return hashIdentity(line)
 }
 
 // hashIdentity is the identity where the content offers nothing better.

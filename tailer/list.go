@@ -41,8 +41,8 @@ func List(opt Options) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := t.files()
-	return files, errors.Join(err, t.Close())
+	l, err := t.list()
+	return l.Files, errors.Join(err, t.Close())
 }
 
 // Look is List that also tells what it passed over.
@@ -51,49 +51,50 @@ func Look(opt Options) (l Listing, err error) {
 	if err != nil {
 		return l, err
 	}
-	if l.Files, err = t.files(); err == nil {
-		l.Passed, err = t.similar()
+	if l, err = t.list(); err == nil {
+		var similar []Passed
+		similar, err = t.folder.similar()
+		l.Passed = append(l.Passed, similar...)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // no folder, no files
 	}
-	for name, h := range t.hints {
+	for name, h := range t.survey.hints {
 		if h.why != "" {
 			l.Passed = append(l.Passed, Passed{Name: name, Why: h.why})
 		} else {
 			l.Names = append(l.Names, name)
 		}
 	}
-	l.Passed = append(l.Passed, t.refused...)
-	for name, err := range t.unread {
+	for name, err := range t.survey.unread {
 		l.Passed = append(l.Passed, Passed{Name: name, Why: err.Error(), Err: err})
 	}
 	slices.SortFunc(l.Passed, func(a, b Passed) int { return cmp.Compare(a.Name, b.Name) })
 	return l, errors.Join(err, t.Close())
 }
 
-func (t *Tailer) files() ([]File, error) {
-	if err := t.recall(); err != nil {
-		return nil, err
+// list finds the files that hold the log's segments, and those that are refused.
+func (t *Tailer) list() (l Listing, err error) {
+	if err := t.known.recall(); err != nil {
+		return l, err
 	}
-	names, err := t.names()
+	names, err := t.survey.names()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there may be segments that nobody sees
-		return nil, err
+		return l, err
 	}
 	var found []segmentFile
 	for _, name := range names {
-		if f, ok := t.look(name); ok {
+		if f, ok := t.survey.look(name); ok {
 			found = append(found, f)
 		}
 	}
-	t.settle(found)
+	t.known.settle(found)
 	slices.SortFunc(found, func(a, b segmentFile) int { return cmp.Compare(a.name, b.name) })
-	var files []File
 	at := map[string]int{}
 	for _, f := range found {
 		if f.why != "" {
-			t.refused = append(t.refused, Passed{Name: f.name, Why: f.why, Counted: true})
-			t.complain(f.name, f.why, "file", f.name)
+			l.Passed = append(l.Passed, Passed{Name: f.name, Why: f.why, Counted: true})
+			t.said.complain(f.name, f.why, "file", f.name)
 			continue
 		}
 		if f.id == "" {
@@ -102,16 +103,16 @@ func (t *Tailer) files() ([]File, error) {
 		file := File{ID: f.id, Base: f.head.base, Name: f.name, Live: f.name == t.opt.Path, Compressed: f.gz,
 			LastWrite: f.fi.ModTime(), stored: f.fi.Size(), fi: f.fi}
 		if i, twice := at[f.id]; twice {
-			if files[i].Compressed || (!file.Compressed && file.stored > files[i].stored) {
-				files[i] = file // plain before compressed, then the longer one
+			if l.Files[i].Compressed || (!file.Compressed && file.stored > l.Files[i].stored) {
+				l.Files[i] = file // plain before compressed, then the longer one
 			}
 			continue
 		}
-		at[f.id] = len(files)
-		files = append(files, file)
+		at[f.id] = len(l.Files)
+		l.Files = append(l.Files, file)
 	}
-	slices.SortStableFunc(files, func(a, b File) int { return a.LastWrite.Compare(b.LastWrite) })
-	return files, nil
+	slices.SortStableFunc(l.Files, func(a, b File) int { return a.LastWrite.Compare(b.LastWrite) })
+	return l, nil
 }
 
 // Size is the size of the content in bytes. That of a compressed segment is

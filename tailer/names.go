@@ -96,28 +96,36 @@ func parsePatterns(texts []string, home string) ([]pattern, error) {
 	return all, nil
 }
 
+// folder knows which names beside the log are its segments'.
+type folder struct {
+	opt      *Options
+	dir      string // the live log's
+	base     string // its name
+	patterns []pattern
+}
+
 // belongs reports whether a name in dir is one of the log's.
-func (t *Tailer) belongs(dir, name string) bool {
+func (d *folder) belongs(dir, name string) bool {
 	path := filepath.Join(dir, name)
-	if path == t.opt.Path {
+	if path == d.opt.Path {
 		return true
 	}
-	if slices.Contains(t.opt.Except, path) || hasSuffix(name, unfinished) {
+	if slices.Contains(d.opt.Except, path) || hasSuffix(name, unfinished) {
 		return false
 	}
-	if dir == t.dir && isRotation(t.base, name) {
+	if dir == d.dir && isRotation(d.base, name) {
 		return true
 	}
-	return slices.ContainsFunc(t.patterns, func(p pattern) bool {
+	return slices.ContainsFunc(d.patterns, func(p pattern) bool {
 		ok, err := filepath.Match(p.glob, name)
 		return p.dir == dir && ok && err == nil
 	})
 }
 
 // folders are those in which segments lie, the log's own first.
-func (t *Tailer) folders() []string {
-	all := []string{t.dir}
-	for _, p := range t.patterns {
+func (d *folder) folders() []string {
+	all := []string{d.dir}
+	for _, p := range d.patterns {
 		if !slices.Contains(all, p.dir) {
 			all = append(all, p.dir)
 		}
@@ -127,12 +135,12 @@ func (t *Tailer) folders() []string {
 
 // list returns the paths of what may be segments, sorted; with an error, those
 // that are known all the same.
-func (t *Tailer) list() ([]string, error) {
+func (d *folder) list() ([]string, error) {
 	var names []string
 	var errs []error
-	for _, dir := range t.folders() {
-		entries, err := t.disk.Names(dir)
-		if errors.Is(err, fs.ErrNotExist) && dir != t.dir {
+	for _, dir := range d.folders() {
+		entries, err := d.opt.disk.Names(dir)
+		if errors.Is(err, fs.ErrNotExist) && dir != d.dir {
 			continue // nothing was put there yet
 		}
 		if err != nil {
@@ -140,7 +148,7 @@ func (t *Tailer) list() ([]string, error) {
 			continue
 		}
 		for _, e := range entries {
-			if t.belongs(dir, e) {
+			if d.belongs(dir, e) {
 				names = append(names, filepath.Join(dir, e))
 			}
 		}
@@ -159,22 +167,22 @@ type Passed struct {
 
 // similar returns the files in the log's folder whose names begin like the
 // log's without being a rotation's.
-func (t *Tailer) similar() ([]Passed, error) {
-	entries, err := t.disk.Names(t.dir)
+func (d *folder) similar() ([]Passed, error) {
+	entries, err := d.opt.disk.Names(d.dir)
 	if err != nil {
 		return nil, fmt.Errorf("list the log's folder: %w", err)
 	}
-	stem, _, _ := strings.Cut(t.base, ".")
+	stem, _, _ := strings.Cut(d.base, ".")
 	if stem == "" {
-		stem = t.base
+		stem = d.base
 	}
 	var all []Passed
 	for _, e := range entries {
-		path := filepath.Join(t.dir, e)
-		if !strings.HasPrefix(e, stem) || t.belongs(t.dir, e) || slices.Contains(t.opt.Except, path) {
+		path := filepath.Join(d.dir, e)
+		if !strings.HasPrefix(e, stem) || d.belongs(d.dir, e) || slices.Contains(d.opt.Except, path) {
 			continue
 		}
-		if fi, err := t.disk.Stat(path); err != nil || !fi.Mode().IsRegular() {
+		if fi, err := d.opt.disk.Stat(path); err != nil || !fi.Mode().IsRegular() {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				all = append(all, Passed{Name: path, Why: err.Error(), Err: err})
 			}

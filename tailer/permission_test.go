@@ -70,7 +70,7 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 	return f.File.ReadAt(p, off)
 }
 
-func on(d disk) func(*Tailer) { return func(t *Tailer) { t.disk = d } }
+func on(d disk) func(*Tailer) { return func(t *Tailer) { t.opt.disk = d } }
 
 func TestPermissionDeniedIsWaitedOut(t *testing.T) {
 	path := logPath(t)

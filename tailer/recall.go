@@ -1,15 +1,10 @@
 package tailer
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // Recollection is what those who keep offsets know of the segments that they have
@@ -32,32 +27,32 @@ type Sum struct {
 
 // recall adds what others remember to what is known, once. Without a memory file
 // it must be had: an identity that is guessed may be another segment's.
-func (t *Tailer) recall() error {
-	if t.recalled || t.opt.Recall == nil {
+func (rc *recognition) recall() error {
+	if rc.recalled || rc.opt.Recall == nil {
 		return nil
 	}
-	r, err := t.opt.Recall()
+	r, err := rc.opt.Recall()
 	switch {
-	case err != nil && t.mem.lost:
-		return fmt.Errorf("tell the log's segments apart: %s is lost, and what else knows them cannot be asked: %w", t.opt.Memory, err)
+	case err != nil && rc.mem.lost:
+		return fmt.Errorf("tell the log's segments apart: %s is lost, and what else knows them cannot be asked: %w", rc.opt.Memory, err)
 	case err != nil:
-		t.complain("recall", "cannot compare what is known of the log's segments with where they were counted; going by "+t.opt.Memory+" alone", "err", err)
+		rc.said.complain("recall", "cannot compare what is known of the log's segments with where they were counted; going by "+rc.opt.Memory+" alone", "err", err)
 		return nil
 	}
-	t.passed("recall")
-	t.recalled, t.mem.lost = true, false
+	rc.said.passed("recall")
+	rc.recalled, rc.mem.lost = true, false
 	ours, err := parseTraces(r.Ours)
 	others, oerr := parseTraces(r.Others)
 	if err = errors.Join(err, oerr); err != nil {
-		t.complain("recall", "a part of what is known of the log's segments is damaged and left out", "err", err)
+		rc.said.complain("recall", "a part of what is known of the log's segments is damaged and left out", "err", err)
 	}
 	for id, tr := range ours {
 		// Offsets only grow: the greater one is the later one.
-		if have := t.mem.traces[id]; have == nil || tr.At > have.At {
-			t.mem.traces[id], t.mem.changed, t.mem.urgent = tr, true, true
+		if have := rc.mem.traces[id]; have == nil || tr.At > have.At {
+			rc.mem.traces[id], rc.mem.changed, rc.mem.urgent = tr, true, true
 		}
 	}
-	t.others, t.sums = others, r.Sums
+	rc.others, rc.sums = others, r.Sums
 	return nil
 }
 
@@ -82,19 +77,19 @@ func (tr *trace) whole() bool { return tr != nil && tr.Base != "" && len(tr.Keys
 // proven finds a segment that is not known here and whose content a file has, by
 // what others remember. Else apart is how many lines it takes for an identity that
 // none of those has that begin like it.
-func (t *Tailer) proven(f *segmentFile) (id string, apart int, err error) {
-	for other, tr := range t.others {
-		if tr.Base != f.head.base || tr.At == 0 || t.mem.traces[other] != nil {
+func (rc *recognition) proven(f *segmentFile) (id string, apart int, err error) {
+	for other, tr := range rc.others {
+		if tr.Base != f.head.base || tr.At == 0 || rc.mem.traces[other] != nil {
 			continue
 		}
 		same := agree(f.head.lines, tr.Keys)
 		if same == len(tr.Keys) {
-			fits, err := t.hasProbe(f, tr)
+			fits, err := rc.content.hasProbe(f, tr)
 			if err != nil {
 				return "", 0, err
 			}
 			if fits {
-				if id == "" || same > len(t.others[id].Keys) {
+				if id == "" || same > len(rc.others[id].Keys) {
 					id = other
 				}
 				continue
@@ -103,95 +98,27 @@ func (t *Tailer) proven(f *segmentFile) (id string, apart int, err error) {
 		apart = max(apart, same+1)
 	}
 	if id != "" {
-		t.mem.traces[id], t.mem.changed, t.mem.urgent = t.others[id], true, true
+		rc.mem.traces[id], rc.mem.changed, rc.mem.urgent = rc.others[id], true, true
 		return id, 0, nil
 	}
 	for n := len(f.head.lines); n > 0; n-- {
 		candidate := f.head.id(n)
-		sum, counted := t.sums[candidate]
-		if !counted || t.mem.traces[candidate] != nil {
+		sum, counted := rc.sums[candidate]
+		if !counted || rc.mem.traces[candidate] != nil {
 			continue
 		}
-		same, err := t.hasContent(f, sum)
+		same, err := rc.content.hasContent(f, sum)
 		if err != nil {
 			return "", 0, err
 		}
 		if same {
-			t.mem.begin(candidate, f, t.opt.Now())
+			rc.mem.begin(candidate, f, rc.opt.Now())
 			return candidate, 0, nil
 		}
 		apart = max(apart, n+1)
 	}
 	return "", apart, nil
 }
-
-// hasContent reports whether a file begins with a content. Without its sum the
-// beginning that made its identity has to do.
-func (t *Tailer) hasContent(f *segmentFile, sum Sum) (bool, error) {
-	if sum.SHA256 == "" {
-		return true, nil
-	}
-	if !f.gz && f.fi.Size() < sum.Size {
-		return false, nil
-	}
-	r, err := t.openContent(f)
-	if err != nil {
-		return false, err
-	}
-	h := sha256.New()
-	_, err = io.CopyN(h, r, sum.Size)
-	if cerr := r.Close(); err == nil && cerr != nil {
-		return false, fmt.Errorf("close %s: %w", f.name, cerr)
-	}
-	if err != nil {
-		return false, ignoreEnd(err)
-	}
-	return hex.EncodeToString(h.Sum(nil)) == sum.SHA256, nil
-}
-
-// hasProbe reports whether a file has what was read last of a segment.
-func (t *Tailer) hasProbe(f *segmentFile, tr *trace) (bool, error) {
-	if !f.gz && f.fi.Size() < tr.At {
-		return false, nil
-	}
-	r, err := t.openContent(f)
-	if err != nil {
-		return false, err
-	}
-	before := make([]byte, min(tr.At, probeLen))
-	if _, err = io.CopyN(io.Discard, r, tr.At-int64(len(before))); err == nil {
-		_, err = io.ReadFull(r, before)
-	}
-	if cerr := r.Close(); err == nil && cerr != nil {
-		return false, fmt.Errorf("close %s: %w", f.name, cerr)
-	}
-	if err != nil {
-		return false, ignoreEnd(err)
-	}
-	return hash64(string(before)) == tr.Probe, nil
-}
-
-// openContent opens a file to read its content.
-func (t *Tailer) openContent(f *segmentFile) (io.ReadCloser, error) {
-	h, err := openSame(t.disk, f.name, f.fi)
-	if err != nil {
-		return nil, err
-	}
-	c := &content{Reader: io.NewSectionReader(h, 0, maxOffset), file: h}
-	if f.gz {
-		if c.Reader, err = gzip.NewReader(c.Reader); err != nil {
-			return nil, closeAfter(h, fmt.Errorf("decompress %s: %w", f.name, err))
-		}
-	}
-	return c, nil
-}
-
-type content struct {
-	io.Reader
-	file file
-}
-
-func (c *content) Close() error { return c.file.Close() }
 
 // readMemory reads the memory file. One that is empty or torn is as good as lost.
 func readMemory(path string) (traces map[string]*trace, damage, err error) {

@@ -62,7 +62,7 @@ type segment struct {
 
 	checked fs.FileInfo // compressed file that was compared after closing
 
-	// Guarded by Tailer.mu.
+	// Guarded by register.mu.
 	src     source // nil when no file is held; set by the engine only
 	base    string // how it begins, see trace
 	keys    []uint64
@@ -81,14 +81,7 @@ func (s *segment) more() bool {
 // drained reports whether everything there is was looked at.
 func (s *segment) drained() bool { return s.size >= 0 && s.size <= s.rd.seen }
 
-// publish makes the engine's view of s visible to Segments.
-func (t *Tailer) publish(s *segment) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.publish()
-}
-
-// publish needs Tailer.mu.
+// publish needs register.mu.
 func (s *segment) publish() {
 	i := &s.info
 	i.ID, i.Name, i.Compressed = s.id, s.name, s.gz
@@ -103,63 +96,8 @@ func (s *segment) publish() {
 	i.LastWrite = s.changed
 }
 
-// hold makes src the file that s is read from.
-func (t *Tailer) hold(s *segment, src source) {
-	t.mu.Lock()
-	s.src = src
-	t.mu.Unlock()
-	s.rd.src = src
-}
-
-// drop ends the following of s and closes the file that it is read from, if
-// there is one.
-func (t *Tailer) drop(s *segment) error {
-	t.unfollow(s)
-	t.mu.Lock()
-	src := s.src
-	s.src = nil
-	t.mu.Unlock()
-	s.rd.src = nil
-	if src == nil {
-		return nil
-	}
-	return src.Close()
-}
-
-// letGo is drop where an error of close(2) on a file that was only read is
-// worth a line in the log and nothing more.
-func (t *Tailer) letGo(s *segment) {
-	if err := t.drop(s); err != nil {
-		t.opt.Logger.Warn("close segment", "segment", s.id, "file", s.name, "err", err)
-	}
-}
-
-// raise sets a segment's alarm and logs it, once per alarm.
-func (t *Tailer) raise(s *segment, alarm string, args ...any) {
-	if s.alarm != alarm {
-		s.alarm = alarm
-		t.opt.Logger.Error(alarm, append([]any{"segment", s.id, "file", s.name}, args...)...)
-	}
-	t.publish(s)
-}
-
-// freeze stops reading s, because what is in its file is not what was read.
-func (t *Tailer) freeze(s *segment, alarm string, args ...any) {
-	t.letGo(s)
-	s.frozen = true
-	t.raise(s, alarm, args...)
-	t.scanAt = time.Time{} // the file may hold a new segment, or a copy exist
-}
-
 // Segments returns what is known of every segment, oldest first. It is empty
 // until Next has looked at the directory.
 func (t *Tailer) Segments() []Segment {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	out := make([]Segment, 0, len(t.byID))
-	for _, s := range t.byID {
-		out = append(out, s.info)
-	}
-	sortSegments(out)
-	return out
+	return t.reg.segments()
 }

@@ -6,6 +6,12 @@ import (
 	"math"
 )
 
+// syncer makes segments durable.
+type syncer struct {
+	reg  *register
+	find *locator
+}
+
 // Sync returns once everything before upTo is on stable storage: a checkpoint
 // at upTo can then not lie beyond what a power loss leaves of the log. One
 // fdatasync covers all that was in the file when it began, and is shared by
@@ -13,51 +19,49 @@ import (
 //
 // A segment whose file is gone has nothing left that could be lost: nil.
 func (t *Tailer) Sync(segment string, upTo int64) error {
-	s, _, err := t.lookUp(segment)
-	if err != nil {
-		return fmt.Errorf("sync %s: %w", segment, err)
-	}
-	s.syncing.Lock()
-	defer s.syncing.Unlock()
-	if t.synced(s) >= upTo {
-		return nil
-	}
-	_, held, err := t.lookUp(segment)
-	if err == nil && held != nil {
-		err = t.syncSource(s, held, upTo)
-	}
-	if held == nil && err == nil || held != nil && err != nil && t.holds(s) != held {
-		err = t.syncClosed(s, upTo)
-	}
-	if err != nil {
+	if err := t.syncs.sync(segment, upTo); err != nil {
 		return fmt.Errorf("sync %s: %w", segment, err)
 	}
 	return nil
 }
 
-func (t *Tailer) synced(s *segment) int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return s.info.Synced
+func (y *syncer) sync(segment string, upTo int64) error {
+	s, _, err := y.reg.lookUp(segment)
+	if err != nil {
+		return err
+	}
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	if y.reg.synced(s) >= upTo {
+		return nil
+	}
+	_, held, err := y.reg.lookUp(segment)
+	if err == nil && held != nil {
+		err = y.syncSource(s, held, upTo)
+	}
+	if held == nil && err == nil || held != nil && err != nil && y.reg.holds(s) != held {
+		err = y.syncClosed(s, upTo)
+	}
+	return err
 }
 
 // syncClosed syncs a segment of which no file is open.
-func (t *Tailer) syncClosed(s *segment, upTo int64) error {
-	_, src, err := t.locate(s)
+func (y *syncer) syncClosed(s *segment, upTo int64) error {
+	_, src, err := y.find.locate(s)
 	if errors.Is(err, ErrGone) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	err = t.syncSource(s, src, upTo)
+	err = y.syncSource(s, src, upTo)
 	if cerr := src.Close(); err == nil {
 		err = cerr
 	}
 	return err
 }
 
-func (t *Tailer) syncSource(s *segment, src source, upTo int64) error {
+func (y *syncer) syncSource(s *segment, src source, upTo int64) error {
 	size := int64(math.MaxInt64) // a compressed file is written once
 	if p, ok := src.(plainSource); ok {
 		var err error
@@ -71,8 +75,6 @@ func (t *Tailer) syncSource(s *segment, src source, upTo int64) error {
 	if err := datasync(src.raw()); err != nil {
 		return err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.info.Synced = max(s.info.Synced, size)
+	y.reg.noteSynced(s, size)
 	return nil
 }

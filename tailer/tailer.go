@@ -83,54 +83,82 @@ type Options struct {
 
 	Now    func() time.Time // the clock for Quiet and LastWrite
 	Logger *slog.Logger     // nil discards
+
+	disk disk // the real one, but for tests
 }
 
 // Tailer reads one log. Next may be called by one goroutine at a time, the
 // other methods by any.
+//
+// Its parts, in the order in which a scan passes them: the folder knows names, the
+// survey what lies under them, recognition which segment each file holds, the merger
+// what that means for the segments; then the round reads them in turns.
 type Tailer struct {
-	opt      Options
-	dir      string
-	base     string
-	patterns []pattern
-	disk     disk
-	pool     *buffers
-	wake     chan struct{} // something happened that Next should look at
-	done     chan struct{} // closed by Close
+	opt  Options
+	wake chan struct{} // something happened that Next should look at
+	done chan struct{} // closed by Close
 
 	turned atomic.Int64 // when Next last went round, Unix nanoseconds; 0: nobody is in it
 
-	reading sync.Mutex // held by Next, and by Close at the end
-	engine             // guarded by reading
+	// For whoever calls, at any time.
+	reg     *register
+	rewinds *rewinder
+	syncs   *syncer
 
-	mu      sync.Mutex // guards what follows and the shared part of segments
-	byID    map[string]*segment
-	closed  bool
-	rewinds []*rewind
+	// For whoever is inside Next; guarded by reading, which Close holds at the end, too.
+	reading sync.Mutex
+	schedule
+	roster
+	said   *complaints
+	folder *folder
+	survey *survey
+	known  *recognition
+	hold   *holder
+	merger *merger
+	round  *round
 }
 
-// engine is the state that belongs to whoever is inside Next.
-type engine struct {
-	all      []*segment // oldest first
-	order    []*segment // who may read now, see readers
-	turn     int        // whose turn it is
-	hints    map[string]hint
-	unread   map[string]error // what the last scan could not read
-	mem      knowledge
-	others   map[string]*trace // see Recollection
-	sums     map[string]Sum
-	recalled bool
-	refused  []Passed          // by files
-	said     map[string]string // complaints made, by what they are about
-	live     liveFile
-	scanAt   time.Time // when to read the directory next
-	checkAt  time.Time // when to look at the open files next
-	timer    *time.Timer
+// schedule is when to look again.
+type schedule struct {
+	scanAt  time.Time // when to read the directory next
+	checkAt time.Time // when to look at the open files next
+	timer   *time.Timer
+}
+
+// hurry has the directory read at once.
+func (s *schedule) hurry() { s.scanAt = time.Time{} }
+
+// roster is what is read.
+type roster struct {
+	all  []*segment // oldest first
+	live liveFile
 }
 
 // liveFile is what was found under Options.Path.
 type liveFile struct {
 	fi fs.FileInfo // nil: nothing there
 	id string      // "" while it has no first line
+}
+
+// heldAs returns the identity of the segment that is read from this very file.
+func (ro *roster) heldAs(fi fs.FileInfo) string {
+	for _, s := range ro.all {
+		if s.src != nil && os.SameFile(s.fi, fi) {
+			return s.id
+		}
+	}
+	return ""
+}
+
+// followed returns the segment that is followed, or nil. There is one at most,
+// since it is the one that has the live log's name.
+func (ro *roster) followed() *segment {
+	for _, s := range ro.all {
+		if s.fol != nil {
+			return s
+		}
+	}
+	return nil
 }
 
 // Open prepares to read a log. It reads nothing and starts nothing; a log that
@@ -153,23 +181,32 @@ func Open(opt Options) (*Tailer, error) {
 	}
 	opt.Path = path
 	opt.setDefaults()
-	t := &Tailer{
-		opt: opt, dir: filepath.Dir(path), base: filepath.Base(path), patterns: patterns,
-		disk: osDisk{},
-		pool: newBuffers(max(opt.BlockSize, opt.MaxLine+1) + probeLen),
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		byID: make(map[string]*segment),
-	}
-	t.hints, t.unread = make(map[string]hint), make(map[string]error)
-	t.said = make(map[string]string)
-	var damage error
-	if t.mem, damage, err = loadKnowledge(opt.Memory); err != nil {
+	mem, damage, err := loadKnowledge(opt.Memory)
+	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
+	t := &Tailer{opt: opt, wake: make(chan struct{}, 1), done: make(chan struct{}), reg: newRegister(), said: newComplaints(opt.Logger)}
+	t.wire(patterns, mem)
 	if damage != nil {
 		t.opt.Logger.Warn("what was known of the log's segments is lost: its file is damaged. It is made anew from where they were counted and from the files themselves", "file", opt.Memory, "err", damage)
 	}
 	return t, nil
+}
+
+// wire makes the parts and gives each what it needs of the others.
+func (t *Tailer) wire(patterns []pattern, mem knowledge) {
+	opt := &t.opt
+	content := &contents{opt: opt}
+	t.folder = &folder{opt: opt, dir: filepath.Dir(opt.Path), base: filepath.Base(opt.Path), patterns: patterns}
+	t.survey = &survey{opt: opt, folder: t.folder, content: content, roster: &t.roster, plan: &t.schedule, said: t.said,
+		hints: make(map[string]hint), unread: make(map[string]error)}
+	t.known = &recognition{opt: opt, content: content, roster: &t.roster, said: t.said, mem: mem, verdicts: make(map[string]verdict)}
+	t.hold = &holder{opt: opt, reg: t.reg, plan: &t.schedule, said: t.said}
+	t.merger = &merger{opt: opt, roster: &t.roster, reg: t.reg, hold: t.hold, said: t.said, mem: &t.known.mem}
+	t.round = &round{opt: opt, roster: &t.roster, reg: t.reg, hold: t.hold, pool: newBuffers(max(opt.BlockSize, opt.MaxLine+1) + probeLen)}
+	find := &locator{opt: opt, folder: t.folder, content: content, reg: t.reg}
+	t.rewinds = &rewinder{reg: t.reg, find: find, hold: t.hold}
+	t.syncs = &syncer{reg: t.reg, find: find}
 }
 
 // isLog refuses what is there and can never be followed.
@@ -213,6 +250,7 @@ func (o *Options) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.disk = osDisk{}
 	o.BlockSize = orDefault(o.BlockSize, DefaultBlockSize)
 	o.MaxLine = orDefault(o.MaxLine, DefaultMaxLine)
 	o.Poll = orDefault(o.Poll, DefaultPoll)
@@ -260,9 +298,9 @@ func (t *Tailer) Next(ctx context.Context) (Block, error) {
 		}
 		now := time.Now()
 		t.turned.Store(now.UnixNano())
-		t.applyRewinds()
+		t.rewinds.carryOut()
 		t.refresh(now)
-		b, ok, again := t.readOnce()
+		b, ok, again := t.round.readOnce()
 		if ok {
 			return b, nil
 		}
@@ -325,7 +363,7 @@ func (t *Tailer) wait(ctx context.Context) {
 		t.timer.Reset(d)
 	}
 	defer t.timer.Stop()
-	s := t.followed()
+	s := t.roster.followed()
 	var says watch.FileChanges // channels that are never ready
 	if s != nil {
 		says = *s.fol.changes
@@ -336,11 +374,11 @@ func (t *Tailer) wait(ctx context.Context) {
 	case <-t.wake:
 	case <-t.timer.C:
 	case <-says.Modified:
-		t.awake(s)
+		t.hold.awake(s)
 	case <-says.Truncated:
-		t.awake(s)
+		t.hold.awake(s)
 	case <-says.Deleted:
-		t.giveUpFollowing(s, "it took the file for gone")
+		t.hold.giveUpFollowing(s, "it took the file for gone")
 	}
 }
 
@@ -355,48 +393,25 @@ func (t *Tailer) poke() {
 // Close ends a Next that is waiting, stops following and closes the files.
 // Blocks that were handed out stay valid.
 func (t *Tailer) Close() error {
-	t.mu.Lock()
-	if !t.closed {
-		t.closed = true
+	if t.reg.close() {
 		close(t.done)
 	}
-	t.mu.Unlock()
-
 	t.reading.Lock()
 	defer t.reading.Unlock()
 	for _, s := range t.all {
-		t.trace(s)
+		t.known.trace(s)
 	}
-	if t.mem.changed && (t.opt.Memory != "" || t.opt.Note != nil) {
-		t.saveMemory()
+	if t.known.mem.changed && (t.opt.Memory != "" || t.opt.Note != nil) {
+		t.known.saveMemory()
 	}
 	var errs []error
 	for _, s := range t.all {
-		errs = append(errs, t.drop(s))
+		errs = append(errs, t.hold.drop(s))
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, r := range t.rewinds {
+	for _, r := range t.reg.take() {
 		if r.src != nil {
 			errs = append(errs, r.src.Close())
 		}
 	}
-	t.rewinds = nil
 	return errors.Join(errs...)
-}
-
-// complain logs what is wrong with a thing once, until it changes or passes.
-func (t *Tailer) complain(about, what string, args ...any) {
-	if t.said[about] != what {
-		t.said[about] = what
-		t.opt.Logger.Warn(what, args...)
-	}
-}
-
-// passed notes that a complaint is over, and says so.
-func (t *Tailer) passed(about string, args ...any) {
-	if _, was := t.said[about]; was {
-		delete(t.said, about)
-		t.opt.Logger.Info("resolved: the log can be read again", args...)
-	}
 }

@@ -76,14 +76,14 @@ var mutants = []mutant{
 	{"resume-ahead", "counter/progress.go", "Floor: s.floor, Closed: s.closed}", "Floor: s.pos, Closed: s.closed}"},
 
 	// Rotation.
-	{"rotation-grown-unseen", "tailer/merge.go", "	case size > s.size:\n		t.reopen(s, best)\n", "	case size > s.size:\n"},
+	{"rotation-grown-unseen", "tailer/merge.go", "	case size > s.size:\n		m.reopen(s, best)\n", "	case size > s.size:\n"},
 	{"rotation-torn-line-kept", "tailer/reader.go", "	r.off, r.seen = p.end, p.end\n	r.keep(", "	r.off, r.seen = p.start+int64(n), p.end\n	r.keep("},
-	{"rotation-rewind-highest", "tailer/rewind.go", "	if s.rewinds == 0 || offset < s.want {", "	if s.rewinds == 0 || offset > s.want {"},
+	{"rotation-rewind-highest", "tailer/register.go", "	if s.rewinds == 0 || offset < s.want {", "	if s.rewinds == 0 || offset > s.want {"},
 	{"rotation-gzip-from-start", "tailer/source.go", "	if off > g.pos {\n		if err := g.skip(off); err != nil {\n			return 0, err\n		}\n	}\n", ""},
 	{"rotation-hole-accepted", "counter/take.go", "	case b.Start > reached:\n		return in.places.rewind(seg, seg.pos)\n", "	case b.Start > reached:\n		seg.pos = b.Start\n"},
 	{"rotation-block-twice", "counter/take.go", "	case b.End <= seg.pos:\n		return nil\n", ""},
 	{"rotation-torn-read-again", "counter/take.go", "		reached = max(reached, seg.torn) // an unfinished last line is passed over by now\n", ""},
-	{"rotation-resume-ignored", "tailer/merge.go", "	off := max(0, t.opt.Resume(id))", "	off := max(0, 0*t.opt.Resume(id))"},
+	{"rotation-resume-ignored", "tailer/merge.go", "	off := max(0, m.opt.Resume(id))", "	off := max(0, 0*m.opt.Resume(id))"},
 
 	// Archive.
 	{"archive-chunk-twice", "archive/load.go", "	s, err := l.scan(ctx, row.readTo)", "	s, err := l.scan(ctx, 0)"},
