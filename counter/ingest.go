@@ -210,10 +210,33 @@ func (in *Ingester) pump(ctx context.Context, i int, blocks chan<- fetched) erro
 		if err != nil {
 			return fmt.Errorf("read log: %w", err)
 		}
-		select {
-		case blocks <- fetched{i, b}:
-		case <-ctx.Done():
+		if !in.pass(ctx, fetched{i, b}, blocks) {
 			return nil
+		}
+	}
+}
+
+// watchEvery is how often a log is looked at whose blocks wait, as while Redis is away.
+const watchEvery = time.Second
+
+// pass waits until the loop takes a block, and watches its log meanwhile. It reports
+// false when ctx ended.
+func (in *Ingester) pass(ctx context.Context, f fetched, blocks chan<- fetched) bool {
+	select {
+	case blocks <- f:
+		return true
+	default:
+	}
+	watch := time.NewTicker(watchEvery)
+	defer watch.Stop()
+	for {
+		select {
+		case blocks <- f:
+			return true
+		case <-watch.C:
+			in.inputs[f.input].Source.Watch()
+		case <-ctx.Done():
+			return false
 		}
 	}
 }

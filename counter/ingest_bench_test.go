@@ -73,6 +73,8 @@ func (l *benchLog) Next(ctx context.Context) (Block, error) {
 	return Block{Segment: "bench", Start: int64(from), End: int64(end), Data: l.data[from:end], Live: end == len(l.data)}, nil
 }
 
+func (l *benchLog) Watch() {}
+
 func (l *benchLog) Rewind(segment string, offset int64) error {
 	return fmt.Errorf("%s is rewound to %d", segment, offset)
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,14 +24,15 @@ import (
 // memoryLog is a Source over segments in memory that hands out blocks cut at
 // random lines.
 type memoryLog struct {
-	mu    sync.Mutex
-	rng   *rand.Rand
-	order []string
-	data  map[string][]byte
-	pos   map[string]int64
-	wake  chan struct{}
-	ask   func(segment string) int64
-	block int // lines of a block at most
+	mu      sync.Mutex
+	rng     *rand.Rand
+	order   []string
+	data    map[string][]byte
+	pos     map[string]int64
+	wake    chan struct{}
+	ask     func(segment string) int64
+	block   int // lines of a block at most
+	watched atomic.Int64
 }
 
 func newMemoryLog(seed uint64) *memoryLog {
@@ -96,6 +98,8 @@ func (m *memoryLog) Rewind(segment string, offset int64) error {
 	}
 	return nil
 }
+
+func (m *memoryLog) Watch() { m.watched.Add(1) }
 
 func (m *memoryLog) Sync(string, int64) error { return nil }
 

@@ -35,9 +35,12 @@ type SegmentInfo struct {
 }
 
 // Source is one log: it hands out blocks and reads again where it is told to.
-// Next is called by one goroutine, the rest by another.
+// Next and Watch are called by one goroutine, the rest by another.
 type Source interface {
 	Next(ctx context.Context) (Block, error)
+	// Watch is called while nobody takes what Next returned: the source opens what
+	// a rotation brings, so that it can be read even when its file is deleted.
+	Watch()
 	Rewind(segment string, offset int64) error
 	Sync(segment string, upTo int64) error
 	Segments() []SegmentInfo

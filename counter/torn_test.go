@@ -30,6 +30,8 @@ func (l *tornLog) Next(ctx context.Context) (Block, error) {
 	return Block{}, ctx.Err()
 }
 
+func (l *tornLog) Watch() {}
+
 func (l *tornLog) Rewind(string, int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

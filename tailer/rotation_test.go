@@ -3,6 +3,7 @@ package tailer
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -231,4 +232,30 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 	if _, err := Open(Options{Path: "/dev/null"}); err == nil {
 		t.Error("a device was accepted")
 	}
+}
+
+// Segments that are rotated and deleted while their reader cannot take lines are held
+// open by Watch, and read when it can.
+func TestWatchHoldsWhatIsDeleted(t *testing.T) {
+	path := logPath(t)
+	write(t, path, lines("a", 0, 10))
+	r := read(t, testOptions(path))
+	r.until("a is read", r.has("a", lines("a", 0, 10)))
+	for _, id := range []string{"b", "c"} {
+		must(t, os.Rename(path, path+".1"))
+		write(t, path, lines(id, 0, 100))
+		end := time.Now().Add(patience)
+		for !slices.ContainsFunc(r.Segments(), func(s Segment) bool { return s.ID == id }) {
+			if time.Now().After(end) {
+				t.Fatalf("%s is not found", id)
+			}
+			r.Watch()
+		}
+		must(t, os.Remove(path+".1"))
+	}
+	must(t, os.Remove(path))
+	for _, id := range []string{"b", "c"} {
+		r.until("it is read", r.has(id, lines(id, 0, 100)))
+	}
+	r.once()
 }

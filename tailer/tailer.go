@@ -310,6 +310,21 @@ func (t *Tailer) Next(ctx context.Context) (Block, error) {
 	}
 }
 
+// Watch looks at the folder without reading lines: what was rotated is opened and
+// held, so that it can be read even if its file is deleted before Next comes to it.
+// It is for a caller of Next who cannot take more lines for a while.
+func (t *Tailer) Watch() {
+	t.reading.Lock()
+	defer t.reading.Unlock()
+	select {
+	case <-t.done:
+		return
+	default:
+	}
+	t.rewinds.carryOut()
+	t.refresh(time.Now())
+}
+
 // Still is for how long somebody has been inside Next without its going round,
 // which it does many times a second whether there are lines or not: more than
 // some seconds means that a read hangs, or a deadlock. 0: nobody is inside.
