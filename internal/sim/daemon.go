@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -41,7 +42,7 @@ type process struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed at its end
 	err    error         // why it ended; set before
-	killed bool          // guarded by daemon.mu
+	killed atomic.Bool
 
 	keeper *keeper // nil: there is no archive
 	mu     sync.Mutex
@@ -88,11 +89,11 @@ func (d *daemon) start() error {
 func (d *daemon) kill() {
 	d.mu.Lock()
 	p := d.running
-	if p == nil || p.killed {
+	if p == nil || p.killed.Load() {
 		d.mu.Unlock()
 		return
 	}
-	p.killed = true
+	p.killed.Store(true)
 	d.mu.Unlock()
 	s := d.w.store
 	s.mu.Lock()
@@ -122,7 +123,7 @@ func (d *daemon) reap() (*process, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.running = nil
-	if p.killed {
+	if p.killed.Load() {
 		return p, nil
 	}
 	return p, p.err

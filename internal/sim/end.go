@@ -21,7 +21,7 @@ func (w *world) end() error {
 		if d.id == 1 && d.runs == 0 && w.hosts[1].quiet() {
 			continue
 		}
-		if p := d.alive(); p == nil || p.killed {
+		if p := d.alive(); p == nil || p.killed.Load() {
 			if err := w.startDaemon(d, &step{}); err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ func (w *world) end() error {
 		if err != nil {
 			w.fail("stop daemon %d: %v", d.id, err)
 		}
-		if p == nil || p.killed || p.ingester() == nil {
+		if p == nil || p.killed.Load() || p.ingester() == nil {
 			continue
 		}
 		if b := p.ingester().Stats().Books; b.Read != b.Outcomes() {

@@ -171,7 +171,7 @@ func (w *world) watch() {
 		}
 		p, err := d.reap()
 		switch {
-		case p.killed:
+		case p.killed.Load():
 		case d.torn && err != nil:
 			d.torn = false // an operator does what the message says
 			if err := errors.Join(os.Remove(d.progress()), d.start()); err != nil {
@@ -255,7 +255,7 @@ func (w *world) do(s *step) error {
 			d.kill()
 		}
 	case doStop:
-		if p := d.alive(); p != nil && !p.killed {
+		if p := d.alive(); p != nil && !p.killed.Load() {
 			w.strike("daemon stopped")
 			if _, err := d.reap(); err != nil {
 				w.fail("stop daemon %d: %v", d.id, err)
@@ -270,7 +270,7 @@ func (w *world) do(s *step) error {
 // archive runs a cycle of a daemon, maybe not to its end.
 func (w *world) archive(d *daemon, s *step) {
 	p := d.alive()
-	if p == nil || p.killed || p.keeper == nil || p.ingester() == nil {
+	if p == nil || p.killed.Load() || p.keeper == nil || p.ingester() == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -321,7 +321,7 @@ func (w *world) write(s *step, l *logFile, rng *rand.Rand) error {
 
 func (w *world) startDaemon(d *daemon, s *step) error {
 	if p := d.alive(); p != nil {
-		if !p.killed {
+		if !p.killed.Load() {
 			return nil
 		}
 		if _, err := d.reap(); err != nil {
