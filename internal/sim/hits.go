@@ -27,6 +27,7 @@ type hit struct {
 	event   []string // category and action; none: a page view
 	call    *callOf  // of a site's own log
 	skipped bool     // a request that counts nowhere
+	repeats int      // how often it was asked for again
 }
 
 // callOf is what a call of a site's API has.
@@ -114,6 +115,20 @@ func randomHit(rng *rand.Rand, now time.Time, pages int) hit {
 		h.id = fmt.Sprintf("v%d", rng.IntN(1<<30))
 	}
 	return h
+}
+
+// again is the same view asked for once more. That is another request, so it has a time
+// of its own: two milliseconds later (one is for world.again), within the minute, so that
+// it does not matter which of the two is read first. A log that begins with the very time of
+// one that was archived and deleted would be taken for that one, edited (tailer, sameTime),
+// and not be read.
+func (h *hit) again() hit {
+	h.repeats++
+	x, later := *h, time.Duration(2*h.repeats)*time.Millisecond
+	if x.at = h.at.Add(later); !x.at.Truncate(time.Minute).Equal(h.at.Truncate(time.Minute)) {
+		x.at = h.at.Add(-later)
+	}
+	return x
 }
 
 // randomCall makes a call of a site's API.

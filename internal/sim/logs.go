@@ -67,7 +67,7 @@ func (l *logFile) random(rng *rand.Rand, n, pages int) []hit {
 		case l.calls:
 			all = append(all, randomCall(rng, now))
 		case len(known) > 0 && rng.IntN(6) == 0:
-			all = append(all, known[rng.IntN(len(known))]) // the same view again
+			all = append(all, known[rng.IntN(len(known))].again())
 		default:
 			h := randomHit(rng, now, pages)
 			all = append(all, h)
