@@ -135,12 +135,13 @@ type Archive struct {
 	*imports
 	*pageCounts
 	*notes
+	*ruleBook
 }
 
 // newArchive makes an archive over a store.
 func newArchive(st *store) *Archive {
 	a := &Archive{store: st, clocks: &clocks{st}, rollups: &rollups{st, rowsPerPass},
-		baselines: &baselines{st}, imports: &imports{st}, pageCounts: &pageCounts{st}, notes: &notes{st}}
+		baselines: &baselines{st}, imports: &imports{st}, pageCounts: &pageCounts{st}, notes: &notes{st}, ruleBook: &ruleBook{st}}
 	a.cycles = &cycles{store: st, clocks: a.clocks, rollups: a.rollups, maxFresh: maxFresh, torn: map[string]int64{}}
 	a.recounts = &recounts{st, a.cycles, a.rollups}
 	return a

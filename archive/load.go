@@ -220,7 +220,11 @@ func (l *loader) enter(ctx context.Context, tx *sql.Tx) (gone string, err error)
 	if err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'raw_gone'").Scan(&gone); err != nil {
 		return "", fmt.Errorf("read the oldest day: %w", err)
 	}
-	return gone, nil
+	rules, err := rulesVersion(ctx, tx)
+	if err == nil && rules != l.src.Parser.RulesVersion() {
+		err = ErrRules
+	}
+	return gone, err
 }
 
 // find returns the segment's row, which is made if there is none.

@@ -163,7 +163,7 @@ type oldSegment struct {
 }
 
 func (rc *recounts) newRecounter(q Recounting) *recounter {
-	r := &recounter{a: rc, q: q, from: q.From, l: rc.cycles.newLoader(Source{}), ahead: &ahead{},
+	r := &recounter{a: rc, q: q, from: q.From, l: rc.cycles.newLoader(Source{Parser: q.Rows}), ahead: &ahead{},
 		segments: map[int64]*oldSegment{}, was: map[siteDay]DayTotals{}, counts: map[siteDay]*origin{}, partial: map[parser.Day]bool{},
 		lost: map[siteDay]bool{}, dedup: map[siteDay]int64{}, touched: map[siteDay]bool{}, came: map[siteDay]*origin{},
 		preview: preview{}, passed: map[string]bool{}}

@@ -32,6 +32,7 @@ var migrationFiles = [...]string{
 	"migrations/0011_jobs.sql",
 	"migrations/0012_facets.sql",
 	"migrations/0013_more_facets.sql",
+	"migrations/0014_rules.sql",
 }
 
 // versionTable is where goose notes what was applied.

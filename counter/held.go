@@ -82,23 +82,31 @@ func (h *holders) lacking(ctx context.Context, c checkpoint) ([]string, error) {
 // elsewhere tells which of the segments somebody has who is alive. A key of another type,
 // or no right to ask, is as if nobody had any.
 func (h *holders) elsewhere(ctx context.Context, segments []string) (map[string]bool, error) {
-	held := map[string]bool{}
-	err := h.wire.retry(ctx, "ask who has segments", func() error {
-		pipe := h.rdb.Pipeline()
-		told, clock := pipe.HMGet(ctx, h.keys.Held(), segments...), pipe.Time(ctx)
-		if _, err := pipe.Exec(ctx); err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
-			return err
-		}
-		for i, v := range told.Val() {
-			text, _ := v.(string)
-			if at, err := strconv.ParseInt(text, 10, 64); err == nil && clock.Val().Sub(time.Unix(at, 0)).Abs() <= heldFor {
-				held[segments[i]] = true
-			}
-		}
-		return nil
+	var held map[string]bool
+	err := h.wire.retry(ctx, "ask who has segments", func() (err error) {
+		held, err = HeldSegments(ctx, h.rdb, h.keys, segments)
+		return err
 	})
 	if err != nil && passing(err) {
 		return nil, fmt.Errorf("ask who has segments: %w", err)
+	}
+	return held, nil
+}
+
+// HeldSegments tells which of the segments a daemon has that is alive: here, or on
+// another host.
+func HeldSegments(ctx context.Context, rdb redis.UniversalClient, k Keys, segments []string) (map[string]bool, error) {
+	held := map[string]bool{}
+	pipe := rdb.Pipeline()
+	told, clock := pipe.HMGet(ctx, k.Held(), segments...), pipe.Time(ctx)
+	if _, err := pipe.Exec(ctx); err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
+		return held, err
+	}
+	for i, v := range told.Val() {
+		text, _ := v.(string)
+		if at, err := strconv.ParseInt(text, 10, 64); err == nil && clock.Val().Sub(time.Unix(at, 0)).Abs() <= heldFor {
+			held[segments[i]] = true
+		}
 	}
 	return held, nil
 }

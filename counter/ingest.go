@@ -80,6 +80,9 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, name := range opt.Forgotten {
+		delete(known.Sites, name)
+	}
 	in := &Ingester{
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs, log: opt.Logger,
 		aggregate: aggregate{

@@ -36,6 +36,8 @@ type Options struct {
 	// for a site; nil or 0: off.
 	DedupeWindow func(site string) time.Duration
 
+	Forgotten []string // sites that were deleted: what an earlier run knew of them is nothing
+
 	Progress string        // file that remembers how far each segment is; "": none
 	Sync     bool          // make the log durable before its lines are committed
 	Grace    time.Duration // how long a stop may take to commit what is in hand; 3 s

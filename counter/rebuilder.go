@@ -30,7 +30,8 @@ type Rebuilder struct {
 	// is left alone. Sites that are not in it are rebuilt whatever they have.
 	Expect map[string]string
 
-	tell func(try int, err error)
+	tell  func(try int, err error)
+	bases bool // purge takes these as well
 }
 
 func (r *Rebuilder) patience() *patience {
@@ -353,7 +354,7 @@ func (r *Rebuilder) purgeNode(ctx context.Context, node redis.Cmdable, sites map
 		}
 		pipe := node.Pipeline()
 		for _, k := range keys {
-			if s, ok := r.Keys.SiteOf(k); ok && sites[s] {
+			if r.purges(k, sites) {
 				pipe.Unlink(ctx, k)
 			}
 		}

@@ -3,6 +3,7 @@ package counter
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ type Rules struct {
 	Limits        *Limits
 	BatchSize     int
 	BatchInterval time.Duration
+	Forget        []string // sites that were deleted
+	Applied       func()   // is told when they are in force; may be nil
 }
 
 // Limits are the rules that need what was counted before, beside those of the
@@ -54,6 +57,13 @@ func (r Rules) after(old *Rules) *Rules {
 	}
 	r.BatchSize = cmp.Or(r.BatchSize, old.BatchSize)
 	r.BatchInterval = cmp.Or(r.BatchInterval, old.BatchInterval)
+	r.Forget = append(slices.Clip(old.Forget), r.Forget...)
+	if r.Applied == nil {
+		r.Applied = old.Applied
+	} else if old.Applied != nil {
+		both := [2]func(){old.Applied, r.Applied}
+		r.Applied = func() { both[0](); both[1]() }
+	}
 	return &r
 }
 
@@ -90,6 +100,10 @@ func (in *Ingester) switchRules() {
 		return
 	}
 	in.loop.rules = nil
+	if r.Applied != nil {
+		defer r.Applied()
+	}
+	in.forgetSites(r.Forget)
 	if r.BatchSize > 0 {
 		in.budget.limit(r.BatchSize)
 	}

@@ -57,7 +57,7 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 	}
 	s := p.siteOf([]byte(k.Site))
 	if s.name != k.Site && p.isTarget(k.Site) {
-		s, doubt = site{name: k.Site, counts: p.allowed == nil || p.allowed[k.Site]}, DoubtSite
+		s, doubt = site{name: k.Site, counts: p.allowed == nil || p.allowed[k.Site], rules: s.rules}, DoubtSite
 	}
 	if !s.counts {
 		p.skip(h, SkipSite)
@@ -83,6 +83,17 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 		return doubt
 	}
 	doubt |= p.whoAgain(k, h, span)
+	if s.rules != nil {
+		var a *agent
+		if !k.AgentCut {
+			a = p.agentOf(k.UserAgent)
+		}
+		reason, unsure = s.rules.takesKept(k, h, span, a)
+		if doubt |= unsure; reason != ReasonNone {
+			p.skip(h, reason)
+			return doubt
+		}
+	}
 	p.facetsAgain(k, h)
 	return doubt
 }

@@ -109,6 +109,7 @@ func (p *Parser) place(ref []byte, from site, q *params) (name string, _ Reason)
 	if p.refCheck && len(ref) > 0 && from.name != s.name {
 		return "", SkipReferer
 	}
+	p.extra.rules = s.rules
 	return s.name, ReasonNone
 }
 

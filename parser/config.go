@@ -93,6 +93,9 @@ type Config struct {
 
 	// Calls makes the log a site's own access log instead of a beacon's.
 	Calls *CallRules
+
+	// Rules take lines out of the numbers, or count them for another site.
+	Rules Rules
 }
 
 // Parser turns lines into hits. It owns caches and buffers, so each goroutine
@@ -100,6 +103,7 @@ type Config struct {
 type Parser struct {
 	lines
 	senders
+	ruling
 
 	beacon   string
 	page     PageRules
@@ -168,6 +172,7 @@ type extra struct {
 	asked              bool   // host is that of a request for a whole URL
 	zoneless           bool   // the time told no zone
 	span               *daySpan
+	rules              *siteRules // about lines of the site
 }
 
 // Buffers start with room for nearly all lines; longer ones grow them.
@@ -188,6 +193,7 @@ func New(c Config) (*Parser, error) {
 		sites: newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
 		signed:  newSignatures(c.BeaconKeys),
 		values:  newFacetValues(c.Off),
+		ruling:  ruling{rules: c.Rules, secret: slices.Clone(c.Secret)},
 		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
 		pageBuf: make([]byte, 0, startBuf),
 	}
@@ -281,6 +287,10 @@ func (p *Parser) setAliases(aliases map[string]string) error {
 			continue
 		}
 		p.aliases[from] = to
+	}
+	p.ruling.aliases = p.aliases
+	if len(p.ruling.rules.All) > 0 {
+		p.aliases = p.ruling.rules.resolved(p.aliases)
 	}
 	return errors.Join(errs...)
 }

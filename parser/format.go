@@ -170,6 +170,9 @@ func Detect(firstLine []byte) Format {
 // 128 bits of the line's SHA-256. It survives rename, gzip and copy.
 func SegmentID(firstLine []byte) string {
 	line := bytes.TrimSuffix(firstLine, []byte("\r"))
+	if id := erasedID(line); id != "" {
+		return id
+	}
 	if id := requestIDV1(line); id != nil {
 		return string(bytes.ToLower(id))
 	}

@@ -35,6 +35,8 @@ const (
 	SkipSelf     // the owner's own view
 	SkipUnsigned // no signature of one of the keys (BEACON_KEY)
 	SkipComment  // a line of the log's own head, such as "#Version: 1.0" of IIS
+	SkipVoid     // taken out of the numbers by a rule that can be undone
+	SkipDeleted  // deleted: by a rule, or erased in the log already
 
 	BadVersion // the first field is not the format's
 	BadEnd     // torn: the end mark is missing

@@ -1,6 +1,9 @@
 package parser
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+)
 
 // Parse reads one line, without its newline (a "\r" at its end is ignored),
 // into h. It never fails: h.Kind and h.Reason tell what became of the line. A
@@ -10,10 +13,10 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 	*h = Hit{}
 	h.RequestTime = -1
 	x := &p.extra
-	p.buf, x.host, x.purpose, x.gpc, x.accept, x.tongue, x.asked, x.zoneless = p.buf[:0], nil, nil, nil, nil, false, false, false
+	p.buf, x.host, x.purpose, x.gpc, x.accept, x.tongue, x.asked, x.zoneless, x.rules = p.buf[:0], nil, nil, nil, nil, false, false, false, nil
 	if reason := p.read(line, h); reason != ReasonNone {
 		malformed(h, reason)
-		if reason == SkipComment {
+		if !reason.Malformed() {
 			h.Kind = Skipped
 		}
 		return
@@ -25,6 +28,9 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 		reason = p.callHit(h)
 	} else {
 		reason = p.beaconHit(h)
+	}
+	if reason == ReasonNone && x.rules != nil {
+		reason = x.rules.takes(h)
 	}
 	switch {
 	case reason.Malformed():
@@ -57,6 +63,9 @@ func (ln *lines) read(line []byte, h *Hit) Reason {
 	if len(line) == 0 {
 		return BadEmpty
 	}
+	if line[0] == erasedMark[0] && IsErased(line) {
+		return SkipDeleted
+	}
 	switch {
 	case ln.format == FormatV1:
 		return ln.readV1(line, h)
@@ -81,10 +90,10 @@ func (ln *lines) Zoneless() bool { return ln.extra.zoneless }
 // site, whatever its own request was: for import from a site's own access log,
 // where the caller's rules have chosen the line. The path is as in the request,
 // percent-encoded, with or without a query. h ends as Pageview, or as Skipped
-// for a site that does not count and for blocked clients and pages. A malformed
-// hit, and a comment, stay as they are.
+// for a site that does not count, for blocked clients and pages, and by a rule. A
+// malformed hit, a comment and what was deleted stay as they are.
 func (p *Parser) PageOf(h *Hit, site string, path []byte) {
-	if h.Kind == Malformed || h.Reason == SkipComment {
+	if h.Kind == Malformed || h.Reason == SkipComment || h.Reason == SkipDeleted {
 		return
 	}
 	h.Kind, h.Reason = Pageview, ReasonNone
@@ -97,7 +106,11 @@ func (p *Parser) PageOf(h *Hit, site string, path []byte) {
 	h.Site = s.name
 	p.cameFrom(h, from, p.landedBy(queryOf(path)))
 	p.setPage(h, path)
-	if reason := p.complete(h); reason != ReasonNone {
+	reason := p.complete(h)
+	if reason == ReasonNone {
+		reason = s.rules.takes(h)
+	}
+	if reason != ReasonNone {
 		p.skip(h, reason)
 	}
 }
@@ -166,10 +179,11 @@ func (p *Parser) complete(h *Hit) Reason {
 
 // site is what a host stands for.
 type site struct {
-	name    string // alias resolved; empty: no host
-	counts  bool   // it is one of SITES
-	from    *Value // as a referrer; nil: no host, or not counted
-	channel *Value // as a referrer
+	name    string     // alias resolved; empty: no host
+	counts  bool       // it is one of SITES
+	from    *Value     // as a referrer; nil: no host, or not counted
+	channel *Value     // as a referrer
+	rules   *siteRules // about its lines; nil: none are
 }
 
 // lastSite remembers what one text was found to name: most lines name the same
@@ -262,10 +276,11 @@ func (p *Parser) hostOf(host []byte, known *cache[site]) site {
 	}
 	var s site
 	if name, ok := NormalizeSite(string(host)); ok {
+		s.rules = p.ruling.of(cmp.Or(p.ruling.aliases[name], name))
 		if to, ok := p.aliases[name]; ok {
 			name = to
 		}
-		s = site{name: name, counts: p.allowed == nil || p.allowed[name], from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
+		s = site{rules: s.rules, name: name, counts: p.allowed == nil || p.allowed[name], from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
 	}
 	known.put(host, s)
 	return s

@@ -7,6 +7,7 @@ var reasonNames = [NumReasons]string{
 
 	SkipMethod: "method", SkipStatus: "status", SkipPath: "path", SkipPrefetch: "prefetch",
 	SkipSite: "site", SkipReferer: "referer", SkipBlocked: "blocked", SkipSelf: "self", SkipUnsigned: "unsigned", SkipComment: "comment",
+	SkipVoid: "void", SkipDeleted: "deleted",
 
 	BadVersion: "version", BadEnd: "end", BadFields: "fields", BadTime: "time", BadAddr: "addr",
 	BadEscape: "escape", BadBytes: "bytes", BadLength: "length", BadSyntax: "syntax", BadEmpty: "empty", BadRequest: "request",

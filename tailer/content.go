@@ -244,8 +244,12 @@ func (c *contents) hasProbe(f *segmentFile, tr *trace) (bool, error) {
 	if err != nil {
 		return false, ignoreEnd(err)
 	}
-	return hash64(string(before)) == tr.Probe, nil
+	return hash64(string(before)) == tr.Probe || c.erased(before), nil
 }
+
+// erased reports whether a part of a file is not what was read, as somebody had lines of
+// it deleted.
+func (c *contents) erased(part []byte) bool { return c.opt.Erased != nil && c.opt.Erased(part) }
 
 // openContent opens a file to read its content.
 func (c *contents) openContent(f *segmentFile) (io.ReadCloser, error) {

@@ -299,7 +299,7 @@ func (rc *recognition) altered(f *segmentFile, files []segmentFile) (string, err
 	if err != nil {
 		return "", err
 	}
-	if from == tr.At && len(before) > 0 && tr.Probe != 0 && hash64(string(before)) != tr.Probe {
+	if from == tr.At && len(before) > 0 && tr.Probe != 0 && hash64(string(before)) != tr.Probe && !rc.content.erased(before) {
 		return fmt.Sprintf("%s begins like what was counted from %s and goes on differently: it was edited or written over. It is not read, so nothing is counted twice; put the original back, or move it away", f.name, tr.Name), nil
 	}
 	for id, other := range rc.mem.traces {

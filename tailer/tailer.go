@@ -55,6 +55,9 @@ type Options struct {
 	// is not of the log's format; a file without any that is, is not a segment.
 	// nil: every file is. It is called by several goroutines.
 	Time func(line []byte) int64
+	// Erased reports whether lines of a part of a log were overwritten where they stand: then
+	// that part proves nothing of which segment it is of. nil: none ever are.
+	Erased func(part []byte) bool
 	// Memory is a file in which what is known of the segments is kept from one
 	// start to the next, and for others who list them. "": nowhere.
 	Memory string

@@ -101,7 +101,7 @@ func withVault(cmd *cobra.Command, cfg *config.Config, f func(v *vault.Vault, se
 	}
 	v := vault.New(config.NewLive(cfg), rdb, keys, log)
 	defer func() { err = errors.Join(err, v.Close()) }()
-	if _, err := v.Open(cmd.Context()); err != nil {
+	if err := v.LearnRules(cmd.Context()); err != nil {
 		return err
 	}
 	secret, err := v.VisitorSecret(cmd.Context())

@@ -58,6 +58,7 @@ func writeMan(w io.Writer, root *cobra.Command, version string) error {
 	for _, f := range [][2]string{
 		{"ddkk-stats.yaml", "Settings, when it is in the current folder; as a service /etc/ddkk-stats.yaml."},
 		{"DATA_DIR/progress.json", "How far the log is counted. Only saves reading it again."},
+		{"DATA_DIR/rules.json", "The rules that were learnt last (delete), for a start while SQL is away."},
 		{"DATA_DIR/secret", "Key of the visitors' hashes; also kept in Redis and in the archive."},
 		{"DATA_DIR/archive.db", "The archive, without MYSQL_DSN."},
 	} {

@@ -28,6 +28,7 @@ type recountOptions struct {
 	days           int
 	dryRun, force  bool
 	facets         bool
+	ruled          bool // of a rule: its own command knows which days, and what force may mean
 }
 
 func recountCommand(load func() (*config.Config, error)) *cobra.Command {
@@ -252,7 +253,7 @@ func (r *recounting) toRebuild(ctx context.Context) ([]string, error) {
 		if r.opt.site != "" && !sites[s] {
 			continue
 		}
-		if !r.opt.force && !r.opt.dryRun {
+		if (!r.opt.force || r.opt.ruled) && !r.opt.dryRun {
 			if err := jobs.Complete(ctx, r.v, s); err != nil {
 				return nil, fmt.Errorf("recount: %s: %w", s, err)
 			}

@@ -113,6 +113,10 @@ type Config struct {
 	MirrorSlots int
 	Elastic     ElasticConfig
 
+	// Rules are no settings: they are kept in SQL, and put here as they are learnt, see
+	// WithRules.
+	Rules parser.Rules
+
 	// texts holds every setting as it was written, by name: what Diff
 	// compares and String prints.
 	texts map[string]string
@@ -197,7 +201,15 @@ func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
 		Blocked: c.BlockIPs, BlockedPaths: c.BlockPaths, Self: c.SelfIPs, BotAgents: c.BotAgents,
 		BeaconKeys: splitList(string(c.BeaconKey)),
 		JSONFields: c.JSONFields, LogLocation: c.LogTimezone, Proxies: c.TrustedProxies,
+		Rules: c.Rules,
 	}
+}
+
+// WithRules is c with other rules.
+func (c *Config) WithRules(r parser.Rules) *Config {
+	other := *c
+	other.Rules = r
+	return &other
 }
 
 // Load reads the environment and the YAML file. path is the value of
@@ -401,6 +413,7 @@ func (c *Config) SiteOf(raw string) (string, bool) {
 	if to, ok := c.SiteAliases[site]; ok {
 		site = to
 	}
+	site = c.Rules.Renamed(site)
 	if len(c.Sites) == 0 {
 		return site, true
 	}

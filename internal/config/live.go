@@ -20,7 +20,7 @@ func (l *Live) Get() *Config { return l.Now.Load() }
 // Reloaded is c with the settings of other that can change without a restart.
 // The others stay as they are; Diff names them.
 func (c *Config) Reloaded(other *Config) (*Config, error) {
-	merged := &Config{File: c.File, texts: make(map[string]string, len(Settings))}
+	merged := &Config{File: c.File, texts: make(map[string]string, len(Settings)), Rules: c.Rules}
 	var problems problemList
 	for i := range Settings {
 		s := &Settings[i]

@@ -177,9 +177,12 @@ func (s *server) beginCounting(in *counter.Ingester, made *config.Config) error 
 		if err != nil {
 			return err
 		}
+		rules.Applied = func() { s.rules.inForce.Store(now.Rules.Version) }
 		if err := in.Apply(rules); err != nil {
 			return fmt.Errorf("count by reloaded settings: %w", err)
 		}
+	} else {
+		s.rules.inForce.Store(now.Rules.Version)
 	}
 	s.counting.begin(in)
 	return nil

@@ -87,6 +87,7 @@ type server struct {
 	counting *counting
 	vault    *vault.Vault
 	restores *restores
+	rules    *ruleKeeper
 	verifier *verifier
 	mirror   *mirroring
 	ranking  *answers.Ranking
@@ -135,6 +136,11 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 		return nil, err
 	}
 	s.vault = vault.New(s.live, s.ingestDB, s.keys, log)
+	if err := s.vault.RecallRules(); err != nil {
+		return nil, err
+	}
+	s.rules = newRuleKeeper(s)
+	s.vault.Ruled = s.rules.take
 	s.restores = newRestores(s.vault)
 	s.verifier = newVerifier(s)
 	s.vault.Verified = s.verifier.take
@@ -225,6 +231,8 @@ func (s *server) run(ctx context.Context, told *signals) error {
 		g.Go(func() error { s.traces.run(ctx); return nil })
 	}
 	g.Go(func() error { s.restores.run(ctx); return nil })
+	g.Go(func() error { s.rules.run(ctx); return nil })
+	g.Go(func() error { s.vault.KeepRules(ctx, s.rules.version); return nil })
 	g.Go(func() error { s.verifier.run(ctx); return nil })
 	g.Go(func() error { s.alerter.run(ctx); return nil })
 	g.Go(func() error { s.checkup(failed); return nil })
@@ -319,6 +327,7 @@ func (s *server) countingOptions(cfg *config.Config) counter.Options {
 		MaxPages: cfg.MaxPagesPerSite, MaxSites: cfg.MaxSites,
 		MaxEndpoints: cfg.APIMaxEndpoints, MaxUsers: cfg.APIMaxUsers,
 		UVSetTTL: cfg.UVSetTTL, DedupeWindow: cfg.Dedupe.For,
+		Forgotten: deletedSites(cfg.Rules, parser.Rules{}),
 		Progress: filepath.Join(cfg.DataDir, "progress.json"),
 		Sync:     cfg.LogSync, Grace: countingGrace,
 		Stale: s.reader.MarkStale, Committed: s.reader.Committed, Waits: s.reader.Wait, Reading: s.reader.Busy, Archive: s.vault,

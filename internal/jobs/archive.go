@@ -18,7 +18,22 @@ import (
 
 // ArchiveLogs archives the rotated segments of all logs and deletes those that
 // are archived and older than LOG_RETENTION.
+//
+// It is done by one set of rules: where these change meanwhile it is begun anew.
 func Archive(ctx context.Context, v *vault.Vault, secret []byte) (archive.Summary, error) {
+	for {
+		sum, err := archiveOnce(ctx, v, secret)
+		if !errors.Is(err, archive.ErrRules) || ctx.Err() != nil {
+			return sum, err
+		}
+		v.Log.Info("archiving begins anew", "why", err)
+	}
+}
+
+func archiveOnce(ctx context.Context, v *vault.Vault, secret []byte) (archive.Summary, error) {
+	if err := v.LearnRules(ctx); err != nil {
+		return archive.Summary{}, err
+	}
 	a, err := v.Open(ctx)
 	if err != nil {
 		return archive.Summary{}, err
@@ -51,6 +66,9 @@ func Archive(ctx context.Context, v *vault.Vault, secret []byte) (archive.Summar
 		return sum, err
 	}
 	if err := v.NoteDone(ctx, vault.JobArchive, time.Now(), ""); err != nil {
+		return sum, err
+	}
+	if _, err := EraseDeleted(ctx, v, secret); err != nil {
 		return sum, err
 	}
 	return sum, deleteOld(ctx, v, sum.Now)

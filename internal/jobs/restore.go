@@ -11,7 +11,8 @@ import (
 )
 
 // Complete makes sure that a restore of a site would lose nothing: every
-// segment that was counted is archived or in the folder of a log here.
+// segment that was counted is archived, in the folder of a log here, or with a daemon that
+// is alive.
 func Complete(ctx context.Context, v *vault.Vault, site string) error {
 	counted, err := counter.Segments(ctx, v.Rdb, v.Keys, site)
 	if err != nil {
@@ -32,9 +33,22 @@ func Complete(ctx context.Context, v *vault.Vault, site string) error {
 	if err != nil {
 		return err
 	}
-	lacking := 0
+	var elsewhere []string
 	for _, id := range counted {
 		if _, ok := there[id]; !ok {
+			elsewhere = append(elsewhere, id)
+		}
+	}
+	if len(elsewhere) == 0 {
+		return nil
+	}
+	held, err := counter.HeldSegments(ctx, v.Rdb, v.Keys, elsewhere)
+	if err != nil {
+		return fmt.Errorf("ask who has segments: %w", err)
+	}
+	lacking := 0
+	for _, id := range elsewhere {
+		if !held[id] {
 			lacking++
 		}
 	}

@@ -21,6 +21,9 @@ func Verify(ctx context.Context, v *vault.Vault, secret []byte, scope verify.Sco
 	if err != nil {
 		return nil, err
 	}
+	if err := v.LearnRules(ctx); err != nil {
+		return nil, err
+	}
 	cfg := v.Cfg() // one set of rules for the whole recount
 	opt := verify.Options{
 		Archive: a, Keys: v.Keys, Location: cfg.Timezone, Logger: v.Log,

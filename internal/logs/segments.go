@@ -22,7 +22,7 @@ func SegmentOptions(c *config.Config, in Input, log *slog.Logger) (tailer.Option
 	if err != nil {
 		return tailer.Options{}, err
 	}
-	opt := tailer.Options{Path: in.Path, Identify: in.identify, Telling: Telling, Time: at, MaxLine: parser.MaxLine, Logger: log}
+	opt := tailer.Options{Path: in.Path, Identify: in.identify, Telling: Telling, Erased: parser.HasErased, Time: at, MaxLine: parser.MaxLine, Logger: log}
 	role := "beacon"
 	switch {
 	case in.Calls:
@@ -55,6 +55,9 @@ func lineTime(c *config.Config, in Input) (func([]byte) int64, error) {
 // next, since identities depend on it: so it asks no parser.
 func Telling(line []byte) bool {
 	const digitsOfTime = 8
+	if parser.IsErased(line) {
+		return true // as what it was did
+	}
 	n := 0
 	for i, b := range line {
 		if i == 0 && b == '#' {

@@ -16,6 +16,7 @@ import (
 	"ddkk-stats/counter"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/options"
+	"ddkk-stats/parser"
 )
 
 var ErrArchiveClosed = errors.New("it could not be opened yet")
@@ -51,6 +52,7 @@ type Vault struct {
 	Log  *slog.Logger
 
 	opening sync.Mutex // held while the archive is being opened, which may take long
+	ruling  sync.Mutex // held while rules are learnt
 
 	Known
 
@@ -60,6 +62,9 @@ type Vault struct {
 	away    bool                   // the archive could not be asked the last time
 	jobs    map[string]archive.Job // of this host; nil: not known yet
 
+	// Ruled puts a configuration with other rules into force, when they were learnt, and tells
+	// when that is done; nil: it is stored, and that is all.
+	Ruled      func(ctx context.Context, r parser.Rules) error
 	Verified   func(VerifyNote)        // is told what is remembered of the last verification; may be nil
 	Statements func(archive.Statement) // is told of each statement; set before Open; may be nil
 }
@@ -193,6 +198,9 @@ func (v *Vault) learn(ctx context.Context) error {
 	if err := v.Look(ctx, a); err != nil {
 		return err
 	}
+	if err := v.learnRules(ctx, a); err != nil {
+		return err
+	}
 	clock, err := a.ClockTrouble(ctx)
 	if err != nil {
 		return err
@@ -312,4 +320,10 @@ func (v *Vault) Rebuild(ctx context.Context, site string, progress func(rows int
 		}}
 	_, err = r.Rebuild(ctx, []string{site})
 	return done, err
+}
+
+// Remove deletes all that Redis has of a site.
+func (v *Vault) Remove(ctx context.Context, site string) error {
+	r := counter.Rebuilder{Redis: v.Rdb, Keys: v.Keys, Logger: v.Log}
+	return r.Remove(ctx, site)
 }

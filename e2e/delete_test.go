@@ -1,0 +1,159 @@
+package e2e
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// What TestDelete has deleted.
+const (
+	goneSite    = "docs.ddkk.com"
+	gonePage    = "/posts/6"
+	goneVisitor = "192.0.2.77"
+)
+
+// TestDelete deletes a site, a page and a visitor while views come in: they are gone from
+// Redis, SQL and the logs, what comes later counts, and nothing brings them back: not a
+// Redis that lost all, and not a rebuild from the logs alone.
+func TestDelete(t *testing.T) {
+	eachArchive(t, rigOptions{env: map[string]string{"FLUSH_CRON": "* * * * * *"}}, func(r *rig) {
+		var deleted atomic.Bool
+		left := NewLedger(r.ledger.loc)
+		r.ledger.Follow(left, func(b Beacon) (Beacon, bool) {
+			return b, deleted.Load() || b.Site != goneSite && (b.Site != "ddkk.com" || b.Page != gonePage) && b.IP != goneVisitor
+		})
+		r.daemon.Start()
+		visitor := NewTraffic(r.rand.Uint64(), goneVisitor, 5)
+		noon := time.Now().In(r.ledger.loc).Truncate(24 * time.Hour).Add(-36 * time.Hour)
+		for day := range 2 {
+			for i := range 300 {
+				x := r.traffic.Next()
+				if i%6 == 0 {
+					x = visitor.Next()
+				}
+				x.Time = noon.AddDate(0, 0, day).Add(time.Duration(i) * time.Second)
+				r.writer.Write(0, x)
+			}
+			r.archive()
+		}
+		r.compress(r.segments()[0])
+		r.rotate() // a segment that is not archived
+		r.quieten()
+		for i := range 200 {
+			if i%10 == 0 {
+				r.writer.Write(0, visitor.Next())
+			}
+			r.write(1)
+		}
+		r.exact()
+
+		for _, what := range [][]string{{"--site", goneSite}, {"--site", "ddkk.com", "--page", gonePage}, {"--visitor", goneVisitor}} {
+			out := r.command(append([]string{"delete", "--dry-run"}, what...)...)
+			if !strings.Contains(out, "nothing was changed") {
+				r.t.Errorf("dry run of %q:\n%s", what, out)
+			}
+		}
+		r.exact() // nothing was
+		for _, what := range [][]string{{"--site", goneSite}, {"--site", "ddkk.com", "--page", gonePage}, {"--visitor", goneVisitor}} {
+			if out, err := Run(r.t, r.daemon.Env, append([]string{"delete"}, what...)...); err == nil || !strings.Contains(out, "--yes-delete") {
+				r.t.Errorf("delete without a word: %v\n%s", err, out)
+			}
+			out := r.command(append([]string{"delete", "--yes-delete", what[len(what)-1]}, what...)...)
+			if !strings.Contains(out, "Lines are still in the logs of") { // the live one
+				r.t.Errorf("delete %q said:\n%s", what, out)
+			}
+		}
+		r.ledger = left
+		r.exact()
+		r.noKeysOf(goneSite)
+		if body, err := r.daemon.Post("/api/stats", fmt.Sprintf(`{"site":%q,"fields":["site_pv"]}`, goneSite)); err != nil || !strings.Contains(string(body), `"site_pv":0`) {
+			r.t.Errorf("%s, %v", body, err)
+		}
+		r.verified()
+
+		r.forget()
+		r.verified()
+		r.noKeysOf(goneSite)
+		r.daemon.Kill()
+		r.forget()
+		r.daemon.Start()
+		r.verified()
+		r.noKeysOf(goneSite)
+
+		// The rest of the lines goes when the log is rotated.
+		r.archive()
+		out := r.command("delete", "--list")
+		if strings.Count(out, "; done") != 3 {
+			r.t.Errorf("delete --list:\n%s", out)
+		}
+		r.noLines()
+		r.verified()
+
+		// What comes later counts.
+		deleted.Store(true)
+		for range 30 {
+			r.writer.Write(0, visitor.Next())
+		}
+		r.write(100)
+		r.verified()
+		r.archive()
+		r.verified()
+		if left.PV(goneSite) == 0 {
+			r.t.Error("no view of the deleted site came since")
+		}
+
+		// From nothing but the logs: without an archive, which has the rules.
+		if r.daemon.Env["MYSQL_DSN"] == "" {
+			r.daemon.Terminate()
+			r.forget()
+			for _, name := range []string{"archive.db", "archive.db-wal", "archive.db-shm", "rules.json", "progress.json"} {
+				if err := os.Remove(filepath.Join(r.daemon.Dir, name)); err != nil && !os.IsNotExist(err) {
+					r.t.Fatal(err)
+				}
+			}
+			r.daemon.Start()
+			r.exact()
+		}
+	})
+}
+
+// noKeysOf makes sure that Redis has nothing of a site.
+func (r *rig) noKeysOf(site string) {
+	r.t.Helper()
+	keys, err := r.client.Keys(r.t.Context(), "*"+site+"*").Result()
+	must(r.t, err)
+	listed, err := r.client.SIsMember(r.t.Context(), prefix+"sites", site).Result()
+	must(r.t, err)
+	if len(keys) > 0 || listed {
+		r.t.Errorf("Redis has %q of %s; listed: %v", keys, site, listed)
+	}
+}
+
+// noLines makes sure that no rotated log has anything of what was deleted.
+func (r *rig) noLines() {
+	r.t.Helper()
+	for _, name := range r.segments() {
+		b, err := os.ReadFile(name)
+		must(r.t, err)
+		if strings.HasSuffix(name, ".gz") {
+			zr, err := gzip.NewReader(bytes.NewReader(b))
+			must(r.t, err)
+			b, err = io.ReadAll(zr)
+			must(r.t, err)
+		}
+		text := string(b)
+		for _, word := range []string{goneVisitor + "\t", "site=docs.ddkk.com", "Docs.ddkk.com"} {
+			if i := strings.Index(text, word); i >= 0 {
+				r.t.Errorf("%s still has %q: %s", name, word, text[max(0, i-100):min(len(text), i+200)])
+			}
+		}
+	}
+}
