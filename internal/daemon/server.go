@@ -328,8 +328,8 @@ func (s *server) countingOptions(cfg *config.Config) counter.Options {
 		MaxEndpoints: cfg.APIMaxEndpoints, MaxUsers: cfg.APIMaxUsers,
 		UVSetTTL: cfg.UVSetTTL, DedupeWindow: cfg.Dedupe.For,
 		Forgotten: deletedSites(cfg.Rules, parser.Rules{}),
-		Progress: filepath.Join(cfg.DataDir, "progress.json"),
-		Sync:     cfg.LogSync, Grace: countingGrace,
+		Progress:  filepath.Join(cfg.DataDir, "progress.json"),
+		Sync:      cfg.LogSync, Grace: countingGrace,
 		Stale: s.reader.MarkStale, Committed: s.reader.Committed, Waits: s.reader.Wait, Reading: s.reader.Busy, Archive: s.vault,
 	}
 }
