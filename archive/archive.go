@@ -136,12 +136,13 @@ type Archive struct {
 	*pageCounts
 	*notes
 	*ruleBook
+	*people
 }
 
 // newArchive makes an archive over a store.
 func newArchive(st *store) *Archive {
 	a := &Archive{store: st, clocks: &clocks{st}, rollups: &rollups{st, rowsPerPass},
-		baselines: &baselines{st}, imports: &imports{st}, pageCounts: &pageCounts{st}, notes: &notes{st}, ruleBook: &ruleBook{st}}
+		baselines: &baselines{st}, imports: &imports{st}, pageCounts: &pageCounts{st}, notes: &notes{st}, ruleBook: &ruleBook{st}, people: &people{st}}
 	a.cycles = &cycles{store: st, clocks: a.clocks, rollups: a.rollups, maxFresh: maxFresh, torn: map[string]int64{}}
 	a.recounts = &recounts{st, a.cycles, a.rollups}
 	return a

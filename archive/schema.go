@@ -33,6 +33,7 @@ var migrationFiles = [...]string{
 	"migrations/0012_facets.sql",
 	"migrations/0013_more_facets.sql",
 	"migrations/0014_rules.sql",
+	"migrations/0015_people.sql",
 }
 
 // versionTable is where goose notes what was applied.

@@ -55,19 +55,29 @@ func (d *door) set(a edge.Access) error {
 	return nil
 }
 
-// tryToken compares a token with the admin's. A wrong one may be answered late.
-func (d *door) tryToken(ctx *fasthttp.RequestCtx, token []byte) (bool, error) {
-	client := d.clientAddr(ctx)
-	if d.access.Load().TokenMatches(token) {
-		d.attempts.Right(client)
-		return true, nil
+// tryToken tells whose token it is: the owner's, for whom who is nil, or a person's. A
+// wrong one may be answered late.
+func (d *door) tryToken(ctx *fasthttp.RequestCtx, token []byte) (who *Person, ok bool, err error) {
+	if a := d.access.Load(); a.AdminToken != "" && a.TokenMatches(token) {
+		d.attempts.Right(d.clientAddr(ctx))
+		return nil, true, nil
 	}
+	if who = d.cfg.People.Person(token); who != nil {
+		d.attempts.Right(d.clientAddr(ctx))
+		return who, true, nil
+	}
+	return nil, false, d.wrong(ctx)
+}
+
+// wrong counts a token or a password that is none, and may hold the answer.
+func (d *door) wrong(ctx *fasthttp.RequestCtx) error {
+	client := d.clientAddr(ctx)
 	hold, held := d.attempts.Wrong(client, d.cfg.Now())
 	if d.access.Load().Limited(client) {
 		d.apiLimit.Charge(client, edge.GuessTokens, d.cfg.Now())
 	}
 	if hold == 0 {
-		return false, nil
+		return nil
 	}
 	if held {
 		d.pause(hold)
@@ -75,7 +85,7 @@ func (d *door) tryToken(ctx *fasthttp.RequestCtx, token []byte) (bool, error) {
 	}
 	seconds := strconv.Itoa(int(math.Ceil(hold.Seconds())))
 	ctx.Response.Header.Set("Retry-After", seconds)
-	return false, fail(fasthttp.StatusTooManyRequests, CodeTooManyAttempts, "token: it is not the ADMIN_TOKEN, and there were many that are not: try again in %s seconds", seconds)
+	return fail(fasthttp.StatusTooManyRequests, CodeTooManyAttempts, "token: it is not the ADMIN_TOKEN, and there were many that are not: try again in %s seconds", seconds)
 }
 
 // rest waits, or until the server ends.
@@ -156,8 +166,13 @@ func (d *door) admitClient(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 		return nil
 	}
 	wait, ok := l.Allow(client, d.cfg.Now())
-	if ok || at.admin() && d.admit(ctx) == nil {
+	if ok {
 		return nil
+	}
+	if at.admin() {
+		if _, err := d.admit(ctx); err == nil {
+			return nil
+		}
 	}
 	ctx.Response.Header.Set("Retry-After", strconv.Itoa(edge.RetryAfter(wait)))
 	// A page of another origin may learn why it got nothing.

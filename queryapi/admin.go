@@ -13,27 +13,38 @@ import (
 
 // admit applies the admin rule: the token or the cookie that a login with it
 // gave, or without a configured one a loopback peer that no proxy stands in
-// front of.
-func (d *door) admit(ctx *fasthttp.RequestCtx) error {
+// front of; or the token of somebody to whom the owner gave one. who is nil for the
+// owner.
+func (d *door) admit(ctx *fasthttp.RequestCtx) (who *Person, err error) {
+	token := bearer(ctx)
 	if d.access.Load().AdminToken == "" {
-		if name := d.access.Load().ClientHeader; localRequest(ctx) && (name == "" || ctx.Request.Header.Peek(name) == nil) {
-			return nil
+		if len(token) > 0 {
+			if who = d.cfg.People.Person(token); who != nil && !who.Password {
+				return who, nil
+			}
 		}
-		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired,
+		if name := d.access.Load().ClientHeader; localRequest(ctx) && (name == "" || ctx.Request.Header.Peek(name) == nil) {
+			return nil, nil
+		}
+		return nil, fail(fasthttp.StatusUnauthorized, CodeAdminRequired,
 			"set ADMIN_TOKEN: without it only direct requests from this machine to a loopback address are allowed")
 	}
-	if token := bearer(ctx); len(token) > 0 {
-		if ok, err := d.tryToken(ctx, token); ok || err != nil {
-			return err
+	if len(token) > 0 {
+		who, ok, err := d.tryToken(ctx, token)
+		if err != nil {
+			return nil, err
 		}
-	} else if _, _, ok := d.session(ctx); ok {
+		if ok && (who == nil || !who.Password) {
+			return who, nil
+		}
+	} else if s, ok := d.session(ctx); ok {
 		if !readOnly(ctx) && !ownPage(ctx) {
-			return foreignPage()
+			return nil, foreignPage()
 		}
-		return nil
+		return s.who, nil
 	}
 	ctx.Response.Header.Set("WWW-Authenticate", `Bearer realm="ddkk-stats"`)
-	return fail(fasthttp.StatusUnauthorized, CodeAdminRequired, "send Authorization: Bearer with the ADMIN_TOKEN, or log in at /admin/")
+	return nil, fail(fasthttp.StatusUnauthorized, CodeAdminRequired, "send Authorization: Bearer with the ADMIN_TOKEN, or log in at /admin/")
 }
 
 func bearer(ctx *fasthttp.RequestCtx) []byte {

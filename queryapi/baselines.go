@@ -3,13 +3,14 @@ package queryapi
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/valyala/fasthttp"
 )
 
 // baselines answers GET /api/admin/baselines.
 func (o *operations) baselines(ctx *fasthttp.RequestCtx) error {
-	site, err := o.onlySite(ctx.QueryArgs())
+	site, err := o.onlySite(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func (r *baselineRequest) decode(body []byte) error {
 // replaceBaseline sets what was asked for. The page must be named, though it
 // may be empty: it would be a pity to replace the whole site's by mistake.
 func (o *operations) replaceBaseline(ctx *fasthttp.RequestCtx, r *baselineRequest) error {
-	site, err := o.site(r.site)
+	site, err := o.site(ctx, r.site)
 	if err != nil {
 		return err
 	}
@@ -110,6 +111,9 @@ func (o *operations) replaceBaseline(ctx *fasthttp.RequestCtx, r *baselineReques
 	b := Baseline{PV: int64(r.pv), UV: int64(r.uv)}
 	if len(r.page) > 0 {
 		b.Page = o.cfg.NormalizePage(r.page)
+	}
+	if err := o.notes(ctx, "set base", site, fmt.Sprintf("page %q: %d views, %d visitors", b.Page, b.PV, b.UV)); err != nil {
+		return err
 	}
 	err = o.series(ctx, site, func(ctx context.Context) error { return o.cfg.Baselines.SetBaseline(ctx, site, b) })
 	if errors.Is(err, ErrStoreAway) {

@@ -35,9 +35,9 @@ const (
 
 func (f *facts) callRoutes() []route {
 	return []route{
-		{method: "GET", path: "/api/admin/stats/overview", handle: f.callOverview, admin: true},
-		{method: "GET", path: "/api/admin/stats/trend", handle: f.callTrend, admin: true},
-		{method: "GET", path: "/api/admin/reports/daily", handle: f.callReport, admin: true},
+		{method: "GET", path: "/api/admin/stats/overview", handle: f.callOverview, admin: true, open: toViewers},
+		{method: "GET", path: "/api/admin/stats/trend", handle: f.callTrend, admin: true, open: toViewers},
+		{method: "GET", path: "/api/admin/reports/daily", handle: f.callReport, admin: true, open: toViewers},
 	}
 }
 
@@ -52,10 +52,10 @@ func (f *facts) callSite(ctx *fasthttp.RequestCtx, args ...string) (string, erro
 	}
 	if !q.Has("site") {
 		if site := f.cfg.Calls.Site(f.base); site != "" {
-			return site, nil
+			return site, permit(ctx, site)
 		}
 	}
-	return f.site(q.Peek("site"))
+	return f.site(ctx, q.Peek("site"))
 }
 
 // callOverview answers GET /api/admin/stats/overview: today, the running hour,

@@ -96,6 +96,8 @@ type Config struct {
 	Report    func(context.Context) Report // how the daemon is
 	Verifier  Verifier
 	Baselines Baselines
+	// People are those to whom the owner gave tokens; nil: nobody.
+	People People
 	// Title is what readers' browsers call a page, empty where none told; nil: no page
 	// has a title. It is a stranger's text.
 	Title func(ctx context.Context, site, page string) string
@@ -164,6 +166,9 @@ func (c *Config) withDefaults() (Config, error) {
 	}
 	if d.Title == nil {
 		d.Title = func(context.Context, string, string) string { return "" }
+	}
+	if d.People == nil {
+		d.People = nobody{}
 	}
 	if d.RefererCheck == nil {
 		d.RefererCheck = func() bool { return false }

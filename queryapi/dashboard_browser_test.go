@@ -26,6 +26,7 @@ func TestDashboardInBrowser(t *testing.T) {
 		{"phone", testDashboardPhone}, {"access", testDashboardAccess}, {"trouble", testDashboardTrouble},
 		{"events", testDashboardEvents}, {"system", testDashboardSystem}, {"first run", testDashboardFirstRun},
 		{"numbers", testDashboardNumbers}, {"before the first view", testDashboardBefore}, {"public", testPublicPage}, {"pictures", testPictures},
+		{"link", testDashboardLink}, {"dead link", testDashboardDeadLink}, {"an admin of some sites", testDashboardAdmin},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, b) })
 	}

@@ -58,7 +58,7 @@ const cursorHeader = "X-Cursor"
 // events answers GET /api/events: events by day and key. Who names a limit or a
 // cursor gets what fits and a cursor for the rest; others get all or an error.
 func (r *reads) events(ctx *fasthttp.RequestCtx) error {
-	q, paged, err := r.eventsQuery(ctx.QueryArgs())
+	q, paged, err := r.eventsQuery(ctx)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,8 @@ func (r *reads) events(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-func (r *reads) eventsQuery(args *fasthttp.Args) (q *EventsQuery, paged bool, err error) {
+func (r *reads) eventsQuery(ctx *fasthttp.RequestCtx) (q *EventsQuery, paged bool, err error) {
+	args := ctx.QueryArgs()
 	if err := knownArgs(args, "site", "from", "to", "category", "action", "label", "value", "limit", "cursor"); err != nil {
 		return nil, false, err
 	}
@@ -120,7 +121,7 @@ func (r *reads) eventsQuery(args *fasthttp.Args) (q *EventsQuery, paged bool, er
 			return nil, false, badValue("cursor", "must be one that this route gave")
 		}
 	}
-	q.Site, err = r.site(args.Peek("site"))
+	q.Site, err = r.site(ctx, args.Peek("site"))
 	return q, args.Has("limit") || args.Has("cursor"), err
 }
 

@@ -68,7 +68,7 @@ func (f *facts) adminHours(ctx *fasthttp.RequestCtx) error {
 
 // adminMinutes answers GET /api/admin/minutes.
 func (f *facts) adminMinutes(ctx *fasthttp.RequestCtx) error {
-	site, err := f.onlySite(ctx.QueryArgs())
+	site, err := f.onlySite(ctx)
 	if err != nil {
 		return err
 	}

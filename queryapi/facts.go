@@ -132,16 +132,16 @@ func (f *facts) routes() []route {
 		return nil
 	}
 	rs := []route{
-		{method: "GET", path: "/api/admin/sites", handle: f.adminSites, admin: true},
-		{method: "GET", path: "/api/admin/summary", handle: f.adminSummary, admin: true},
-		{method: "GET", path: "/api/admin/pages", handle: f.adminPages, admin: true},
-		{method: "GET", path: "/api/admin/hours", handle: f.adminHours, admin: true},
-		{method: "GET", path: "/api/admin/minutes", handle: f.adminMinutes, admin: true},
-		{method: "GET", path: "/api/admin/referrers", handle: f.adminReferrers, admin: true},
-		{method: "GET", path: "/api/admin/facets", handle: f.adminFacets, admin: true},
+		{method: "GET", path: "/api/admin/sites", handle: f.adminSites, admin: true, open: toViewers},
+		{method: "GET", path: "/api/admin/summary", handle: f.adminSummary, admin: true, open: toViewers},
+		{method: "GET", path: "/api/admin/pages", handle: f.adminPages, admin: true, open: toViewers},
+		{method: "GET", path: "/api/admin/hours", handle: f.adminHours, admin: true, open: toViewers},
+		{method: "GET", path: "/api/admin/minutes", handle: f.adminMinutes, admin: true, open: toViewers},
+		{method: "GET", path: "/api/admin/referrers", handle: f.adminReferrers, admin: true, open: toViewers},
+		{method: "GET", path: "/api/admin/facets", handle: f.adminFacets, admin: true, open: toViewers},
 	}
 	if f.cfg.Explorer != nil {
-		rs = append(rs, route{method: "GET", path: "/api/admin/explore", handle: f.explore, admin: true})
+		rs = append(rs, route{method: "GET", path: "/api/admin/explore", handle: f.explore, admin: true, open: toViewers})
 	}
 	return rs
 }
@@ -162,6 +162,9 @@ func (f *facts) adminSites(ctx *fasthttp.RequestCtx) error {
 	})
 	if err != nil {
 		return err
+	}
+	if who := asker(ctx); who != nil {
+		out.Sites = slices.DeleteFunc(slices.Clone(out.Sites), func(s SiteFacts) bool { return !who.Sees(s.Site) })
 	}
 	slices.SortFunc(out.Sites, func(a, b SiteFacts) int {
 		return cmp.Or(cmp.Compare(b.PVToday, a.PVToday), cmp.Compare(a.Site, b.Site))
@@ -266,7 +269,7 @@ func (a *answering) spanQuery(ctx *fasthttp.RequestCtx, maxDays int, more ...str
 	if q.to.Sub(q.from) >= time.Duration(maxDays)*24*time.Hour {
 		return q, badValue("from", "must be less than %d days before to", maxDays)
 	}
-	q.site, err = a.site(args.Peek("site"))
+	q.site, err = a.site(ctx, args.Peek("site"))
 	return q, err
 }
 

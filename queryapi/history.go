@@ -66,7 +66,7 @@ func (r *reads) history(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	site, err := r.site(args.Peek("site"))
+	site, err := r.site(ctx, args.Peek("site"))
 	if err != nil {
 		return err
 	}
@@ -148,11 +148,12 @@ func knownArgs(args *fasthttp.Args, names ...string) error {
 }
 
 // onlySite reads the site of a route that has no other parameter.
-func (a *answering) onlySite(args *fasthttp.Args) (string, error) {
+func (a *answering) onlySite(ctx *fasthttp.RequestCtx) (string, error) {
+	args := ctx.QueryArgs()
 	if err := knownArgs(args, "site"); err != nil {
 		return "", err
 	}
-	return a.site(args.Peek("site"))
+	return a.site(ctx, args.Peek("site"))
 }
 
 func appendDate(dst []byte, d time.Time) []byte {

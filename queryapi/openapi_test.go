@@ -247,7 +247,7 @@ func fullConfig(t testing.TB) func(*Config) {
 	return func(c *Config) {
 		c.Series, c.Ranking, c.Restorer, c.Calls = &past{}, &fakeRanking{}, &rebuilder{}, &callFigures{}
 		c.Explorer, c.Facts, c.Views, c.Verifier, c.Baselines = &explorer{}, &figures{}, &figures{}, &figures{}, &figures{}
-		c.PublicSites = []string{"ddkk.com"}
+		c.PublicSites, c.People = []string{"ddkk.com"}, newSomeone()
 		c.Report = func(context.Context) Report { return Report{} }
 		c.EventKey = func(levels ...string) string { return strings.Join(levels, ".") }
 		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

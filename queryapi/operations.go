@@ -177,25 +177,25 @@ const (
 // routes are the routes of the dashboard that show or change how the
 // daemon works.
 func (o *operations) routes() (rs []route) {
-	get := func(path string, handle func(*fasthttp.RequestCtx) error) {
-		rs = append(rs, route{method: "GET", path: path, handle: handle, admin: true})
+	get := func(path string, handle func(*fasthttp.RequestCtx) error, open openTo) {
+		rs = append(rs, route{method: "GET", path: path, handle: handle, admin: true, open: open})
 	}
 	if o.cfg.Views != nil {
-		get("/api/admin/views", o.facts.adminViews)
-		get("/api/admin/skipped", o.facts.adminSkipped)
+		get("/api/admin/views", o.facts.adminViews, toViewers)
+		get("/api/admin/skipped", o.facts.adminSkipped, toOwner)
 	}
 	if o.cfg.Report != nil {
-		get("/api/admin/health", o.adminHealth)
+		get("/api/admin/health", o.adminHealth, toOwner)
 	}
 	if o.cfg.Verifier != nil {
-		get("/api/admin/verify", o.verifyState)
+		get("/api/admin/verify", o.verifyState, toOwner)
 		rs = append(rs, route{method: "POST", path: "/api/admin/verify", handle: o.verify, admin: true, maxBody: maxBody})
 	}
 	if o.cfg.Baselines != nil {
 		const path = "/api/admin/baselines"
-		get(path, o.baselines)
-		rs = append(rs, route{method: "PUT", path: path, handle: o.setBaseline, admin: true, maxBody: maxBody},
-			route{method: "DELETE", path: path, handle: o.deleteBaseline, admin: true, maxBody: maxBody})
+		get(path, o.baselines, toViewers)
+		rs = append(rs, route{method: "PUT", path: path, handle: o.setBaseline, admin: true, open: toAdmins, maxBody: maxBody},
+			route{method: "DELETE", path: path, handle: o.deleteBaseline, admin: true, open: toAdmins, maxBody: maxBody})
 	}
 	return rs
 }
@@ -210,7 +210,7 @@ func (f *facts) adminViews(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	site, err := f.site(args.Peek("site"))
+	site, err := f.site(ctx, args.Peek("site"))
 	if err != nil {
 		return err
 	}
@@ -289,7 +289,7 @@ func (o *operations) verify(ctx *fasthttp.RequestCtx) error {
 	}
 	site := ""
 	if len(raw) > 0 {
-		if site, err = o.site(raw); err != nil {
+		if site, err = o.site(ctx, raw); err != nil {
 			return err
 		}
 	}

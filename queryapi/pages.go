@@ -39,7 +39,7 @@ const (
 
 // pages answers GET /api/pages.
 func (r *reads) pages(ctx *fasthttp.RequestCtx) error {
-	q, err := r.rankQuery(ctx.QueryArgs())
+	q, err := r.rankQuery(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,8 @@ func (r *reads) pages(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-func (r *reads) rankQuery(args *fasthttp.Args) (*RankQuery, error) {
+func (r *reads) rankQuery(ctx *fasthttp.RequestCtx) (*RankQuery, error) {
+	args := ctx.QueryArgs()
 	if err := knownArgs(args, "site", "sort", "order", "limit", "cursor", "bots"); err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (r *reads) rankQuery(args *fasthttp.Args) (*RankQuery, error) {
 		q.Limit = n
 	}
 	var err error
-	if q.Site, err = r.site(args.Peek("site")); err != nil {
+	if q.Site, err = r.site(ctx, args.Peek("site")); err != nil {
 		return nil, err
 	}
 	if args.Has("cursor") {

@@ -167,8 +167,9 @@ func validView(id []byte) bool {
 	return len(id) > 0 && len(id) <= maxView
 }
 
-// site normalises a site that was asked for.
-func (a *answering) site(raw []byte) (string, error) {
+// site normalises a site that was asked for, and refuses those that the asker's token is
+// not for.
+func (a *answering) site(ctx *fasthttp.RequestCtx, raw []byte) (string, error) {
 	if len(raw) == 0 {
 		return "", missing("site")
 	}
@@ -176,5 +177,5 @@ func (a *answering) site(raw []byte) (string, error) {
 	if !ok {
 		return "", fail(fasthttp.StatusForbidden, CodeSiteDenied, "site: %q is not counted here: see SITES", raw[:min(len(raw), 253)])
 	}
-	return site, nil
+	return site, permit(ctx, site)
 }

@@ -70,6 +70,9 @@ func (o *operations) restore(ctx *fasthttp.RequestCtx) error {
 	if !ok {
 		return unknownSite(req.site)
 	}
+	if err := o.notes(ctx, "restore", site, ""); err != nil {
+		return err
+	}
 	done, err := o.cfg.Restorer.Restore(o.base, site)
 	switch {
 	case errors.Is(err, ErrUnknownSite):

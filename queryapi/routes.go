@@ -13,10 +13,11 @@ import (
 type route struct {
 	method, path string
 	handle       func(*fasthttp.RequestCtx) error
-	cors         bool // other origins may read it, as far as CORS_ORIGINS goes
-	admin        bool // only for the admin
-	head         bool // a GET that may be asked for with HEAD as well
-	maxBody      int  // bytes
+	cors         bool   // other origins may read it, as far as CORS_ORIGINS goes
+	admin        bool   // only for the admin
+	open         openTo // which persons are let in beside the owner
+	head         bool   // a GET that may be asked for with HEAD as well
+	maxBody      int    // bytes
 	// headers are those that other origins may send; empty: Content-Type.
 	headers string
 	// name stands for the path in metrics; empty: the path.

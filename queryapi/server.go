@@ -229,10 +229,15 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, at *pathRoutes) error {
 		return fail(fasthttp.StatusMethodNotAllowed, CodeMethod, "%s answers %s only", at.path, at.allow)
 	}
 	if r.admin {
-		if err := s.door.admit(ctx); err != nil {
+		who, err := s.door.admit(ctx)
+		if err != nil {
 			return err
 		}
+		if !who.may(r.open) {
+			return fail(fasthttp.StatusForbidden, CodeNotAllowed, "your token is not for this: its role is %s", who.Role)
+		}
 		ctx.SetUserValue(adminKey{}, true)
+		ctx.SetUserValue(personKey{}, who)
 	}
 	if r.cors {
 		if !s.door.access.Load().Cors.Apply(ctx) {

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -28,9 +30,20 @@ const (
 // sessionID tells one login from another.
 type sessionID [16]byte
 
-// A session's cookie is its end and its id, signed with the admin token: it
-// survives a restart, says nothing of the token, and ends with it.
-const sessionBytes = 8 + len(sessionID{}) + sha256.Size
+// A session's cookie is its end, its id, and of a person the person's id, signed with
+// the admin token: it survives a restart, says nothing of the token, and ends with it
+// and with the person's.
+const (
+	personBytes  = 8
+	sessionBytes = 8 + len(sessionID{}) + sha256.Size
+)
+
+// session is a login that is in force.
+type session struct {
+	id    sessionID
+	until int64   // Unix seconds
+	who   *Person // nil: the owner
+}
 
 func (d *door) sign(signed []byte) []byte {
 	mac := hmac.New(sha256.New, []byte(d.access.Load().AdminToken))
@@ -40,47 +53,60 @@ func (d *door) sign(signed []byte) []byte {
 }
 
 // newSession is the value of a cookie.
-func (d *door) newSession(until time.Time) string {
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, sessionBytes), uint64(until.Unix()))
+func (d *door) newSession(until time.Time, who *Person) (string, error) {
+	value := binary.BigEndian.AppendUint64(make([]byte, 0, sessionBytes+personBytes), uint64(until.Unix()))
 	var id sessionID
 	rand.Read(id[:]) // cannot fail since Go 1.24: the program ends instead
 	value = append(value, id[:]...)
-	return base64.RawURLEncoding.EncodeToString(append(value, d.sign(value)...))
+	if who != nil {
+		person, err := hex.DecodeString(who.ID)
+		if err != nil || len(person) != personBytes {
+			return "", fmt.Errorf("the id %q of a token is not %d bytes in hex", who.ID, personBytes)
+		}
+		value = append(value, person...)
+	}
+	return base64.RawURLEncoding.EncodeToString(append(value, d.sign(value)...)), nil
 }
 
 // session is the first valid session among the request's cookies: a page of another
 // host of the same domain may have set one of the same name, which comes along.
-func (d *door) session(ctx *fasthttp.RequestCtx) (id sessionID, until int64, ok bool) {
+func (d *door) session(ctx *fasthttp.RequestCtx) (s session, ok bool) {
 	if d.access.Load().AdminToken == "" {
-		return id, 0, false
+		return s, false
 	}
 	for name, cookie := range ctx.Request.Header.Cookies() {
 		if string(name) != sessionCookie {
 			continue
 		}
-		if id, until, ok = d.sessionOf(cookie); ok {
-			return id, until, true
+		if s, ok = d.sessionOf(cookie); ok {
+			return s, true
 		}
 	}
-	return sessionID{}, 0, false
+	return session{}, false
 }
 
 // sessionOf is the session of a cookie, if it is valid.
-func (d *door) sessionOf(cookie []byte) (id sessionID, until int64, ok bool) {
-	if base64.RawURLEncoding.DecodedLen(len(cookie)) != sessionBytes {
-		return id, 0, false
+func (d *door) sessionOf(cookie []byte) (s session, ok bool) {
+	n := base64.RawURLEncoding.DecodedLen(len(cookie))
+	if n != sessionBytes && n != sessionBytes+personBytes {
+		return s, false
 	}
-	var value [sessionBytes]byte
-	if _, err := base64.RawURLEncoding.Decode(value[:], cookie); err != nil {
-		return id, 0, false
+	var value [sessionBytes + personBytes]byte
+	if _, err := base64.RawURLEncoding.Decode(value[:n], cookie); err != nil {
+		return s, false
 	}
-	signed, mac := value[:8+len(id)], value[8+len(id):]
+	signed, mac := value[:n-sha256.Size], value[n-sha256.Size:n]
 	if !hmac.Equal(mac, d.sign(signed)) {
-		return id, 0, false
+		return s, false
 	}
-	copy(id[:], signed[8:])
-	until = int64(binary.BigEndian.Uint64(signed))
-	return id, until, d.cfg.Now().Unix() < until && !d.ended.has(id, until)
+	s.until = int64(binary.BigEndian.Uint64(signed))
+	copy(s.id[:], signed[8:])
+	if n > sessionBytes {
+		if s.who = d.cfg.People.PersonByID(hex.EncodeToString(signed[8+len(s.id):])); s.who == nil {
+			return s, false // revoked, or over
+		}
+	}
+	return s, d.cfg.Now().Unix() < s.until && !d.ended.has(s.id, s.until)
 }
 
 // ownPage says whether a request that carries the cookie was made by a page of
@@ -111,10 +137,14 @@ func (d *door) login(ctx *fasthttp.RequestCtx) error {
 		return foreignPage()
 	}
 	var body decoder
-	var token []byte
+	var token, password []byte
 	body.reset(ctx.Request.Body())
-	err := body.object([]string{"token"}, func(int) (err error) {
-		token, err = body.string()
+	err := body.object([]string{"token", "password"}, func(i int) (err error) {
+		to := &token
+		if i == 1 {
+			to = &password
+		}
+		*to, err = body.string()
 		return err
 	})
 	if err != nil {
@@ -126,27 +156,56 @@ func (d *door) login(ctx *fasthttp.RequestCtx) error {
 	if d.access.Load().AdminToken == "" {
 		return fail(fasthttp.StatusConflict, CodeNoToken, "no ADMIN_TOKEN is set: there is nothing to log in with")
 	}
-	ok, err := d.tryToken(ctx, token)
+	who, ok, err := d.tryToken(ctx, token)
 	if err != nil {
 		return err
 	}
 	if !ok {
 		d.cfg.Logger.Warn("a login with a wrong token", "client", d.clientAddr(ctx))
-		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired, "token: it is not the ADMIN_TOKEN")
+		return fail(fasthttp.StatusUnauthorized, CodeAdminRequired, "token: it is not the ADMIN_TOKEN, and none of `ddkk-stats token` that is in force")
 	}
-	until := d.cfg.Now().Add(sessionLife)
-	d.setCookie(ctx, d.newSession(until), int(sessionLife/time.Second))
+	if err := d.mayLogin(ctx, who, password); err != nil {
+		return err
+	}
+	cookie, err := d.newSession(d.cfg.Now().Add(sessionLife), who)
+	if err != nil {
+		return err
+	}
+	d.setCookie(ctx, cookie, int(sessionLife/time.Second))
+	if err := d.cfg.People.Note(d.base, who, "login", "", "from "+d.clientAddr(ctx).String()); err != nil {
+		d.cfg.Logger.Warn("a login is not in the audit log", "err", err)
+	}
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}
+
+// mayLogin asks a person for what else a login takes.
+func (d *door) mayLogin(ctx *fasthttp.RequestCtx, who *Person, password []byte) error {
+	switch {
+	case who == nil:
+		return nil
+	case who.Role == RoleAPI:
+		return fail(fasthttp.StatusForbidden, CodeNotAllowed, "token: it is for programs, which send it as Authorization: Bearer")
+	case !who.Password:
+		return nil
+	case len(password) == 0:
+		return fail(fasthttp.StatusUnauthorized, CodePasswordRequired, "password: this link asks for one")
+	case !d.cfg.People.PasswordIs(who.ID, password):
+		if err := d.wrong(ctx); err != nil {
+			return err
+		}
+		return fail(fasthttp.StatusUnauthorized, CodePasswordRequired, "password: it is another one")
+	}
 	return nil
 }
 
 // logout answers POST /api/admin/logout: the session is over.
 func (d *door) logout(ctx *fasthttp.RequestCtx) error {
-	for id, until, ok := d.session(ctx); ok; id, until, ok = d.session(ctx) { // all of them
+	for s, ok := d.session(ctx); ok; s, ok = d.session(ctx) { // all of them
 		if !ownPage(ctx) {
 			return foreignPage()
 		}
-		if err := d.ended.add(id, until, d.cfg.Now().Unix()); err != nil {
+		if err := d.ended.add(s.id, s.until, d.cfg.Now().Unix()); err != nil {
 			d.cfg.Logger.Error("a logout is not kept: the session's cookie would be good again after a restart. Change ADMIN_TOKEN if somebody may have it", "err", err)
 		}
 	}
@@ -176,11 +235,22 @@ func (d *door) overTLS(ctx *fasthttp.RequestCtx) bool {
 	return bytes.HasPrefix(origin, []byte("https://")) && edge.SameOrigin(origin, ctx.Host())
 }
 
+// appendStrings appends texts as JSON, with commas between them.
+func appendStrings(dst []byte, all []string) []byte {
+	for i, s := range all {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, s)
+	}
+	return dst
+}
+
 // sessionState answers GET /api/admin/session: whether the asker is the admin,
 // whether there is a token to log in with, and for the admin today's date in
 // the zone in which days begin.
 func (d *door) sessionState(ctx *fasthttp.RequestCtx) error {
-	err := d.admit(ctx)
+	who, err := d.admit(ctx)
 	if ctx.Response.Header.Peek("Retry-After") != nil {
 		return err
 	}
@@ -195,13 +265,13 @@ func (d *door) sessionState(ctx *fasthttp.RequestCtx) error {
 		out = strconv.AppendInt(append(out, `,"utc_offset":`...), int64(offset), 10)
 		out = appendString(append(out, `,"now":`...), now.UTC().Format(time.RFC3339))
 		out = append(out, `,"public_sites":[`...)
-		for i, site := range d.cfg.PublicSites {
-			if i > 0 {
-				out = append(out, ',')
-			}
-			out = appendString(out, site)
+		out = append(appendStrings(out, d.cfg.PublicSites), ']')
+		if who != nil {
+			out = appendString(append(out, `,"role":`...), string(who.Role))
+			out = appendString(append(out, `,"name":`...), who.Name)
+			out = append(appendStrings(append(out, `,"sites":[`...), who.Sites), ']')
+			out = strconv.AppendBool(append(out, `,"share":`...), who.Share)
 		}
-		out = append(out, ']')
 	}
 	writeJSON(ctx, append(out, '}'))
 	return nil

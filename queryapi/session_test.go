@@ -171,7 +171,7 @@ func TestLoginErrors(t *testing.T) {
 	f(s, `{"token":""}`, 400, CodeMissingField)
 	f(s, `{}`, 400, CodeMissingField)
 	f(s, `{"token":1}`, 400, CodeBadValue)
-	f(s, `{"password":"x"}`, 400, CodeUnknownField)
+	f(s, `{"passphrase":"x"}`, 400, CodeUnknownField)
 	f(s, `token=secret`, 400, CodeBadJSON)
 	open, _ := loginServer(t, func(c *Config) { c.AdminToken = "" })
 	f(open, `{"token":"secret"}`, 409, CodeNoToken)

@@ -25,7 +25,7 @@ func (r *reads) stats(ctx *fasthttp.RequestCtx) error {
 	if err := w.decodeStats(ctx.Request.Body()); err != nil {
 		return err
 	}
-	site, err := r.site(w.req.site)
+	site, err := r.site(ctx, w.req.site)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (r *reads) batch(ctx *fasthttp.RequestCtx) error {
 	if err := w.decodeBatch(ctx.Request.Body()); err != nil {
 		return err
 	}
-	site, err := r.site(w.req.site)
+	site, err := r.site(ctx, w.req.site)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (r *reads) hot(ctx *fasthttp.RequestCtx) error {
 			return badValue("limit", "must be a whole number within 1 and %d", counter.MaxHotPages)
 		}
 	}
-	site, err := r.site(args.Peek("site"))
+	site, err := r.site(ctx, args.Peek("site"))
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,18 @@ func printNotArchived(ctx context.Context, v *vault.Vault, w io.Writer) error {
 }
 
 // withVault runs a command that needs the archive and the visitors' secret.
-func withVault(cmd *cobra.Command, cfg *config.Config, f func(v *vault.Vault, secret []byte) error) (err error) {
+func withVault(cmd *cobra.Command, cfg *config.Config, f func(v *vault.Vault, secret []byte) error) error {
+	return openVault(cmd, cfg, func(v *vault.Vault) error {
+		secret, err := v.VisitorSecret(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return f(v, secret)
+	})
+}
+
+// openVault opens the archive, as withVault does, and asks Redis nothing.
+func openVault(cmd *cobra.Command, cfg *config.Config, f func(v *vault.Vault) error) (err error) {
 	log := newLogger(cmd.ErrOrStderr(), cfg.LogLevel)
 	keys := counter.NewKeys(cfg.RedisPrefix, cfg.Redis.IsCluster())
 	var rdb redis.UniversalClient
@@ -104,9 +115,5 @@ func withVault(cmd *cobra.Command, cfg *config.Config, f func(v *vault.Vault, se
 	if err := v.LearnRules(cmd.Context()); err != nil {
 		return err
 	}
-	secret, err := v.VisitorSecret(cmd.Context())
-	if err != nil {
-		return err
-	}
-	return f(v, secret)
+	return f(v)
 }

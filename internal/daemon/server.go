@@ -25,6 +25,7 @@ import (
 	"ddkk-stats/internal/health"
 	"ddkk-stats/internal/logs"
 	"ddkk-stats/internal/options"
+	"ddkk-stats/internal/people"
 	"ddkk-stats/internal/vault"
 	"ddkk-stats/parser"
 	"ddkk-stats/queryapi"
@@ -86,6 +87,7 @@ type server struct {
 	recalled recalled
 	counting *counting
 	vault    *vault.Vault
+	people   *people.Register
 	restores *restores
 	rules    *ruleKeeper
 	verifier *verifier
@@ -141,6 +143,7 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 	}
 	s.rules = newRuleKeeper(s)
 	s.vault.Ruled = s.rules.take
+	s.people = people.NewRegister(s.vault.Opened, time.Now, log)
 	s.restores = newRestores(s.vault)
 	s.verifier = newVerifier(s)
 	s.vault.Verified = s.verifier.take
@@ -191,7 +194,7 @@ func (s *server) apiConfig() queryapi.Config {
 		EventKey:      parser.EventKey, Location: s.cfg().Timezone,
 		Series: past, Ranking: s.ranking, Restorer: s.restores, Calls: s.calls(),
 		Facts: answers.NewFacts(past, s.cfg, time.Now), Views: last, Title: titles.Title, Explorer: answers.NewExplorer(past, last), Report: s.report,
-		Baselines: answers.NewBaselines(s.vault), Verifier: s.verifier,
+		Baselines: answers.NewBaselines(s.vault), People: s.people, Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
 		Ready: s.ready, Health: s.healthy, StaleReason: s.staleReason,
 		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
@@ -230,6 +233,7 @@ func (s *server) run(ctx context.Context, told *signals) error {
 	if s.embedded == nil {
 		g.Go(func() error { s.traces.run(ctx); return nil })
 	}
+	g.Go(func() error { s.people.Run(ctx); return nil })
 	g.Go(func() error { s.restores.run(ctx); return nil })
 	g.Go(func() error { s.rules.run(ctx); return nil })
 	g.Go(func() error { s.vault.KeepRules(ctx, s.rules.version); return nil })

@@ -6,7 +6,7 @@ import { get, send, onRefused } from './api.js';
 import * as state from './state.js';
 import { startTheme } from './theme.js';
 import { Keeper, said } from './panel.js';
-import { loginPage } from './login.js';
+import { loginPage, passwordPage } from './login.js';
 import { preferences, rangeBar, topBar, viewTabs } from './header.js';
 import { filterBar } from './panels/filters.js';
 import { keyHelp } from './keys.js';
@@ -40,8 +40,23 @@ class Dashboard {
       return;
     }
     if (turn !== this.turn) return;
-    if (!this.session.admin) this.login();
+    const link = location.hash.startsWith('#share=') ? location.hash.slice('#share='.length) : '';
+    if (link) history.replaceState(null, '', location.pathname + location.search);
+    if (link && (!this.session.admin || this.session.role)) this.follow(link);
+    else if (!this.session.admin) this.login();
     else this.open();
+  }
+
+  // follow logs in by a link that the owner has given.
+  async follow(token) {
+    try {
+      await send('POST', '/api/admin/login', { token });
+    } catch (error) {
+      if (error.code === 'password_required') fill(this.root, passwordPage(token, () => this.start()));
+      else this.away(error.status === 401 ? new Error(t('login.linkEnded')) : error);
+      return;
+    }
+    this.start();
   }
 
   stop() {
@@ -63,6 +78,7 @@ class Dashboard {
   }
 
   open() {
+    state.allow(this.session);
     this.today();
     this.keys = keyHelp({
       view: (view) => state.set({ view }), clear,

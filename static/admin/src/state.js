@@ -2,14 +2,17 @@
 // back to.
 import { ranges, intervals, isDate, span } from './dates.js';
 
-export const views = ['overview', 'events', 'calls', 'system'];
+const all = ['overview', 'events', 'calls', 'system'];
+
+// views are those that the asker may see.
+export let views = all;
 const one = (list, first) => (text) => (list.includes(text) ? text : first);
 const text = (value) => value || '';
 const date = (value) => (isDate(value || '') ? value : '');
 
 // Each name in the URL, and what makes a state of its text.
 const names = {
-  view: one(views, 'overview'),
+  view: one(all, 'overview'),
   site: text,
   range: one(ranges, '7d'),
   from: date,
@@ -43,6 +46,12 @@ export const get = () => state;
 export const scene = () => (state.where ? `${state.view}-filtered` : state.view);
 export const now = () => today;
 export const here = () => span(state.range, today, state.from, state.to);
+
+// allow takes the views that a session is not for away.
+export function allow({ role }) {
+  views = role && role !== 'admin' ? all.filter((view) => view !== 'system') : all;
+  if (!views.includes(state.view)) set({ view: views[0] }, true);
+}
 
 // setToday takes the server's date, and says whether it is a new one.
 export function setToday(date) {

@@ -41,9 +41,12 @@ function stacked(panels) {
 export function build(view, session) {
   const { site } = state.get();
   // Before the first view there is no site to verify or to restore.
-  const list = site ? views[view] : [healthPanel, baselinesPanel];
+  const whole = site ? views[view] : [healthPanel, baselinesPanel];
+  // How the daemon is concerns those alone who have all of its sites.
+  const some = session.role && session.sites.length > 0;
+  const list = some && view === 'system' ? [baselinesPanel] : whole;
   const panels = list.filter((make) => !filtered() || !unfiltered.includes(make)).map((make) => make());
   const nodes = stacked(panels).map((part) => (part.node ? part.node : h('div', { class: 'stack' }, part.map((panel) => panel.node))));
-  if (view === 'system') nodes.push(installPanel(session, site));
+  if (view === 'system' && !some) nodes.push(installPanel(session, site));
   return { panels, nodes: h('div', { class: `panels view-${view}`, 'data-filtered': filtered() }, nodes) };
 }
