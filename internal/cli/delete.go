@@ -155,7 +155,9 @@ func (d *deleting) run(ctx context.Context) error {
 	if d.rule.Num, err = a.MakeRule(ctx, d.rule, by); err != nil {
 		return err
 	}
-	d.v.Log.Warn("audit: a deletion was ordered", "rule", d.rule.Num, "by", by, "site", d.rule.Site, "page", d.rule.Page, "visitor", d.rule.Client != "")
+	if err := d.audit(ctx, a, by, "deletion ordered"); err != nil {
+		return err
+	}
 	if err := jobs.AwaitHosts(ctx, d.v); err != nil {
 		return fmt.Errorf("delete: %w", err)
 	}
@@ -167,8 +169,23 @@ func (d *deleting) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("delete: %w; rule %d is kept: run the same command again", err, d.rule.Num)
 	}
-	d.v.Log.Warn("audit: a deletion was carried out here", "rule", d.rule.Num, "by", by)
+	if err := d.audit(ctx, a, by, "deletion carried out"); err != nil {
+		return err
+	}
 	return d.left(ctx, a)
+}
+
+// audit notes what is done, in the audit log and in this program's.
+func (d *deleting) audit(ctx context.Context, a *archive.Archive, by, what string) error {
+	d.v.Log.Warn("audit: "+what, "rule", d.rule.Num, "by", by, "site", d.rule.Site, "page", d.rule.Page, "visitor", d.rule.Client != "")
+	detail := fmt.Sprintf("rule %d", d.rule.Num)
+	switch {
+	case d.rule.Client != "":
+		detail += ", a visitor"
+	case d.rule.Page != "":
+		detail += ", page " + d.rule.Page
+	}
+	return a.Audit(ctx, archive.AuditEntry{Who: by, What: what, Site: d.rule.Site, Detail: detail})
 }
 
 // confirm has the word typed.
