@@ -69,6 +69,7 @@ type MirrorState struct {
 	Life    string           // "": there is none
 	Open    bool             // takes can be had; else somebody is filling it
 	Current bool             // it is of the site's present counters
+	Lost    bool             // Redis lost one of its keys
 	Closed  bool             // the site has no counters, or they are being rebuilt
 	Seq     int64            // number of the last take
 	Takes   map[int64]string // number -> nonce of those that may not be in SQL
@@ -89,12 +90,15 @@ func (m *Mirror) State(ctx context.Context, site string) (MirrorState, error) {
 	epoch := pipe.HGet(ctx, k.Checkpoint(site), fieldEpoch)
 	fields := pipe.HGetAll(ctx, k.MirrorState(site))
 	due, sink := pipe.SCard(ctx, k.MirrorDue(site)), pipe.SCard(ctx, k.MirrorSink(site))
+	dueHeld, sinkHeld := pipe.SIsMember(ctx, k.MirrorDue(site), ""), pipe.SIsMember(ctx, k.MirrorSink(site), "")
+	pvHeld, botsHeld := pipe.HExists(ctx, k.MirrorPV(site), ""), pipe.HExists(ctx, k.MirrorBots(site), "")
 	if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
 		return MirrorState{}, fmt.Errorf("read mirror of %s: %w", site, err)
 	}
 	f := fields.Val()
-	s := MirrorState{Life: f["life"], Open: f["phase"] == "open", Due: due.Val(), Sink: sink.Val(), Takes: map[int64]string{},
-		Closed: epoch.Val() == "" || strings.HasPrefix(epoch.Val(), rebuilding), Current: f["epoch"] == epoch.Val(), Named: f["ids"] == sinkIDs}
+	s := MirrorState{Life: f["life"], Open: f["phase"] == "open", Due: due.Val() - one(dueHeld.Val()), Sink: sink.Val() - one(sinkHeld.Val()), Takes: map[int64]string{},
+		Lost:   f["life"] != "" && !(dueHeld.Val() && pvHeld.Val() && botsHeld.Val()),
+		Closed: epoch.Val() == "" || strings.HasPrefix(epoch.Val(), rebuilding), Current: f["epoch"] == epoch.Val(), Named: f["ids"] == sinkIDs && sinkHeld.Val()}
 	for name, v := range f {
 		number, isTake := strings.CutPrefix(name, "open:")
 		if name != "seq" && !isTake {
@@ -116,6 +120,13 @@ func (m *Mirror) State(ctx context.Context, site string) (MirrorState, error) {
 	return s, nil
 }
 
+func one(is bool) int64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 // Verdict of the mirror's scripts.
 type Verdict string
 
@@ -124,6 +135,7 @@ const (
 	MirrorOK     Verdict = "ok"
 	MirrorStale  Verdict = "stale"  // another life, or none that is open
 	MirrorMoved  Verdict = "moved"  // somebody else took meanwhile
+	MirrorLost   Verdict = "lost"   // Redis lost one of its keys
 	MirrorBusy   Verdict = "busy"   // somebody is filling it
 	MirrorClosed Verdict = "closed" // the site is being rebuilt
 )
@@ -175,7 +187,7 @@ type PageChange struct {
 	By   int64
 }
 
-// Changes reads a take; none if somebody has ended it.
+// Changes reads a take; none if somebody has ended it, or Redis lost it: no take is empty.
 func (m *Mirror) Changes(ctx context.Context, site string, seq int64) ([]PageChange, error) {
 	fields, err := m.rdb.HGetAll(ctx, m.keys.MirrorTake(site, seq)).Result()
 	if err != nil {

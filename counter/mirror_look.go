@@ -95,6 +95,9 @@ func (m *Mirror) Pages(ctx context.Context, site string, f func(page string) err
 				return fmt.Errorf("list pages of %s: %w", site, err)
 			}
 			for i := 0; i < len(pairs); i += 2 {
+				if pairs[i] == "" {
+					continue
+				}
 				if err := f(pairs[i]); err != nil {
 					return err
 				}

@@ -44,9 +44,15 @@ func (m *Mirror) SinkAll(ctx context.Context, site string) error {
 // all pages are sent again. 1 did not tell some names of sites and pages apart.
 const sinkIDs = "2"
 
-// SinkNamed notes that all pages of a site are due to the sink, or were.
+// SinkNamed notes that all pages of a site are due to the sink, or were. The set has the
+// empty name from now on.
 func (m *Mirror) SinkNamed(ctx context.Context, site string) error {
-	if err := m.rdb.HSet(ctx, m.keys.MirrorState(site), "ids", sinkIDs).Err(); err != nil {
+	_, err := m.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.SAdd(ctx, m.keys.MirrorSink(site), "")
+		p.HSet(ctx, m.keys.MirrorState(site), "ids", sinkIDs)
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("note that all pages of %s are due: %w", site, err)
 	}
 	return nil
@@ -81,6 +87,7 @@ func (m *Mirror) SinkPages(ctx context.Context, site string, pages []string) err
 // page may come twice.
 func (m *Mirror) SinkDue(ctx context.Context, site string, cursor uint64, n int64) (due []PageTotal, next uint64, err error) {
 	pages, next, err := m.rdb.SScan(ctx, m.keys.MirrorSink(site), cursor, "", n).Result()
+	pages = slices.DeleteFunc(pages, func(p string) bool { return p == "" })
 	if err != nil || len(pages) == 0 {
 		return nil, next, err
 	}

@@ -157,9 +157,9 @@ var Table = [families]Spec{
 	Made: {"made:S", "Hash", "permanent", Notes, "which keys must be there: period -> a letter for each that was written (see keys/made.go); `pages`: the sum of all pages' visitors; `epoch`: the life that this is of"},
 
 	MirrorState: {"mirror:state:S", "Hash", "permanent", Notes, "the mirror's `epoch`, `life`, `phase`, `seq`, `ids`, and `open:N` -> nonce of takes"},
-	MirrorDue:   {"mirror:due:S", "Set", "permanent", Notes, "pages that changed since they were taken"},
-	MirrorSink:  {"mirror:sink:S", "Set", "permanent", Notes, "pages that changed since the search index acknowledged them"},
-	MirrorPV:    {"mirror:pv:S", "Hash", "permanent", Notes, "page -> total that was taken"},
+	MirrorDue:   {"mirror:due:S", "Set", "permanent", Notes, "pages that changed since they were taken, and the empty name"},
+	MirrorSink:  {"mirror:sink:S", "Set", "permanent", Notes, "pages that changed since the search index acknowledged them, and the empty name"},
+	MirrorPV:    {"mirror:pv:S", "Hash", "permanent", Notes, "page -> total that was taken, and the empty name"},
 	MirrorBots:  {"mirror:bot:S", "Hash", "permanent", Notes, "the same of bots"},
 	MirrorTake:  {"mirror:take:S:N", "Hash", "until it is in SQL", Notes, "`0` or `1` (bots) and the page -> change"},
 }

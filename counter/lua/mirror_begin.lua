@@ -25,5 +25,9 @@ for _, f in ipairs(fields) do
 end
 call('DEL', state)
 call('UNLINK', pages_due, taken_pv, taken_bots)
+-- The empty name tells later that these are still the keys that were made here.
+call('SADD', pages_due, '')
+call('HSET', taken_pv, '', '0')
+call('HSET', taken_bots, '', '0')
 call('HSET', state, 'epoch', epoch, 'life', life, 'phase', 'fill', 'at', seconds, 'seq', 0)
 return {'ok'}

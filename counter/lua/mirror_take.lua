@@ -9,6 +9,7 @@
 -- Returns {'ok', pages, changes}  taken as seq + 1, unless there are no changes
 --         {'stale'}      another life, or none that is open
 --         {'moved'}      somebody else took
+--         {'lost'}       a key is gone, or was written anew: it lacks the empty name
 --         {'damaged', text}
 local life, seq, nonce, most, sink = arg(), num(), arg(), arg(), arg()
 local state, pages_due, taken_pv, taken_bots, hot, seen, take, sinks =
@@ -20,10 +21,15 @@ if now[1] ~= at[1] or now[2] ~= life or now[3] ~= 'open' then return {'stale'} e
 if tonumber(now[4]) ~= seq then return {'moved'} end
 local part = torn(at[2], at[3])
 if part then return part end
-if call('SCARD', pages_due) == 0 then return {'ok', 0} end
+if call('SISMEMBER', pages_due, '') == 0 or call('HEXISTS', taken_pv, '') == 0 or call('HEXISTS', taken_bots, '') == 0 then
+  return {'lost'}
+end
+if call('SCARD', pages_due) == 1 then return {'ok', 0} end
 
 local begun = call('HINCRBY', KEYS[1], 'begun', 1)
+call('SREM', pages_due, '')
 local pages = call('SPOP', pages_due, most)
+call('SADD', pages_due, '')
 local changes = {}
 local function compare(totals, key_taken, mark)
   local taken, set, gone = call('HMGET', key_taken, unpack(pages)), {}, {}
@@ -46,6 +52,7 @@ end
 compare(call('ZMSCORE', hot, unpack(pages)), taken_pv, '0')
 compare(call('HMGET', seen, unpack(pages)), taken_bots, '1')
 if #changes > 0 then
+  call('DEL', take) -- of a life whose state was lost
   for i = 1, #changes, 2000 do call('HSET', take, unpack(changes, i, math.min(i + 1999, #changes))) end
   if sink == '1' then call('SADD', sinks, unpack(pages)) end
   call('HSET', state, 'seq', seq + 1, 'open:' .. (seq + 1), nonce)

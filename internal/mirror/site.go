@@ -50,7 +50,7 @@ func (s *site) flush(ctx context.Context) error {
 // usable tells whether Redis and SQL agree about what was taken. That is looked
 // at where something is to be done, and once for every site.
 func (s *site) usable(ctx context.Context, state *counter.MirrorState) (bool, error) {
-	if state.Life == "" || !state.Open || !state.Current {
+	if state.Life == "" || !state.Open || !state.Current || state.Lost {
 		return false, nil
 	}
 	if s.checked[s.name] == state.Life && state.Due == 0 && len(state.Takes) == 0 {
@@ -132,6 +132,9 @@ func (s *site) takeAll(ctx context.Context, state *counter.MirrorState) error {
 			}
 			left = min(left, state.Due)
 			continue
+		case v == counter.MirrorLost:
+			_, err = s.refill(ctx, state.Life)
+			return err
 		case v != counter.MirrorOK || pages == 0:
 			return nil
 		}
@@ -151,6 +154,9 @@ func (s *site) takeAll(ctx context.Context, state *counter.MirrorState) error {
 func (s *site) apply(ctx context.Context, state *counter.MirrorState, seq int64, nonce string) (bool, error) {
 	life := state.Life
 	changes, err := s.opt.Counters.Changes(ctx, s.name, seq)
+	if counter.WrongKind(err) || err == nil && len(changes) == 0 {
+		return s.gone(ctx, state, seq, nonce)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -176,6 +182,32 @@ func (s *site) apply(ctx context.Context, state *counter.MirrorState, seq int64,
 		return true, s.store.ForgetFlushes(ctx, s.name, forgettable(state, seq))
 	}
 	return true, nil
+}
+
+// gone deals with a take that is not there any more: somebody has ended it, or Redis lost
+// it, or has something else there. Then SQL has it, or it has to be taken again, in a new life; false: the life is over.
+func (s *site) gone(ctx context.Context, state *counter.MirrorState, seq int64, nonce string) (bool, error) {
+	now, err := s.opt.Counters.State(ctx, s.name)
+	if err != nil {
+		return false, err
+	}
+	if now.Life != state.Life {
+		return false, nil
+	}
+	delete(state.Takes, seq)
+	if now.Takes[seq] != nonce {
+		return true, nil
+	}
+	log, err := s.store.Read().FlushLog(ctx, s.name)
+	if err != nil {
+		return false, err
+	}
+	if log.Life == state.Life && log.Nonces[seq] == nonce {
+		return true, s.opt.Counters.Done(ctx, s.name, state.Life, seq, nonce)
+	}
+	s.log.Error("Redis lost changes that were taken for page_counts; the site's mirror is begun anew from what SQL has", "site", s.name, "take", seq)
+	_, err = s.refill(ctx, state.Life)
+	return false, err
 }
 
 // forgettable is the number of the last flush as far as forgetting goes: a take

@@ -128,7 +128,7 @@ func (m *mirrored) look(pages []string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if state.Closed || !state.Open || !state.Current {
+	if state.Closed || !state.Open || !state.Current || state.Lost {
 		return false, errUnready
 	}
 	changes := map[int64][]counter.PageChange{}
