@@ -17,8 +17,13 @@ import (
 func newEpoch() string {
 	var b [8]byte
 	rand.Read(b[:]) // never fails, by its documentation
-	return hex.EncodeToString(b[:])
+	return lifeNoted + hex.EncodeToString(b[:])
 }
+
+// lifeNoted begins the name of a life that had its notes of what was made (Keys.Made) from its
+// beginning on: where they are lacking they were lost, and maybe what only they told of.
+// Lives that earlier versions began have none. prelude.lua names it as well.
+const lifeNoted = "m"
 
 // Fields of the checkpoint hash that are no segments.
 const (

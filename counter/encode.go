@@ -17,7 +17,6 @@ type encoder struct {
 	now      func() time.Time
 	redisNow func() time.Time // which decides when keys die
 	uvTTL    time.Duration    // how long visitors of a day are remembered
-	idWindow time.Duration    // and a view id
 }
 
 // expireAt is when a key of a period dies that ends at the start of day end,
@@ -394,9 +393,12 @@ func (e *encoder) lasting(d *dayState, least int64, letter string) string {
 }
 
 func (e *encoder) markSeen(x *seenChange) string {
-	width := e.idWindow
-	if x.rule.name != RuleID || x.length > 0 || !lasts(seenBegin(x.bucket.number, width), e.uvTTL, e.redisNow()) {
+	width, letter := time.Duration(x.rule.width)*time.Millisecond, keys.MarkSeen
+	if x.rule.name == RuleWindow {
+		letter = keys.MarkWindow
+	}
+	if letter == keys.MarkWindow && width < leastNoted || x.length > 0 || !lasts(seenBegin(x.bucket.number, width), e.uvTTL, e.redisNow()) {
 		return "0"
 	}
-	return keys.MarkSeen + strconv.FormatInt(x.bucket.number, 10)
+	return letter + strconv.FormatInt(x.bucket.number, 10)
 }

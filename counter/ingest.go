@@ -55,6 +55,7 @@ type Ingester struct {
 	clock   *redisClock
 	looping pulse
 	rules   rulesBox
+	windows windowBox
 	meter   meter
 	waiting waiting
 	wait    waiters
@@ -106,7 +107,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	in.roll = &registry{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, log: opt.Logger, known: known, archive: opt.Archive}
 	in.load = &loader{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, loc: opt.Location, now: in.clock.now, log: opt.Logger, known: known,
 		archive: opt.Archive, newDay: in.newDay}
-	enc := &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, redisNow: in.clock.now, uvTTL: opt.UVSetTTL, idWindow: opt.IDWindow}
+	enc := &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, redisNow: in.clock.now, uvTTL: opt.UVSetTTL}
 	layouts := &migrator{wire: in.wire, load: in.load, enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.layout, log: opt.Logger}
 	spread := &spreader{enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}
 	in.folds = newFolds(folds{sites: in.sites, spread: spread, places: in.places, wards: in.wards, audits: in.audits, wire: in.wire})
@@ -123,6 +124,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 		in.redisWent(byCommitter, try, err)
 	}}
 	in.commit.pulse.rest.Store(true)
+	in.windows.set(opt.DedupeWindow)
 	return in, nil
 }
 

@@ -36,9 +36,13 @@ func seenBegin(bucket int64, width time.Duration) time.Time {
 	return time.UnixMilli(bucket * width.Milliseconds())
 }
 
+// leastNoted is the shortest DEDUPE_WINDOW whose buckets are noted: as many as those of
+// view ids. Of a shorter one that is lost a view of a few minutes may count twice.
+const leastNoted = DefaultIDWindow
+
 // madeUntil is until when a key that is noted is surely there; dies is false for those
-// that are for good. idWindow is how long a view id is remembered.
-func madeUntil(n keys.Name, loc *time.Location, uvTTL time.Duration, idWindow time.Duration) (until time.Time, dies bool) {
+// that are for good. idWindow is how long a view id is remembered, window DEDUPE_WINDOW.
+func madeUntil(n keys.Name, loc *time.Location, uvTTL, idWindow, window time.Duration) (until time.Time, dies bool) {
 	day := func() parser.Day {
 		v, _ := strconv.ParseInt(n.Rest, 10, 32) // its form was checked
 		return parser.Day(v)
@@ -71,6 +75,12 @@ func madeUntil(n keys.Name, loc *time.Location, uvTTL time.Duration, idWindow ti
 	case keys.SeenID:
 		number, _ := strconv.ParseInt(n.Rest, 10, 64)
 		return seenBegin(number, idWindow).Add(uvTTL), true
+	case keys.SeenWindow:
+		if window < leastNoted { // it was noted by a longer one
+			return time.Time{}, true
+		}
+		number, _ := strconv.ParseInt(n.Rest, 10, 64)
+		return seenBegin(number, window).Add(uvTTL), true
 	}
 	return expiry(loc, day().Next(), DayKeysTTL), true
 }

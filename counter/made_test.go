@@ -17,10 +17,11 @@ import (
 // Nobody knows any more of a key that was lost between two runs; the commit that makes it
 // anew finds it noted. (Facets are made by folds: TestScrubFindsEveryLoss has them.)
 func TestLossThatNobodyKnowsOf(t *testing.T) {
-	for _, family := range []keys.Family{keys.Books, keys.Minutes, keys.Pairs, keys.Visitors, keys.HotMonth, keys.SeenID, keys.SiteUVDay} {
+	for _, family := range []keys.Family{keys.Books, keys.Minutes, keys.Pairs, keys.Visitors, keys.HotMonth, keys.SeenID, keys.SeenWindow, keys.SiteUVDay} {
 		t.Run(keys.Table[family].Pattern, func(t *testing.T) {
 			r := newRig(t, readClient(t, startReadServer(t).addr()))
 			r.opt.Scrub = -1 // only commits tell
+			r.opt.DedupeWindow = func(string) time.Duration { return 2 * leastNoted }
 			now := time.Now().UTC().Truncate(time.Second)
 			h := testHit{at: now, site: "s.example", page: "/x", agent: "Mozilla/5.0 (X11; Linux x86_64; rv:1.0) Firefox/140.0", id: "0123456789abcdef", addr: "203.0.113.5"}
 			r.start()
@@ -34,6 +35,8 @@ func TestLossThatNobodyKnowsOf(t *testing.T) {
 				rest = rest[:6]
 			case keys.SeenID:
 				rest = strconv.FormatInt(h.at.UnixMilli()/DefaultIDWindow.Milliseconds(), 10)
+			case keys.SeenWindow:
+				rest = strconv.FormatInt(h.at.UnixMilli()/(2*leastNoted).Milliseconds(), 10)
 			}
 			if n := r.rdb.Del(t.Context(), r.opt.Keys.Key(keys.Name{Family: family, Site: h.site, Rest: rest})).Val(); n != 1 {
 				t.Fatal("it is not there")
@@ -47,6 +50,41 @@ func TestLossThatNobodyKnowsOf(t *testing.T) {
 				t.Errorf("%d rebuilds", r.in.Stats().Rebuilds)
 				r.check(hits)
 			})
+			r.stop()
+		})
+	}
+}
+
+// Where the notes of what was made are lost, whatever only they told of may be lost as well:
+// the site is rebuilt. A life that an earlier version began had none.
+func TestNotesAreLost(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		t.Run(fmt.Sprintf("an old life: %v", old), func(t *testing.T) {
+			r := newRig(t, readClient(t, startReadServer(t).addr()))
+			r.opt.Scrub, r.opt.Audit = 50*time.Millisecond, 100*time.Millisecond
+			hits := randomHits(rand.New(rand.NewPCG(75, 76)), 60, 3)
+			r.start()
+			r.log.write("a", lines(hits)...)
+			r.await()
+			eventually(t, func() bool { return maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() { r.check(hits) })
+			r.stop()
+			k, site := r.opt.Keys, hits[0].site
+			lost := []string{k.Made(site)}
+			if old {
+				r.rdb.HSet(t.Context(), k.Checkpoint(site), fieldEpoch, "0123456789abcdef")
+			} else {
+				lost = append(lost, r.rdb.Keys(t.Context(), k.PageUV(site, "*")).Val()[0])
+			}
+			if n := r.rdb.Del(t.Context(), lost...).Val(); n != int64(len(lost)) {
+				t.Fatalf("%d of %q were there", n, lost)
+			}
+			r.start()
+			eventually(t, func() bool {
+				return r.rdb.Exists(t.Context(), k.Made(site)).Val() == 1 && maps.Equal(tallyUp(hits), dump(t, r.rdb))
+			}, func() { r.check(hits) })
+			if n := r.in.Stats().Rebuilds; (n > 0) == old {
+				t.Errorf("%d rebuilds", n)
+			}
 			r.stop()
 		})
 	}

@@ -41,6 +41,15 @@ type segment struct {
 	gone     bool // it could not be rewound: go on where it goes on
 }
 
+// done is up to where nothing of the segment is left to count: an unfinished last line is
+// no line as long as the rest of it does not come.
+func (s *segment) done() int64 {
+	if s.torn > 0 && s.floor == s.pos {
+		return s.torn
+	}
+	return s.floor
+}
+
 // segment finds or opens the segment of a block.
 func (pl *places) segment(f fetched) *segment {
 	s := pl.segs[f.block.Segment]
@@ -277,7 +286,7 @@ func (pl *places) reached(to map[string]int64) bool {
 			case s == nil && info.Read >= info.Size: // nothing of it is to be read
 			case s == nil || s.awaited > 0:
 				return false
-			case s.floor < end && (s.floor < info.Read || info.Size-info.Read > parser.MaxLine):
+			case s.done() < end && (s.done() < info.Read || info.Size-info.Read > parser.MaxLine):
 				return false
 			}
 		}

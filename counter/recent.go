@@ -2,6 +2,7 @@ package counter
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 	"time"
 
 	"ddkk-stats/counter/keys"
@@ -51,6 +52,15 @@ func (s *site) keepWindow(width time.Duration) {
 		s.window = newRecent(RuleWindow, width)
 	}
 }
+
+// windowBox has DEDUPE_WINDOW as the loop goes by it, for other goroutines.
+type windowBox struct {
+	of atomic.Pointer[func(site string) time.Duration]
+}
+
+func (b *windowBox) set(of func(site string) time.Duration) { b.of.Store(&of) }
+
+func (b *windowBox) width(site string) time.Duration { return (*b.of.Load())(site) }
 
 // within reports whether key was remembered less than a width from t, before
 // or after it: segments are read side by side, so lines of two workers may

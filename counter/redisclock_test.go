@@ -73,7 +73,7 @@ func TestFirstViewAfterARestoreOfBots(t *testing.T) {
 	r := newRig(t, readClient(t, startReadServer(t).addr()))
 	restorer := Restorer{Redis: r.rdb, Keys: r.opt.Keys, Location: time.UTC, Now: time.Now, UVSetTTL: 72 * time.Hour}
 	site := "s.example"
-	run := &restoring{Restorer: &restorer, sender: newSender(t.Context(), r.rdb, nil), made: newMadeNotes(), site: site}
+	run := &restoring{Restorer: &restorer, sender: newSender(t.Context(), r.rdb, nil), made: newMadeNotes(0), site: site}
 	if err := run.days(historyOfBots{}); err != nil {
 		t.Fatal(err)
 	}

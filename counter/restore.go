@@ -107,7 +107,7 @@ type restoring struct {
 func (r *Restorer) Restore(ctx context.Context, h History, site string) (map[string]int64, Restored, error) {
 	start := time.Now()
 	r = r.byRedis(ctx)
-	run := &restoring{Restorer: r, sender: newSender(ctx, r.Redis, r.Progress), made: newMadeNotes(), site: site}
+	run := &restoring{Restorer: r, sender: newSender(ctx, r.Redis, r.Progress), made: newMadeNotes(r.Widths(site)[RuleWindow]), site: site}
 	segments, err := h.Segments(ctx, site)
 	if err != nil {
 		return nil, run.done, fmt.Errorf("read archived segments: %w", err)

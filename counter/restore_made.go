@@ -3,6 +3,7 @@ package counter
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"ddkk-stats/counter/keys"
 )
@@ -14,9 +15,12 @@ type madeNotes struct {
 	letters map[string]string // by period
 	last    string            // key that was added
 	pages   int64             // visitors of all pages together
+	windows bool              // buckets of DEDUPE_WINDOW are noted
 }
 
-func newMadeNotes() *madeNotes { return &madeNotes{letters: map[string]string{}} }
+func newMadeNotes(window time.Duration) *madeNotes {
+	return &madeNotes{letters: map[string]string{}, windows: window >= leastNoted}
+}
 
 func (m *madeNotes) add(letter, period string) {
 	m.mu.Lock()
@@ -35,7 +39,7 @@ func (m *madeNotes) addKey(k Keys, key string) {
 	if same {
 		return
 	}
-	if n, ok := k.Parse(key); ok {
+	if n, ok := k.Parse(key); ok && (n.Family != keys.SeenWindow || m.windows) {
 		if letter, period, ok := n.Mark(); ok {
 			m.add(letter, period)
 		}

@@ -118,6 +118,7 @@ func (in *Ingester) switchRules() {
 	}
 	if r.Limits != nil {
 		in.limit(in.opt.limited(*r.Limits))
+		in.windows.set(in.opt.DedupeWindow)
 	}
 	in.cur = cursor{}
 	in.log.Info("new rules apply to lines from here on", "segments", in.places.String())

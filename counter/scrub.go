@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
 )
 
 // A key that is lost is noticed by the next commit that knew it, which may never
@@ -31,7 +33,8 @@ type scrubber struct {
 	now    func() time.Time // this host's clock
 	redis  *redisClock
 	uvTTL  time.Duration
-	idWide time.Duration // how long a view id is remembered
+	idWide time.Duration                   // how long a view id is remembered
+	window func(site string) time.Duration // DEDUPE_WINDOW
 	log    *slog.Logger
 	every  time.Duration // from the beginning of one round to that of the next
 	rate   int           // keys a second at most
@@ -64,7 +67,7 @@ const (
 
 func (in *Ingester) newScrubber() *scrubber {
 	return &scrubber{
-		rdb: in.rdb, keys: in.keys, loc: in.opt.Location, now: in.opt.Now, redis: in.clock, uvTTL: in.opt.UVSetTTL, idWide: in.opt.IDWindow, log: in.log,
+		rdb: in.rdb, keys: in.keys, loc: in.opt.Location, now: in.opt.Now, redis: in.clock, uvTTL: in.opt.UVSetTTL, idWide: in.opt.IDWindow, window: in.windows.width, log: in.log,
 		every: in.opt.Scrub, rate: scrubRate, pause: pause, found: func() { in.audits.lossFound.Store(true) }, update: in.meter.update,
 		sites: map[string]*scrubbed{},
 	}
@@ -118,7 +121,7 @@ func (s *scrubber) goRound(ctx context.Context) error {
 
 // scrub looks at one site.
 func (s *scrubber) scrub(ctx context.Context, name string) error {
-	l := &look{scrubber: s, site: name}
+	l := &look{scrubber: s, site: name, days: map[parser.Day]bool{}}
 	err := l.all(ctx)
 	if errors.Is(err, errOtherLife) {
 		return nil // it is another's turn to make it right
@@ -173,6 +176,7 @@ type look struct {
 	site    string
 	epoch   string
 	lost    int64                 // what the checkpoint said already
+	days    map[parser.Day]bool   // that may have books
 	waiting *redis.StringSliceCmd // what is not spread yet of facets
 
 	leastUV int64 // visitors that all pages had together when the look began; -1: not known

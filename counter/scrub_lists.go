@@ -133,7 +133,7 @@ func (l *look) botsOf(d parser.Day) func(context.Context, redis.Pipeliner) func(
 func (l *look) atLeastBots(ctx context.Context, p redis.Pipeliner) func() bounds {
 	pending := p.LLen(ctx, l.keys.Pending(l.site))
 	var days []*redis.SliceCmd
-	for _, d := range l.living() {
+	for d := range l.days {
 		days = append(days, p.HMGet(ctx, l.keys.Books(l.site, d), "bot"))
 	}
 	return func() bounds {

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"ddkk-stats/counter/keys"
+	"ddkk-stats/parser"
 )
 
 // present looks for every key that is noted to have been made (keys.Made) and is still to
@@ -37,6 +38,9 @@ func (l *look) present(ctx context.Context) error {
 	made := asked.Val() // nothing, where it is no hash
 	l.leastUV, l.uv = -1, 0
 	if made[keys.MadeEpoch] != l.epoch {
+		if strings.HasPrefix(l.epoch, lifeNoted) {
+			l.differ("%s is gone, and nobody else knows what was made", k.Made(s))
+		}
 		made = map[string]string{}
 	} else if n, err := strconv.ParseInt(made[keys.MadePages], 10, 64); err == nil {
 		l.leastUV = n
@@ -61,6 +65,9 @@ func (l *look) compareMade(ctx context.Context, made map[string]string) error {
 				continue
 			}
 			lives, noted[n] = true, true
+			if d, err := strconv.Atoi(period); err == nil && n.Family == keys.Books {
+				l.days[parser.Day(d)] = true
+			}
 			if !slices.Contains(young, n) && (all || l.recent(n)) {
 				names = append(names, n)
 			}
@@ -97,7 +104,7 @@ func (l *look) compareMade(ctx context.Context, made map[string]string) error {
 
 // recent tells whether a key that has a mark is looked for in every round.
 func (l *look) recent(n keys.Name) bool {
-	if n.Family == keys.SeenID {
+	if n.Family == keys.SeenID || n.Family == keys.SeenWindow {
 		return true
 	}
 	for _, d := range l.young() {
@@ -127,11 +134,11 @@ func (l *look) youngKeys() []keys.Name {
 // those of another width.
 func (l *look) lives(n keys.Name) bool {
 	now := l.redis.now()
-	until, dies := madeUntil(n, l.loc, l.uvTTL, l.idWide)
+	until, dies := madeUntil(n, l.loc, l.uvTTL, l.idWide, l.window(l.site))
 	if !dies {
 		return true
 	}
-	if n.Family == keys.SeenID && until.After(now.Add(l.uvTTL+24*time.Hour)) {
+	if (n.Family == keys.SeenID || n.Family == keys.SeenWindow) && until.After(now.Add(l.uvTTL+24*time.Hour)) {
 		return false
 	}
 	return until.After(now.Add(time.Hour))

@@ -3,7 +3,6 @@ package counter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -64,6 +63,7 @@ func (l *look) numbers(ctx context.Context) error {
 			continue
 		}
 		active = append(active, &scrubDay{day: d})
+		l.days[d] = true
 	}
 	names := []string{k.SitePV(s), k.SiteUV(s)}
 	for _, d := range active {
@@ -192,13 +192,19 @@ func (l *look) number(key string, v any) int64 {
 func (l *look) calls(ctx context.Context, d parser.Day) error {
 	k, s := l.keys, l.site
 	key := k.Calls(s, keys.Day(d))
-	hours := make([]string, 24)
-	for h := range hours {
-		hours[h] = fmt.Sprintf("%s%02d", keys.Day(d), h)
+	hours := parts([]string{keys.Day(d)}, 24)
+	all := []string{key}
+	for _, hour := range hours {
+		all = append(all, k.Calls(s, hour))
+	}
+	var held *redis.IntCmd
+	err := l.at(ctx, len(all), func(p redis.Pipeliner) { held = p.Exists(ctx, all...) })
+	if err != nil || held.Val() == 0 {
+		return err
 	}
 	there := make([]*redis.IntCmd, 25) // hours, and last the day
 	var some int64
-	err := l.at(ctx, len(there), func(p redis.Pipeliner) {
+	err = l.at(ctx, len(there), func(p redis.Pipeliner) {
 		for h, hour := range hours {
 			there[h] = p.Exists(ctx, k.Calls(s, hour))
 		}
@@ -220,8 +226,8 @@ func (l *look) calls(ctx context.Context, d parser.Day) error {
 				continue
 			}
 			whole = append(whole, byHour[h])
-			for m := range 60 {
-				byMinute = append(byMinute, p.HGet(ctx, k.Calls(s, fmt.Sprintf("%s%02d", hour, m)), CallTotal))
+			for _, minute := range parts([]string{hour}, 60) {
+				byMinute = append(byMinute, p.HGet(ctx, k.Calls(s, minute), CallTotal))
 			}
 		}
 	})

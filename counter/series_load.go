@@ -55,23 +55,12 @@ func (ld *loader) checkCalls(ctx context.Context, name string, d parser.Day, bef
 	if d != parser.DayOf(ld.now().In(ld.loc)) {
 		return nil
 	}
-	pipe := ld.rdb.Pipeline()
-	var hours, minutes []*redis.StringCmd
-	for h := range 24 {
-		hour := fmt.Sprintf("%s%02d", keys.Day(d), h)
-		hours = append(hours, pipe.HGet(ctx, ld.keys.Calls(name, hour), CallTotal))
-		for m := range 60 {
-			minutes = append(minutes, pipe.HGet(ctx, ld.keys.Calls(name, fmt.Sprintf("%s%02d", hour, m)), CallTotal))
-		}
-	}
-	if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
-		return err
-	}
-	byHour, err := sumOf(hours)
+	byHour, there, err := ld.callsBy(ctx, name, parts([]string{keys.Day(d)}, 24))
 	if err != nil {
 		return err
 	}
-	byMinute, err := sumOf(minutes)
+	// An hour that is lost shows by its day: its minutes need not be asked.
+	byMinute, _, err := ld.callsBy(ctx, name, parts(there, 60))
 	if err != nil {
 		return err
 	}
@@ -80,6 +69,39 @@ func (ld *loader) checkCalls(ctx context.Context, name string, d parser.Day, bef
 		return err
 	}
 	return &damagedError{name, fmt.Sprintf("its calls of %d do not agree: %d, %d by hour, %d by minute", d, after, byHour, byMinute)}
+}
+
+// parts are the n hours of days, or minutes of hours.
+func parts(periods []string, n int) []string {
+	all := make([]string, 0, n*len(periods))
+	for _, p := range periods {
+		for i := range n {
+			all = append(all, fmt.Sprintf("%s%02d", p, i))
+		}
+	}
+	return all
+}
+
+// callsBy adds up the calls of periods, and tells which of them have any.
+func (ld *loader) callsBy(ctx context.Context, name string, periods []string) (sum int64, there []string, err error) {
+	if len(periods) == 0 {
+		return 0, nil, nil
+	}
+	pipe := ld.rdb.Pipeline()
+	var totals []*redis.StringCmd
+	for _, p := range periods {
+		totals = append(totals, pipe.HGet(ctx, ld.keys.Calls(name, p), CallTotal))
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !isNil(err) {
+		return 0, nil, err
+	}
+	for i, t := range totals {
+		if !isNil(t.Err()) {
+			there = append(there, periods[i])
+		}
+	}
+	sum, err = sumOf(totals)
+	return sum, there, err
 }
 
 func sumOf(replies []*redis.StringCmd) (sum int64, err error) {

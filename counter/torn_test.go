@@ -130,3 +130,30 @@ func TestLastLineWithoutItsNewline(t *testing.T) {
 		}
 	}
 }
+
+// listedLog is a log of which only the list of its segments matters.
+type listedLog struct {
+	Source
+	all []SegmentInfo
+}
+
+func (l listedLog) Segments() []SegmentInfo { return l.all }
+
+// Numbers are complete though a segment ends within a line: nothing of that is left to count.
+func TestNothingIsLeftBehindAnUnfinishedLastLine(t *testing.T) {
+	for _, x := range []struct {
+		what        string
+		torn, floor int64
+		want        bool
+	}{
+		{"a line that was read and is not committed", 0, 100, false},
+		{"an unfinished line", 120, 100, true},
+		{"an unfinished line, and one before it that is not committed", 120, 60, false},
+	} {
+		pl := &places{inputs: []Input{{Source: listedLog{all: []SegmentInfo{{ID: "s", Size: 120, Read: 120}}}}},
+			segs: map[string]*segment{"s": {id: "s", pos: 100, floor: x.floor, torn: x.torn}}}
+		if got := pl.reached(map[string]int64{"s": 120}); got != x.want {
+			t.Errorf("%s: %v", x.what, got)
+		}
+	}
+}

@@ -4,7 +4,6 @@
 package keys
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -26,7 +25,18 @@ func New(prefix string, cluster bool) Keys { return Keys{prefix: prefix, cluster
 func (k Keys) Cluster() bool { return k.cluster }
 
 // Day is how a day stands in a key.
-func Day(d parser.Day) string { return fmt.Sprintf("%08d", int32(d)) }
+func Day(d parser.Day) string { return padded(int(d), 8) }
+
+// padded is a number with leading zeros.
+func padded(n, width int) string {
+	var b [20]byte
+	at := len(b)
+	for ; n > 0 || len(b)-at < width; n /= 10 {
+		at--
+		b[at] = byte('0' + n%10)
+	}
+	return string(b[at:])
+}
 
 func (k Keys) of(f Family, site, rest string) string { return k.Key(Name{f, site, rest}) }
 
@@ -89,11 +99,11 @@ func (k Keys) HotDay(s string, d parser.Day) string { return k.of(HotDay, s, Day
 // HotWeek names the ISO 8601 week that holds d, such as 2026W47.
 func (k Keys) HotWeek(s string, d parser.Day) string {
 	y, w := d.Date(time.UTC).ISOWeek()
-	return k.of(HotWeek, s, fmt.Sprintf("%04dW%02d", y, w))
+	return k.of(HotWeek, s, padded(y, 4)+"W"+padded(w, 2))
 }
 
 func (k Keys) HotMonth(s string, d parser.Day) string {
-	return k.of(HotMonth, s, fmt.Sprintf("%06d", int(d)/100))
+	return k.of(HotMonth, s, padded(int(d)/100, 6))
 }
 
 // Events holds event key -> pv, and event key + "|uv" -> uv.

@@ -6,7 +6,7 @@ import "strings"
 // it in the hash Made of its site: a letter for the kind of key, under its period. Who
 // makes one that is noted already has found a loss, and whoever reads the hash knows what
 // must be there. Keys of pages, of the minutes of calls and of a
-// DEDUPE_WINDOW, which may be short, are too many for that.
+// DEDUPE_WINDOW that is short are too many for that.
 
 // A mark is a letter and the period. These are the letters; families that share one are
 // told apart by the period.
@@ -24,12 +24,14 @@ const (
 	MarkCalls    = "c"
 	MarkLatency  = "l"
 	MarkSeen     = "i"
+	MarkWindow   = "w"
 )
 
 var marks = map[string][]Family{
 	MarkPV: {SitePV, SitePVDay}, MarkUV: {SiteUV, SiteUVDay}, MarkVisitors: {Visitors}, MarkBooks: {Books}, MarkMinutes: {Minutes},
 	MarkFacets: {Facets}, MarkPairs: {Pairs}, MarkBots: {PageBots, PageBotsDay}, MarkHot: {HotAll, HotDay, HotWeek, HotMonth},
 	MarkEvents: {Events}, MarkCalls: {CallsDay, CallsHour}, MarkLatency: {LatencyDay, LatencyHour}, MarkSeen: {SeenID},
+	MarkWindow: {SeenWindow},
 }
 
 // Forever is the period of keys that have none.

@@ -133,7 +133,7 @@ for _ = 1, num() do
   a = a + m
 end
 
-noteMade(made, epoch)
+noteMade(made, epoch, current == '')
 local gone = missed(state[5])
 -- Where nothing was applied in part, as many scripts ended as began.
 if current == '' then

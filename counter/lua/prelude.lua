@@ -3,7 +3,8 @@
 --
 -- Redis does not roll back. So everything that can fail is either checked
 -- before the first write, or done first and undone here when it fails.
-local call, pcall = redis.call, redis.pcall
+-- What is used for each argument is local: a global is looked up each time.
+local call, pcall, KEYS, ARGV, tonumber = redis.call, redis.pcall, KEYS, ARGV, tonumber
 local k, a = 1, 0
 
 local function key() k = k + 1; return KEYS[k] end
@@ -39,10 +40,13 @@ local function fresh(known)
   if known == '1' then lost = lost + 1 elseif known ~= '0' then new[#new + 1] = known end
 end
 
--- noteMade keeps what came up new, and how many visitors pages got, for the life epoch.
-local function noteMade(made, epoch)
-  if #new > 0 then
+-- noteMade keeps what came up new, and how many visitors pages got, for the life epoch,
+-- which may begin. One that is named so had its notes from then on: they were lost, and
+-- nobody else knows of all that they told of.
+local function noteMade(made, epoch, begins)
+  if #new > 0 or begins then
     if pcall('HGET', made, 'epoch') ~= epoch then -- none, of another life, or no hash
+      if not begins and string.sub(epoch, 1, 1) == 'm' then lost = lost + 1 end
       call('DEL', made)
       call('HSET', made, 'epoch', epoch)
     end
@@ -103,9 +107,11 @@ local function mirrored()
   due, bots = key(), key()
   if call('EXISTS', state) == 1 then changed = {} end
 end
+-- A set of another type is deleted by the scrub, and the mirror begins a new life: that is
+-- no reason to leave a commit half done.
 local function noted()
   if not changed then return end
-  for i = 1, #changed, 1000 do call('SADD', due, unpack(changed, i, math.min(i + 999, #changed))) end
+  for i = 1, #changed, 1000 do pcall('SADD', due, unpack(changed, i, math.min(i + 999, #changed))) end
 end
 
 -- totals, where a script sets it, gets the first counters' values: of the members of
