@@ -51,7 +51,7 @@ var rooms = []room{
 	{"internal/alert", "edges of what is wrong, posted to a webhook in the words of its receiver", ""},
 	{"internal/durable", "a file replaced so that a crash leaves the old one or the new one", ""},
 	{"internal/plain", "output without what a terminal would obey", ""},
-	{"internal/sim", "schedules of faults in virtual time against an oracle of its own", "archive counter internal/vault parser tailer"},
+	{"internal/sim", "schedules of faults in virtual time against an oracle of its own", "archive counter internal/mirror internal/vault parser tailer"},
 	{"internal/sim/mutants", "breaks the program in one place at a time: does the simulation find it?", ""},
 	{"internal/config/configtest", "settings and files for the tests of other rooms", "internal/config"},
 	{"internal/geoip/geoiptest", "small databases for the tests of other rooms", ""},

@@ -372,6 +372,7 @@ func commands(b []byte) ([][]string, error) {
 			}
 			args[i], b = string(rest[:size]), rest[size+2:]
 		}
+		args[0] = strings.ToUpper(args[0]) // once, and not by each who looks at it
 		all = append(all, args)
 	}
 	return all, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -28,8 +29,9 @@ type daemon struct {
 	data string // DATA_DIR, a link that a kill takes away: see kill
 	real string
 
-	older [][]byte // progress files that there were
-	torn  bool     // the progress file was cut
+	older [][]byte    // progress files that there were
+	kept  fs.FileInfo // the last of them
+	torn  bool        // the progress file was cut
 
 	mu      sync.Mutex
 	running *process
@@ -47,12 +49,25 @@ type process struct {
 	keeper *keeper // nil: there is no archive
 	mu     sync.Mutex
 	in     *counter.Ingester
+	stale  map[string]bool // sites whose numbers are told to be less than they will be
 }
 
 func (p *process) ingester() *counter.Ingester {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.in
+}
+
+func (p *process) markStale(site string, on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stale[site] = on
+}
+
+func (p *process) isStale(site string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stale[site]
 }
 
 // owners of connections: each life of a daemon has one of its own.
@@ -76,7 +91,7 @@ func (d *daemon) start() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.runs++
-	p := &process{owner: d.id*livesOf + d.runs%livesOf, cancel: cancel, done: make(chan struct{})}
+	p := &process{owner: d.id*livesOf + d.runs%livesOf, cancel: cancel, done: make(chan struct{}), stale: map[string]bool{}}
 	d.running = p
 	go func() {
 		defer close(p.done)
@@ -171,6 +186,10 @@ func (d *daemon) live(ctx context.Context, p *process) error {
 	learning, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { k.keepLearning(learning) })
+	if d.w.sch.Mirror {
+		m := newMirroring(d, p, rdb, k)
+		wg.Go(func() { m.keep(learning) })
+	}
 	err := d.count(ctx, p, rdb)
 	stop()
 	wg.Wait()
@@ -207,11 +226,12 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 	opt := counter.Options{
 		Redis: rdb, Keys: keys, Now: d.host.now, Location: d.w.ledger.loc, Logger: d.w.log.With("daemon", d.id),
 		BatchSize: d.w.sch.Batch, MaxPages: 1000, Progress: filepath.Join(d.data, "progress.json"),
-		Sync: d.w.sch.Sync, Grace: grace, Audit: audits,
+		Sync: d.w.sch.Sync, DedupeWindow: d.w.window, Grace: grace, Audit: audits,
 	}
 	if p.keeper != nil {
 		opt.Archive = p.keeper
 	}
+	opt.Stale = p.markStale
 	in, err := counter.New(opt, inputs...)
 	if err != nil {
 		return err

@@ -17,12 +17,25 @@
 //	daemon.go  a daemon, wired as the server wires it; a second host's, and a second one on one log
 //	store.go   Redis: miniredis, asked without a socket
 //	conn.go    a connection to it, and what befalls an exchange
+//	script.go  its scripts
+//	keeper.go  the archive, on SQLite; mirror.go: page_counts in it
+//	index.go   a search index, and what befalls a request to it
 //	ledger.go  the oracle: told each whole line, it works out what every key must hold
 //	world.go   does the steps, ends all faults, and compares
 //
 // After the last step all faults end, the daemons of all hosts run, and within a
 // minute and a half every key must be what the oracle says, stay so, and the books
 // of each daemon must close.
+//
+// # What is not simulated
+//
+// The loss of base:* (what an earlier counter had): nobody counts into it, so no number
+// that is counted tells of it; the archive has it, and every restore writes it back. The loss of a
+// DEDUPE_WINDOW's memory below ten minutes (seen:window:*): its buckets are too many to be
+// noted, so nobody can know after a start (counter/keys/made.go). An SQL that goes back to a backup: its
+// segments may be deleted. A search index that executes a request after its client has
+// given up on it: it has no order to hold against that. Reads and HTTP, nginx,
+// MySQL, Redis Cluster, the disk.
 //
 // # Chance
 //

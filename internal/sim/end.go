@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"time"
 
 	"ddkk-stats/counter"
@@ -14,8 +15,10 @@ import (
 // end ends all faults, has everything counted and compares.
 func (w *world) end() error {
 	w.store.heal()
+	w.index.heal()
+	time.Sleep(2 * latency) // an exchange that is under way may kill its daemon still
 	w.mu.Lock()
-	w.away = time.Time{}
+	w.away, w.flushes = time.Time{}, nil
 	w.mu.Unlock()
 	for _, d := range w.daemons[:2] {
 		if d.id == 1 && d.runs == 0 && w.hosts[1].quiet() {
@@ -33,11 +36,15 @@ func (w *world) end() error {
 		}
 	}
 	want := w.ledger.expect(time.Now())
-	wrong, err := w.await(want)
+	wrong, err := w.await(want, patience)
+	if len(wrong) > 0 && err == nil && w.allOld(wrong) {
+		w.strike("loss of an older day found late")
+		wrong, err = w.await(want, longPatience)
+	}
 	if len(wrong) > 0 && err == nil && w.operated() {
 		w.strike("site rebuilt by an operator")
 		if err = w.operate(); err == nil {
-			wrong, err = w.await(want)
+			wrong, err = w.await(want, patience)
 		}
 	}
 	if err != nil || w.failed() != "" {
@@ -49,6 +56,12 @@ func (w *world) end() error {
 	}
 	time.Sleep(audits + rescan) // it stays so
 	w.watch()
+	w.awaitFresh()
+	if w.sch.Mirror {
+		if err := w.endMirror(); err != nil {
+			return err
+		}
+	}
 	if w.sch.Archive {
 		if err := w.endArchive(); err != nil {
 			return err
@@ -119,6 +132,9 @@ func (w *world) again() error {
 			h.at = at
 		}
 		k := fmt.Sprint(h.site, h.page, h.event, h.bot, h.ref, h.mobile, h.skipped, h.at.In(w.ledger.loc).Format("20060102"))
+		if w.sch.Window > 0 && h.event == nil && !h.skipped { // all are of one address
+			k = fmt.Sprint(h.site, h.page, time.Since(h.at) > w.window(""))
+		}
 		if h.call != nil {
 			calls = append(calls, h)
 		} else if !done[k] {
@@ -139,7 +155,7 @@ func (w *world) again() error {
 }
 
 // await waits until the store has what it must, and tells what it has not.
-func (w *world) await(want numbers) (wrong []string, err error) {
+func (w *world) await(want numbers, patience time.Duration) (wrong []string, err error) {
 	for began := time.Now(); time.Since(began) < patience; {
 		time.Sleep(lookAgain)
 		w.watch()
@@ -151,6 +167,54 @@ func (w *world) await(want numbers) (wrong []string, err error) {
 		}
 	}
 	return wrong, nil
+}
+
+// longPatience is for keys of days before yesterday: the scrub looks for them in each
+// twentieth of its rounds.
+const longPatience = 11 * time.Minute
+
+var dayOfKey = regexp.MustCompile(`:(20\d{6})(?:\d\d)? `)
+
+// allOld tells whether all that is wrong is of days before yesterday.
+func (w *world) allOld(wrong []string) bool {
+	yesterday := time.Now().In(w.ledger.loc).AddDate(0, 0, -1).Format("20060102")
+	for _, s := range wrong {
+		if at := dayOfKey.FindStringSubmatch(s); at == nil || at[1] >= yesterday {
+			return false
+		}
+	}
+	return true
+}
+
+// awaitFresh waits until no daemon tells the readers of a site that its numbers are less
+// than they will be.
+func (w *world) awaitFresh() {
+	for began := time.Now(); ; time.Sleep(lookAgain) {
+		site := w.staleSite()
+		if site == "" || w.failed() != "" {
+			return
+		}
+		if time.Since(began) >= patience {
+			w.fail("the numbers of %s are right, and are told to be stale", site)
+			return
+		}
+		w.watch()
+	}
+}
+
+func (w *world) staleSite() string {
+	for _, d := range w.daemons {
+		p := d.alive()
+		if p == nil || p.killed.Load() {
+			continue
+		}
+		for _, site := range sites {
+			if p.isStale(site) {
+				return site
+			}
+		}
+	}
+	return ""
 }
 
 // damages are what a daemon does not always mend alone where a site is counted by two hosts:

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -19,18 +20,39 @@ func (w *world) harm(s *step) {
 		return
 	}
 	key := keys[int(s.Seed)%len(keys)]
+	of := ""
+	if strings.HasPrefix(key, prefix+"mirror:") {
+		of = " of the mirror"
+	}
 	kind := w.store.mini.Type(key)
 	w.store.do("DEL", key)
+	if s.Do == doLoseKey && of != "" {
+		w.strike("key of the mirror lost")
+		return
+	}
 	if s.Do == doLoseKey {
 		w.strike("one key lost")
 		return
 	}
-	w.strike("key of another type")
+	w.strike("key" + of + " of another type")
 	if kind == "string" {
 		w.store.do("HSET", key, "x", "y")
 	} else {
 		w.store.do("SET", key, "x")
 	}
+}
+
+// keepOlder keeps the progress file, if it is another one than the last that was kept.
+func (d *daemon) keepOlder() {
+	fi, err := os.Stat(d.progress())
+	if err != nil || d.kept != nil && os.SameFile(fi, d.kept) && fi.ModTime().Equal(d.kept.ModTime()) {
+		return
+	}
+	b, err := os.ReadFile(d.progress())
+	if n := len(d.older); err == nil && (n == 0 || !bytes.Equal(d.older[n-1], b)) {
+		d.older = append(d.older, b)
+	}
+	d.kept = fi
 }
 
 // spoil does to the progress file what a crash or a restored backup does.

@@ -11,8 +11,9 @@ import (
 // works out the plain way what every key must hold. It shares no counting with
 // the program, and no names of keys.
 type ledger struct {
-	loc  *time.Location
-	hits []hit
+	loc    *time.Location
+	window bool // an address sees a page once, but for the day before
+	hits   []hit
 }
 
 func (l *ledger) add(h hit) { l.hits = append(l.hits, h) }
@@ -50,7 +51,7 @@ func (l *ledger) expectSQL() numbers {
 }
 
 func (l *ledger) tally() *tallies {
-	t := &tallies{n: numbers{}, sql: numbers{}, seen: map[string]bool{}, loc: l.loc}
+	t := &tallies{n: numbers{}, sql: numbers{}, seen: map[string]bool{}, loc: l.loc, window: l.window}
 	for i := range l.hits {
 		if h := &l.hits[i]; !h.skipped {
 			t.count(h)
@@ -64,6 +65,9 @@ type tallies struct {
 	sql  numbers // those that only the archive has
 	seen map[string]bool
 	loc  *time.Location
+
+	window bool
+	views  []*hit // that counted, with window
 }
 
 // first tells whether something comes for the first time.
@@ -89,6 +93,13 @@ func (t *tallies) count(h *hit) {
 		t.n[books+"dedup"]++
 		return
 	}
+	if t.window && h.event == nil {
+		if t.viewed(h) {
+			t.n[books+"dedup"]++
+			return
+		}
+		t.n["seen:window:"+h.site]++
+	}
 	if h.id != "" {
 		t.n["seen:id:"+h.site]++
 	}
@@ -106,6 +117,18 @@ func (t *tallies) count(h *hit) {
 	default:
 		t.view(h, local, d, books)
 	}
+}
+
+// viewed tells whether the page was seen from the address on about the same day already: a
+// schedule is shorter than DEDUPE_WINDOW, and what comes late is a day older.
+func (t *tallies) viewed(h *hit) bool {
+	for _, x := range t.views {
+		if x.site == h.site && x.page == h.page && x.ip == h.ip && x.at.Sub(h.at).Abs() < 12*time.Hour {
+			return true
+		}
+	}
+	t.views = append(t.views, h)
+	return false
 }
 
 func (t *tallies) event(h *hit, d, books string) {

@@ -70,13 +70,29 @@ func (l *logFile) random(rng *rand.Rand, n, pages int) []hit {
 			all = append(all, known[rng.IntN(len(known))].again())
 		default:
 			h := randomHit(rng, now, pages)
-			all = append(all, h)
-			if h.id != "" && !h.skipped {
-				l.w.known = append(l.w.known, h)
-			}
+			all = append(all, l.w.seen(&h, now))
 		}
 	}
 	return all
+}
+
+// seen notes a request that may be a duplicate's first. With DEDUPE_WINDOW it is the view
+// that the same address had of the page before: which of two counts must not matter.
+func (w *world) seen(h *hit, now time.Time) hit {
+	if h.skipped {
+		return *h
+	}
+	if w.sch.Window > 0 && h.event == nil {
+		k := fmt.Sprint(h.site, h.page, h.ip, now.Sub(h.at) > w.window(""))
+		if before := w.views[k]; before != nil {
+			return before.again()
+		}
+		w.views[k] = h
+	}
+	if h.id != "" {
+		w.known = append(w.known, h)
+	}
+	return *h
 }
 
 // write appends requests to a file. A line that is begun there is ended first, or

@@ -180,6 +180,9 @@ func grouped(v any, name string, n int) any {
 	}
 	var all []string
 	for g := range slices.Chunk(list, n) {
+		if n == 2 && g[0] == "at" { // the mirror's moment: each has a clock of its own
+			g = g[:1]
+		}
 		all = append(all, shown(g))
 	}
 	slices.Sort(all)
@@ -280,7 +283,7 @@ func TestRefusalsTellTheTruth(t *testing.T) {
 	} {
 		t.Run(state.kind, func(t *testing.T) {
 			r := startRig(t)
-			s := newStore(r.mini, func(string) {})
+			s := newStore(r.mini, r.lua, func(string) {})
 			for _, args := range state.enter {
 				admin.do(t, args...)
 			}

@@ -14,6 +14,7 @@ var stepKinds = []string{
 	"Redis went back", "lagging replica promoted", "all keys lost", "one key lost", "key of another type",
 	"beginning of a transaction applied again", "daemon killed", "daemon stopped", "second daemon on a log",
 	"progress file old", "progress file torn", "progress file missing",
+	"page_counts written", "key of the mirror lost", "key of the mirror of another type",
 	"archive away", "segments archived", "archived segment deleted", "site restored from the archive", archiveCut, archiveKill,
 }
 
@@ -21,7 +22,7 @@ var stepKinds = []string{
 // never happened shows less than it seems to.
 func Kinds() []string {
 	all := map[string]bool{}
-	for _, k := range slices.Concat(exchangeKinds, outageKinds, stepKinds) {
+	for _, k := range slices.Concat(exchangeKinds, outageKinds, indexKinds, flushKinds, stepKinds) {
 		all[k] = true
 	}
 	return sorted(all)

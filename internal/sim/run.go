@@ -38,8 +38,8 @@ func play(t *testing.T, m *rig, s *schedule, log *slog.Logger) (out outcome) {
 			return
 		}
 		time.Sleep(time.Until(m.epoch.Add(time.Duration(s.Clock) * time.Second)))
-		w := &world{sch: s, dir: dir, log: log, ledger: &ledger{loc: loc}, strikes: map[string]int{}, empty: m.empty}
-		w.store = newStore(m.mini, w.strike)
+		w := &world{sch: s, dir: dir, log: log, ledger: &ledger{loc: loc, window: s.Window > 0}, strikes: map[string]int{}, views: map[string]*hit{}, empty: m.empty}
+		w.store, w.index = newStore(m.mini, m.lua, w.strike), newIndex(w.strike)
 		w.store.tap = m.tap
 		if err := w.setup(); err != nil {
 			out.failure = err.Error()
@@ -57,6 +57,7 @@ func play(t *testing.T, m *rig, s *schedule, log *slog.Logger) (out outcome) {
 // rig is what schedules use one after the other, made outside of their bubbles.
 type rig struct {
 	mini  *miniredis.Miniredis
+	lua   *scripting
 	empty template
 	epoch time.Time                                   // the day on which schedules begin
 	tap   func(c *conn, args []string, answer string) // see store
@@ -67,8 +68,17 @@ func newRig() (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
+	lua, err := newScripting()
+	if err != nil {
+		return nil, err
+	}
 	empty, err := newTemplate()
-	return &rig{mini: m, empty: empty, epoch: epoch}, err
+	return &rig{mini: m, lua: lua, empty: empty, epoch: epoch}, err
+}
+
+func (r *rig) close() {
+	r.lua.close()
+	r.mini.Close()
 }
 
 // tempDir is in memory where there is such a folder.

@@ -16,6 +16,8 @@ type schedule struct {
 	Batch   int    // writes of a script at most
 	Sync    bool   `json:",omitempty"` // lines are made durable first
 	Archive bool   `json:",omitempty"` // closed segments are archived, and deleted
+	Mirror  bool   `json:",omitempty"` // page totals go into SQL and a search index; there is an archive
+	Window  int    `json:",omitempty"` // DEDUPE_WINDOW, in minutes: more than a schedule takes
 	Again   bool   `json:",omitempty"` // everything is asked for once more at the end
 	KeepRaw int    `json:",omitempty"` // RAW_RETENTION_DAYS; 0: for ever
 	Every   int    `json:",omitempty"` // days from one archive cycle to the next; 0: one
@@ -61,6 +63,8 @@ const (
 	doAway     action = "away"  // the archive is
 	doClock    action = "clock" // of a host is N hours ahead
 	doConfirm  action = "confirm"
+	doIndex    action = "index" // something befalls a request to the search index
+	doFlush    action = "flush" // and a transaction of the mirror
 )
 
 // Kinds of a start: what became of the progress file.
@@ -113,6 +117,11 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 			often[i] *= []int{0, 1, 1, 3}[rng.IntN(4)]
 		}
 		total += often[i]
+	}
+	mirrored := rand.New(rand.NewPCG(seed, 0x3122)) // of its own: schedules without are as they were
+	s.Mirror = s.Archive && mirrored.IntN(2) == 0
+	if mirrored.IntN(6) == 0 {
+		s.Window = 20
 	}
 	hosts := 1 + rng.IntN(3)/2
 	calls := rng.IntN(3) == 0
@@ -180,8 +189,27 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 			}
 		}
 		add(st)
+		if s.Mirror && mirrored.IntN(3) == 0 {
+			add(mirrorStep(mirrored))
+		}
 	}
 	return s
+}
+
+// mirrorStep is something that befalls the mirror.
+func mirrorStep(rng *rand.Rand) step {
+	st := step{Seed: rng.Uint64N(1 << 32), Wait: []int{1, 400, 2500}[rng.IntN(3)]}
+	switch rng.IntN(8) {
+	case 0, 1, 2:
+		st.Do, st.Kind = doIndex, indexKinds[rng.IntN(len(indexKinds))]
+	case 3, 4:
+		st.Do, st.Kind = doFlush, flushKinds[rng.IntN(len(flushKinds))]
+	case 5, 6:
+		st.Do, st.Kind = doLoseKey, "mirror:"
+	default:
+		st.Do, st.Kind = doRetype, "mirror:"
+	}
+	return st
 }
 
 // words tell what a step does.
@@ -238,6 +266,10 @@ func (s *step) words() string {
 		fmt.Fprintf(&b, "the archive does not answer for %s", time.Duration(s.N)*time.Millisecond)
 	case doClock:
 		fmt.Fprintf(&b, "the clock of host %d is %d hours ahead", s.Daemon%2, s.N)
+	case doIndex:
+		fmt.Fprintf(&b, "a request comes to grief (%s)", s.Kind)
+	case doFlush:
+		fmt.Fprintf(&b, "a transaction comes to grief (%s)", s.Kind)
 	case doConfirm:
 		b.WriteString("an operator confirms the clock")
 	case doKill:
@@ -261,7 +293,7 @@ func (s *schedule) tell() string {
 	if zone == "" {
 		zone = "UTC"
 	}
-	fmt.Fprintf(&b, "at second %d of the day, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v, archive: %v\n", s.Clock, zone, s.Batch, s.Sync, s.Again, s.Archive)
+	fmt.Fprintf(&b, "at second %d of the day, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v, archive: %v, mirror: %v, DEDUPE_WINDOW: %d min\n", s.Clock, zone, s.Batch, s.Sync, s.Again, s.Archive, s.Mirror, s.Window)
 	for i := range s.Steps {
 		fmt.Fprintf(&b, "%3d. %s\n", i+1, s.Steps[i].words())
 	}

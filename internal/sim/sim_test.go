@@ -62,7 +62,7 @@ func startRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.mini.Close)
+	t.Cleanup(r.close)
 	return r
 }
 

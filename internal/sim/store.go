@@ -20,7 +20,10 @@ import (
 // the client that waits for the answer, so nothing here needs one of its own.
 type store struct {
 	mini  *miniredis.Miniredis
-	admin *link // the simulation's own, which no fault meets
+	lua   *scripting
+	admin *link      // the simulation's own, which no fault meets
+	inner *link      // what scripts call goes through it
+	turn  sync.Mutex // held while a command or a script runs: one does at a time
 
 	mu      sync.Mutex // never held while something sleeps or runs
 	scripts map[string]string
@@ -54,6 +57,8 @@ type link struct {
 	peer *server.Peer
 	w    *bufio.Writer
 	out  bytes.Buffer
+
+	multi bool // a transaction is being queued
 }
 
 func newLink() *link {
@@ -73,8 +78,8 @@ func newMini() (*miniredis.Miniredis, error) {
 	return m, nil
 }
 
-func newStore(m *miniredis.Miniredis, struck func(string)) *store {
-	s := &store{mini: m, admin: newLink(), scripts: map[string]string{}, conns: map[*conn]bool{}, dead: map[int]bool{}, struck: struck, ticked: time.Now()}
+func newStore(m *miniredis.Miniredis, lua *scripting, struck func(string)) *store {
+	s := &store{mini: m, lua: lua, admin: newLink(), inner: newLink(), scripts: map[string]string{}, conns: map[*conn]bool{}, dead: map[int]bool{}, struck: struck, ticked: time.Now()}
 	s.script.limit = -1
 	m.FlushAll()
 	m.Server().SetPreHook(s.hook)
@@ -84,9 +89,16 @@ func newStore(m *miniredis.Miniredis, struck func(string)) *store {
 // do runs a command for the simulation itself and returns the raw answer.
 func (s *store) do(args ...string) string { return s.run(s.admin, args) }
 
+// isDead tells whether a life was killed.
+func (s *store) isDead(owner int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dead[owner]
+}
+
 // tick is how exactly keys die: to look for those at each command costs as much as
 // the commands.
-const tick = 100 * time.Millisecond
+const tick = 500 * time.Millisecond
 
 // age lets keys die whose time is over.
 func (s *store) age() {
@@ -104,7 +116,13 @@ func (s *store) age() {
 // run executes one command and returns its answer as it goes over the wire.
 func (s *store) run(l *link, args []string) string {
 	s.age()
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	switch strings.ToUpper(args[0]) {
+	case "MULTI":
+		l.multi = true
+	case "EXEC", "DISCARD":
+		l.multi = false
 	case "CONFIG":
 		return "*2\r\n$16\r\nmaxmemory-policy\r\n$10\r\nnoeviction\r\n"
 	case "EVAL":
@@ -158,6 +176,17 @@ func (s *store) evalIn(state string, l *link, args []string) string {
 	return answer
 }
 
+// interpret runs a script, or queues it: then miniredis runs it when its turn comes.
+func (s *store) interpret(l *link, args []string) string {
+	if l.multi {
+		return s.dispatch(l, args)
+	}
+	l.out.Reset()
+	s.lua.run(l.peer, args[1:], func(args []string) string { return s.dispatch(s.inner, args) })
+	l.peer.Flush()
+	return l.out.String()
+}
+
 // eval runs a script. miniredis knows no "#!lua" line; what it means, conn.go and
 // evalIn do.
 func (s *store) eval(l *link, args []string) string {
@@ -168,7 +197,7 @@ func (s *store) eval(l *link, args []string) string {
 	s.mu.Lock()
 	s.script.running, s.script.writes = true, nil
 	s.mu.Unlock()
-	answer := s.dispatch(l, args)
+	answer := s.interpret(l, args)
 	s.mu.Lock()
 	s.script.running = false
 	if len(s.script.writes) > 0 {

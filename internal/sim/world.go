@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,10 +21,12 @@ type world struct {
 	dir     string
 	log     *slog.Logger
 	store   *store
+	index   *index // for searches
 	hosts   [2]*host
 	daemons [3]*daemon // of host 0, of host 1, a second one on host 0's logs
 	ledger  *ledger
-	known   []hit // with a view's id
+	known   []*hit          // with a view's id
+	views   map[string]*hit // that DEDUPE_WINDOW knows
 	lines   int
 	file    snapshot // nil: none was taken
 	empty   template // of the archive
@@ -34,6 +35,7 @@ type world struct {
 	strikes map[string]int
 	failure string
 	away    time.Time // until when the archive is
+	flushes []string  // what befalls the next transactions of the mirror
 }
 
 func (w *world) archivePath() string { return filepath.Join(w.dir, "archive.db") }
@@ -87,6 +89,9 @@ func (w *world) rules(calls bool) parser.Config {
 	}
 	return c
 }
+
+// window is DEDUPE_WINDOW.
+func (w *world) window(string) time.Duration { return time.Duration(w.sch.Window) * time.Minute }
 
 // setup makes hosts and daemons.
 func (w *world) setup() error {
@@ -162,10 +167,7 @@ func (w *world) watch() {
 		w.fail("Redis was asked %d times: something goes round in circles", asked)
 	}
 	for _, d := range w.daemons {
-		b, err := os.ReadFile(d.progress())
-		if n := len(d.older); err == nil && (n == 0 || !bytes.Equal(d.older[n-1], b)) {
-			d.older = append(d.older, b)
-		}
+		d.keepOlder()
 		if !d.ended() {
 			continue
 		}
@@ -242,6 +244,12 @@ func (w *world) do(s *step) error {
 		w.away = time.Now().Add(time.Duration(s.N) * time.Millisecond)
 		w.mu.Unlock()
 		w.strike("archive away")
+	case doIndex:
+		w.index.arm(s.Kind)
+	case doFlush:
+		w.mu.Lock()
+		w.flushes = append(w.flushes, s.Kind)
+		w.mu.Unlock()
 	case doClock:
 		w.strike("clock wrong")
 		w.hosts[s.Daemon%2].fast.Store(int64(time.Duration(s.N) * time.Hour))

@@ -27,6 +27,9 @@ var mutants = []mutant{
 	{"lost-restored-not-noted", "counter/restore_made.go", "		fields = append(fields, period, letters)\n", "		_, _ = period, letters\n"},
 	{"lost-list-of-sites-ends", "counter/registry.go", "	if !redis.HasErrorPrefix(err, \"WRONGTYPE\") {\n		return err\n	}\n	log", "	if true {\n		return err\n	}\n	log"},
 
+	{"lost-notes-unseen", "counter/scrub_made.go", "		if strings.HasPrefix(l.epoch, lifeNoted) {", "		if false {"},
+	{"lost-window-not-noted", "counter/encode.go", "		letter = keys.MarkWindow\n", "		return \"0\"\n"},
+
 	// The three kinds that make chaos found, with their mends taken back.
 	{"chaos-lost-with-its-answer", "counter/lua/prelude.lua", "  return call('HINCRBY', KEYS[1], 'lost', lost)", "  return tonumber(before or 0) + lost"},
 	{"chaos-nobody-looks-for-keys", "counter/ingest.go", "	if in.opt.Scrub > 0 {", "	if false {"},
@@ -84,6 +87,20 @@ var mutants = []mutant{
 	{"rotation-block-twice", "counter/take.go", "	case b.End <= seg.pos:\n		return nil\n", ""},
 	{"rotation-torn-read-again", "counter/take.go", "		reached = max(reached, seg.torn) // an unfinished last line is passed over by now\n", ""},
 	{"rotation-resume-ignored", "tailer/merge.go", "	off := max(0, m.opt.Resume(id))", "	off := max(0, 0*m.opt.Resume(id))"},
+
+	{"rotation-stale-for-ever", "counter/places.go", "	if s.torn > 0 && s.floor == s.pos {", "	if false {"},
+
+	// Mirror.
+	{"mirror-due-not-noted", "counter/lua/prelude.lua", "  if not changed then return end\n", "  if true then return end\n"},
+	{"mirror-flush-twice", "archive/pagecounts.go", "		if err != nil || !fresh {\n", "		if err != nil {\n"},
+	{"mirror-other-life", "archive/pagecounts.go", "err == nil && has != f.Life {", "err == nil && false {"},
+	{"mirror-lost-unseen", "internal/mirror/site.go", "!state.Current || state.Lost {", "!state.Current {"},
+	{"mirror-take-gone-unseen", "internal/mirror/site.go", "|| err == nil && len(changes) == 0 {", "{"},
+	{"mirror-went-back-unseen", "internal/mirror/site.go", "	if !agree(state, &log) {\n		return false, nil\n	}\n", ""},
+	{"mirror-left-open", "internal/mirror/site.go", "	if err := s.finish(ctx, &state); err != nil {\n		return err\n	}\n", ""},
+	{"mirror-sent-old-total", "counter/lua/mirror_sent.lua", "+ base == people and", "+ base >= people and"},
+	{"mirror-sent-is-taken", "internal/mirror/elastic.go", "	items, err := e.post(ctx, body)\n	if err != nil {\n		return nil, pages, err\n	}\n", "	items, err := e.post(ctx, body)\n	if err != nil {\n		return pages, nil, nil\n	}\n"},
+	{"mirror-sink-not-named", "internal/mirror/site.go", "	if s.opt.Sink && !state.Named {", "	if false {"},
 
 	// Archive.
 	{"archive-chunk-twice", "archive/load.go", "	s, err := l.scan(ctx, row.readTo)", "	s, err := l.scan(ctx, 0)"},
