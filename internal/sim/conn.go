@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -372,17 +371,41 @@ func commands(b []byte) ([][]string, error) {
 			}
 			args[i], b = string(rest[:size]), rest[size+2:]
 		}
-		args[0] = strings.ToUpper(args[0]) // once, and not by each who looks at it
+		args[0] = upper(args[0]) // once, and not by each who looks at it
 		all = append(all, args)
 	}
 	return all, nil
 }
 
-func number(b []byte, mark byte) (int, []byte, error) {
-	line, rest, ok := bytes.Cut(b, []byte("\r\n"))
-	if !ok || len(line) < 2 || line[0] != mark {
+func number(b []byte, mark byte) (n int, rest []byte, err error) {
+	if len(b) == 0 || b[0] != mark {
 		return 0, nil, fmt.Errorf("read a command: %.40q", b)
 	}
-	n, err := strconv.Atoi(string(line[1:]))
-	return n, rest, err
+	for i, c := range b[1:] {
+		switch {
+		case c >= '0' && c <= '9':
+			n = 10*n + int(c-'0')
+			continue
+		case c == '\r' && i > 0 && len(b) > i+2 && b[i+2] == '\n':
+			return n, b[i+3:], nil
+		}
+		break
+	}
+	return 0, nil, fmt.Errorf("read a command: %.40q", b)
 }
+
+// upper is the name of a command: those that are common as they are.
+func upper(name string) string {
+	if s, ok := uppers[name]; ok {
+		return s
+	}
+	return strings.ToUpper(name)
+}
+
+var uppers = func() map[string]string {
+	all := map[string]string{}
+	for _, s := range strings.Fields("HMGET HGET HGETALL HSCAN ZSCAN MULTI EXEC EXISTS GET MGET TIME LLEN LRANGE SCARD SMEMBERS SISMEMBER HEXISTS TYPE EVAL EVALSHA PING HELLO CLIENT GETRANGE ZRANGE HKEYS STRLEN UNLINK DEL SET") {
+		all[strings.ToLower(s)] = s
+	}
+	return all
+}()

@@ -164,7 +164,7 @@ const secret = "0123456789abcdef0123456789abcdef"
 // Counting looks at files less often than in use: a look that finds nothing costs
 // time and shows nothing.
 const (
-	looks  = 200 * time.Millisecond
+	looks  = 300 * time.Millisecond
 	quiet  = 2 * time.Second
 	rescan = time.Second
 	audits = 2 * time.Second

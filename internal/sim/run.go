@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,7 @@ func play(t *testing.T, m *rig, s *schedule, log *slog.Logger) (out outcome) {
 		w := &world{sch: s, dir: dir, log: log, ledger: &ledger{loc: loc, window: s.Window > 0}, strikes: map[string]int{}, views: map[string]*hit{}, empty: m.empty}
 		w.store, w.index = newStore(m.mini, m.lua, w.strike), newIndex(w.strike)
 		w.store.tap = m.tap
+		w.store.script.kept = slices.ContainsFunc(s.Steps, func(st step) bool { return st.Do == doReplay })
 		if err := w.setup(); err != nil {
 			out.failure = err.Error()
 			return

@@ -45,7 +45,9 @@ type store struct {
 // through the hook, as it does with a client's commands.
 type scriptRun struct {
 	running bool
-	writes  [][]string // it has made
+	made    int        // writes of it
+	kept    bool       // writes are kept for a replay
+	writes  [][]string // of it, if they are kept
 	limit   int        // writes after it are not applied; < 0: all are
 	state   string     // of a Redis that refuses its first write; empty: none
 	refused bool       // it did
@@ -195,7 +197,7 @@ func (s *store) eval(l *link, args []string) string {
 		_, args[1], _ = strings.Cut(args[1], "\n")
 	}
 	s.mu.Lock()
-	s.script.running, s.script.writes = true, nil
+	s.script.running, s.script.made, s.script.writes = true, 0, nil
 	s.mu.Unlock()
 	answer := s.interpret(l, args)
 	s.mu.Lock()
@@ -237,16 +239,19 @@ func (s *store) hook(p *server.Peer, cmd string, args ...string) bool {
 		return false
 	}
 	// Only the first write is looked at: what has begun is not stopped half way.
-	if r.state != "" && len(r.writes) == 0 && refused(r.state, cmd, true) {
+	if r.state != "" && r.made == 0 && refused(r.state, cmd, true) {
 		r.refused = true
 		p.WriteError(errorOf[r.state].text)
 		return true
 	}
-	if r.limit >= 0 && len(r.writes) >= r.limit {
+	if r.limit >= 0 && r.made >= r.limit {
 		answer(p)
 		return true
 	}
-	r.writes = append(r.writes, append([]string{cmd}, args...))
+	r.made++
+	if r.kept {
+		r.writes = append(r.writes, append([]string{cmd}, args...))
+	}
 	return false
 }
 
