@@ -261,11 +261,15 @@ func (r *asked) between(table, site string, from, to parser.Day) (where string, 
 // Visitors returns the visitors of a site's page views on a day, each once.
 // There are none when the day's raw rows are deleted.
 func (r *rawReader) Visitors(ctx context.Context, site string, d parser.Day) iter.Seq2[parser.Visitor, error] {
+	return visitorsOf(ctx, r.q, r.d, site, d)
+}
+
+func visitorsOf(ctx context.Context, q querier, dialect dialect, site string, d parser.Day) iter.Seq2[parser.Visitor, error] {
 	from, to := around(d)
-	return stream(ctx, r.q, func(s scanner) (v parser.Visitor, err error) {
+	return stream(ctx, q, func(s scanner) (v parser.Visitor, err error) {
 		return v, s.Scan(visitor{&v})
 	}, "SELECT DISTINCT user_hash FROM access_logs WHERE site = ? AND date = ? AND created_at >= ? AND created_at < ? AND "+
-		"potential_bot = 0 AND event_key = '' AND user_hash <> ''", r.d.bytes([]byte(site)), dateText(d), from, to)
+		"potential_bot = 0 AND event_key = '' AND user_hash <> ''", dialect.bytes([]byte(site)), dateText(d), from, to)
 }
 
 // OpenDay are what a day leaves that may still get lines. Each function is

@@ -127,6 +127,11 @@ func (c *callRecounter) write(ctx context.Context, tx *sql.Tx, k siteDay) error 
 	if err := a.cycles.addCalls(ctx, tx, "api_daily", "date", site, sums, func(CallRow) any { return date }); err != nil {
 		return err
 	}
+	if raw == 0 {
+		if err := a.cycles.condense(ctx, tx, k); err != nil {
+			return err
+		}
+	}
 	_, err := execTx(ctx, tx, "add day of calls", "INSERT INTO api_days (site, date, dirty, raw, rolled_at) VALUES (?, ?, 0, ?, ?)", site, date, raw, a.nowText())
 	return err
 }

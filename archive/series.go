@@ -38,6 +38,9 @@ type callSums struct {
 	lines int64
 	days  map[siteDay]*callDay
 
+	counts []parser.RequestCount // used again for each line
+	buf    []byte
+
 	minute int64 // since the Unix epoch, that of last
 	site   string
 	last   *callMinute
@@ -49,6 +52,8 @@ const maxCallLines = 1_000_000
 // callDay are those of one day of a site.
 type callDay struct {
 	endpoints, users map[string]string // names that keep their own row
+	subjects         requestSubjects
+	requests         map[requestSum]int64
 	minutes          map[string]*callMinute
 	hours            map[string]*callHour
 	latency          map[string]map[int]int64 // endpoint -> bucket -> calls
@@ -108,6 +113,8 @@ func (c *callSums) add(ctx context.Context, h *parser.Hit) error {
 		}
 		m.day.latency[name][bucket]++
 	}
+	c.counts, c.buf = parser.AppendRequestCounts(c.counts[:0], h, c.buf[:0])
+	m.day.addRequest(c.counts)
 	return nil
 }
 
@@ -119,7 +126,7 @@ func (c *callSums) minuteOf(ctx context.Context, h *parser.Hit) (*callMinute, er
 	k := siteDay{h.Site, h.Day}
 	d := c.days[k]
 	if d == nil {
-		d = &callDay{minutes: map[string]*callMinute{}, hours: map[string]*callHour{}, latency: map[string]map[int]int64{}}
+		d = &callDay{minutes: map[string]*callMinute{}, hours: map[string]*callHour{}, latency: map[string]map[int]int64{}, requests: map[requestSum]int64{}}
 		if err := c.names(ctx, k, d); err != nil {
 			return nil, err
 		}
@@ -147,12 +154,13 @@ func (c *callSums) names(ctx context.Context, k siteDay, d *callDay) error {
 	if c.fresh {
 		return nil
 	}
+	kept := "('endpoint', 'user'" + requestNames + ")"
 	site := c.a.dialect.bytes([]byte(k.site))
 	from, to := periodsOf(k.day)
 	for v, err := range stream(ctx, c.a.beside(), func(s scanner) (v CallRow, err error) {
 		return v, s.Scan(&v.Dimension, &v.Name)
-	}, "SELECT dimension, name FROM api_daily WHERE site = ? AND date = ? AND dimension IN ('endpoint', 'user') UNION "+
-		"SELECT dimension, name FROM api_periods WHERE site = ? AND period >= ? AND period < ? AND dimension IN ('endpoint', 'user')",
+	}, "SELECT dimension, name FROM api_daily WHERE site = ? AND date = ? AND dimension IN "+kept+" UNION "+
+		"SELECT dimension, name FROM api_periods WHERE site = ? AND period >= ? AND period < ? AND dimension IN "+kept,
 		site, dateText(k.day), site, from, to) {
 		switch {
 		case err != nil:
@@ -160,8 +168,10 @@ func (c *callSums) names(ctx context.Context, k siteDay, d *callDay) error {
 		case v.Name == parser.OtherPage:
 		case v.Dimension == parser.CallsEndpoint:
 			d.endpoints[v.Name] = v.Name
-		default:
+		case v.Dimension == parser.CallsUser:
 			d.users[v.Name] = v.Name
+		default:
+			d.subjects.keep(v.Dimension, v.Name)
 		}
 	}
 	return nil
@@ -197,6 +207,9 @@ func (d *callDay) rows(k siteDay) []CallRow {
 		for bucket, n := range buckets {
 			all = append(all, CallRow{day, parser.CallsLatency, parser.LatencyName(bucket, endpoint), n, 0, 0})
 		}
+	}
+	for sum, n := range d.requests {
+		all = append(all, sum.row(day, n))
 	}
 	slices.SortFunc(all, compareCalls)
 	return all

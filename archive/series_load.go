@@ -165,6 +165,9 @@ func (cy *cycles) retainCalls(ctx context.Context, today parser.Day) error {
 			if _, err := execTx(ctx, tx, "delete periods", "DELETE FROM api_periods WHERE site = ? AND period >= ? AND period < ?", site, from, to); err != nil {
 				return err
 			}
+			if err := cy.condense(ctx, tx, k); err != nil {
+				return err
+			}
 			_, err := execTx(ctx, tx, "mark day as without periods", "UPDATE api_days SET raw = 0 WHERE site = ? AND date = ? AND raw = 2", site, dateText(k.day))
 			return err
 		})

@@ -75,7 +75,11 @@ func parsePeriod(day string) (parser.Day, error) {
 // CallDay returns the sums of a site's calls of one day; none: it has no calls,
 // or they are not archived yet.
 func (r *callReader) CallDay(ctx context.Context, site string, d parser.Day) iter.Seq2[CallRow, error] {
-	return stream(ctx, r.q, scanCallDay, "SELECT date, dimension, name, calls, failed, milliseconds FROM api_daily WHERE site = ? AND date = ?",
+	return r.dayRows(ctx, site, d, " AND dimension IN ('total', 'endpoint', 'status', 'user', 'latency')")
+}
+
+func (r *callReader) dayRows(ctx context.Context, site string, d parser.Day, where string) iter.Seq2[CallRow, error] {
+	return stream(ctx, r.q, scanCallDay, "SELECT date, dimension, name, calls, failed, milliseconds FROM api_daily WHERE site = ? AND date = ?"+where,
 		r.d.bytes([]byte(site)), dateText(d))
 }
 
@@ -117,7 +121,7 @@ func (r *callReader) CheckCallDay(ctx context.Context, site string, d parser.Day
 		}
 		periods = append(periods, v)
 	}
-	for v, err := range r.CallDay(ctx, site, d) {
+	for v, err := range r.dayRows(ctx, site, d, "") {
 		if err != nil {
 			return nil, err
 		}

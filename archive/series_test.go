@@ -106,6 +106,9 @@ func wantCalls(t *testing.T, a *Archive, calls []apiCall) {
 	got := map[CallRow]CallRow{}
 	for r, err := range s.Calls(t.Context(), "api.example", CallSpan{"202601010000", "2026010100", "20250101"}) {
 		check(t, err)
+		if _, request := parser.RequestSeriesOf(r.Dimension); request {
+			continue // see TestRequestsAreArchived
+		}
 		k := CallRow{Period: r.Period, Dimension: r.Dimension, Name: r.Name}
 		if _, twice := got[k]; twice {
 			t.Errorf("twice: %+v", r)

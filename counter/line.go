@@ -27,7 +27,8 @@ type aggregate struct {
 	// somebody may wait for.
 	onlineFrom, viewsFrom int64
 	eventKeys             []byte // buffer
-	weight                int    // bytes that days take in memory, about
+	requests              requestBuffers
+	weight                int // bytes that days take in memory, about
 }
 
 // caps are how many names keep their own, of a site and day, where days begin, and how

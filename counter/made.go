@@ -72,6 +72,8 @@ func madeUntil(n keys.Name, loc *time.Location, uvTTL, idWindow, window time.Dur
 	case keys.CallsDay, keys.CallsHour, keys.LatencyDay, keys.LatencyHour:
 		until, _ = CallExpiry(loc, n.Rest)
 		return until, true
+	case keys.RequestNames:
+		return expiry(loc, day().Next(), keys.RequestNamesTTL), true
 	case keys.SeenID:
 		number, _ := strconv.ParseInt(n.Rest, 10, 64)
 		return seenBegin(number, idWindow).Add(uvTTL), true

@@ -121,7 +121,7 @@ func (l *look) youngKeys() []keys.Name {
 	for _, d := range l.young() {
 		digits := keys.Day(d)
 		for _, f := range []keys.Family{keys.SitePVDay, keys.SiteUVDay, keys.Visitors, keys.Books, keys.Minutes, keys.Facets, keys.Pairs,
-			keys.PageBotsDay, keys.HotDay, keys.Events, keys.CallsDay, keys.LatencyDay} {
+			keys.PageBotsDay, keys.HotDay, keys.Events, keys.CallsDay, keys.LatencyDay, keys.Requests, keys.RequestNames} {
 			if n := (keys.Name{Family: f, Site: l.site, Rest: digits}); l.lives(n) {
 				all = append(all, n)
 			}

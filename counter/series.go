@@ -17,6 +17,9 @@ const (
 	CallMinuteTTL = keys.CallMinuteTTL
 	CallHourTTL   = keys.CallHourTTL
 	CallDayTTL    = keys.CallDayTTL
+
+	RequestTTL      = keys.RequestTTL
+	RequestNamesTTL = keys.RequestNamesTTL
 )
 
 // Fields of a period's hash. Those that end in a colon go before a name.
@@ -52,8 +55,9 @@ func (s *callSums) add(o *callSums) {
 type callDay struct {
 	day              parser.Day
 	endpoints, users map[string]string // those that have their own fields
-	seen             map[string]bool   // keys that a commit of ours wrote: they must exist
-	used             uint64            // number of the last batch that changes it
+	subjects         requestSubjects
+	seen             map[string]bool // keys that a commit of ours wrote: they must exist
+	used             uint64          // number of the last batch that changes it
 	touched          time.Time
 }
 
@@ -61,6 +65,7 @@ type callDay struct {
 type callPart struct {
 	minutes map[int64]*callMinute // by minutes since the Unix epoch
 	hours   map[string]*callHour
+	days    map[*callDay]*requestChange
 	at      int64
 	last    *callMinute // of at
 }
@@ -75,6 +80,7 @@ type callHour struct {
 	callSums
 	period    string
 	day       *callDay
+	requests  *requestChange // of the day
 	endpoints map[string]*callEndpoint
 	statuses  map[int]int64
 	users     map[string]int64
@@ -127,7 +133,7 @@ func (a *aggregate) call(h *parser.Hit, end int64) outcome {
 // memory.
 func (a *aggregate) callMinute(h *parser.Hit, p *part) *callMinute {
 	if p.calls == nil {
-		p.calls = &callPart{minutes: map[int64]*callMinute{}, hours: map[string]*callHour{}}
+		p.calls = &callPart{minutes: map[int64]*callMinute{}, hours: map[string]*callHour{}, days: map[*callDay]*requestChange{}}
 	}
 	c, at := p.calls, h.Time/60_000
 	if c.last != nil && c.at == at {
@@ -142,7 +148,7 @@ func (a *aggregate) callMinute(h *parser.Hit, p *part) *callMinute {
 			if d == nil {
 				return nil
 			}
-			hour = &callHour{period: period[:len(callHourLayout)], day: d,
+			hour = &callHour{period: period[:len(callHourLayout)], day: d, requests: c.requestsOf(d),
 				endpoints: map[string]*callEndpoint{}, statuses: map[int]int64{}, users: map[string]int64{}}
 			c.hours[hour.period] = hour
 			a.open.weigh(p, 8*perWrite)
@@ -227,6 +233,9 @@ func (a *aggregate) countCall(h *parser.Hit, p *part, m *callMinute) {
 		a.open.weigh(p, 2*perWrite)
 	}
 	a.countUser(h.User, p, hour)
+	if h.Request != nil {
+		a.countRequest(h, p, hour.requests)
+	}
 }
 
 func (a *aggregate) countUser(user []byte, p *part, hour *callHour) {

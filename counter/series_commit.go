@@ -13,7 +13,8 @@ import (
 type callHash struct {
 	key    string
 	period string
-	mark   string // see keys.Marked; empty: it has none
+	life   time.Duration // after the day ends; 0: that of the period
+	mark   string        // see keys.Marked; empty: it has none
 	day    *callDay
 	fields []any // field, delta
 }
@@ -68,7 +69,7 @@ func callHashes(k Keys, site string, c *callPart) []callHash {
 	for _, d := range days {
 		all = appendCallHour(k, all, site, d, d.period, true)
 	}
-	return all
+	return appendRequests(k, all, site, c)
 }
 
 // merge adds another hour: a day is the sum of its hours.
@@ -141,13 +142,21 @@ func CallExpiry(loc *time.Location, period string) (time.Time, error) {
 	return t.Add(length + ttl), err
 }
 
+// dies is when the hash does.
+func (h *callHash) dies(loc *time.Location) (time.Time, error) {
+	if h.life > 0 {
+		return expiry(loc, h.day.day.Next(), h.life), nil
+	}
+	return CallExpiry(loc, h.period)
+}
+
 // calls adds a part's hashes of calls to the section of hashes and tells
 // how many they are. Those whose life is nearly over are not written any more.
 func (e *encoder) calls(c *call, p *part) int {
 	n := 0
 	p.callKeys = p.callKeys[:0]
 	for _, h := range callHashes(e.keys, p.site.name, p.calls) {
-		at, err := CallExpiry(e.loc, h.period)
+		at, err := h.dies(e.loc)
 		if err != nil || !writable(at, e.redisNow()) {
 			continue // err: cannot be, the period was formatted by the same layout
 		}

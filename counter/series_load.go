@@ -37,6 +37,9 @@ func (ld *loader) fillCalls(ctx context.Context, name string, d *callDay) error 
 	if before > 0 {
 		d.seen[key] = true
 	}
+	if err := ld.fillRequests(ctx, name, d); err != nil {
+		return err
+	}
 	return ld.checkCalls(ctx, name, d.day, before)
 }
 

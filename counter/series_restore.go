@@ -21,7 +21,6 @@ type CallSpan struct{ Minute, Hour, Day string }
 // CallHistory is what a restore reads of a site's API calls.
 type CallHistory interface {
 	// Calls are all sums of the periods that are not older than from: minutes
-	// Calls are all sums of the periods that are not older than from: minutes
 	// (totals alone), hours and days, each once. It is quicker when those of a
 	// period come one after the other.
 	Calls(ctx context.Context, site string, from CallSpan, row func(CallRow) error) error
@@ -48,6 +47,8 @@ type callWriter struct {
 	period     string
 	ends       time.Time
 	sums, took callHash
+	// Of requests; see requestHash.
+	requests, names callHash
 }
 
 func (w *callWriter) row(c CallRow) error {
@@ -73,8 +74,10 @@ func (w *callWriter) row(c CallRow) error {
 		w.sums.add(CallUser+c.Name, c.Calls)
 	case parser.CallsLatency:
 		w.took.add(c.Name, c.Calls)
+	default:
+		w.request(&c)
 	}
-	if len(w.sums.fields)+len(w.took.fields) >= 4*chunk {
+	if len(w.sums.fields)+len(w.took.fields)+len(w.requests.fields)+len(w.names.fields) >= 4*chunk {
 		w.flush()
 	}
 	return w.r.row()
@@ -83,10 +86,14 @@ func (w *callWriter) row(c CallRow) error {
 // flush sends what was gathered.
 func (w *callWriter) flush() {
 	r := w.r
-	for _, h := range []*callHash{&w.sums, &w.took} {
-		if len(h.fields) > 0 && w.ends.After(r.Now()) {
+	for _, h := range []*callHash{&w.sums, &w.took, &w.requests, &w.names} {
+		ends := w.ends
+		if h.life > 0 {
+			ends = expiry(r.Location, h.day.day.Next(), h.life)
+		}
+		if len(h.fields) > 0 && ends.After(r.Now()) {
 			r.pipe.HSet(r.ctx, h.key, h.fields...)
-			r.pipe.ExpireAt(r.ctx, h.key, w.ends)
+			r.pipe.ExpireAt(r.ctx, h.key, ends)
 			r.made.addKey(r.Keys, h.key)
 		}
 		h.fields = nil

@@ -47,7 +47,7 @@ func newCallRig(t *testing.T) *callRig {
 	cmd.Dir = dir
 	conf, err := cmd.Output()
 	must(t, err)
-	const api = "server_tokens off;\nlocation /users/ { return 200; }\nlocation /fail { return 503; }\n"
+	const api = "server_tokens off;\nlocation /users/ { return 200; }\nlocation /fail { return 503; }\nlocation /post/ { return 200; }\n"
 	r.nginx = startNginx(t, dir, addr, event, []byte(strings.Replace(string(conf), "server_tokens off;", api, 1)))
 	r.calls["total"]++ // nginx was asked whether it is ready
 	r.calls["endpoint:GET /ready-for-tests"]++

@@ -21,6 +21,9 @@ type agent struct {
 	device Device
 
 	browser, os, kind *Value // nil where they are not counted
+
+	crawler *Crawler // nil: a person. Looked at of a site's own log only
+	readers int      // that it fetches a feed for; -1: it does not say
 }
 
 // agents remembers what user agents tell. Before the cache stands a table with
@@ -78,23 +81,27 @@ func (s *senders) agentOf(ua []byte) *agent {
 
 func (s *senders) classify(ua []byte) agent {
 	c := s.clients.client(ua)
-	a := agent{device: c.device, bot: len(ua) == 0 || s.bots.match(ua) || s.isOwnBot(ua)}
+	a := agent{device: c.device, bot: len(ua) == 0 || s.bots.match(ua) || s.ownBot(ua) != nil}
 	sum := sha256.Sum256(ua)
 	copy(a.digest[:], sum[:])
 	if !a.bot { // those name browsers that they are not
 		a.browser, a.os, a.kind = s.values.named(Browser, c.browser), s.values.named(OS, c.os), s.values.named(DeviceType, c.kind)
 	}
+	a.readers = -1
+	if s.crawlers != nil {
+		a.crawler, a.readers = s.crawlerOf(ua, a.bot)
+	}
 	return a
 }
 
-// isOwnBot tells whether a user agent holds one of the owner's texts.
-func (s *senders) isOwnBot(ua []byte) bool {
+// ownBot is the one of the owner's texts that a user agent holds; nil: none.
+func (s *senders) ownBot(ua []byte) []byte {
 	for _, text := range s.ownBots {
 		if bytes.Contains(ua, text) {
-			return true
+			return text
 		}
 	}
-	return false
+	return nil
 }
 
 // IsBot says whether a user agent is a bot's: by the list, by BotAgents, or as it is none.

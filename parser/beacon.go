@@ -47,6 +47,9 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 	came := p.referrer(q.ref, from, site)
 	p.tokens(h, &q)
 	p.levels(h, &q)
+	if p.logViews != nil && h.Kind == Pageview && p.logViews.counts(site, h.Time) {
+		return SkipLog // its log counts it; events are told by beacons alone
+	}
 	var l landed
 	if len(q.page) == 0 {
 		p.setPage(h, rest)

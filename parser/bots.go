@@ -30,6 +30,7 @@ var monitorPatterns string
 type botMatcher struct {
 	texts automaton
 	rules []botRule // by the automaton's text id
+	names []string  // the texts
 }
 
 // botRule says what a found text means: a bot (nil), or a bot if one of these
@@ -54,7 +55,7 @@ func newBotMatcher(list string) (*botMatcher, error) {
 	m := &botMatcher{}
 	for text, rule := range found {
 		m.texts.add(text, len(m.rules))
-		m.rules = append(m.rules, *rule)
+		m.rules, m.names = append(m.rules, *rule), append(m.names, text)
 	}
 	if err := m.texts.build(); err != nil {
 		return nil, err
@@ -155,4 +156,22 @@ func (m *botMatcher) match(agent []byte) bool {
 		}
 		return rule.confirm == nil
 	})
+}
+
+// named is the text by which a user agent is a bot's, as a name.
+func (m *botMatcher) named(agent []byte) (name string) {
+	m.texts.find(agent, func(id int) bool {
+		rule := &m.rules[id]
+		for _, re := range rule.confirm {
+			if found := re.Find(agent); found != nil {
+				name = string(found)
+				return true
+			}
+		}
+		if rule.confirm == nil {
+			name = m.names[id]
+		}
+		return rule.confirm == nil
+	})
+	return string(appendName(nil, []byte(strings.Trim(name, " /;:()^-")), maxCrawler))
 }

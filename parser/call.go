@@ -3,6 +3,7 @@ package parser
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // CallRules make a parser read a site's own access log: each of its lines that
@@ -19,6 +20,8 @@ type CallRules struct {
 	UserArg string
 	// FailedFrom is the lowest status of a failed call; 0: 500.
 	FailedFrom int
+	// Downloads are endings of files that are linked for themselves, in lower case.
+	Downloads []string
 }
 
 // DefaultFailedFrom is the lowest status of a failed call.
@@ -30,6 +33,8 @@ type callRules struct {
 	site    site
 	userArg string
 	failed  int
+
+	requests requestRules
 }
 
 // MaxEndpoint is the longest name of an endpoint in bytes.
@@ -39,12 +44,18 @@ func (p *Parser) setCalls(c *CallRules) error {
 	if c == nil {
 		return nil
 	}
-	p.calls = &callRules{userArg: c.UserArg, failed: c.FailedFrom}
+	p.calls = &callRules{userArg: c.UserArg, failed: c.FailedFrom, requests: newRequestRules(p, c.Downloads)}
+	if c.Downloads == nil {
+		p.calls.requests = newRequestRules(p, strings.Split(DefaultDownloads, ","))
+	}
 	if p.calls.failed == 0 {
 		p.calls.failed = DefaultFailedFrom
 	}
 	var errs []error
 	var err error
+	if p.crawlers, err = operators(); err != nil {
+		errs = append(errs, err)
+	}
 	if p.calls.routes, err = newRoutes(c.Routes); err != nil {
 		errs = append(errs, err)
 	}
@@ -86,15 +97,9 @@ func (p *Parser) callHit(h *Hit) Reason {
 	if _, beacon := p.beaconQuery(h.URI); beacon {
 		return SkipPath // counted from the beacon's own log
 	}
-	s := p.calls.site
-	if len(p.extra.host) > 0 {
-		s = p.siteOf(p.extra.host)
-		if own := p.calls.site.name; p.extra.asked && own != "" && s.name != own {
-			return SkipSite // who asks for another host's URL takes us for a proxy
-		}
-	}
-	if !s.counts {
-		return SkipSite
+	s, reason := p.calledSite()
+	if reason != ReasonNone {
+		return reason
 	}
 	path, query := splitURI(h.URI)
 	h.Kind, h.Site = APICall, s.name
@@ -102,7 +107,23 @@ func (p *Parser) callHit(h *Hit) Reason {
 	h.Failed = h.Status >= p.calls.failed || h.Status < 100 // none: it ended before an answer
 	p.endpoint(h, path)
 	h.User = p.callUser(h, query)
+	p.calls.requests.ask(h, path)
 	return ReasonNone
+}
+
+// calledSite is the site that a line of a site's own log is of.
+func (p *Parser) calledSite() (site, Reason) {
+	s := p.calls.site
+	if len(p.extra.host) > 0 {
+		s = p.siteOf(p.extra.host)
+		if own := p.calls.site.name; p.extra.asked && own != "" && s.name != own {
+			return s, SkipSite // who asks for another host's URL takes us for a proxy
+		}
+	}
+	if !s.counts {
+		return s, SkipSite
+	}
+	return s, ReasonNone
 }
 
 // splitURI takes path and query of a request apart. A request line may also

@@ -93,6 +93,12 @@ type Config struct {
 
 	// Calls makes the log a site's own access log instead of a beacon's.
 	Calls *CallRules
+	// LogViews are the sites whose views are those of their own access log, and not
+	// their beacons'.
+	LogViews []LogView
+	// Views makes the log a site's own access log of which the views of LogViews are
+	// taken; Calls are rules then, too, but nothing is a call.
+	Views bool
 
 	// Rules take lines out of the numbers, or count them for another site.
 	Rules Rules
@@ -117,6 +123,8 @@ type Parser struct {
 	signed   *signatures
 	picky    bool       // there is something in blocked, self or pages
 	calls    *callRules // nil: a beacon's log
+	logViews logViews
+	asViews  bool // of a site's own log: its lines are views, not calls
 
 	channels *channelTable
 	sites    cache[site]
@@ -162,6 +170,8 @@ type senders struct {
 	clients *clientTable
 	values  *facetValues // the parser's
 	agents  agents
+
+	crawlers *crawlerTable // nil: nobody asks who they are
 }
 
 // extra is what a line holds beside the Hit.
@@ -187,7 +197,7 @@ func New(c Config) (*Parser, error) {
 	p := &Parser{
 		lines:   lines{format: c.Format, proxies: newPrefixSet(c.Proxies), zone: c.LogLocation, buf: make([]byte, 0, startBuf)},
 		senders: senders{agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)}},
-		beacon:  c.BeaconPath, page: c.Page, gpc: c.GPC, refCheck: c.RefererCheck,
+		beacon:  c.BeaconPath, page: c.Page, gpc: c.GPC, refCheck: c.RefererCheck, asViews: c.Views,
 		blocked: newPrefixSet(c.Blocked), self: newPrefixSet(c.Self),
 		pages: newPageList(c.BlockedPaths),
 		sites: newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
@@ -221,6 +231,10 @@ func New(c Config) (*Parser, error) {
 		errs = append(errs, fmt.Errorf("beacon path %q: use a path such as %s", p.beacon, DefaultBeaconPath))
 	}
 	errs = append(errs, p.setTables(), p.setSites(c.Sites), p.setAliases(c.Aliases), p.setCalls(c.Calls), p.setFormat(c))
+	var err error
+	if p.logViews, err = newLogViews(&c, p.aliases); err != nil {
+		errs = append(errs, err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("configure parser: %w", err)
 	}

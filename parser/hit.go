@@ -34,6 +34,7 @@ const (
 	SkipBlocked  // blocked address, network or path
 	SkipSelf     // the owner's own view
 	SkipUnsigned // no signature of one of the keys (BEACON_KEY)
+	SkipLog      // a beacon's view of a site whose views are those of its own log (LOG_VIEWS)
 	SkipComment  // a line of the log's own head, such as "#Version: 1.0" of IIS
 	SkipVoid     // taken out of the numbers by a rule that can be undone
 	SkipDeleted  // deleted: by a rule, or erased in the log already
@@ -115,6 +116,9 @@ type Hit struct {
 	Routed   bool
 	Failed   bool
 	User     []byte
+	// Request is what the request is beside that; nil for others than an APICall. It is
+	// valid until the next call of Parse.
+	Request *Request
 
 	Addr      netip.Addr // client address, v4-in-v6 unmapped, full length; not valid where the line names none
 	UserAgent []byte     // decoded

@@ -24,9 +24,12 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 	x.span = p.days.of(h.Time)
 	h.Day, h.Minute = x.span.day, int16((h.Time-x.span.midnight)/msPerMinute)
 	reason := ReasonNone
-	if p.calls != nil {
+	switch {
+	case p.asViews:
+		reason = p.calls.requests.view(h)
+	case p.calls != nil:
 		reason = p.callHit(h)
-	} else {
+	default:
 		reason = p.beaconHit(h)
 	}
 	if reason == ReasonNone && x.rules != nil {
@@ -48,6 +51,7 @@ func (p *Parser) skip(h *Hit, reason Reason) {
 	h.Site, h.Page, h.Known, h.Referrer, h.Visitor = "", nil, nil, "", Visitor{}
 	h.Facets = [Hour]*Value{}
 	h.Category, h.Action, h.Label, h.Value = nil, nil, nil, nil
+	h.Request = nil
 }
 
 func (ln *lines) read(line []byte, h *Hit) Reason {

@@ -2,7 +2,6 @@ package parser
 
 import (
 	"bytes"
-	"net/url"
 	"strings"
 )
 
@@ -28,11 +27,23 @@ var assets = wordSet(`
 	rss atom rdf ics vcf
 `)
 
-// machines are paths that programs ask for: feeds and endpoints. A "*" stands
-// for anything.
-var machines = []string{
-	"/feed", "/feed/*", "*/feed", "*/feed/", "/rss", "/rss/", "/atom", "/atom/",
-	"/.well-known/*", "/wp-json/*", "/wp-admin/*", "/wp-login.php", "/wp-cron.php", "*/xmlrpc.php",
+// isProgram tells paths that programs ask for: feeds and endpoints.
+func isProgram(path []byte) bool {
+	switch string(path) {
+	case "/feed", "/rss", "/rss/", "/atom", "/atom/", "/wp-login.php", "/wp-cron.php":
+		return true
+	}
+	for _, begin := range [...]string{"/feed/", "/.well-known/", "/wp-json/", "/wp-admin/"} {
+		if len(path) >= len(begin) && string(path[:len(begin)]) == begin {
+			return true
+		}
+	}
+	for _, end := range [...]string{"/feed", "/feed/", "/xmlrpc.php"} {
+		if n := len(path) - len(end); n >= 0 && string(path[n:]) == end {
+			return true
+		}
+	}
+	return false
 }
 
 func wordSet(text string) map[string]bool {
@@ -44,54 +55,58 @@ func wordSet(text string) map[string]bool {
 }
 
 // PathKindOf tells a decoded path by the ending of its last element and by its name.
-func PathKindOf(path string) PathKind {
-	if assets[pathEnding(path)] {
+func PathKindOf(path []byte) PathKind {
+	var e ending
+	switch {
+	case assets[string(e.of(path))]:
 		return PathAsset
-	}
-	for _, m := range machines {
-		if MatchPath(m, path) {
-			return PathProgram
-		}
+	case isProgram(path):
+		return PathProgram
 	}
 	return PathPage
 }
 
-// RequestPath is the percent-decoded path of a request's target, which may be a whole
-// URL, without query and fragment; empty where there is none.
-func RequestPath(target []byte) string {
+// AppendRequestPath appends the percent-decoded path of a request's target, which may be a
+// whole URL, without query and fragment; nothing where there is none.
+func AppendRequestPath(dst, target []byte) []byte {
 	path := target
 	if len(path) > 0 && path[0] != '/' {
 		if i := bytes.Index(path, []byte("://")); i > 0 {
 			path = path[i+3:]
 			if i = bytes.IndexByte(path, '/'); i < 0 {
-				return "/"
+				return append(dst, '/')
 			}
 			path = path[i:]
 		}
 	}
-	if i := bytes.IndexAny(path, "?#"); i >= 0 {
-		path = path[:i]
-	}
+	path, _ = cutQuery(path)
 	if len(path) == 0 || path[0] != '/' {
-		return ""
+		return dst
 	}
-	name := string(path)
-	if strings.IndexByte(name, '%') >= 0 {
-		if plain, err := url.PathUnescape(name); err == nil {
-			return plain
-		}
-	}
-	return name
+	return appendPercent(dst, path)
 }
 
-// pathEnding is what follows the last dot of the last element, in lower case.
-func pathEnding(path string) string {
-	last := path[strings.LastIndexByte(path, '/')+1:]
-	i := strings.LastIndexByte(last, '.')
-	if i < 0 || len(last)-i > 12 {
-		return ""
+// ending is what follows the last dot of the last element, in lower case.
+type ending [maxEnding]byte
+
+const maxEnding = 11
+
+func (e *ending) of(path []byte) []byte {
+	for i := len(path) - 1; i >= 0 && len(path)-1-i <= maxEnding; i-- {
+		switch path[i] {
+		case '/':
+			return nil
+		case '.':
+			for j, c := range path[i+1:] {
+				if 'A' <= c && c <= 'Z' {
+					c += 'a' - 'A'
+				}
+				e[j] = c
+			}
+			return e[:len(path)-1-i]
+		}
 	}
-	return strings.ToLower(last[i+1:])
+	return nil
 }
 
 // MatchPath compares s with a pattern in time that grows with the product of

@@ -6,7 +6,7 @@ var reasonNames = [NumReasons]string{
 	ReasonNone: "none",
 
 	SkipMethod: "method", SkipStatus: "status", SkipPath: "path", SkipPrefetch: "prefetch",
-	SkipSite: "site", SkipReferer: "referer", SkipBlocked: "blocked", SkipSelf: "self", SkipUnsigned: "unsigned", SkipComment: "comment",
+	SkipSite: "site", SkipReferer: "referer", SkipBlocked: "blocked", SkipSelf: "self", SkipUnsigned: "unsigned", SkipLog: "log", SkipComment: "comment",
 	SkipVoid: "void", SkipDeleted: "deleted",
 
 	BadVersion: "version", BadEnd: "end", BadFields: "fields", BadTime: "time", BadAddr: "addr",

@@ -1,11 +1,16 @@
 package parser
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestRequestKinds(t *testing.T) {
+	rules := newRequestRules(nil, strings.Split(DefaultDownloads, ","))
 	f := func(method, target string, status int, want RequestKind) {
 		t.Helper()
-		if got := RequestKindOf(&Hit{Method: []byte(method), URI: []byte(target), Status: status}); got != want {
+		path, _ := splitURI([]byte(target))
+		if got := kindOf(&Hit{Method: []byte(method), Status: status}, rules.askedFor(path)); got != want {
 			t.Errorf("%s %s %d is %v, want %v", method, target, status, got, want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"time"
@@ -120,4 +121,13 @@ func EventHash(v Visitor, eventKey []byte) uint64 {
 	k := sipKeyOf(v[:])
 	k.k0 ^= eventTweak
 	return k.sip64(eventKey)
+}
+
+// ParseVisitor is the reverse of Visitor.String.
+func ParseVisitor(text string) (v Visitor, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(v) {
+		return v, fmt.Errorf("%q is no visitor", text)
+	}
+	return Visitor(b), nil
 }

@@ -44,7 +44,7 @@ func (f *facts) callRoutes() []route {
 // callSite is the site that a request for calls is about.
 func (f *facts) callSite(ctx *fasthttp.RequestCtx, args ...string) (string, error) {
 	if f.cfg.Calls == nil {
-		return "", fail(fasthttp.StatusNotFound, CodeNoSiteLog, "API calls are not counted: set SITE_LOG to the site's own access log")
+		return "", errNoSiteLog("API calls")
 	}
 	q := ctx.QueryArgs()
 	if err := knownArgs(q, append(args, "site")...); err != nil {
@@ -56,6 +56,10 @@ func (f *facts) callSite(ctx *fasthttp.RequestCtx, args ...string) (string, erro
 		}
 	}
 	return f.site(ctx, q.Peek("site"))
+}
+
+func errNoSiteLog(what string) error {
+	return fail(fasthttp.StatusNotFound, CodeNoSiteLog, "%s are not counted: set SITE_LOG to the site's own access log", what)
 }
 
 // callOverview answers GET /api/admin/stats/overview: today, the running hour,

@@ -89,6 +89,8 @@ type Config struct {
 	// Calls answers about the calls of sites' APIs. Without it its routes
 	// answer 404 with CodeNoSiteLog.
 	Calls Calls
+	// Requests answers about the requests of sites' own logs, as Calls does.
+	Requests Requests
 	// What the dashboard shows; without them their routes answer 404.
 	Facts     Facts
 	Views     Views
@@ -105,6 +107,10 @@ type Config struct {
 	Ranking Ranking
 	// Location is where days begin; nil: UTC.
 	Location *time.Location
+
+	// QuietHosts are those on which the widget sends no beacons: their views are counted
+	// from their own log; nil: none.
+	QuietHosts func() []string
 
 	// Static holds the builds of the widget, its versions and demo/.
 	Static fs.FS

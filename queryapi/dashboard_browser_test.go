@@ -24,7 +24,7 @@ func TestDashboardInBrowser(t *testing.T) {
 		{"login", testDashboardLogin}, {"state", testDashboardState}, {"filters", testDashboardFilters}, {"keys", testDashboardKeys}, {"calm", testDashboardCalm}, {"print", testDashboardPrint},
 		{"strangers' texts", testDashboardTexts}, {"export", testDashboardExport}, {"languages", testDashboardLanguages},
 		{"phone", testDashboardPhone}, {"access", testDashboardAccess}, {"trouble", testDashboardTrouble},
-		{"events", testDashboardEvents}, {"system", testDashboardSystem}, {"first run", testDashboardFirstRun},
+		{"events", testDashboardEvents}, {"log", testDashboardLog}, {"system", testDashboardSystem}, {"first run", testDashboardFirstRun},
 		{"numbers", testDashboardNumbers}, {"before the first view", testDashboardBefore}, {"public", testPublicPage}, {"pictures", testPictures},
 		{"link", testDashboardLink}, {"dead link", testDashboardDeadLink}, {"an admin of some sites", testDashboardAdmin},
 	} {

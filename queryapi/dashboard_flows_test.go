@@ -161,7 +161,7 @@ func testDashboardKeys(t *testing.T, b context.Context) {
 	run(t, d.ctx, chromedp.KeyEvent("4")) // typed, not a key
 	becomes(t, d.ctx, `document.querySelector('.filter').value.endsWith('4')`)
 	eval(t, d.ctx, `document.activeElement.blur()`)
-	run(t, d.ctx, chromedp.KeyEvent("4"))
+	run(t, d.ctx, chromedp.KeyEvent("5"))
 	becomes(t, d.ctx, ready, `location.search.includes('view=system')`)
 	run(t, d.ctx, chromedp.KeyEvent("1"))
 	becomes(t, d.ctx, ready, `!location.search.includes('view=')`)
@@ -239,7 +239,7 @@ func testDashboardExport(t *testing.T, b context.Context) {
 func testDashboardLanguages(t *testing.T, b context.Context) {
 	d := newDesk(t, b, nil)
 	d.enter(t, "/admin/?lang=en")
-	for _, view := range []string{"overview", "events", "calls", "system"} {
+	for _, view := range []string{"overview", "events", "calls", "log", "system"} {
 		d.open(t, "/admin/?lang=en&view="+view)
 		becomes(t, d.ctx, ready, `document.documentElement.lang === 'en'`)
 		count := `[...document.querySelectorAll('h1, h2, h3, button, dt, th, label')].length`
@@ -266,7 +266,7 @@ func testDashboardPhone(t *testing.T, b context.Context) {
 	eval(t, d.ctx, `window.light = `+background+`; `+click(`[data-key="theme"]`)+`; `+click(`[data-key="theme"]`))
 	becomes(t, d.ctx, `document.documentElement.getAttribute('data-theme') === 'dark' && window.light !== `+background, `document.querySelectorAll('.panel-series canvas').length === 1`)
 	for _, language := range []string{"en", "zh-CN"} {
-		for _, view := range []string{"overview&range=custom&from=2026-10-01&to=2026-11-22", "events&event=shop", "calls", "system"} {
+		for _, view := range []string{"overview&range=custom&from=2026-10-01&to=2026-11-22", "events&event=shop", "calls", "log", "system"} {
 			d.open(t, "/admin/?lang="+language+"&view="+view)
 			becomes(t, d.ctx, ready, `document.documentElement.scrollWidth <= 390 || document.documentElement.scrollWidth + ' ' + [...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 391 && !e.closest('.scroll, .chart, .choice, .chart-table, .visually-hidden, pre')).map(e => e.className || e.tagName).join()`,
 				`document.documentElement.getAttribute('data-theme') === 'dark'`)
@@ -334,7 +334,7 @@ func testDashboardAccess(t *testing.T, b context.Context) {
 	d.enter(t, "/admin/?lang=en")
 	for _, theme := range []string{"light", "dark"} {
 		eval(t, d.ctx, fmt.Sprintf(`localStorage.setItem('ddkk-admin-theme', %q)`, theme))
-		for _, view := range []string{"overview", "events", "calls", "system", "overview&where=page:/hello"} {
+		for _, view := range []string{"overview", "events", "calls", "log", "system", "overview&where=page:/hello"} {
 			tried("/admin/?lang=en&view="+view, ready)
 		}
 		tried("/public/ddkk.com?lang=en", `document.querySelectorAll('.tile').length === 5 && document.querySelector('.skeleton') === null`)
@@ -378,6 +378,11 @@ func testDashboardTrouble(t *testing.T, b context.Context) {
 		d.set(func() { d.missing["/api/admin/"+path] = true })
 	}
 	eval(t, d.ctx, click(`[data-view="calls"]`))
+	becomes(t, d.ctx, `document.querySelectorAll('.absent').length === 1 && document.querySelectorAll('.panel:not([hidden])').length === 1`, has(".absent", "SITE_LOG"))
+	for _, path := range logPaths {
+		d.set(func() { d.missing["/api/admin/"+path] = true })
+	}
+	eval(t, d.ctx, click(`[data-view="log"]`))
 	becomes(t, d.ctx, `document.querySelectorAll('.absent').length === 1 && document.querySelectorAll('.panel:not([hidden])').length === 1`, has(".absent", "SITE_LOG"))
 	// The session ends: the login is shown, and nothing else.
 	eval(t, d.ctx, `fetch('/api/admin/logout', {method: 'POST'})`)

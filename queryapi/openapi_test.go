@@ -245,7 +245,7 @@ func TestOpenAPIIsValid(t *testing.T) {
 // Config must be among its routes.
 func fullConfig(t testing.TB) func(*Config) {
 	return func(c *Config) {
-		c.Series, c.Ranking, c.Restorer, c.Calls = &past{}, &fakeRanking{}, &rebuilder{}, &callFigures{}
+		c.Series, c.Ranking, c.Restorer, c.Calls, c.Requests = &past{}, &fakeRanking{}, &rebuilder{}, &callFigures{}, &requestFigures{}
 		c.Explorer, c.Facts, c.Views, c.Verifier, c.Baselines = &explorer{}, &figures{}, &figures{}, &figures{}, &figures{}
 		c.PublicSites, c.People = []string{"ddkk.com"}, newSomeone()
 		c.Report = func(context.Context) Report { return Report{} }

@@ -37,8 +37,9 @@ const (
 	cacheForever = "public, max-age=31536000, immutable"
 )
 
-func scriptRoutes(files map[string]*asset) []route {
+func scriptRoutes(files map[string]*asset, quiet func() []string) []route {
 	var rs []route
+	full := newQuietScript(files["/ddkk-stats.js"], quiet)
 	for p, a := range files {
 		if !strings.HasPrefix(p, "/ddkk-stats.") {
 			continue
@@ -49,10 +50,17 @@ func scriptRoutes(files map[string]*asset) []route {
 		} else if p == manifestPath {
 			cache = "no-cache"
 		}
-		rs = append(rs, route{method: "GET", path: p, head: true, handle: script(a, cache)})
+		handle := script(a, cache)
+		switch p {
+		case "/ddkk-stats.js":
+			handle = full.answer
+		case "/ddkk-stats.lite.js":
+			handle = newQuietScript(a, quiet).answer
+		}
+		rs = append(rs, route{method: "GET", path: p, head: true, handle: handle})
 	}
 	for _, p := range scriptPaths {
-		rs = append(rs, route{method: "GET", path: p, head: true, handle: script(files["/ddkk-stats.js"], cacheDay)})
+		rs = append(rs, route{method: "GET", path: p, head: true, handle: full.answer})
 	}
 	return rs
 }

@@ -156,6 +156,11 @@ func (k Keys) CallLatency(s, period string) string {
 	return k.of(LatencyDay, s, period)
 }
 
+// Requests holds a day's sums of requests of a site's own log, RequestNames those of the
+// series whose names are brief: the fields are those of parser.RequestField.
+func (k Keys) Requests(s string, d parser.Day) string     { return k.of(Requests, s, Day(d)) }
+func (k Keys) RequestNames(s string, d parser.Day) string { return k.of(RequestNames, s, Day(d)) }
+
 // Pending holds page changes that are committed but not yet spread over the
 // pages' keys: catching up commits one append instead of six writes a page.
 func (k Keys) Pending(s string) string { return k.of(Pending, s, "") }

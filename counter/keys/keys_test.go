@@ -89,6 +89,7 @@ func TestMethods(t *testing.T) {
 			{BasePagePV, k.BasePagePV(s, "/a"), "ddkk:base:page:pv:@:/a"}, {BasePageUV, k.BasePageUV(s, "/a"), "ddkk:base:page:uv:@:/a"},
 			{CallsMinute, k.Calls(s, "202611301259"), "ddkk:api:@:minute:202611301259"}, {CallsHour, k.Calls(s, "2026113012"), "ddkk:api:@:hour:2026113012"},
 			{CallsDay, k.Calls(s, "20261130"), "ddkk:api:@:day:20261130"}, {LatencyHour, k.CallLatency(s, "2026113012"), "ddkk:api:@:hour:2026113012:latency"},
+			{Requests, k.Requests(s, 20261130), "ddkk:requests:@:20261130"}, {RequestNames, k.RequestNames(s, 20261130), "ddkk:requests:names:@:20261130"},
 			{LatencyDay, k.CallLatency(s, "20261130"), "ddkk:api:@:day:20261130:latency"}, {Pending, k.Pending(s), "ddkk:pending:@"}, {Made, k.Made(s), "ddkk:made:@"},
 			{MirrorState, k.MirrorState(s), "ddkk:mirror:state:@"}, {MirrorDue, k.MirrorDue(s), "ddkk:mirror:due:@"}, {MirrorSink, k.MirrorSink(s), "ddkk:mirror:sink:@"},
 			{MirrorPV, k.MirrorPV(s), "ddkk:mirror:pv:@"}, {MirrorBots, k.MirrorBots(s), "ddkk:mirror:bot:@"}, {MirrorTake, k.MirrorTake(s, 3), "ddkk:mirror:take:@:3"},

@@ -25,13 +25,16 @@ const (
 	MarkLatency  = "l"
 	MarkSeen     = "i"
 	MarkWindow   = "w"
+	MarkRequests = "x"
+	MarkNames    = "n"
 )
 
 var marks = map[string][]Family{
 	MarkPV: {SitePV, SitePVDay}, MarkUV: {SiteUV, SiteUVDay}, MarkVisitors: {Visitors}, MarkBooks: {Books}, MarkMinutes: {Minutes},
 	MarkFacets: {Facets}, MarkPairs: {Pairs}, MarkBots: {PageBots, PageBotsDay}, MarkHot: {HotAll, HotDay, HotWeek, HotMonth},
 	MarkEvents: {Events}, MarkCalls: {CallsDay, CallsHour}, MarkLatency: {LatencyDay, LatencyHour}, MarkSeen: {SeenID},
-	MarkWindow: {SeenWindow},
+	MarkWindow:   {SeenWindow},
+	MarkRequests: {Requests}, MarkNames: {RequestNames},
 }
 
 // Forever is the period of keys that have none.

@@ -14,6 +14,9 @@ const (
 	CallMinuteTTL = 7 * 24 * time.Hour  // after the minute
 	CallHourTTL   = 30 * 24 * time.Hour // after the hour
 	CallDayTTL    = 365 * 24 * time.Hour
+
+	RequestTTL      = DayTTL             // after the day ends
+	RequestNamesTTL = 2 * 24 * time.Hour // after the day ends; how many there were is the archive's
 )
 
 // A period of calls is named by its digits: YYYYMMDD, and HH, and MM.
@@ -64,6 +67,8 @@ const (
 	CallsDay
 	LatencyHour
 	LatencyDay
+	Requests
+	RequestNames
 	Pending
 	Made
 	FacetsPending
@@ -150,6 +155,9 @@ var Table = [families]Spec{
 	CallsDay:    {"api:S:day:D", "Hash", "365 days", Counts, "the same of a day"},
 	LatencyHour: {"api:S:hour:YYYYMMDDHH:latency", "Hash", "30 days", Counts, "calls of an hour by bucket of `$request_time`: `BUCKET`"},
 	LatencyDay:  {"api:S:day:D:latency", "Hash", "365 days", Counts, "the same of a day, and `BUCKET:E`"},
+
+	Requests:     {"requests:S:D", "Hash", "90 days", Counts, "requests of a site's own log by series: `request:PART:KIND`, `crawler:PART:NAME`, `notfound:count:PATH REFERRER`, `download:PART:PATH`"},
+	RequestNames: {"requests:names:S:D", "Hash", "2 days after the day ends", Counts, "the same of series whose names tell visitors apart: `feed:count:READER PATH`, `reader:count:VISITOR`"},
 
 	Pending:       {"pending:S", "List", "until folded", Notes, "packed page changes"},
 	FacetsPending: {"facets:S", "List", "until folded, 30 s at most", Notes, "packed changes of facets"},

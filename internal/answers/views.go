@@ -86,15 +86,15 @@ func (l *LastViews) parserOf(in logs.Input) (*parser.Parser, error) {
 	if cfg := l.cfg(); cfg != l.made { // reloaded
 		l.made, l.parsers = cfg, map[string]*parser.Parser{}
 	}
-	if p := l.parsers[in.Path]; p != nil {
+	if p := l.parsers[in.Name()]; p != nil {
 		return p, nil
 	}
 	// The secret does not matter: who made a view is not shown.
-	p, err := parser.New(l.made.Parser(in.Format, nil))
+	p, err := parser.New(logs.ParserOf(l.made, in, nil))
 	if err != nil {
 		return nil, fmt.Errorf("make parser: %w", err)
 	}
-	l.parsers[in.Path] = p
+	l.parsers[in.Name()] = p
 	return p, nil
 }
 

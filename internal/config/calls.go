@@ -8,7 +8,7 @@ import (
 )
 
 func (c *Config) CallRules() *parser.CallRules {
-	return &parser.CallRules{Site: c.SiteOfCalls(), Routes: c.APIRoutes, UserArg: c.APIUserArg, FailedFrom: c.APIFailedFrom}
+	return &parser.CallRules{Site: c.SiteOfCalls(), Routes: c.APIRoutes, UserArg: c.APIUserArg, FailedFrom: c.APIFailedFrom, Downloads: c.Downloads}
 }
 
 // APISite is the site of calls whose lines have no host; "": there is none.
@@ -21,11 +21,14 @@ func (c *Config) SiteOfCalls() string {
 
 // checkSiteLog finds what does not fit the site's own log.
 func (c *Config) checkSiteLog(problems *problemList) {
-	if c.SiteLog == "" {
-		return
-	}
 	wrong := func(name, value, where, allowed string) {
 		problems.add(&SettingError{Name: name, Value: value, Where: where, Allowed: allowed})
+	}
+	if c.SiteLog == "" {
+		if len(c.LogViews) > 0 {
+			wrong("LOG_VIEWS", "", "without SITE_LOG", "the site's own access log in SITE_LOG: views are taken from it")
+		}
+		return
 	}
 	if c.AccessLog != "" && samePath(c.AccessLog, c.SiteLog) {
 		wrong("SITE_LOG", c.SiteLog, "together with ACCESS_LOG",

@@ -57,6 +57,8 @@ type Config struct {
 	APISite       string   // of the calls in SiteLog whose lines have no host
 	APIRoutes     []string // patterns of endpoints
 	APIUserArg    string
+	Downloads     []string          // endings of files that are linked for themselves
+	LogViews      []parser.LogView  // sites whose views are those of SiteLog
 	APIFailedFrom int               // the lowest status of a failed call
 	JSONFields    map[string]string // field (parser.JSONFieldNames) -> its key in a JSON log
 	LogTimezone   *time.Location    // of times in foreign logs that tell none; nil: Timezone
@@ -120,6 +122,8 @@ type Config struct {
 	// texts holds every setting as it was written, by name: what Diff
 	// compares and String prints.
 	texts map[string]string
+	// viewSpans are the times of LogViews as they were written.
+	viewSpans []string
 }
 
 // ElasticConfig is a search index that page totals are sent to.
@@ -194,7 +198,7 @@ func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
 		country = c.GeoIP.Country
 	}
 	return parser.Config{
-		Off: c.FacetsOff, Country: country,
+		Off: c.FacetsOff, Country: country, LogViews: c.LogViews,
 		Format: format, Location: c.Timezone, Secret: secret,
 		Sites: c.Sites, Aliases: c.SiteAliases, RefererCheck: c.RefererCheck,
 		GPC: c.PrivacyGPC, Page: c.Page,
@@ -304,6 +308,7 @@ func configPath(path string, lookup func(string) (string, bool)) (string, error)
 func (c *Config) checkTogether(problems *problemList) {
 	c.checkRedis(problems)
 	c.checkMySQL(problems)
+	c.timeLogViews(problems)
 	c.checkSiteLog(problems)
 	c.checkSegments(problems)
 	c.checkCompressed(problems)

@@ -71,7 +71,7 @@ func TestReloadedRefusesWhatDoesNotFit(t *testing.T) {
 // What a reload takes and what it leaves to a restart, of all settings: each that
 // is not taken is named.
 func TestEverySettingIsReloadedOrNamed(t *testing.T) {
-	restart := []string{"PORT", "LISTEN", "DATA_DIR", "ACCESS_LOG", "LOG_FORMAT", "SITE_LOG", "SITE_LOG_FORMAT", "LOG_SEGMENTS", "NGINX_PID", "LOG_SYNC",
+	restart := []string{"PORT", "LISTEN", "DATA_DIR", "ACCESS_LOG", "LOG_FORMAT", "SITE_LOG", "SITE_LOG_FORMAT", "LOG_VIEWS", "LOG_SEGMENTS", "NGINX_PID", "LOG_SYNC",
 		"REDIS_ADDR", "REDIS_CLUSTER", "REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_DB", "REDIS_TLS_CA", "REDIS_TLS_CERT", "REDIS_TLS_KEY", "REDIS_SENTINEL_USERNAME", "REDIS_SENTINEL_PASSWORD", "REDIS_PREFIX", "ALLOW_EVICTION", "UV_SET_TTL",
 		"MYSQL_DSN", "MYSQL_TLS_CA", "MYSQL_TLS_CERT", "MYSQL_TLS_KEY", "MYSQL_CONNECTIONS", "MYSQL_TIMEOUT", "IP_MODE", "SECRET", "PUBLIC_SITES", "MAX_CONNECTIONS", "TIMEZONE", "MIRROR_SLOTS", "ES_URL", "ES_INDEX", "ES_ID",
 		"ES_FIELDS", "ES_UPSERT", "ES_USER", "ES_PASSWORD", "ES_API_KEY"}

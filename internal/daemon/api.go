@@ -12,3 +12,11 @@ func (s *server) calls() queryapi.Calls {
 	}
 	return answers.NewCalls(s.reader, s.vault.Opened, s.cfg().SiteOfCalls())
 }
+
+// requests answers about the requests of sites' own logs; nil without a SITE_LOG.
+func (s *server) requests() queryapi.Requests {
+	if s.cfg().SiteLog == "" {
+		return nil
+	}
+	return answers.NewRequests(s.reader, s.vault.Opened, s.cfg)
+}

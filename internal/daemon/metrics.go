@@ -240,15 +240,15 @@ func (p *pipelineMetrics) collectBooks(ch chan<- prometheus.Metric, books []coun
 		if i < len(books) {
 			b = books[i]
 		}
-		count(ch, descRead, b.Read, in.Path)
+		count(ch, descRead, b.Read, in.Name())
 		for result, n := range map[string]int64{"human": b.Human, "bot": b.Bot, "call": b.Calls, "deduplicated": b.Dedup, "before": b.Before, "torn": b.Torn} {
-			count(ch, descLines, n, in.Path, result, "")
+			count(ch, descLines, n, in.Name(), result, "")
 		}
 		for r := parser.Reason(1); r < parser.NumReasons; r++ {
 			if r.Malformed() {
-				count(ch, descLines, b.Malformed[r], in.Path, "malformed", r.String())
+				count(ch, descLines, b.Malformed[r], in.Name(), "malformed", r.String())
 			} else {
-				count(ch, descLines, b.Skipped[r], in.Path, "skipped", r.String())
+				count(ch, descLines, b.Skipped[r], in.Name(), "skipped", r.String())
 			}
 		}
 	}
@@ -262,16 +262,16 @@ func (p *pipelineMetrics) collectLog(ch chan<- prometheus.Metric, in logs.Input,
 		grew += one(x.GrewAfterClose)
 		alarms += one(x.Alarm != "")
 		if !x.Closed && !x.Refused {
-			gauge(ch, descSize, float64(x.Size), in.Path, x.ID)
-			gauge(ch, descOffset, float64(x.Offset), in.Path, x.ID)
-			gauge(ch, descCounted, float64(counted[x.ID]), in.Path, x.ID)
+			gauge(ch, descSize, float64(x.Size), in.Name(), x.ID)
+			gauge(ch, descOffset, float64(x.Offset), in.Name(), x.ID)
+			gauge(ch, descCounted, float64(counted[x.ID]), in.Name(), x.ID)
 		}
 	}
-	gauge(ch, descLag, float64(lag), in.Path)
-	gauge(ch, descLagSeconds, seconds, in.Path)
-	gauge(ch, descTorn, torn, in.Path)
-	gauge(ch, descGrew, grew, in.Path)
-	gauge(ch, descAlarms, alarms, in.Path)
+	gauge(ch, descLag, float64(lag), in.Name())
+	gauge(ch, descLagSeconds, seconds, in.Name())
+	gauge(ch, descTorn, torn, in.Name())
+	gauge(ch, descGrew, grew, in.Name())
+	gauge(ch, descAlarms, alarms, in.Name())
 }
 
 func one(b bool) float64 {

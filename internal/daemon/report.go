@@ -51,7 +51,7 @@ func (s *server) report(ctx context.Context) queryapi.Report {
 	r := queryapi.Report{Version: s.version, Started: s.started.UTC(), Books: bookReport(&stats.Books)}
 	for _, in := range s.inputs {
 		bytes, seconds := lagOf(in.Tail.Segments())
-		r.Inputs = append(r.Inputs, queryapi.InputReport{Path: in.Path, LagBytes: bytes, LagSeconds: seconds})
+		r.Inputs = append(r.Inputs, queryapi.InputReport{Path: in.Name(), LagBytes: bytes, LagSeconds: seconds})
 	}
 	r.Redis = queryapi.RedisReport{Up: stats.Redis, Embedded: s.embedded != nil}
 	if s.embedded == nil {

@@ -192,7 +192,7 @@ func (s *server) apiConfig() queryapi.Config {
 		NormalizeSite: func(raw string) (string, bool) { return s.cfg().SiteOf(raw) },
 		RefererCheck:  func() bool { return s.cfg().RefererCheck },
 		EventKey:      parser.EventKey, Location: s.cfg().Timezone,
-		Series: past, Ranking: s.ranking, Restorer: s.restores, Calls: s.calls(),
+		Series: past, Ranking: s.ranking, Restorer: s.restores, QuietHosts: quietHosts(s.cfg), Calls: s.calls(), Requests: s.requests(),
 		Facts: answers.NewFacts(past, s.cfg, time.Now), Views: last, Title: titles.Title, Explorer: answers.NewExplorer(past, last), Report: s.report,
 		Baselines: answers.NewBaselines(s.vault), People: s.people, Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
@@ -291,7 +291,7 @@ func (s *server) count(ctx context.Context) error {
 // keeps what it is given, and the secret of the visitor hash. It returns the
 // configuration whose rules the ingester has as well.
 func (s *server) newIngester(ctx context.Context) (*counter.Ingester, *config.Config, error) {
-	for _, try := range []func(context.Context) error{s.startRedis, s.startArchive, s.startSecret, s.startSegments} {
+	for _, try := range []func(context.Context) error{s.startRedis, s.startArchive, s.startSecret, s.startSegments, s.startLogViews} {
 		if err := s.awaitStart(ctx, try); err != nil {
 			return nil, nil, err
 		}

@@ -44,7 +44,7 @@ func (s logSource) Segments() []counter.SegmentInfo {
 // resume tells where a segment goes on.
 func (s *server) openLogs(resume func(string) int64) error {
 	for _, in := range logs.Inputs(s.cfg()) {
-		opt, err := logs.SegmentOptions(s.cfg(), in, s.log.With("log", in.Path))
+		opt, err := logs.SegmentOptions(s.cfg(), in, s.log.With("log", in.Name()))
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func (s *server) alive(limit time.Duration) error {
 	}
 	for _, in := range s.inputs {
 		if still := in.Tail.Still(); still > max(limit, hungRead) {
-			return fmt.Errorf("reading %s has been stuck for %v", in.Path, still.Round(time.Second))
+			return fmt.Errorf("reading %s has been stuck for %v", in.Name(), still.Round(time.Second))
 		}
 	}
 	return nil

@@ -139,7 +139,7 @@ func (s *server) startSegments(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		byLog[in.Path] = r
+		byLog[in.Name()] = r
 	}
 	s.recalled.mu.Lock()
 	defer s.recalled.mu.Unlock()
@@ -153,7 +153,7 @@ func (s *server) remembering(opt *tailer.Options, in logs.Input) error {
 	if err != nil {
 		return err
 	}
-	opt.Recall = func() (tailer.Recollection, error) { return s.recalled.of(in.Path), nil }
+	opt.Recall = func() (tailer.Recollection, error) { return s.recalled.of(in.Name()), nil }
 	if s.embedded == nil { // which keeps nothing anyway
 		opt.Note = func(traces map[string]json.RawMessage) { s.traces.note(name, traces) }
 	}

@@ -188,13 +188,12 @@ func (s *reader) count() {
 	s.beacons[s.beacon]++
 	s.pages[s.page]++
 	s.calls[became(&s.call)]++
-	kind := parser.RequestKindOf(&s.hit).String()
-	switch {
-	case s.call.Kind == parser.Malformed || s.call.Reason == parser.SkipComment:
-	case s.bot:
-		s.bots[kind]++
+	switch q := s.call.Request; {
+	case q == nil:
+	case q.Crawler != nil:
+		s.bots[q.Kind.String()]++
 	default:
-		s.people[kind]++
+		s.people[q.Kind.String()]++
 	}
 }
 

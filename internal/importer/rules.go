@@ -79,7 +79,8 @@ func statusSet(text string) (map[int]bool, error) {
 // wantsPath decides on a path as it stands in the log; why is what speaks
 // against it.
 func (r *Rules) wantsPath(uri []byte) (why string) {
-	name := parser.RequestPath(uri)
+	path := parser.AppendRequestPath(nil, uri)
+	name := string(path)
 	if name == "" {
 		return "no path"
 	}
@@ -89,7 +90,7 @@ func (r *Rules) wantsPath(uri []byte) (why string) {
 	case matchAny(r.Include, name):
 		return ""
 	}
-	switch parser.PathKindOf(name) {
+	switch parser.PathKindOf(path) {
 	case parser.PathPage:
 		return ""
 	case parser.PathProgram:

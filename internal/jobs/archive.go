@@ -56,7 +56,7 @@ func archiveOnce(ctx context.Context, v *vault.Vault, secret []byte) (archive.Su
 		if err != nil {
 			return archive.Summary{}, err
 		}
-		sources = append(sources, archive.Source{Name: host + ":" + in.Path, Parser: p, Segments: segments})
+		sources = append(sources, archive.Source{Name: host + ":" + in.Name(), Parser: p, Segments: segments})
 	}
 	sum, err := Run(ctx, v, a, sources)
 	if err != nil {
@@ -202,7 +202,14 @@ func deleteOld(ctx context.Context, v *vault.Vault, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	wants, err := wanted(ctx, v, archived)
+	if err != nil {
+		return err
+	}
 	return eachFile(ctx, v, func(f tailer.File) error {
+		if wants[f.Name] {
+			return nil
+		}
 		whole, ok := archived[f.ID]
 		written := f.LastWrite
 		if ok && fromFuture(now, written) {
@@ -214,4 +221,18 @@ func deleteOld(ctx context.Context, v *vault.Vault, now time.Time) error {
 		deleteFile(ctx, v, f, whole, now.Sub(written))
 		return ctx.Err()
 	})
+}
+
+// wanted are the files that some log has not archived as far as another: one may be read
+// twice, for its calls and for its views.
+func wanted(ctx context.Context, v *vault.Vault, archived map[string]archive.ArchivedSegment) (map[string]bool, error) {
+	wants, sizes := map[string]bool{}, map[string]int64{}
+	err := eachFile(ctx, v, func(f tailer.File) error {
+		whole, ok := archived[f.ID]
+		size, again := sizes[f.Name]
+		wants[f.Name] = wants[f.Name] || !ok || again && size != whole.Size
+		sizes[f.Name] = whole.Size
+		return nil
+	})
+	return wants, err
 }

@@ -68,5 +68,8 @@ func LogName(in logs.Input) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("name log: %w", err)
 	}
+	if in.Views {
+		path += " (views)"
+	}
 	return host + ":" + path, nil
 }

@@ -12,12 +12,18 @@ import (
 	"ddkk-stats/tailer"
 )
 
+// ViewsPrefix begins the identities of segments that are read for their views.
+const ViewsPrefix = "view-"
+
 // identify names a segment by its first line. A request may be written to the
 // beacon log and to the site's own, and a site's log may be imported for its
 // views as well: so the same line names another segment here.
 func (l Input) identify(firstLine []byte) string {
-	if l.Calls {
+	switch {
+	case l.Calls:
 		return "api-" + parser.SegmentID(firstLine)
+	case l.Views:
+		return ViewsPrefix + parser.SegmentID(firstLine)
 	}
 	return parser.SegmentID(firstLine)
 }
@@ -25,14 +31,16 @@ func (l Input) identify(firstLine []byte) string {
 // ParserOf is the configuration of the parser of a log.
 func ParserOf(c *config.Config, l Input, secret []byte) parser.Config {
 	p := c.Parser(l.Format, secret)
-	if l.Calls {
-		p.Calls = c.CallRules()
+	if l.Calls || l.Views {
+		p.Calls, p.Views = c.CallRules(), l.Views
 	}
 	return p
 }
 
 // Inputs are the logs that are counted: the built-in beacon's, nginx's and the
-// site's own where they are named.
+// site's own where they are named. A site's own log whose views count is read twice: as
+// calls, and as views. So each has segments, checkpoints and an archive of its own, as any
+// other log has.
 func Inputs(c *config.Config) []Input {
 	all := []Input{{Path: c.BeaconLog(), Format: parser.FormatV1}}
 	if c.AccessLog != "" {
@@ -40,6 +48,9 @@ func Inputs(c *config.Config) []Input {
 	}
 	if c.SiteLog != "" {
 		all = append(all, Input{Path: c.SiteLog, Format: c.SiteLogFormat, Calls: true})
+		if len(c.LogViews) > 0 {
+			all = append(all, Input{Path: c.SiteLog, Format: c.SiteLogFormat, Views: true})
+		}
 	}
 	return all
 }
@@ -49,7 +60,16 @@ type Input struct {
 	Path   string
 	Format parser.Format
 	Calls  bool // it is the site's own: its lines are calls of the API
+	Views  bool // it is the site's own, read for the views of LOG_VIEWS
 	Tail   *tailer.Tailer
+}
+
+// Name tells a log from the others: a path may be read twice.
+func (l Input) Name() string {
+	if l.Views {
+		return l.Path + " (views)"
+	}
+	return l.Path
 }
 
 // Denied tells that the log is there, or may be, and cannot be opened by this process;

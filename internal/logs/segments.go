@@ -27,6 +27,8 @@ func SegmentOptions(c *config.Config, in Input, log *slog.Logger) (tailer.Option
 	switch {
 	case in.Calls:
 		opt.Segments, role = c.LogSegments.Site, "site"
+	case in.Views:
+		opt.Segments, role = c.LogSegments.Site, "views"
 	case in.Path == c.AccessLog:
 		opt.Segments, role = c.LogSegments.Access, "access"
 	}

@@ -36,6 +36,7 @@ type callOf struct {
 	status                int
 	user                  string
 	ms                    int64
+	kind                  string // of a request by GET that is answered 200
 }
 
 func (h *hit) visitor() string { return h.ip + "\x00" + h.ua }
@@ -148,7 +149,39 @@ func randomCall(rng *rand.Rand, now time.Time) hit {
 		c.user = "u" + strconv.Itoa(rng.IntN(3))
 	}
 	h.call = c
+	c.kind = "page"
+	h.asFile()
 	return h
+}
+
+// asFile makes some calls requests for other things, and of a crawler. The rest of the
+// schedule does not change with that.
+func (h *hit) asFile() {
+	c, n := h.call, h.at.UnixMilli()
+	for _, x := range []struct{ path, kind string }{{"/feed.xml", "feed"}, {"/book.pdf", "download"}, {"/style.css", "asset"}, {"/about", "page"}} {
+		if n%8 == 0 {
+			c.path, c.pattern, c.kind = x.path, x.path, x.kind
+			break
+		}
+		n /= 8
+	}
+	if n/64%4 == 0 {
+		h.ua, h.bot = crawler, true
+	}
+	if n/256%2 == 0 {
+		h.ref = []string{h.site, "r1.example"}[n/512%2]
+	}
+}
+
+// referer is the header of a call that somebody's page led to.
+func (h *hit) referer() string {
+	switch h.ref {
+	case "":
+		return "-"
+	case h.site:
+		return "https://" + h.site + "/from?x=1"
+	}
+	return "https://" + h.ref + "/there"
 }
 
 // line is the request in format v1 or v2.
@@ -160,7 +193,7 @@ func (h *hit) line(number int) string {
 		if c.user != "" {
 			user = c.user
 		}
-		return strings.Join([]string{"v1", at, id, h.ip, h.site, c.method, strconv.Itoa(c.status), c.path + "?q=1", "-", h.ua, "-", "-",
+		return strings.Join([]string{"v1", at, id, h.ip, h.site, c.method, strconv.Itoa(c.status), c.path + "?q=1", h.referer(), h.ua, "-", "-",
 			user, fmt.Sprintf("0.%03d", c.ms), "43", "end"}, "\t")
 	}
 	uri := "/event.png?site=" + h.site + "&page=" + h.page

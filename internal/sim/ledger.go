@@ -190,6 +190,7 @@ func (t *tallies) view(h *hit, local time.Time, d, books string) {
 func (t *tallies) call(h *hit, local time.Time) {
 	c := h.call
 	endpoint := c.method + " " + c.pattern
+	t.request(h, local.Format("20060102"))
 	for kind, layout := range map[string]string{"minute": "200601021504", "hour": "2006010215", "day": "20060102"} {
 		key := "api:" + h.site + ":" + kind + ":" + local.Format(layout)
 		add := func(field string, n int64) {
@@ -219,6 +220,56 @@ func (t *tallies) call(h *hit, local time.Time) {
 		add("status:"+strconv.Itoa(c.status), 1)
 		if c.user != "" {
 			add("user:"+c.user, 1)
+		}
+	}
+}
+
+// request counts a call as what it is beside a call.
+func (t *tallies) request(h *hit, d string) {
+	c := h.call
+	kind := c.kind
+	switch {
+	case c.status == 404:
+		kind = "notfound"
+	case c.status >= 400:
+		kind = "failed"
+	case c.method != "GET":
+		kind = "api"
+	}
+	key, names := "requests:"+h.site+":"+d+" ", "requests:names:"+h.site+":"+d+" "
+	who := "people"
+	if h.bot {
+		who = "crawlers"
+		t.n[key+"crawler:"+strconv.Itoa(c.status/100)+"xx:Googlebot"]++
+		t.n[key+"crawler:bytes:Googlebot"] += 43
+		if kind == "page" {
+			t.n[key+"crawler:pages:Googlebot"]++
+		}
+	}
+	t.n[key+"request:count:all"]++
+	t.n[key+"request:"+who+":"+kind]++
+	t.n[key+"request:bytes:"+kind] += 43
+	switch kind {
+	case "notfound":
+		from := h.ref
+		if from == h.site {
+			from = "/from"
+		}
+		t.n[key+"notfound:count:"+c.path+" "+from]++
+	case "download":
+		t.n[key+"download:count:"+c.path]++
+		t.n[key+"download:bytes:"+c.path] += 43
+	case "feed":
+		t.n[names+"fetched"]++
+		if !h.bot && t.first("feed", h.site, d, h.visitor(), c.path) {
+			t.n[names+"feed "+c.path]++
+		}
+	case "page":
+		if !h.bot {
+			t.n[names+"seen"]++
+			if t.first("reader", h.site, d, h.visitor()) {
+				t.n[names+"readers"]++
+			}
 		}
 	}
 }

@@ -33,6 +33,8 @@ var lives = []struct {
 	{"api:", "minute:200601021504", 7 * day, 0},
 	{"api:", "hour:2006010215", 30 * day, 0},
 	{"api:", "day:20060102", 365 * day, 0},
+	{"requests:names:", "20060102", 2 * day, 0},
+	{"requests:", "20060102", 90 * day, 0},
 }
 
 // atEdge is how near to the end of its life a number may be there or not.

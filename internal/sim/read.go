@@ -61,11 +61,19 @@ func (s *store) read() numbers {
 				}
 			}
 		case strings.HasPrefix(name, "event:"), strings.HasPrefix(name, "page:bot:"), strings.HasPrefix(name, "site:minutes:"),
-			strings.HasPrefix(name, "facet:"), strings.HasPrefix(name, "site:books:"), strings.HasPrefix(name, "api:"):
+			strings.HasPrefix(name, "facet:"), strings.HasPrefix(name, "site:books:"), strings.HasPrefix(name, "api:"),
+			strings.HasPrefix(name, "requests:") && !strings.HasPrefix(name, "requests:names:"):
 			if is("hash") {
 				fields, _ := m.HKeys(key)
 				for _, f := range fields {
 					out[name+" "+f] = toNumber(m.HGet(key, f))
+				}
+			}
+		case strings.HasPrefix(name, "requests:names:"):
+			if is("hash") {
+				fields, _ := m.HKeys(key)
+				for _, f := range fields {
+					readName(out, name+" ", f, toNumber(m.HGet(key, f)))
 				}
 			}
 		case strings.HasPrefix(name, "site:uv:set:"):
@@ -93,4 +101,21 @@ func (s *store) read() numbers {
 		}
 	}
 	return out
+}
+
+// readName adds a field with somebody's name, which the ledger does not know, to how many
+// there are.
+func readName(out numbers, key, field string, n int64) {
+	switch kind, name, _ := strings.Cut(field, ":count:"); {
+	case kind == "reader":
+		out[key+"readers"]++
+		out[key+"seen"] += n
+	case kind == "feed":
+		who, path, _ := strings.Cut(name, " ")
+		if out[key+"fetched"] += n; who != "" {
+			out[key+"feed "+path]++
+		}
+	default:
+		out[key+field] = wrong
+	}
 }

@@ -35,6 +35,10 @@ var tables = []tableOf{
 	{"SELECT site, date, name, calls FROM api_daily WHERE dimension = 'status'", []string{"api:S:day:D status:N"}},
 	{"SELECT site, date, name, calls FROM api_daily WHERE dimension = 'user'", []string{"api:S:day:D user:N"}},
 	{"SELECT site, date, name, calls FROM api_daily WHERE dimension = 'latency'", []string{"api:S:day:D:latency N"}},
+	{"SELECT site, date, dimension || ':' || name, calls FROM api_daily WHERE dimension IN ('request', 'crawler', 'notfound', 'download')", []string{"requests:S:D N"}},
+	{"SELECT site, date, '', CASE WHEN name LIKE 'count:%' THEN 1 ELSE calls END FROM api_daily WHERE dimension = 'reader' AND name NOT LIKE 'blocked:%'", []string{"requests:names:S:D readers"}},
+	{"SELECT site, date, SUBSTR(name, INSTR(name, '/')), CASE WHEN name LIKE 'count:%' THEN 1 ELSE calls END FROM api_daily WHERE dimension = 'feed' AND name NOT LIKE 'count: %' AND name NOT LIKE 'subscribers:%'",
+		[]string{"requests:names:S:D feed N"}},
 }
 
 // readSQL is what the archive holds, by the names of the ledger.
@@ -124,6 +128,10 @@ func inSQL(name string) bool {
 		return strings.Count(name, ":") == 3
 	case strings.HasPrefix(name, "hot:"):
 		return strings.Contains(name, ":day:")
+	case strings.HasPrefix(name, "requests:names:"): // how often each was seen is not kept for long
+		return !strings.HasSuffix(name, " seen") && !strings.HasSuffix(name, " fetched")
+	case strings.HasPrefix(name, "requests:"):
+		return true
 	case strings.HasPrefix(name, "api:"):
 		return strings.Contains(name, ":day:")
 	}

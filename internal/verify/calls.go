@@ -22,7 +22,10 @@ type callHour struct {
 }
 
 // callNames are those of a day that keep their own fields.
-type callNames struct{ endpoints, users map[string]bool }
+type callNames struct {
+	endpoints, users map[string]bool
+	subjects         [parser.NumRequestSeries]map[string]bool
+}
 
 // calls is one site's own count of calls, beyond what is archived.
 type calls struct {
@@ -32,6 +35,9 @@ type calls struct {
 	names        map[parser.Day]*callNames
 	minutes      map[string]*callTally
 	hours        map[string]*callHour
+	requests     map[parser.Day]map[string]int64 // sums by field
+	counts       []parser.RequestCount
+	buf          []byte
 	lines        int64
 	// begin tells which names the archive has of a day.
 	begin func(parser.Day, *callNames) error
@@ -39,7 +45,7 @@ type calls struct {
 
 func newCalls(opt *Options) *calls {
 	return &calls{location: opt.Location, maxEndpoints: opt.MaxEndpoints, maxUsers: opt.MaxUsers,
-		names: map[parser.Day]*callNames{}, minutes: map[string]*callTally{}, hours: map[string]*callHour{}}
+		names: map[parser.Day]*callNames{}, minutes: map[string]*callTally{}, hours: map[string]*callHour{}, requests: map[parser.Day]map[string]int64{}}
 }
 
 // size is about how many things are remembered.
@@ -47,14 +53,18 @@ func (c *calls) size() int {
 	if c == nil {
 		return 0
 	}
-	return len(c.minutes) + 50*len(c.hours)
+	n := len(c.minutes) + 50*len(c.hours)
+	for _, sums := range c.requests {
+		n += len(sums)
+	}
+	return n
 }
 
 // add counts a call.
 func (c *calls) add(h *parser.Hit) error {
 	names := c.names[h.Day]
 	if names == nil {
-		names = &callNames{map[string]bool{}, map[string]bool{}}
+		names = newCallNames()
 		if err := c.begin(h.Day, names); err != nil {
 			return err
 		}
@@ -92,6 +102,7 @@ func (c *calls) add(h *parser.Hit) error {
 	if len(h.User) > 0 {
 		hour.users[own(names.users, string(h.User), c.maxUsers, false)]++
 	}
+	c.request(h, names)
 	return nil
 }
 
@@ -162,15 +173,15 @@ func (s *subject) beginCalls(d parser.Day, names *callNames) error {
 			names.users[r.Name] = true
 		}
 	}
-	return nil
+	return s.beginRequests(d, names)
 }
 
 // callHashes are the fields of the hashes of all periods, by period.
-type callHashes struct{ sums, took map[string]map[string]int64 }
+type callHashes struct{ sums, took, requests map[string]map[string]int64 }
 
 // archivedCalls is what the archive has of the periods that may still live.
 func (s *subject) archivedCalls() (callHashes, error) {
-	all := callHashes{map[string]map[string]int64{}, map[string]map[string]int64{}}
+	all := callHashes{map[string]map[string]int64{}, map[string]map[string]int64{}, map[string]map[string]int64{}}
 	now := s.g.v.opt.Now().In(s.g.v.opt.Location)
 	back := func(ttl time.Duration, layout string) string { return now.Add(-ttl).AddDate(0, 0, -2).Format(layout) }
 	add := func(to map[string]map[string]int64, period, field string, n int64) {
@@ -199,6 +210,10 @@ func (s *subject) archivedCalls() (callHashes, error) {
 			add(all.sums, r.Period, counter.CallUser+r.Name, r.Calls)
 		case parser.CallsLatency:
 			add(all.took, r.Period, r.Name, r.Calls)
+		default:
+			if series, ok := parser.RequestSeriesOf(r.Dimension); ok {
+				add(all.requests, r.Period, parser.RequestField(series, r.Name), r.Calls)
+			}
 		}
 	}
 	return all, nil
@@ -252,6 +267,11 @@ func (r *reading) calls() error {
 		if err := r.callHash(r.g.v.opt.Keys.CallLatency(r.name, p), func() map[string]int64 { return w.of(p).took[p] }); err != nil {
 			return err
 		}
+		if len(p) == len("20060102") {
+			if err := r.requests(p, archived.requests[p], archived.sums[p][counter.CallTotal]); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -280,7 +300,7 @@ func (w *callWants) of(period string) callHashes {
 	}
 	c.fields(period, sums, took)
 	w.period, w.lines = period, c.lines
-	w.last = callHashes{map[string]map[string]int64{period: sums}, map[string]map[string]int64{period: took}}
+	w.last = callHashes{sums: map[string]map[string]int64{period: sums}, took: map[string]map[string]int64{period: took}}
 	return w.last
 }
 
@@ -297,8 +317,7 @@ func (r *reading) callHash(key string, want func() map[string]int64) error {
 		capped = capped || there || want()[name+parser.OtherPage] > 0
 	}
 	for field := range got {
-		_, endpoint, _ := strings.Cut(field, ":")
-		capped = capped || endpoint == parser.OtherPage
+		capped = capped || strings.HasSuffix(field, ":"+parser.OtherPage)
 	}
 	whole := func() map[string]int64 {
 		if capped {

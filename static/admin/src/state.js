@@ -2,7 +2,7 @@
 // back to.
 import { ranges, intervals, isDate, span } from './dates.js';
 
-const all = ['overview', 'events', 'calls', 'system'];
+const all = ['overview', 'events', 'calls', 'log', 'system'];
 
 // views are those that the asker may see.
 export let views = all;

@@ -10,6 +10,7 @@ import { devicesPanel } from './panels/devices.js';
 import { tailPanel } from './panels/tail.js';
 import { eventsPanel, eventDaysPanel } from './panels/events.js';
 import { overviewPanel, trendPanel, reportPanel } from './panels/calls.js';
+import { blockedPanel, crawlersPanel, downloadsPanel, feedsPanel, notFoundPanel, requestsPanel } from './panels/log.js';
 import { healthPanel } from './panels/health.js';
 import { verifyPanel, restorePanel } from './panels/repair.js';
 import { baselinesPanel } from './panels/baselines.js';
@@ -22,6 +23,7 @@ const views = {
   overview: [figuresPanel, seriesPanel, minutesPanel, pagesPanel, referrersPanel, heatPanel, devicesPanel, ...facetPanels, tailPanel],
   events: [eventsPanel, eventDaysPanel],
   calls: [overviewPanel, trendPanel, reportPanel],
+  log: [requestsPanel, crawlersPanel, notFoundPanel, feedsPanel, downloadsPanel, blockedPanel],
   system: [healthPanel, verifyPanel, restorePanel, baselinesPanel],
 };
 
@@ -29,7 +31,7 @@ const views = {
 const unfiltered = [minutesPanel, heatPanel];
 
 // ranged says whether a view shows a range of days.
-export const ranged = (view) => view === 'overview' || view === 'events';
+export const ranged = (view) => view === 'overview' || view === 'events' || view === 'log';
 
 // stacked puts the devices below the referrers, beside the longer list of pages.
 function stacked(panels) {

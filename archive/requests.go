@@ -1,0 +1,204 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+
+	"ddkk-stats/parser"
+)
+
+// Requests of a site's own log are sums of days, in the tables of calls: a dimension for
+// each series (parser.RequestTable), and a period that is a day. So they are loaded,
+// rolled up, recounted, checked and kept with the calls.
+
+// requestSum is one sum of a day.
+type requestSum struct {
+	series parser.RequestSeries
+	name   string // part and subject
+}
+
+func (s requestSum) row(day string, n int64) CallRow {
+	return CallRow{Period: day, Dimension: s.series.Spec().Name, Name: s.name, Calls: n}
+}
+
+// requestNames are the dimensions of all series, as the end of a list in SQL.
+var requestNames = func() (list string) {
+	for s := range parser.NumRequestSeries {
+		list += ", '" + string(s.Spec().Name) + "'"
+	}
+	return list
+}()
+
+// requestSubjects are those of a day that have rows of their own, by series.
+type requestSubjects [parser.NumRequestSeries]map[string]string
+
+// keep has the subject of a row that is there.
+func (s *requestSubjects) keep(d parser.CallDimension, name string) {
+	series, ok := parser.RequestSeriesOf(d)
+	if _, subject := parser.CutSum(name); ok && subject != parser.OtherPage {
+		s.of(series)[subject] = subject
+	}
+}
+
+func (s *requestSubjects) of(series parser.RequestSeries) map[string]string {
+	if s[series] == nil {
+		s[series] = map[string]string{}
+	}
+	return s[series]
+}
+
+// addRequest adds what a request counts.
+func (d *callDay) addRequest(counts []parser.RequestCount) {
+	for i := range counts {
+		c := &counts[i]
+		subject := parser.AdmitName(d.subjects.of(c.Series), c.Subject, c.Series.Spec().Cap, false)
+		d.requests[requestSum{c.Series, c.Part + ":" + subject}] += c.N
+	}
+}
+
+// RequestRow is a sum of requests of a day.
+type RequestRow struct {
+	Day  parser.Day
+	Name string // see parser.AppendSum
+	N    int64
+}
+
+// Requests returns the sums of a series of some days, in order of the days.
+func (r *callReader) Requests(ctx context.Context, site string, series parser.RequestSeries, from, to parser.Day) iter.Seq2[RequestRow, error] {
+	return stream(ctx, r.q, func(s scanner) (v RequestRow, err error) {
+		return v, s.Scan(day{&v.Day}, &v.Name, &v.N)
+	}, "SELECT date, name, calls FROM api_daily WHERE site = ? AND date >= ? AND date <= ? AND dimension = ? ORDER BY date",
+		r.d.bytes([]byte(site)), dateText(from), dateText(to), string(series.Spec().Name))
+}
+
+// Blocked counts who saw a page of a site's own log on a day, and who of them never sent
+// a beacon; there is false where it cannot be told: the site has no readers or no
+// beacons of that day, or their names are gone.
+func (r *callReader) Blocked(ctx context.Context, site string, d parser.Day) (readers, blocked int64, there bool, err error) {
+	seen := map[parser.Visitor]bool{}
+	for row, err := range r.Requests(ctx, site, parser.RequestsOfReaders, d, d) {
+		if err != nil {
+			return 0, 0, false, err
+		}
+		switch part, subject := parser.CutSum(row.Name); {
+		case subject == parser.OtherPage:
+		case part == parser.PartReaders:
+			readers = row.N
+		case part == parser.PartBlocked:
+			blocked, there = row.N, true
+		default:
+			v, err := parser.ParseVisitor(subject)
+			if err != nil {
+				return 0, 0, false, fmt.Errorf("read readers of %s on %d: %w", site, d, err)
+			}
+			seen[v] = true
+		}
+	}
+	if there || len(seen) == 0 {
+		return readers, blocked, there, nil
+	}
+	return countBlocked(seen, visitorsOf(ctx, r.q, r.d, site, d))
+}
+
+// countBlocked counts how many of those who were seen did not send.
+func countBlocked(seen map[parser.Visitor]bool, senders iter.Seq2[parser.Visitor, error]) (readers, blocked int64, there bool, err error) {
+	readers = int64(len(seen))
+	for v, err := range senders {
+		if err != nil {
+			return 0, 0, false, err
+		}
+		there = true
+		delete(seen, v)
+	}
+	return readers, int64(len(seen)), there, nil
+}
+
+// condense replaces names that tell visitors apart by how many there were: of feeds by
+// their path, of readers all and those who sent no beacon. That is done when the periods
+// of the day are deleted.
+func (cy *cycles) condense(ctx context.Context, tx *sql.Tx, k siteDay) error {
+	site, date := cy.dialect.bytes([]byte(k.site)), dateText(k.day)
+	seen, feeds := map[parser.Visitor]bool{}, map[string]*FeedReaders{}
+	for v, err := range stream(ctx, tx, func(s scanner) (v CallRow, err error) {
+		return v, s.Scan(&v.Dimension, &v.Name, &v.Calls)
+	}, "SELECT dimension, name, calls FROM api_daily WHERE site = ? AND date = ? AND dimension IN ('feed', 'reader')", site, date) {
+		if err != nil {
+			return err
+		}
+		if v.Dimension == parser.RequestTable[parser.RequestsOfFeeds].Name {
+			AddFeedReader(feeds, v.Name, v.Calls)
+			continue
+		}
+		_, subject := parser.CutSum(v.Name)
+		if who, err := parser.ParseVisitor(subject); err == nil {
+			seen[who] = true
+		}
+	}
+	if len(seen)+len(feeds) == 0 {
+		return nil
+	}
+	var rows []CallRow
+	add := func(s parser.RequestSeries, part, subject string, n int64) {
+		rows = append(rows, requestSum{s, part + ":" + subject}.row("", n))
+	}
+	for path, f := range feeds {
+		add(parser.RequestsOfFeeds, parser.PartReaders, path, f.Readers)
+		add(parser.RequestsOfFeeds, parser.PartSubscribers, path, f.Subscribers)
+	}
+	if len(seen) > 0 {
+		readers, blocked, there, err := countBlocked(seen, visitorsOf(ctx, tx, cy.dialect, k.site, k.day))
+		if err != nil {
+			return err
+		}
+		add(parser.RequestsOfReaders, parser.PartReaders, "", readers)
+		if there {
+			add(parser.RequestsOfReaders, parser.PartBlocked, "", blocked)
+		}
+	}
+	if _, err := execTx(ctx, tx, "delete names of readers", "DELETE FROM api_daily WHERE site = ? AND date = ? AND dimension IN ('feed', 'reader')", site, date); err != nil {
+		return err
+	}
+	return cy.addCalls(ctx, tx, "api_daily", "date", site, rows, func(CallRow) any { return date })
+}
+
+// FeedReaders are those of a feed on a day.
+type FeedReaders struct {
+	Readers, Subscribers int64
+	most                 map[string]int64 // by aggregator
+}
+
+// AddFeedReader adds a sum of the series of feeds to the readers of its path. An
+// aggregator tells another number now and then: the largest counts.
+func AddFeedReader(all map[string]*FeedReaders, name string, n int64) {
+	part, subject := parser.CutSum(name)
+	if subject == parser.OtherPage {
+		return
+	}
+	reader, path := "", subject
+	if part == parser.PartCount {
+		reader, path, _ = strings.Cut(subject, " ")
+	}
+	f := all[path]
+	if f == nil {
+		f = &FeedReaders{most: map[string]int64{}}
+		all[path] = f
+	}
+	who, told, aggregator := strings.Cut(reader, "=")
+	switch {
+	case part == parser.PartReaders:
+		f.Readers += n
+	case part == parser.PartSubscribers:
+		f.Subscribers += n
+	case aggregator:
+		if x, err := strconv.ParseInt(told, 10, 64); err == nil && x > f.most[who] {
+			f.Subscribers += x - f.most[who]
+			f.most[who] = x
+		}
+	case reader != "":
+		f.Readers++
+	}
+}
