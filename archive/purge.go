@@ -77,7 +77,7 @@ func (rb *ruleBook) PurgeSite(ctx context.Context, site string, until int64) err
 func (rb *ruleBook) daysOf(ctx context.Context, site string, last parser.Day) (all []siteDay, err error) {
 	s, date := rb.dialect.bytes([]byte(site)), dateText(last)
 	q, args := "", []any(nil)
-	for i, table := range append(dayTables[:], "days") {
+	for i, table := range append(dayTables[:], "days", "voided_rows") {
 		if i > 0 {
 			q += " UNION "
 		}
@@ -99,8 +99,10 @@ func (rb *ruleBook) daysOf(ctx context.Context, site string, last parser.Day) (a
 // of those.
 func (rb *ruleBook) purgeDay(ctx context.Context, tx *sql.Tx, k siteDay, until int64) error {
 	rows := rowsOf(rb.dialect, k)
-	if _, err := execTx(ctx, tx, "delete raw rows", "DELETE FROM access_logs WHERE "+rows.where+" AND created_at < ?", append(rows.args[:len(rows.args):len(rows.args)], timeText(until))...); err != nil {
-		return err
+	for _, table := range []string{"access_logs", "voided_rows"} {
+		if _, err := execTx(ctx, tx, "delete raw rows", "DELETE FROM "+table+" WHERE "+rows.where+" AND created_at < ?", append(rows.args[:len(rows.args):len(rows.args)], timeText(until))...); err != nil {
+			return err
+		}
 	}
 	for _, table := range dayTables {
 		if _, err := execTx(ctx, tx, "delete of "+table, "DELETE FROM "+table+" WHERE site = ? AND date = ?", rows.site, rows.date); err != nil {

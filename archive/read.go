@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"ddkk-stats/parser"
@@ -134,6 +135,8 @@ type ArchivedSegment struct {
 	// in hex; "" where it was archived before that was kept.
 	Lines int64
 	Sum   string
+	// Voided: some of its lines are taken out by a rule that may be undone.
+	Voided bool
 }
 
 // ArchivedSegments returns what is archived of each segment, by identity. It is
@@ -144,14 +147,15 @@ func (r *segmentReader) ArchivedSegments(ctx context.Context) (map[string]Archiv
 		id string
 		ArchivedSegment
 	}, err error) {
-		var at string
-		if err := s.Scan(&v.id, &v.Size, &v.End, &at, &v.Lines, &v.Sum); err != nil {
+		var at, reasons string
+		if err := s.Scan(&v.id, &v.Size, &v.End, &at, &v.Lines, &v.Sum, &reasons); err != nil {
 			return v, err
 		}
+		v.Voided = strings.Contains(reasons, `"`+parser.SkipVoid.String()+`"`)
 		ms, err := parseTime(at)
 		v.At = time.UnixMilli(ms)
 		return v, err
-	}, "SELECT id, segments.size, read_to, archived_at, lines_read, COALESCE(content_sum, '') FROM segments "+
+	}, "SELECT id, segments.size, read_to, archived_at, lines_read, COALESCE(content_sum, ''), reasons FROM segments "+
 		"LEFT JOIN segment_sums ON segment = id AND segment_sums.size = segments.size") {
 		if err != nil {
 			return nil, err

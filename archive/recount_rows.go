@@ -134,6 +134,7 @@ type change struct {
 	was  rowPlace
 	args []any // of the new row; nil: none
 	site string
+	park bool // it comes back when a rule is undone
 }
 
 // kept is a raw row as it lies there.
@@ -207,14 +208,7 @@ func (r *recounter) judge(ctx context.Context, tx *sql.Tx, k siteDay) (_ *judged
 }
 
 func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon bool, h *parser.Hit) error {
-	k := &parser.Kept{
-		Event: len(row.event) > 0, Beacon: beacon, Time: row.place.at, Site: c.day.site, Page: row.page, Visitor: row.visitor,
-		Bot: string(row.bot) == "1", Device: deviceOf(row.device), UserAgent: row.agent, AgentCut: len(row.agent) >= maxAgent, Referer: row.referer, Referrer: string(row.facets[parser.Referrer]),
-	}
-	for _, f := range facetsKept {
-		k.Facets[f].Name, k.Facets[f].Known = facetRead(row.facets[f])
-	}
-	k.Addr, k.AddrBits = r.address(row.ip)
+	k := r.a.keptOf(row, c.day.site, beacon)
 	doubt := r.q.Rows.Again(k, h)
 	if r.q.Facets {
 		r.judgeFacets(c, row, k, h)
@@ -246,7 +240,7 @@ func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon b
 		return nil
 	}
 	c.touched[c.day] = true
-	x := change{was: row.place}
+	x := change{was: row.place, park: h.Kind == parser.Skipped && h.Reason == parser.SkipVoid}
 	if !gone {
 		c.touched[siteDay{h.Site, h.Day}] = true
 		x.args, x.site = r.rowArgs(row, h, keys), h.Site
@@ -271,6 +265,19 @@ func (r *recounter) judgeFacets(c *judged, row *kept, k *parser.Kept, h *parser.
 	c.changes = append(c.changes, change{was: row.place, args: r.rowArgs(row, h, row.keys()), site: h.Site})
 }
 
+// keptOf is a raw row of a site as the parser judges it.
+func (st *store) keptOf(row *kept, site string, beacon bool) *parser.Kept {
+	k := &parser.Kept{
+		Event: len(row.event) > 0, Beacon: beacon, Time: row.place.at, Site: site, Page: row.page, Visitor: row.visitor,
+		Bot: string(row.bot) == "1", Device: deviceOf(row.device), UserAgent: row.agent, AgentCut: len(row.agent) >= maxAgent, Referer: row.referer, Referrer: string(row.facets[parser.Referrer]),
+	}
+	for _, f := range facetsKept {
+		k.Facets[f].Name, k.Facets[f].Known = facetRead(row.facets[f])
+	}
+	k.Addr, k.AddrBits = st.address(row.ip)
+	return k
+}
+
 func deviceOf(text []byte) parser.Device {
 	if string(text) == "1" {
 		return parser.Mobile
@@ -279,7 +286,7 @@ func deviceOf(text []byte) parser.Device {
 }
 
 // address is what is kept of a client's address.
-func (r *recounter) address(text []byte) (netip.Addr, int) {
+func (st *store) address(text []byte) (netip.Addr, int) {
 	addr, err := netip.ParseAddr(string(text))
 	if err != nil {
 		return addr, 0
@@ -289,7 +296,7 @@ func (r *recounter) address(text []byte) (netip.Addr, int) {
 		bits = 24
 	}
 	if p, err := addr.Prefix(bits); err == nil {
-		masked = p.Addr() == addr && r.a.opt.IPMode != IPFull
+		masked = p.Addr() == addr && st.opt.IPMode != IPFull
 	}
 	if masked {
 		return addr, bits
@@ -362,6 +369,11 @@ func (r *recounter) replace(ctx context.Context, tx *sql.Tx, c *judged) (err err
 	defer func() { err = errors.Join(err, del.Close()) }()
 	site, date := d.bytes([]byte(c.day.site)), dateText(c.day.day)
 	for _, x := range c.changes {
+		if x.park {
+			if err := r.a.park(ctx, tx, c.day, x.was); err != nil {
+				return err
+			}
+		}
 		if _, err := del.ExecContext(ctx, site, timeText(x.was.at), x.was.segment, x.was.end, date); err != nil {
 			return fmt.Errorf("delete raw row: %w", err)
 		}

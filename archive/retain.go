@@ -30,6 +30,9 @@ func (cy *cycles) retain(ctx context.Context, today parser.Day) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := cy.dropVoided(ctx, floor); err != nil {
+		return 0, err
+	}
 	return cy.deleteMarked(ctx, floor)
 }
 

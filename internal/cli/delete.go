@@ -251,6 +251,13 @@ func (d *deleting) part(ctx context.Context, a *archive.Archive) error {
 			}
 		}
 	}
+	rows, err := parser.New(d.v.Cfg().Parser(parser.FormatV1, d.secret))
+	if err != nil {
+		return fmt.Errorf("make parser: %w", err)
+	}
+	if err := a.PurgeVoided(ctx, rows); err != nil {
+		return err
+	}
 	if err := recountByRules(ctx, d.v, d.secret, d.rule, false, d.out, d.progress); err != nil {
 		return err
 	}

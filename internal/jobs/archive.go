@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"ddkk-stats/archive"
+	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/logs"
 	"ddkk-stats/internal/options"
 	"ddkk-stats/internal/vault"
@@ -187,6 +189,14 @@ func (s ClosedSegment) Open(ctx context.Context, from int64) (io.ReadCloser, err
 	return s.File.Open(ctx, from)
 }
 
+// keptForUndo tells whether a file is kept longer than others, since undoing a rule needs its
+// lines: as long as there are such rules, and raw rows are kept.
+func keptForUndo(cfg *config.Config, whole archive.ArchivedSegment, age time.Duration) bool {
+	keep := time.Duration(cfg.RawRetentionDays) * 24 * time.Hour
+	return whole.Voided && (keep == 0 || age < keep) &&
+		slices.ContainsFunc(cfg.Rules.All, func(r parser.Rule) bool { return r.Kind == parser.RuleVoid })
+}
+
 // deleteOld deletes the files of segments that are archived whole and older
 // than LOG_RETENTION by the time that is believed. A file that is not, byte for
 // byte, what was archived stays, and so does one that somebody may still write to.
@@ -215,7 +225,7 @@ func deleteOld(ctx context.Context, v *vault.Vault, now time.Time) error {
 		if ok && fromFuture(now, written) {
 			written = whole.At
 		}
-		if f.Live || !ok || now.Sub(written) < v.Cfg().LogRetention {
+		if f.Live || !ok || now.Sub(written) < v.Cfg().LogRetention || keptForUndo(v.Cfg(), whole, now.Sub(written)) {
 			return nil
 		}
 		deleteFile(ctx, v, f, whole, now.Sub(written))

@@ -1,0 +1,30 @@
+-- Raw rows that a rule takes out of the numbers and whose log is gone: they come back
+-- when it is undone. Columns are those of access_logs.
+CREATE TABLE IF NOT EXISTS voided_rows (
+	site {{bytes 255}} NOT NULL,
+	page {{bytes 500}} NOT NULL,
+	user_hash {{ascii 32}} NOT NULL,
+	ip {{ascii_var 45}} NOT NULL,
+	user_agent {{bytes 512}} NOT NULL,
+	potential_bot {{small}} NOT NULL,
+	created_at {{time}} NOT NULL,
+	date {{date}} NOT NULL,
+	event_key {{bytes 803}} NOT NULL,
+	device {{small}} NOT NULL,
+	uid {{bytes 200}} NOT NULL,
+	referer {{bytes 512}} NOT NULL,
+	view_key {{fixed 8}} NULL,
+	window_key {{fixed 8}} NULL,
+	segment {{int}} NOT NULL,
+	end_offset {{count}} NOT NULL,
+	referrer {{bytes 255}} NOT NULL,
+	country {{bytes 8}} NULL,
+	browser {{bytes 32}} NULL,
+	os {{bytes 32}} NULL,
+	device_type {{bytes 16}} NULL,
+	language {{bytes 8}} NULL,
+	screen {{bytes 16}} NULL,
+	channel {{bytes 16}} NULL,
+	campaign {{bytes 255}} NULL,
+	PRIMARY KEY (site, created_at, segment, end_offset, date)
+) {{rows}};
