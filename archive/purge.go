@@ -60,17 +60,24 @@ func (rb *ruleBook) PurgeSite(ctx context.Context, site string, until int64) err
 			return fmt.Errorf("delete %s of %d: %w", site, k.day, err)
 		}
 	}
-	s := rb.dialect.bytes([]byte(site))
+	if err := rb.ForgetSite(ctx, site); err != nil {
+		return err
+	}
+	return rb.purgeCalls(ctx, site, last)
+}
+
+// ForgetSite deletes what the archive has of a site beside its days.
+func (rb *ruleBook) ForgetSite(ctx context.Context, site string) error {
 	for _, table := range siteTables {
 		err := rb.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			_, err := execTx(ctx, tx, "delete of "+table, "DELETE FROM "+table+" WHERE site = ?", s)
+			_, err := execTx(ctx, tx, "delete of "+table, "DELETE FROM "+table+" WHERE site = ?", rb.dialect.bytes([]byte(site)))
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("delete %s: %w", site, err)
 		}
 	}
-	return rb.purgeCalls(ctx, site, last)
+	return nil
 }
 
 // daysOf are all days up to one of which there is anything.

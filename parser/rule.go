@@ -51,6 +51,9 @@ type Rule struct {
 	Addr netip.Addr `json:"-"`
 }
 
+// Leaves tells whether a rule leaves nothing of its site under that name.
+func (r *Rule) Leaves() bool { return r.WholeSite() || r.Kind == RuleRename }
+
 // WholeSite tells whether a deletion leaves nothing of its site.
 func (r *Rule) WholeSite() bool {
 	return r.Kind == RuleDelete && r.Site != "" && r.Page == "" && r.Client == ""

@@ -158,7 +158,7 @@ func (r *recounting) run(ctx context.Context) (err error) {
 	if r.archive, err = r.v.Open(ctx); err != nil {
 		return err
 	}
-	r.joined = joinedSites(r.v.Cfg().SiteAliases, r.opt.site)
+	r.joined = joinedSites(r.v.Cfg().SiteAliases, &r.v.Cfg().Rules, r.opt.site)
 	if err := r.readLogs(ctx); err != nil {
 		return err
 	}
@@ -196,8 +196,17 @@ func (r *recounting) run(ctx context.Context) (err error) {
 }
 
 // joinedSites are the sites that views of a site may have come from or gone to.
-func joinedSites(aliases map[string]string, site string) []string {
+func joinedSites(aliases map[string]string, rules *parser.Rules, site string) []string {
 	joined := map[string]bool{}
+	for i := range rules.All {
+		switch r := &rules.All[i]; {
+		case r.Kind != parser.RuleRename:
+		case r.To == site:
+			joined[r.Site] = true
+		case r.Site == site:
+			joined[r.To] = true
+		}
+	}
 	for host, to := range aliases {
 		if to == site {
 			joined[host] = true

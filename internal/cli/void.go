@@ -200,6 +200,7 @@ func (r *voiding) undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rule.Site = r.v.Cfg().Rules.Renamed(rule.Site)
 	if err := a.UndoRule(ctx, rule.Num); err != nil {
 		return err
 	}

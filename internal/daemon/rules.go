@@ -75,7 +75,7 @@ func deletedSites(r, before parser.Rules) (names []string) {
 		known[before.All[i].Num] = before.All[i].Done
 	}
 	for i := range r.All {
-		if x := &r.All[i]; x.WholeSite() && x.Done && !known[x.Num] {
+		if x := &r.All[i]; x.Leaves() && x.Done && !known[x.Num] {
 			names = append(names, x.Site)
 		}
 	}
