@@ -155,7 +155,7 @@ func (d *deleting) run(ctx context.Context) error {
 	if d.rule.Num, err = a.MakeRule(ctx, d.rule, by); err != nil {
 		return err
 	}
-	if err := d.audit(ctx, a, by, "deletion ordered"); err != nil {
+	if err := auditRule(ctx, d.v, a, by, "deletion ordered", &d.rule); err != nil {
 		return err
 	}
 	if err := jobs.AwaitHosts(ctx, d.v); err != nil {
@@ -169,23 +169,10 @@ func (d *deleting) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("delete: %w; rule %d is kept: run the same command again", err, d.rule.Num)
 	}
-	if err := d.audit(ctx, a, by, "deletion carried out"); err != nil {
+	if err := auditRule(ctx, d.v, a, by, "deletion carried out", &d.rule); err != nil {
 		return err
 	}
 	return d.left(ctx, a)
-}
-
-// audit notes what is done, in the audit log and in this program's.
-func (d *deleting) audit(ctx context.Context, a *archive.Archive, by, what string) error {
-	d.v.Log.Warn("audit: "+what, "rule", d.rule.Num, "by", by, "site", d.rule.Site, "page", d.rule.Page, "visitor", d.rule.Client != "")
-	detail := fmt.Sprintf("rule %d", d.rule.Num)
-	switch {
-	case d.rule.Client != "":
-		detail += ", a visitor"
-	case d.rule.Page != "":
-		detail += ", page " + d.rule.Page
-	}
-	return a.Audit(ctx, archive.AuditEntry{Who: by, What: what, Site: d.rule.Site, Detail: detail})
 }
 
 // confirm has the word typed.

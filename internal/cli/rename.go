@@ -144,7 +144,9 @@ func (r *renaming) run(ctx context.Context) error {
 			return err
 		}
 	}
-	r.v.Log.Warn("audit: a site is renamed", "rule", r.rule.Num, "by", by, "from", r.rule.Site, "to", r.rule.To)
+	if err := auditRule(ctx, r.v, a, by, "site renamed", &r.rule); err != nil {
+		return err
+	}
 	if err := r.move(ctx, a); err != nil {
 		return fmt.Errorf("rename-site: %w; rule %d is kept: run the same command again", err, r.rule.Num)
 	}

@@ -32,6 +32,13 @@ func recountByRules(ctx context.Context, v *vault.Vault, secret []byte, rule par
 	return r.run(ctx)
 }
 
+// auditRule notes what is done by a rule, in the audit log and in this program's.
+func auditRule(ctx context.Context, v *vault.Vault, a *archive.Archive, by, what string, rule *parser.Rule) error {
+	text := ruleText(rule, v.Cfg().Timezone)
+	v.Log.Warn("audit: "+what, "rule", rule.Num, "by", by, "about", text)
+	return a.Audit(ctx, archive.AuditEntry{Who: by, What: what, Site: rule.Site, Detail: fmt.Sprintf("rule %d: %s", rule.Num, text)})
+}
+
 // listRules shows the rules of one kind.
 func listRules(ctx context.Context, v *vault.Vault, out io.Writer, kind parser.RuleKind) error {
 	a, err := v.Open(ctx)

@@ -166,7 +166,9 @@ func (r *voiding) run(ctx context.Context) error {
 	if rule.Num, err = a.MakeRule(ctx, rule, by); err != nil {
 		return err
 	}
-	r.v.Log.Warn("audit: views are taken out of all numbers", "rule", rule.Num, "by", by, "what", ruleText(&rule, r.v.Cfg().Timezone))
+	if err := auditRule(ctx, r.v, a, by, "views taken out", &rule); err != nil {
+		return err
+	}
 	if err := r.apply(ctx, rule); err != nil {
 		return err
 	}
@@ -204,7 +206,9 @@ func (r *voiding) undo(ctx context.Context) error {
 	if err := a.UndoRule(ctx, rule.Num); err != nil {
 		return err
 	}
-	r.v.Log.Warn("audit: views that were taken out are put back", "rule", rule.Num, "by", by)
+	if err := auditRule(ctx, r.v, a, by, "views put back", &rule); err != nil {
+		return err
+	}
 	if err := jobs.AwaitHosts(ctx, r.v); err != nil {
 		return fmt.Errorf("void: %w", err)
 	}
