@@ -179,3 +179,49 @@ func (r *asking) span(from, to, since parser.Day) []parser.Day {
 	}
 	return slices.Clip(days)
 }
+
+// SitesDays reads the views of many sites on the days from..to, which must be days that
+// Redis still has. A row is a site's days in order; nil: they could not be read.
+func (r *dayReads) SitesDays(ctx context.Context, sites []string, from, to parser.Day) ([][]int64, error) {
+	days := r.span(from, to, from)
+	rows := make([][]int64, 0, len(sites))
+	for len(sites) > 0 {
+		trip := sites[:min(len(sites), sitesPerTrip)]
+		sites = sites[len(trip):]
+		read := make([][]int64, len(trip))
+		ok := r.trip(ctx, "", false, func(ctx context.Context, pipe redis.Pipeliner) error {
+			return r.readSitesDays(ctx, pipe, trip, days, read)
+		})
+		if !ok {
+			clear(read)
+		}
+		rows = append(rows, read...)
+	}
+	return rows, ctx.Err()
+}
+
+func (r *dayReads) readSitesDays(ctx context.Context, pipe redis.Pipeliner, sites []string, days []parser.Day, rows [][]int64) error {
+	answers := make([]*redis.SliceCmd, len(sites))
+	keys := make([]string, len(days))
+	for i, site := range sites {
+		for j, d := range days {
+			keys[j] = r.keys.SitePVDay(site, d)
+		}
+		answers[i] = pipe.MGet(ctx, keys...)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("read days of sites: %w", err)
+	}
+	for i, site := range sites {
+		row := make([]int64, len(days))
+		for j, v := range answers[i].Val() {
+			n, err := replyCount(v)
+			if err != nil {
+				return fmt.Errorf("read day %d of %s: %w", days[j], site, err)
+			}
+			row[j] = n
+		}
+		rows[i] = row
+	}
+	return nil
+}

@@ -26,7 +26,7 @@ func TestDashboardInBrowser(t *testing.T) {
 		{"phone", testDashboardPhone}, {"access", testDashboardAccess}, {"trouble", testDashboardTrouble},
 		{"events", testDashboardEvents}, {"log", testDashboardLog}, {"system", testDashboardSystem}, {"first run", testDashboardFirstRun},
 		{"numbers", testDashboardNumbers}, {"before the first view", testDashboardBefore}, {"public", testPublicPage}, {"pictures", testPictures},
-		{"link", testDashboardLink}, {"dead link", testDashboardDeadLink}, {"an admin of some sites", testDashboardAdmin},
+		{"link", testDashboardLink}, {"dead link", testDashboardDeadLink}, {"an admin of some sites", testDashboardAdmin}, {"all sites", testDashboardSites},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, b) })
 	}
@@ -63,6 +63,7 @@ func (d *desk) enter(t *testing.T, path string) {
 	d.open(t, "/admin/")
 	becomes(t, d.ctx, `document.querySelector('#token') !== null`)
 	eval(t, d.ctx, `fetch('/api/admin/login', {method: 'POST', body: JSON.stringify({token: 'open sesame'})})`)
+	eval(t, d.ctx, `localStorage.setItem('ddkk-admin-site', 'ddkk.com')`) // looked at last
 	d.open(t, path)
 	becomes(t, d.ctx, ready)
 }

@@ -188,8 +188,20 @@ func (f *front) answer(w http.ResponseWriter, q *http.Request, body string) {
 		list := []object{}
 		for i, site := range f.sites {
 			list = append(list, object{"site": site, "pv": 120000 / (i + 1), "uv": 43000 / (i + 1), "pv_today": 1402 / (i + 1), "uv_today": 511 / (i + 1), "online": 17 / (i + 1)})
+			if args.Has("sparkline") {
+				days := make([]int, 30)
+				for d := range days {
+					days[d] = 10*d + i
+				}
+				row := list[i]
+				row["today"], row["week"], row["month"], row["change"], row["days"] = 1402/(i+1), 7000/(i+1), 30000/(i+1), 0.25-float64(i), days
+			}
 		}
-		f.send(w, 200, object{"sites": list})
+		out := object{"sites": list}
+		if args.Has("sparkline") {
+			out["sum"] = object{"today": 2103, "week": 10500, "month": 45000, "change": nil, "online": 25, "days": make([]int, 30)}
+		}
+		f.send(w, 200, out)
 	case "summary":
 		days := int(to.Sub(from).Hours()/24) + 1
 		before := from.AddDate(0, 0, -days)

@@ -1,10 +1,8 @@
 package queryapi
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -21,6 +19,9 @@ type facts struct{ *answering }
 type Facts interface {
 	// Sites are all that ever counted.
 	Sites(ctx context.Context) (all []SiteFacts, stale bool, err error)
+	// SitesPast are the views of sites on so many days before today, oldest first, a row
+	// a site; nil: they are not known.
+	SitesPast(ctx context.Context, sites []string, days int) (rows [][]int64, stale bool, err error)
 	// Sums adds up the days from..to.
 	Sums(ctx context.Context, site string, from, to time.Time) (sums Sums, stale bool, err error)
 	// Online are the visitors of the last minutes.
@@ -144,36 +145,6 @@ func (f *facts) routes() []route {
 		rs = append(rs, route{method: "GET", path: "/api/admin/explore", handle: f.explore, admin: true, open: toViewers})
 	}
 	return rs
-}
-
-// adminSites answers GET /api/admin/sites: all sites, today's busiest first.
-func (f *facts) adminSites(ctx *fasthttp.RequestCtx) error {
-	if err := knownArgs(ctx.QueryArgs()); err != nil {
-		return err
-	}
-	var out struct {
-		Sites       []SiteFacts `json:"sites"`
-		Stale       bool        `json:"stale,omitempty"`
-		StaleReason string      `json:"stale_reason,omitempty"`
-	}
-	err := f.series(ctx, "", func(ctx context.Context) (err error) {
-		out.Sites, out.Stale, err = f.cfg.Facts.Sites(ctx)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if who := asker(ctx); who != nil {
-		out.Sites = slices.DeleteFunc(slices.Clone(out.Sites), func(s SiteFacts) bool { return !who.Sees(s.Site) })
-	}
-	slices.SortFunc(out.Sites, func(a, b SiteFacts) int {
-		return cmp.Or(cmp.Compare(b.PVToday, a.PVToday), cmp.Compare(a.Site, b.Site))
-	})
-	if out.Sites == nil {
-		out.Sites = []SiteFacts{}
-	}
-	out.StaleReason = f.reason("", out.Stale)
-	return writeValue(ctx, &out)
 }
 
 // adminSummary answers GET /api/admin/summary: the figures of a span and of the

@@ -33,6 +33,17 @@ type figures struct {
 
 func (f *figures) Sites(context.Context) ([]SiteFacts, bool, error) { return f.sites, f.stale, f.err }
 
+func (f *figures) SitesPast(_ context.Context, sites []string, days int) ([][]int64, bool, error) {
+	rows := make([][]int64, len(sites))
+	for i := range sites {
+		rows[i] = make([]int64, days)
+		for d := range rows[i] {
+			rows[i][d] = int64(d * (i + 1))
+		}
+	}
+	return rows, f.stale, f.err
+}
+
 func (f *figures) Sums(_ context.Context, site string, from, to time.Time) (Sums, bool, error) {
 	f.asked += fmt.Sprintf(" %s %s..%s", site, from.Format(time.DateOnly), to.Format(time.DateOnly))
 	return f.sums[from.Format(time.DateOnly)], f.stale, f.err

@@ -21,12 +21,13 @@ type Facts struct {
 	series *Series
 	reader *counter.Reader
 	cache  *pageCache
+	past   *sitesPast
 	cfg    func() *config.Config
 }
 
 // NewFacts answers the dashboard about the past and what Redis has.
 func NewFacts(s *Series, cfg func() *config.Config, now func() time.Time) *Facts {
-	return &Facts{series: s, reader: s.reader, cache: newPageCache(now), cfg: cfg}
+	return &Facts{series: s, reader: s.reader, cache: newPageCache(now), past: newSitesPast(s.reader, now), cfg: cfg}
 }
 
 // Sites implements queryapi.Facts.

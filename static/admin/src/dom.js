@@ -42,16 +42,33 @@ const shapes = {
   up: 'M3 9l4-4 4 4', down: 'M3 5l4 4 4-4', same: 'M3 7h8',
 };
 
-// arrow is a small picture that says nothing to a screen reader.
-export function arrow(name) {
+// picture is a small one of a single path.
+function picture(kind, box, d) {
   const ns = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(ns, 'svg');
   const path = document.createElementNS(ns, 'path');
-  svg.setAttribute('viewBox', '0 0 14 14');
-  svg.setAttribute('class', 'arrow');
-  svg.setAttribute('aria-hidden', 'true');
-  path.setAttribute('d', shapes[name]);
+  svg.setAttribute('viewBox', box);
+  svg.setAttribute('class', kind);
+  path.setAttribute('d', d);
   svg.append(path);
+  return svg;
+}
+
+// arrow is a small picture that says nothing to a screen reader.
+export function arrow(name) {
+  const svg = picture('arrow', '0 0 14 14', shapes[name]);
+  svg.setAttribute('aria-hidden', 'true');
+  return svg;
+}
+
+// line is a small picture of numbers, whose highest touches the top.
+export function line(values, label) {
+  const most = Math.max(1, ...values);
+  const step = values.length > 1 ? 100 / (values.length - 1) : 0;
+  const svg = picture('line', '0 0 100 24', values.map((v, i) => `${i ? 'L' : 'M'}${(i * step).toFixed(1)} ${(23 - (22 * v) / most).toFixed(1)}`).join(''));
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', label);
+  svg.setAttribute('preserveAspectRatio', 'none');
   return svg;
 }
 

@@ -44,7 +44,7 @@ export function topBar({ session, speak, logout, help }) {
 }
 
 export function viewTabs() {
-  const links = state.views.map((view) => h('a', {
+  const links = ['sites', ...state.views].map((view) => h('a', {
     href: `?view=${view}`, 'data-view': view,
     onclick: (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -53,6 +53,9 @@ export function viewTabs() {
     },
   }, t(`view.${view}`)));
   const node = h('nav', { class: 'views', 'aria-label': t('view.label') }, h('div', { class: 'inner' }, links));
+  // setSites hides the list of all from who has but one.
+  node.setSites = (n) => { links[0].hidden = n < 2; };
+  links[0].hidden = true;
   node.update = () => links.forEach((link) => {
     const params = new URLSearchParams(location.search);
     params.set('view', link.getAttribute('data-view'));

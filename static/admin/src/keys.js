@@ -12,7 +12,7 @@ const on = () => recall('keys') !== 'off';
 // rows are the keys with what they do.
 const rows = () => [
   ...Object.entries(rangeKeys).map(([key, range]) => [key, t('keys.range', { range: t(`range.${range}`) })]),
-  ...state.views.map((view, i) => [String(i + 1), t(`view.${view}`)]),
+  ...state.views.map((view, i) => [String(i + 1), t(`view.${view}`)]), ['0', t('view.sites')],
   ['/', t('pages.filter')], ['x', t('filters.clear')], ['?', t('keys.help')], ['Esc', t('action.close')],
 ];
 
@@ -29,7 +29,7 @@ export function keyHelp(doing) {
   node.ask = () => { if (!node.open) node.showModal(); };
   node.key = (key) => {
     if (!on()) return false;
-    const view = state.views[Number(key) - 1];
+    const view = key === '0' ? 'sites' : state.views[Number(key) - 1];
     if (key === '?') node.ask();
     else if (view) doing.view(view);
     else if (key === '/') return doing.search();

@@ -93,10 +93,12 @@ class Dashboard {
     this.banner = h('p', { class: 'banner', role: 'status' });
     fill(this.root, h('a', { class: 'skip', href: '#main' }, t('header.skip')), this.bar, this.tabs, this.banner, this.main, this.keys);
     this.sites = null;
+    // Who has several sites begins with all of them, unless it was one that they looked at last.
+    this.undecided = !state.asked();
     // The site of last time need not wait for the list of all.
     this.guess = state.get().site ? '' : recall('site');
     if (this.guess) state.set({ site: this.guess }, true);
-    if (state.get().site) this.view();
+    if (state.get().site || state.get().view === 'sites') this.view();
     this.look(this.session);
   }
 
@@ -132,12 +134,22 @@ class Dashboard {
     const there = (site) => sites.some((s) => s.site === site);
     // That of last time may be gone; one in the URL is asked for all the same.
     if (this.guess && this.guess === state.get().site && !there(this.guess)) state.set({ site: '' }, true);
-    if (!state.get().site && sites.length) state.set({ site: sites[0].site }, true);
-    if (there(state.get().site)) remember('site', state.get().site);
+    if (this.undecided && !state.get().site && sites.length > 1) state.set({ view: 'sites' }, true);
+    this.undecided = false;
+    if (!state.get().site && sites.length && state.get().view !== 'sites') state.set({ site: sites[0].site }, true);
+    this.recall();
     this.bar.setSites(sites);
+    this.tabs.setSites(sites.length);
     if (!sites.length && !state.get().site && state.get().view !== 'system') this.wait();
     else if (first && !this.keeper) this.show();
     else if (newDay) this.changed(['range']);
+  }
+
+  // recall keeps what is looked at for the next time.
+  recall() {
+    const { view, site } = state.get();
+    if (view === 'sites') remember('site', '');
+    else if (this.sites && this.sites.some((s) => s.site === site)) remember('site', site);
   }
 
   // wait shows the first run until a view has come.
@@ -174,12 +186,13 @@ class Dashboard {
     this.scene = state.scene();
     fill(this.main, h('div', { class: 'head' }, this.title, ranged(view) && this.ranges), view === 'overview' && this.filters, nodes);
     this.update();
-    document.title = [site, t(`view.${view}`), 'ddkk-stats'].filter(Boolean).join(' · ');
+    document.title = [view !== 'sites' && site, t(`view.${view}`), 'ddkk-stats'].filter(Boolean).join(' · ');
     this.keeper.start();
   }
 
   update() {
-    fill(this.title, state.get().site || t('view.system'));
+    const { view, site } = state.get();
+    fill(this.title, view === 'sites' ? t('view.sites') : site || t('view.system'));
     this.tabs.update();
     this.ranges.update();
     this.filters.update();
@@ -188,8 +201,13 @@ class Dashboard {
 
   changed(names) {
     if (!this.bar) return;
+    if (names.includes('view')) this.recall();
+    if (!state.get().site && this.sites && this.sites.length && state.get().view !== 'sites') {
+      state.set({ site: this.sites[0].site }, true);
+      return;
+    }
     if (!state.get().site && names.includes('view')) {
-      if (state.get().view === 'system') this.view();
+      if (['system', 'sites'].includes(state.get().view)) this.view();
       else this.wait();
       return;
     }
@@ -198,7 +216,7 @@ class Dashboard {
     else {
       this.update();
       document.title = `${state.get().site} · ${t(`view.${state.get().view}`)} · ddkk-stats`;
-      if (names.includes('site')) remember('site', state.get().site);
+      if (names.includes('site')) this.recall();
       this.keeper.changed(names);
     }
     if (names.includes('where') && state.get().where) {

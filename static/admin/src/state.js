@@ -12,7 +12,7 @@ const date = (value) => (isDate(value || '') ? value : '');
 
 // Each name in the URL, and what makes a state of its text.
 const names = {
-  view: one(all, 'overview'),
+  view: one(['sites', ...all], 'overview'),
   site: text,
   range: one(ranges, '7d'),
   from: date,
@@ -47,10 +47,13 @@ export const scene = () => (state.where ? `${state.view}-filtered` : state.view)
 export const now = () => today;
 export const here = () => span(state.range, today, state.from, state.to);
 
+// asked says whether the URL names what to look at.
+export const asked = () => ['site', 'view'].some((name) => new URLSearchParams(location.search).has(name));
+
 // allow takes the views that a session is not for away.
 export function allow({ role }) {
   views = role && role !== 'admin' ? all.filter((view) => view !== 'system') : all;
-  if (!views.includes(state.view)) set({ view: views[0] }, true);
+  if (state.view !== 'sites' && !views.includes(state.view)) set({ view: views[0] }, true);
 }
 
 // setToday takes the server's date, and says whether it is a new one.

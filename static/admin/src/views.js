@@ -14,12 +14,14 @@ import { blockedPanel, crawlersPanel, downloadsPanel, feedsPanel, notFoundPanel,
 import { healthPanel } from './panels/health.js';
 import { verifyPanel, restorePanel } from './panels/repair.js';
 import { baselinesPanel } from './panels/baselines.js';
+import { sitesPanel } from './panels/sites.js';
 import { installPanel } from './panels/install.js';
 import { facetPanels } from './panels/facet.js';
 import { filtered } from './where.js';
 import { h } from './dom.js';
 
 const views = {
+  sites: [sitesPanel],
   overview: [figuresPanel, seriesPanel, minutesPanel, pagesPanel, referrersPanel, heatPanel, devicesPanel, ...facetPanels, tailPanel],
   events: [eventsPanel, eventDaysPanel],
   calls: [overviewPanel, trendPanel, reportPanel],
@@ -43,7 +45,7 @@ function stacked(panels) {
 export function build(view, session) {
   const { site } = state.get();
   // Before the first view there is no site to verify or to restore.
-  const whole = site ? views[view] : [healthPanel, baselinesPanel];
+  const whole = site || view === 'sites' ? views[view] : [healthPanel, baselinesPanel];
   // How the daemon is concerns those alone who have all of its sites.
   const some = session.role && session.sites.length > 0;
   const list = some && view === 'system' ? [baselinesPanel] : whole;
