@@ -47,11 +47,11 @@ func testDashboardLogin(t *testing.T, b context.Context) {
 	d.open(t, "/admin/?lang=en")
 	becomes(t, d.ctx, `document.querySelector('#token') !== null`)
 	eval(t, d.ctx, `document.querySelector('#token').value = 'open sesame'; document.querySelector('form').requestSubmit()`)
-	becomes(t, d.ctx, ready, has(".tile-pv .value", ","), `document.cookie === ''`)
+	becomes(t, d.ctx, ready, has(".panel-sites tbody", "1,402"), `document.cookie === ''`)
 	run(t, d.ctx, chromedp.Reload())
 	becomes(t, d.ctx, ready)
 	eval(t, d.ctx, `[...document.querySelectorAll('.end button')].pop().click()`)
-	becomes(t, d.ctx, `document.querySelector('#token') !== null && document.querySelector('.tile') === null`)
+	becomes(t, d.ctx, `document.querySelector('#token') !== null && document.querySelector('.panel-sites') === null`)
 	d.clean(t)
 
 	none := newDesk(t, b, func(c *Config) { c.AdminToken = "" })

@@ -20,7 +20,7 @@ func testDashboardLink(t *testing.T, b context.Context) {
 	becomes(t, d.ctx, `document.querySelector('#login-error').textContent === 'This is another password.'`)
 	enterPassword("open sesame")
 	becomes(t, d.ctx, ready)
-	becomes(t, d.ctx, `[...document.querySelectorAll('nav.views a')].map(a => a.dataset.view).join() === 'sites,overview,events,calls'`)
+	becomes(t, d.ctx, `[...document.querySelectorAll('nav.views a')].map(a => a.dataset.view).join() === 'sites,overview,events,calls,log'`)
 	d.open(t, "/admin/?lang=en&view=system&site=ddkk.com")
 	becomes(t, d.ctx, ready)
 	becomes(t, d.ctx, `document.querySelector('.view-overview') !== null && document.querySelector('[data-view=system]') === null`)

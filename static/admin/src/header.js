@@ -53,9 +53,6 @@ export function viewTabs() {
     },
   }, t(`view.${view}`)));
   const node = h('nav', { class: 'views', 'aria-label': t('view.label') }, h('div', { class: 'inner' }, links));
-  // setSites hides the list of all from who has but one.
-  node.setSites = (n) => { links[0].hidden = n < 2; };
-  links[0].hidden = true;
   node.update = () => links.forEach((link) => {
     const params = new URLSearchParams(location.search);
     params.set('view', link.getAttribute('data-view'));

@@ -139,7 +139,6 @@ class Dashboard {
     if (!state.get().site && sites.length && state.get().view !== 'sites') state.set({ site: sites[0].site }, true);
     this.recall();
     this.bar.setSites(sites);
-    this.tabs.setSites(sites.length);
     if (!sites.length && !state.get().site && state.get().view !== 'system') this.wait();
     else if (first && !this.keeper) this.show();
     else if (newDay) this.changed(['range']);
