@@ -63,9 +63,23 @@ func (d *doubts) drop(names ...string) {
 // wentBack tells whether a site is in doubt since it went back.
 func (d *doubts) wentBack(name string) bool { return d.sites[name] || d.asked[name] }
 
+// doubtUnread has the archive be asked about the sites that are not counted to the end of
+// segments which could not be read again: they were archived and deleted meanwhile.
+func (h *healer) doubtUnread() {
+	for _, seg := range h.places.unread {
+		for name, s := range h.counts.sites {
+			if o := s.offsets[seg.id]; o != nil && o.stored < seg.size {
+				h.doubts.add(true, name)
+			}
+		}
+	}
+	h.places.unread = nil
+}
+
 // askArchive asks about the sites in doubt once the sources know their segments.
 func (h *healer) askArchive(ctx context.Context, now time.Time) {
 	d := &h.doubts
+	h.doubtUnread()
 	if h.archive == nil {
 		clear(d.sites)
 	}

@@ -3,6 +3,8 @@ package counter
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -119,5 +121,36 @@ func TestAsksTheArchive(t *testing.T) {
 				t.Errorf("a site that is whole was said to be stale: %s", s)
 			}
 		})
+	}
+}
+
+// goneLog is a log nothing of which can be read again.
+type goneLog struct{ listedLog }
+
+func (goneLog) Rewind(string, int64) error { return errAway }
+
+// A segment is archived and deleted before it is read again, as after a commit whose answer
+// was lost: the archive is asked about the sites that are not counted to its end.
+func TestArchiveIsAskedForWhatCannotBeReadAgain(t *testing.T) {
+	seg := &segment{id: "s", pos: 300, floor: 100, size: 300}
+	pl := &places{inputs: []Input{{Source: goneLog{}}}, segs: map[string]*segment{"s": seg}, meter: &meter{}, log: slog.New(slog.DiscardHandler)}
+	h := &healer{counts: &aggregate{sites: map[string]*site{}}, places: pl, doubts: newDoubts()}
+	for name, stored := range map[string]map[string]int64{"behind.example": {"s": 100}, "new.example": {"s": none}, "whole.example": {"s": 300}, "other.example": {"x": 1}} {
+		s := &site{name: name, offsets: map[string]*offsets{}}
+		for id, n := range stored {
+			s.offsets[id] = &offsets{stored: n}
+		}
+		h.counts.sites[name] = s
+	}
+	if err := pl.rewind(seg, 100); err != nil {
+		t.Fatal(err)
+	}
+	h.doubtUnread()
+	if want := map[string]bool{"behind.example": true, "new.example": true}; !maps.Equal(h.doubts.sites, want) {
+		t.Errorf("in doubt are %v, want %v", h.doubts.sites, want)
+	}
+	clear(h.doubts.sites)
+	if h.doubtUnread(); len(h.doubts.sites) > 0 {
+		t.Errorf("in doubt once more: %v", h.doubts.sites)
 	}
 }

@@ -21,6 +21,7 @@ type places struct {
 	cut     map[string]bool // segments that were said to be cut
 	looked  bool            // missing segments were looked for
 	live    bool            // the last block came from the live edge
+	unread  []*segment      // that were to be read again and are gone: the archive may have them
 	archive Archive         // nil: there is none
 	meter   *meter
 	log     *slog.Logger
@@ -229,6 +230,7 @@ func (pl *places) rewind(seg *segment, offset int64) error {
 		pl.log.Error("gap: a segment has to be read again but cannot be; run a restore from the archive",
 			"segment", seg.id, "file", seg.name, "from", seg.pos, "to", seg.size, "err", err)
 		seg.awaited, seg.gone = 0, true
+		pl.unread = append(pl.unread, seg)
 		pl.meter.update(func(s *IngestStats) { s.Missing++; s.MissingBytes += max(0, seg.size-seg.pos) })
 	}
 	return nil
