@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
+	"time"
+
+	"ddkk-stats/counter"
 )
 
 // harm loses a key or gives it another type.
@@ -24,7 +28,8 @@ func (w *world) harm(s *step) {
 	if strings.HasPrefix(key, prefix+"mirror:") {
 		of = " of the mirror"
 	}
-	kind := w.store.mini.Type(key)
+	was := w.store.entry(key)
+	kind := was.kind
 	w.store.do("DEL", key)
 	if s.Do == doLoseKey && of != "" {
 		w.strike("key of the mirror lost")
@@ -35,11 +40,49 @@ func (w *world) harm(s *step) {
 		return
 	}
 	w.strike("key" + of + " of another type")
+	w.harmed = &harmed{key: key, was: was, site: w.checkpointOf(key)}
 	if kind == "string" {
 		w.store.do("HSET", key, "x", "y")
 	} else {
 		w.store.do("SET", key, "x")
 	}
+}
+
+// harmed is the key that got another type last.
+type harmed struct {
+	key  string
+	was  entry
+	site entry // checkpoint of its site, at that moment
+}
+
+// checkpointOf is that of the site that a key is of.
+func (w *world) checkpointOf(key string) entry {
+	k := counter.NewKeys(counter.DefaultPrefix, false)
+	n, ok := k.Parse(key)
+	if !ok || n.Site == "" {
+		return entry{}
+	}
+	return w.store.entry(k.Checkpoint(n.Site))
+}
+
+// repair is an operator who undoes what made a key one of another type, as long as nothing
+// was counted into its site since: then all is as if nothing had been.
+func (w *world) repair() {
+	h := w.harmed
+	if h == nil || h.site.kind == "" {
+		return
+	}
+	is := w.store.entry(h.key)
+	if is.kind == "" || is.kind == h.was.kind || !maps.Equal(w.checkpointOf(h.key).hash, h.site.hash) {
+		return
+	}
+	w.harmed = nil
+	w.store.do("DEL", h.key)
+	w.store.put(h.key, h.was)
+	if !h.was.dies.IsZero() {
+		w.store.mini.SetTTL(h.key, time.Until(h.was.dies))
+	}
+	w.strike("key repaired by an operator")
 }
 
 // keepOlder keeps the progress file, if it is another one than the last that was kept.

@@ -11,7 +11,7 @@ import (
 // outages are in conn.go.
 var stepKinds = []string{
 	"line cut", "lines glued", "line late on an old descriptor", "rotated", "compressed",
-	"Redis went back", "lagging replica promoted", "all keys lost", "one key lost", "key of another type",
+	"Redis went back", "lagging replica promoted", "all keys lost", "one key lost", "key of another type", "key repaired by an operator",
 	"beginning of a transaction applied again", "daemon killed", "daemon stopped", "second daemon on a log",
 	"progress file old", "progress file torn", "progress file missing",
 	"page_counts written", "key of the mirror lost", "key of the mirror of another type",

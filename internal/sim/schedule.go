@@ -55,6 +55,7 @@ const (
 	doLoseAll  action = "loseall"
 	doLoseKey  action = "losekey"
 	doRetype   action = "retype"
+	doRepair   action = "repair"
 	doReplay   action = "replay"
 	doKill     action = "kill"
 	doStop     action = "stop"
@@ -126,6 +127,7 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 	hosts := 1 + rng.IntN(3)/2
 	calls := rng.IntN(3) == 0
 	second := rng.IntN(5) == 0 // daemon on the first host's log
+	wrong := false             // the last step gave a key another type
 	add := func(st step) {
 		if without[string(st.Do)] || without[st.Kind] || !s.Archive && (st.Do == doArchive || st.Do == doAway) {
 			return
@@ -189,6 +191,12 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 			}
 		}
 		add(st)
+		if wrong && mirrored.IntN(2) == 0 {
+			add(step{Do: doStop, Daemon: st.Daemon, Wait: 20})
+			add(step{Do: doRepair, Wait: 1})
+			add(step{Do: doStart, Daemon: st.Daemon, Wait: 20})
+		}
+		wrong = do == doRetype
 		if s.Mirror && mirrored.IntN(3) == 0 {
 			add(mirrorStep(mirrored))
 		}
@@ -255,6 +263,8 @@ func (s *step) words() string {
 		fmt.Fprintf(&b, "Redis loses a key (%q, number %d)", prefix+s.Kind, s.Seed)
 	case doRetype:
 		fmt.Fprintf(&b, "a key gets another type (%q, number %d)", prefix+s.Kind, s.Seed)
+	case doRepair:
+		b.WriteString("the key that got another type last is repaired, if its site was not counted since")
 	case doReplay:
 		b.WriteString("Redis starts again and applies the beginning of the last transaction once more")
 	case doArchive:

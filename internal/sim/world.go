@@ -35,6 +35,7 @@ type world struct {
 	strikes map[string]int
 	failure string
 	away    time.Time // until when the archive is
+	harmed  *harmed   // nil: nothing is
 	flushes []string  // what befalls the next transactions of the mirror
 }
 
@@ -233,6 +234,8 @@ func (w *world) do(s *step) error {
 		w.store.goBack(snapshot{})
 	case doLoseKey, doRetype:
 		w.harm(s)
+	case doRepair:
+		w.repair()
 	case doReplay:
 		if w.store.replay(s.N) {
 			w.strike("beginning of a transaction applied again")

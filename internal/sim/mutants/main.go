@@ -1,6 +1,6 @@
 // Mutants breaks the program in one place after the other and has the simulation
 // look for it: what it does not find is either a hole in the simulation or a check
-// that nothing needs. It changes no file: a compiler's overlay stands in for one.
+// that nothing needs. The corpus is played first, as make sim does. It changes no file: a compiler's overlay stands in for one.
 //
 //	go run ./internal/sim/mutants [-schedules 3000] [-seed 1] [name...]
 package main
@@ -46,16 +46,16 @@ func run(schedules, seed int, only []string) error {
 			continue
 		}
 		began := time.Now()
-		after, how, err := m.look(dir, schedules, seed)
+		where, how, err := m.look(dir, schedules, seed)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s: %w", m.name, err)
-		case after == 0:
+		case where == "":
 			alive = append(alive, m.name)
 			fmt.Printf("ALIVE  %-28s %s (%.0f s)\n", m.name, m.file, time.Since(began).Seconds())
 		default:
 			found++
-			fmt.Printf("found  %-28s schedule %d: %s\n", m.name, after, how)
+			fmt.Printf("found  %-28s %s: %s\n", m.name, where, how)
 		}
 	}
 	fmt.Printf("%d found, %d alive\n", found, len(alive))
@@ -65,51 +65,65 @@ func run(schedules, seed int, only []string) error {
 	return nil
 }
 
-// look builds the program with the mutant and plays schedules until one fails.
-func (m *mutant) look(dir string, schedules, seed int) (after int, how string, err error) {
+// look builds the program with the mutant and plays schedules until one fails: those of the
+// corpus, and then new ones. It tells which.
+func (m *mutant) look(dir string, schedules, seed int) (where, how string, err error) {
 	text, err := os.ReadFile(m.file)
 	if err != nil {
-		return 0, "", err
+		return "", "", err
 	}
 	if n := strings.Count(string(text), m.old); n != 1 {
-		return 0, "", fmt.Errorf("%s has %d places like this one, and must have one; mend the list of mutants: %q", m.file, n, m.old)
+		return "", "", fmt.Errorf("%s has %d places like this one, and must have one; mend the list of mutants: %q", m.file, n, m.old)
 	}
 	patched := filepath.Join(dir, filepath.Base(m.file))
 	if err := os.WriteFile(patched, []byte(strings.Replace(string(text), m.old, m.what, 1)), 0o600); err != nil {
-		return 0, "", err
+		return "", "", err
 	}
 	file, err := filepath.Abs(m.file)
 	if err != nil {
-		return 0, "", err
+		return "", "", err
 	}
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {file: patched}})
 	if err != nil {
-		return 0, "", err
+		return "", "", err
 	}
 	list, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "sim.test")
 	if err := os.WriteFile(list, overlay, 0o600); err != nil {
-		return 0, "", err
+		return "", "", err
 	}
 	if out, err := exec.Command("go", "test", "-vet=off", "-ldflags=-s -w", "-overlay", list, "-c", "-o", binary, "./internal/sim").CombinedOutput(); err != nil {
-		return 0, "", fmt.Errorf("build: %w\n%s", err, out)
+		return "", "", fmt.Errorf("build: %w\n%s", err, out)
 	}
-	cmd := exec.Command(binary, "-test.run=^TestSimulation$", "-test.v", "-test.timeout=0")
+	cmd := exec.Command(binary, "-test.run=^(TestCorpus|TestSimulation)$", "-test.failfast", "-test.v", "-test.timeout=30m")
 	cmd.Dir = "internal/sim"
 	cmd.Env = append(os.Environ(), fmt.Sprint("SIM_SCHEDULES=", schedules), fmt.Sprint("SIM_SEED=", seed), "SIM_STOP=1", "SIM_SHRINK=0")
 	out, err := cmd.CombinedOutput()
 	if err == nil {
-		return 0, "", nil
+		return "", "", nil
+	}
+	if at := inCorpus.FindSubmatch(out); at != nil {
+		return "corpus, " + string(at[2]), string(at[1]), nil
 	}
 	at := failed.FindSubmatch(out)
 	if at == nil {
-		return 0, "", fmt.Errorf("run: %w\n%.3000s", err, out)
+		if at = ended.FindSubmatch(out); at == nil {
+			return "", "", fmt.Errorf("run: %w\n%.3000s", err, out)
+		}
+		return "the process ended", string(at[1]), nil
 	}
-	if _, err := fmt.Sscan(string(at[1]), &after); err != nil {
-		return 0, "", err
+	var found int
+	if _, err := fmt.Sscan(string(at[1]), &found); err != nil {
+		return "", "", err
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(string(at[2])), "\n")
-	return after - seed + 1, first, nil
+	return fmt.Sprint("schedule ", found-seed+1), first, nil
 }
+
+// inCorpus is how a run tells that a schedule of the corpus went wrong: what, and which.
+var inCorpus = regexp.MustCompile(`(?s)=== RUN   TestCorpus/[^\n]*\n[^\n]*sim_test.go:\d+: ([^\n]*)\n.*?--- FAIL: TestCorpus/(\S+)`)
+
+// ended is how a process ends that goes round in circles, or in which all wait.
+var ended = regexp.MustCompile(`(?m)^((?:panic|fatal error): .*)$`)
 
 // failed is how a run tells that a schedule went wrong.
 var failed = regexp.MustCompile(`(?s)seed (\d+)(?:: | ended: )(.{0,200})`)
