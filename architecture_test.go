@@ -32,7 +32,7 @@ var rooms = []room{
 	{"queryapi/edge", "between strangers and handlers: connections, limits, origins, guesses, turns", ""},
 	{"nginx", "the log format, the configuration's templates, rotation", ""},
 	{"static", "the source and build of widget and dashboard, the demo page", ""},
-	{"internal/cli", "one file a command: flags, and how its answer is printed", "archive counter internal/alert internal/config internal/daemon internal/doctor internal/importer internal/jobs internal/logs internal/options internal/people internal/plain internal/vault internal/verify nginx parser tailer"},
+	{"internal/cli", "one file a command: flags, and how its answer is printed", "archive counter internal/alert internal/answers internal/config internal/daemon internal/doctor internal/importer internal/jobs internal/logs internal/options internal/people internal/plain internal/vault internal/verify nginx parser queryapi tailer"},
 	{"internal/daemon", "the server: wiring, start and stop, schedule, reload, upgrade, metrics, alerts", "archive counter internal/alert internal/answers internal/beacon internal/config internal/doctor internal/health internal/jobs internal/logs internal/mirror internal/options internal/people internal/vault internal/verify nginx parser queryapi static tailer"},
 	{"internal/doctor", "what `check` looks at", "archive counter internal/config internal/health internal/importer internal/logs internal/options internal/plain parser tailer"},
 	{"internal/answers", "what the API says, joined from live numbers and the archive", "archive counter internal/config internal/logs internal/vault parser queryapi tailer"},

@@ -72,6 +72,8 @@ type Options struct {
 	// parser.Facets.
 	FacetCaps [parser.NumFacets]int
 
+	Uniques parser.Uniques // of weeks and months that are over; the parsers' must agree
+
 	IDWindow     time.Duration                   // see parser.Hit.ViewID
 	DedupeWindow func(site string) time.Duration // DEDUPE_WINDOW; nil or 0: off
 

@@ -113,7 +113,7 @@ var columns = append([]column{
 		arg:    func(_ *encoder, r *row, _ dialect) any { return r.end },
 		kept:   func(k *kept) any { return &k.place.end },
 		again:  func(k *kept, _ *judgedRow, _ dialect) any { return k.place.end }},
-}, facetColumns()...)
+}, append(facetColumns(), termColumns()...)...)
 
 // facetsKept are the facets that raw rows have a column of.
 var facetsKept = func() (all []parser.Facet) {

@@ -387,6 +387,11 @@ func unmigrate(t *testing.T, a *Archive, from int) {
 			statements = append(statements, "ALTER TABLE access_logs DROP COLUMN "+f.Spec().Column)
 		}
 	}
+	for k := range parser.NumTerms {
+		for _, table := range []string{"access_logs", "voided_rows"} {
+			statements = append(statements, "ALTER TABLE "+table+" DROP COLUMN "+termColumn(k))
+		}
+	}
 	for _, s := range statements {
 		_, err := a.db.ExecContext(t.Context(), s)
 		check(t, err)

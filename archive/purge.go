@@ -10,7 +10,7 @@ import (
 )
 
 // siteTables have something of a site that is not of one day.
-var siteTables = [...]string{"segment_sites", "baselines", "page_counts", "page_count_slots", "page_count_flushes", "imports_pending"}
+var siteTables = [...]string{"segment_sites", "baselines", "page_counts", "page_count_slots", "page_count_flushes", "imports_pending", "uniques", "uniques_due"}
 
 // Holding is what the archive has of a site, or of one page, on a day.
 type Holding struct {
@@ -179,8 +179,12 @@ func (rb *ruleBook) PurgePage(ctx context.Context, site, page string) error {
 				return err
 			}
 		}
-		_, err := execTx(ctx, tx, "delete page", "DELETE FROM page_stats WHERE site = ? AND page = ?", s, p)
-		return err
+		for _, table := range []string{"page_stats", "uniques"} {
+			if _, err := execTx(ctx, tx, "delete page of "+table, "DELETE FROM "+table+" WHERE site = ? AND page = ?", s, p); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("delete %s of %s: %w", page, site, err)

@@ -66,6 +66,9 @@ func (r *recounter) settle(ctx context.Context, k siteDay) error {
 		if !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("look for raw rows: %w", err)
 		}
+		if err := r.a.rollups.markTerms(ctx, tx, k); err != nil {
+			return err
+		}
 		return r.empty(ctx, tx, rows, dedup)
 	})
 }

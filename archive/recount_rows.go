@@ -141,6 +141,7 @@ type change struct {
 type kept struct {
 	page, hash, ip, agent, bot, at, event, device, uid, referer, view, window sql.RawBytes
 	facets                                                                    facetValues
+	terms                                                                     [parser.NumTerms]sql.RawBytes
 	place                                                                     rowPlace
 	visitor                                                                   parser.Visitor
 }
@@ -235,7 +236,7 @@ func (r *recounter) judgeRow(ctx context.Context, c *judged, row *kept, beacon b
 		r.preview.add(h.Site, h.Day, h.Visitor, k.Event, h.Bot, h.Device == parser.Mobile)
 	}
 	same := !gone && h.Site == c.day.site && h.Day == c.day.day && string(h.Page) == string(row.page) && h.Visitor == row.visitor &&
-		h.Bot == k.Bot && h.Device == k.Device && row.sameFacets(h) && keys == row.keys()
+		h.Terms == k.Terms && h.Bot == k.Bot && h.Device == k.Device && row.sameFacets(h) && keys == row.keys()
 	if same {
 		return nil
 	}
@@ -259,7 +260,7 @@ func (r *recounter) judgeFacets(c *judged, row *kept, k *parser.Kept, h *parser.
 	if h.Kind == parser.Skipped || h.Bot != k.Bot || row.sameFacets(h) {
 		return
 	}
-	h.Site, h.Day, h.Page, h.Visitor, h.Device = c.day.site, c.day.day, row.page, row.visitor, k.Device
+	h.Site, h.Day, h.Page, h.Visitor, h.Device, h.Terms = c.day.site, c.day.day, row.page, row.visitor, k.Device, k.Terms
 	c.named++
 	c.touched[c.day] = true
 	c.changes = append(c.changes, change{was: row.place, args: r.rowArgs(row, h, row.keys()), site: h.Site})
@@ -273,6 +274,9 @@ func (st *store) keptOf(row *kept, site string, beacon bool) *parser.Kept {
 	}
 	for _, f := range facetsKept {
 		k.Facets[f].Name, k.Facets[f].Known = facetRead(row.facets[f])
+	}
+	for t := range row.terms {
+		k.Terms[t] = termRead(row.terms[t])
 	}
 	k.Addr, k.AddrBits = st.address(row.ip)
 	return k

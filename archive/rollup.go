@@ -62,6 +62,9 @@ func (ru *rollups) rollUp(ctx context.Context, site string, known *fresh) (int, 
 			return len(days), fmt.Errorf("roll up %s %d: %w", k.site, k.day, err)
 		}
 	}
+	if err := ru.countTerms(ctx, site); err != nil {
+		return len(days), err
+	}
 	calls, err := ru.rollUpCalls(ctx, site)
 	return len(days) + calls, err
 }
@@ -107,6 +110,9 @@ func (ru *rollups) rollUpDay(ctx context.Context, k siteDay, known *fresh, last 
 			return err
 		}
 		if err := f.write(ctx, tx, ru.store, r, false); err != nil {
+			return err
+		}
+		if err := ru.markTerms(ctx, tx, k); err != nil {
 			return err
 		}
 		_, err = execTx(ctx, tx, "mark day as rolled up", "UPDATE days SET dirty = 0, rolled_at = ? WHERE site = ? AND date = ?",

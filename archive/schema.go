@@ -35,6 +35,7 @@ var migrationFiles = [...]string{
 	"migrations/0014_rules.sql",
 	"migrations/0015_people.sql",
 	"migrations/0016_voided_rows.sql",
+	"migrations/0017_uniques.sql",
 }
 
 // versionTable is where goose notes what was applied.

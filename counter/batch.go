@@ -76,9 +76,8 @@ type dayChange struct {
 	pages    []pageChange
 	bots     []pageChange // without UV
 	visitors []byte       // new ones, 16 bytes each
-	pairs    []byte       // new ones, packed
-	owners   []int32      // whose UV each of them is: see owner
-	pairsLen int64        // bytes of the pairs' key before; set when the batch is closed
+	pairs    pairChange   // whose UV each of them is: see owner
+	terms    [parser.NumTerms]termChange
 	events   map[string]*eventChange
 	eventsAt []*eventChange // by index
 	books    dayBooks
@@ -91,6 +90,7 @@ type dayChange struct {
 type pageChange struct {
 	page   *page
 	pv, uv int64
+	terms  [parser.NumTerms]int32 // visitors of the week and the month
 }
 
 type eventChange struct {
@@ -165,7 +165,12 @@ func (p *part) day(d *dayState) *dayChange {
 			return c
 		}
 	}
-	c := &dayChange{state: d}
+	c := &dayChange{state: d, pairs: pairChange{set: &d.pairs}}
+	for t, x := range d.terms {
+		if x != nil {
+			c.terms[t] = termChange{state: x, pairs: pairChange{set: &x.pairs}}
+		}
+	}
 	p.days = append(p.days, c)
 	return c
 }
@@ -189,17 +194,7 @@ func viewed(all *[]pageChange, p *page, batch uint32) *pageChange {
 	return ch
 }
 
-// pair notes a (visitor, thing) pair of an owner; true if it is new today.
-func (c *dayChange) pair(hash uint64, owner int32) bool {
-	if !c.state.pairs.add(hash) {
-		return false
-	}
-	c.pairs = binary.LittleEndian.AppendUint64(c.pairs, hash)
-	c.owners = append(c.owners, owner)
-	return true
-}
-
-// owner is the UV that an entry of owners stands for: of a page by its place,
+// owner is the UV that an entry of the day's pairs stands for: of a page by its place,
 // or of an event, counted down from -1.
 func (c *dayChange) owner(o int32) *int64 {
 	if o < 0 {
@@ -268,9 +263,8 @@ func (b *batch) seal() {
 		o := p.site.at(p.segment)
 		p.from, p.to = o.sent, o.open
 		o.sent = o.open
-		for _, c := range p.days {
-			c.pairsLen = c.state.pairsLen
-			c.state.pairsLen += int64(len(c.pairs))
+		for x := range p.pairs() {
+			x.change().seal()
 		}
 		for _, s := range p.seen {
 			s.length = s.bucket.length

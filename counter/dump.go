@@ -83,7 +83,15 @@ type FacetDayName struct {
 type Pending struct {
 	Pages  map[PageDay]Views
 	Facets map[FacetDayName]FacetCount
+	Terms  map[TermPageName]int64 // visitors
 	Fold   string
+}
+
+// TermPageName is a page in a week or a month, which is named by its first day.
+type TermPageName struct {
+	Term  parser.Term
+	First parser.Day
+	Page  string
 }
 
 func foldVersion(pages, facets string) string { return pages + " " + facets }
@@ -95,9 +103,13 @@ func (d *Dump) Pending(ctx context.Context, site string) (all Pending, err error
 		if err != nil {
 			return all, err
 		}
-		all = Pending{Pages: map[PageDay]Views{}, Facets: map[FacetDayName]FacetCount{}}
+		all = Pending{Pages: map[PageDay]Views{}, Facets: map[FacetDayName]FacetCount{}, Terms: map[TermPageName]int64{}}
 		err = d.pending(ctx, pendingPages, site, func(p pendingPage) {
-			x := PageDay{p.day, p.bots, strings.Clone(p.name)}
+			if t, ok := p.term(); ok {
+				all.Terms[TermPageName{t, p.day, strings.Clone(p.name)}] += p.uv
+				return
+			}
+			x := PageDay{p.day, p.bots(), strings.Clone(p.name)}
 			all.Pages[x] = Views{all.Pages[x].PV + p.pv, all.Pages[x].UV + p.uv}
 		})
 		if err != nil {

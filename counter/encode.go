@@ -92,17 +92,23 @@ const writesPerBot = 2
 const (
 	siteChecks = 2
 	dayChecks  = 4
+	termChecks = 1
 )
 
 func (e *encoder) checks(c *call, p *part) {
 	k, s := e.keys, p.site.name
-	c.arg(siteChecks + dayChecks*len(p.days) + len(p.seen))
+	terms := p.termChecks()
+	c.arg(siteChecks + dayChecks*len(p.days) + termChecks*len(terms) + len(p.seen))
 	c.key(k.SitePV(s), k.SiteUV(s))
 	c.arg("GET", p.site.pv, "GET", p.site.uv)
 	for _, d := range p.days {
 		least := d.state.least
 		c.key(k.SitePVDay(s, d.state.day), k.SiteUVDay(s, d.state.day), k.Visitors(s, d.state.day), k.Pairs(s, d.state.day))
-		c.arg("GET", least.pv, "GET", least.uv, "SCARD", least.visitors, "STRLEN", d.pairsLen)
+		c.arg("GET", least.pv, "GET", least.uv, "SCARD", least.visitors, "STRLEN", d.pairs.before)
+	}
+	for _, x := range terms {
+		c.key(k.TermPairs(s, x.state.name))
+		c.arg("STRLEN", x.pairs.before)
 	}
 	for _, x := range p.seen {
 		c.key(k.Seen(s, x.rule.name, x.bucket.number))
@@ -217,6 +223,7 @@ func (e *encoder) hashes(c *call, p *part) {
 			n++
 		}
 	}
+	n += e.terms(c, p)
 	c.args[at] = n + e.calls(c, p)
 }
 
@@ -354,12 +361,13 @@ func (e *encoder) appends(c *call, p *part) {
 	c.arg(0)
 	n := 0
 	for _, d := range p.days {
-		if len(d.pairs) > 0 {
+		if len(d.pairs.packed) > 0 {
 			c.key(k.Pairs(s, d.state.day))
-			c.arg(seconds(e.uvTTL), e.least(d.state.day), "1", e.lasting(d.state, d.pairsLen, keys.MarkPairs), d.pairs)
+			c.arg(seconds(e.uvTTL), e.least(d.state.day), "1", e.lasting(d.state, d.pairs.before, keys.MarkPairs), d.pairs.packed)
 			n++
 		}
 	}
+	n += e.termPairs(c, p)
 	for _, x := range p.seen {
 		c.key(k.Seen(s, x.rule.name, x.bucket.number))
 		width := time.Duration(x.rule.width) * time.Millisecond

@@ -169,6 +169,7 @@ func (f *filler) keepDay(l *dayLoad) error {
 	if l.err != nil {
 		return fmt.Errorf("read day %d of %s: %w", l.day.day, l.site.name, l.err)
 	}
+	f.counts.link(l.site, l.day, l.loadedTerms())
 	l.site.days[l.day.day] = l.day
 	f.counts.weight += l.day.weight()
 	return nil

@@ -24,8 +24,9 @@ import (
 // page changes. Facets: always, since only the dashboard asks for them.
 //
 // A pending element is one day's changes: the day (4 bytes, little endian, the
-// highest bit set for views of bots), then for each page PV, UV and the length
-// of its name (uvarints) and the name.
+// highest bit set for views of bots, the next ones for visitors of a week and of a
+// month, with its first day), then for each page PV, UV and the length of its name
+// (uvarints) and the name.
 
 // pendingKind is one of a site's lists of changes.
 type pendingKind uint8
@@ -55,8 +56,13 @@ func (l pendingKind) version() string {
 // tail are elements at the end of a list.
 type tail struct{ n, size int }
 
-// ofBots marks the day of an element that has the views of bots.
+// ofBots marks the day of an element that has the views of bots, ofTerm that of one
+// with the visitors of a term.
 const ofBots = uint32(1) << 31
+
+var ofTerm = [parser.NumTerms]uint32{parser.Week: 1 << 30, parser.Month: 1 << 29}
+
+const ofAny = uint32(7) << 29
 
 // pendingPage is what is pending of a page on a day.
 type pendingPage struct {
@@ -85,6 +91,11 @@ func pendingBlobs(p *part, deferred bool) [][]byte {
 			}
 			blobs = append(blobs, b)
 		}
+		for t := range d.terms {
+			if b := termBlob(d, t); b != nil {
+				blobs = append(blobs, b)
+			}
+		}
 	}
 	return blobs
 }
@@ -109,7 +120,7 @@ func readPending(b string, f func(p pendingPage)) error {
 		return errPending
 	}
 	head := binary.LittleEndian.Uint32([]byte(b[:4]))
-	d, bots := parser.Day(head&^ofBots), head&ofBots != 0
+	d, of := parser.Day(head&^ofAny), head&ofAny
 	b = b[4:]
 	number := func() uint64 {
 		v, n := binary.Uvarint([]byte(b[:min(len(b), binary.MaxVarintLen64)]))
@@ -125,7 +136,7 @@ func readPending(b string, f func(p pendingPage)) error {
 		if n == 0 || n > uint64(len(b)) {
 			return errPending
 		}
-		f(pendingPage{foldKey{d, bots, b[:n]}, int64(pv), int64(uv)})
+		f(pendingPage{foldKey{d, of, b[:n]}, int64(pv), int64(uv)})
 		b = b[n:]
 	}
 	return nil
@@ -140,16 +151,23 @@ const (
 
 type foldKey struct {
 	day  parser.Day
-	bots bool
+	of   uint32 // ofBots, one of ofTerm, or 0: people
 	name string
 }
 
 // list is the start of an element that the key may stand in.
-func (k foldKey) list() uint32 {
-	if k.bots {
-		return uint32(k.day) | ofBots
+func (k foldKey) list() uint32 { return uint32(k.day) | k.of }
+
+func (k foldKey) bots() bool { return k.of == ofBots }
+
+// term is whose visitors these are; false: it is no term's.
+func (k foldKey) term() (parser.Term, bool) {
+	for t := range parser.NumTerms {
+		if k.of == ofTerm[t] {
+			return t, true
+		}
 	}
-	return uint32(k.day)
+	return 0, false
 }
 
 type foldSum struct{ pv, uv int64 }
@@ -325,12 +343,17 @@ func (e *encoder) fold(c *call, l pendingKind, name, step string) (writes int, e
 	if err := readPending(step, func(p pendingPage) { all = append(all, p) }); err != nil {
 		return 0, err
 	}
-	switch {
-	case len(all) == 0:
+	if len(all) == 0 {
 		c.arg(0, 0, 0, 0, 0) // an empty element: it only goes
+		return 0, nil
+	}
+	t, ofTerm := all[0].term()
+	switch {
 	case l == pendingFacets:
 		return e.foldFacets(c, name, all), nil
-	case all[0].bots:
+	case ofTerm:
+		return e.foldTerm(c, name, t, all), nil
+	case all[0].bots():
 		e.foldBots(c, name, all)
 	default:
 		e.foldPages(c, name, all)

@@ -106,7 +106,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	in.wards = &wards{cares: map[string]*care{}, stales: map[string]struct{}{}, recounts: map[string]struct{}{}, told: opt.Stale, now: opt.Now, meter: &in.meter}
 	in.roll = &registry{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, log: opt.Logger, known: known, archive: opt.Archive}
 	in.load = &loader{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, loc: opt.Location, now: in.clock.now, log: opt.Logger, known: known,
-		archive: opt.Archive, newDay: in.newDay}
+		archive: opt.Archive, newDay: in.newDay, newTerms: in.wantedTerms}
 	enc := &encoder{keys: opt.Keys, loc: opt.Location, now: opt.Now, redisNow: in.clock.now, uvTTL: opt.UVSetTTL}
 	layouts := &migrator{wire: in.wire, load: in.load, enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.layout, log: opt.Logger}
 	spread := &spreader{enc: enc, rdb: opt.Redis, keys: opt.Keys, script: scripts.fold, budget: in.budget, meter: &in.meter, now: opt.Now}

@@ -23,6 +23,7 @@ type benchTraffic struct {
 	lines, pages, visitors, sites int
 	ids                           bool // with view ids, as the widget sends them
 	even                          bool // each site has all pages, and none comes more often
+	uniques                       parser.Uniques
 }
 
 // log writes the lines: pages by Zipf's law, of one site each, visitors evenly.
@@ -149,6 +150,8 @@ func BenchmarkIngest(b *testing.B) {
 		{"pixels", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1}},
 		{"widget", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1, ids: true}},
 		{"sites", benchTraffic{lines: 200_000, pages: 20_000, visitors: 147_000, sites: 100}},
+		{"pixels-week", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1, uniques: parser.UniquesWeek}},
+		{"pixels-month", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1, uniques: parser.UniquesMonth}},
 		{"hosting", benchTraffic{lines: 200_000, pages: 10_000, visitors: 10_000, sites: 10_000, ids: true, even: true}},
 	} {
 		b.Run(c.name, func(b *testing.B) { benchIngest(b, c.benchTraffic) })
@@ -165,20 +168,20 @@ func benchIngest(b *testing.B, t benchTraffic) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		countBacklog(b, rdb, data, int64(t.lines))
+		countBacklog(b, rdb, data, int64(t.lines), t.uniques)
 	}
 	lines := float64(b.N) * float64(t.lines)
 	b.ReportMetric(lines/b.Elapsed().Seconds(), "lines/s")
 	b.ReportMetric(float64(cpuTime(b)-cpu)/lines, "cpu-ns/line")
 }
 
-func countBacklog(b *testing.B, rdb redis.UniversalClient, data []byte, lines int64) {
+func countBacklog(b *testing.B, rdb redis.UniversalClient, data []byte, lines int64, uniques parser.Uniques) {
 	b.Helper()
-	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, RefererCheck: true})
+	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, RefererCheck: true, Uniques: uniques})
 	if err != nil {
 		b.Fatal(err)
 	}
-	in, err := New(Options{Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC, Logger: slog.New(slog.DiscardHandler)},
+	in, err := New(Options{Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC, Logger: slog.New(slog.DiscardHandler), Uniques: uniques},
 		Input{Source: &benchLog{data: data}, Parser: p})
 	if err != nil {
 		b.Fatal(err)

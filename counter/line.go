@@ -28,7 +28,7 @@ type aggregate struct {
 	onlineFrom, viewsFrom int64
 	eventKeys             []byte // buffer
 	requests              requestBuffers
-	weight                int // bytes that days take in memory, about
+	weight, termWeight    int // bytes that days, and weeks and months, take in memory, about
 }
 
 // caps are how many names keep their own, of a site and day, where days begin, and how
@@ -38,13 +38,15 @@ type caps struct {
 
 	facets   [parser.NumFacets]int
 	location *time.Location
+	uniques  parser.Uniques             // in which terms visitors are told again
+	uvTTL    time.Duration              // how long visitors of a day are remembered
 	idWindow time.Duration              // how long a view id is remembered
 	window   func(string) time.Duration // DEDUPE_WINDOW of a site
 }
 
 func (o *Options) caps() caps {
 	return caps{pages: o.MaxPages, events: o.MaxEvents, endpoints: o.MaxEndpoints, users: o.MaxUsers, sites: o.MaxSites,
-		facets: o.FacetCaps, location: o.Location, idWindow: o.IDWindow, window: o.DedupeWindow}
+		facets: o.FacetCaps, location: o.Location, uniques: o.Uniques, uvTTL: o.UVSetTTL, idWindow: o.IDWindow, window: o.DedupeWindow}
 }
 
 // cursor remembers where the last line went: the next one mostly goes there too.
@@ -145,6 +147,11 @@ func (a *aggregate) locateDay(h *parser.Hit) bool {
 		return false
 	}
 	d.used = a.number
+	for _, t := range d.terms {
+		if t != nil {
+			t.used = a.number
+		}
+	}
 	a.countViews()
 	c.day = c.part.day(d)
 	return true
@@ -154,7 +161,7 @@ func (a *aggregate) locateDay(h *parser.Hit) bool {
 // are new.
 func (a *aggregate) dayOf(s *site, day parser.Day) *dayState {
 	d := s.days[day]
-	if d != nil && !a.stillGood(d.used, d.touched) {
+	if d != nil && !(a.stillGood(d.used, d.touched) && d.termsGood(a)) {
 		delete(s.days, day)
 		d = nil
 	}
@@ -163,6 +170,7 @@ func (a *aggregate) dayOf(s *site, day parser.Day) *dayState {
 			return nil
 		}
 		d = a.newDay(day)
+		a.link(s, d, a.newTerms(day))
 		s.days[day] = d
 	}
 	d.touched = a.now
@@ -268,6 +276,9 @@ func (a *aggregate) countHuman(h *parser.Hit) {
 			name = otherPage
 		}
 		v.visitor, v.pair = h.Visitor, parser.PairHash(h.Visitor, name)
+		if a.caps.uniques > 0 {
+			v.terms = seenInTerms(h, name)
+		}
 	}
 	a.later(v)
 }
@@ -309,7 +320,7 @@ func (a *aggregate) countEvent(h *parser.Hit, told bool) {
 			a.open.weigh(c.part, 2*perWrite)
 		}
 		ch.pv++
-		if told && c.day.pair(parser.EventHash(h.Visitor, []byte(key)), -1-ch.index) {
+		if told && c.day.pairs.add(parser.EventHash(h.Visitor, []byte(key)), -1-ch.index) {
 			ch.uv++
 			a.open.weigh(c.part, perPair)
 		}

@@ -13,15 +13,16 @@ import (
 // loader reads what is remembered of sites and days from Redis into memory. It decides
 // nothing: what is damaged comes back as an error of its site or day.
 type loader struct {
-	wire    *wire
-	rdb     redis.UniversalClient
-	keys    Keys
-	loc     *time.Location
-	now     func() time.Time // Redis' clock: whose keys of today must be there
-	log     *slog.Logger
-	known   *progress // what an earlier run left
-	archive Archive   // nil: there is none
-	newDay  func(parser.Day) *dayState
+	wire     *wire
+	rdb      redis.UniversalClient
+	keys     Keys
+	loc      *time.Location
+	now      func() time.Time // Redis' clock: whose keys of today must be there
+	log      *slog.Logger
+	known    *progress // what an earlier run left
+	archive  Archive   // nil: there is none
+	newDay   func(parser.Day) *dayState
+	newTerms func(*site, parser.Day) [parser.NumTerms]*term
 }
 
 // siteTotals are the answers that readSites asks for.

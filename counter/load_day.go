@@ -21,10 +21,11 @@ type dayLoad struct {
 	pages          *redis.ZSliceCmd
 	bots           *redis.ScanCmd
 	facets, events *redis.StringSliceCmd
+	terms          [parser.NumTerms]termLoad
 }
 
 func (ld *loader) newDayLoad(s *site, day parser.Day) dayLoad {
-	return dayLoad{site: s, day: ld.newDay(day)}
+	return dayLoad{site: s, day: ld.newDay(day), terms: ld.newTermLoads(s, day)}
 }
 
 // Reads of large keys go in pieces, so that Redis answers others in between.
@@ -79,11 +80,14 @@ func (ld *loader) askDay(ctx context.Context, pipe redis.Pipeliner, l *dayLoad) 
 	l.bots = pipe.HScan(ctx, k.PageBotsDay(s, d), 0, "", firstMembers)
 	l.facets = pipe.HKeys(ctx, k.Facets(s, d))
 	l.events = pipe.HKeys(ctx, k.Events(s, d))
+	for t := range l.terms {
+		ld.askTerm(ctx, pipe, l.site, &l.terms[t])
+	}
 }
 
 // fillDay takes the first pieces of a day and reads the others.
 func (ld *loader) fillDay(ctx context.Context, l *dayLoad) error {
-	if err := ld.fillPairs(ctx, l); err != nil {
+	if err := ld.fillPairs(ctx, ld.keys.Pairs(l.site.name, l.day.day), l.pairs, &l.day.pairs); err != nil {
 		return err
 	}
 	if err := ld.fillPages(ctx, l); err != nil {
@@ -92,21 +96,25 @@ func (ld *loader) fillDay(ctx context.Context, l *dayLoad) error {
 	if err := ld.fillBots(ctx, l); err != nil {
 		return err
 	}
+	for t := range l.terms {
+		if err := ld.fillTerm(ctx, l.site, &l.terms[t]); err != nil {
+			return err
+		}
+	}
 	return l.fillNames()
 }
 
-func (ld *loader) fillPairs(ctx context.Context, l *dayLoad) error {
-	b, err := l.pairs.Bytes()
+func (ld *loader) fillPairs(ctx context.Context, key string, first *redis.StringCmd, into *pairSet) error {
+	b, err := first.Bytes()
 	if err != nil && !isNil(err) {
 		return err
 	}
-	d := l.day
-	d.pairs, d.pairsLen = set64{}, int64(len(b))
-	addPairs(b, &d.pairs)
+	*into = pairSet{bytes: int64(len(b))}
+	addPairs(b, &into.set64)
 	if len(b) < firstBytes {
 		return nil
 	}
-	d.pairsLen, err = ld.readPairs(ctx, l.site, d.day, d.pairsLen, &d.pairs)
+	into.bytes, err = ld.readPairs(ctx, key, into.bytes, &into.set64)
 	return err
 }
 
@@ -207,10 +215,10 @@ func (ld *loader) readPacked(ctx context.Context, key string, at int64, f func([
 	}
 }
 
-// readPairs adds a day's pairs from an offset of their key on to a set, and
-// returns the length of the key.
-func (ld *loader) readPairs(ctx context.Context, s *site, day parser.Day, at int64, into *set64) (int64, error) {
-	return ld.readPacked(ctx, ld.keys.Pairs(s.name, day), at, func(b []byte) { addPairs(b, into) })
+// readPairs adds pairs from an offset of their key on to a set, and returns the length
+// of the key.
+func (ld *loader) readPairs(ctx context.Context, key string, at int64, into *set64) (int64, error) {
+	return ld.readPacked(ctx, key, at, func(b []byte) { addPairs(b, into) })
 }
 
 func addPairs(packed []byte, into *set64) {

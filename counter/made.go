@@ -50,6 +50,9 @@ func madeUntil(n keys.Name, loc *time.Location, uvTTL, idWindow, window time.Dur
 	switch n.Family {
 	case keys.SitePV, keys.SiteUV, keys.PageBots, keys.HotAll:
 		return time.Time{}, false
+	case keys.TermVisitors, keys.TermPairs:
+		kind, first, _ := parser.TermNamed(n.Rest)
+		return termEnd(loc, kind, first, uvTTL), true
 	case keys.Visitors, keys.Pairs:
 		return day().Date(loc).Add(uvTTL), true
 	case keys.Minutes:

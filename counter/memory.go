@@ -25,10 +25,13 @@ const maxDayWeight = 64 << 20
 
 // trim forgets days and buckets that no batch in hand uses: those from keep on are.
 func (a *aggregate) trim(now time.Time, keep uint64) {
-	a.weight = 0
+	a.weight, a.termWeight = 0, 0
 	for _, s := range a.sites {
 		for _, d := range s.days {
 			a.weight += d.weight()
+		}
+		for _, t := range s.terms {
+			a.termWeight += t.weight()
 		}
 	}
 	for _, s := range a.sites {
@@ -44,6 +47,7 @@ func (a *aggregate) trim(now time.Time, keep uint64) {
 				delete(s.days, n)
 			}
 		}
+		a.trimTerms(s, now, keep)
 	}
 }
 

@@ -67,14 +67,15 @@ func (st *settler) merge(ctx context.Context, s *site, refused []*part) (bool, e
 			}
 		}
 	}
-	days := map[*dayState]bool{}
+	done := map[*pairSet]bool{}
 	for _, p := range refused {
-		for _, c := range p.days {
-			if days[c.state] {
+		for x := range p.pairs() {
+			set := x.change().set
+			if done[set] {
 				continue
 			}
-			days[c.state] = true
-			if err := st.mergeDay(ctx, s, c.state, refused, open); err != nil {
+			done[set] = true
+			if err := st.mergePairs(ctx, s, x, pairsOf(refused, set), pairsOf(open, set)); err != nil {
 				return false, err
 			}
 		}
@@ -82,59 +83,22 @@ func (st *settler) merge(ctx context.Context, s *site, refused []*part) (bool, e
 	return true, nil
 }
 
-// mergeDay learns the (visitor, page) pairs of others.
-func (st *settler) mergeDay(ctx context.Context, s *site, d *dayState, refused, open []*part) error {
-	at := d.pairsLen
-	for _, c := range changesOf(refused, d) {
-		at -= int64(len(c.pairs))
-	}
+// mergePairs learns the (visitor, page) pairs of others.
+func (st *settler) mergePairs(ctx context.Context, s *site, x pairOwner, refused, open []pairOwner) error {
+	set := x.change().set
+	at := set.known(refused)
 	var theirs set64
 	var end int64
 	err := st.wire.retry(ctx, "read pairs", func() (err error) {
 		theirs = set64{}
-		end, err = st.load.readPairs(ctx, s, d.day, at, &theirs)
+		end, err = st.load.readPairs(ctx, x.key(st.keys, s.name), at, &theirs)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("read pairs of %s: %w", s.name, err)
 	}
-	d.pairsLen = end
-	for _, c := range changesOf(refused, d) {
-		c.without(&theirs)
-		c.pairsLen = d.pairsLen
-		d.pairsLen += int64(len(c.pairs))
-	}
-	for _, c := range changesOf(open, d) {
-		c.without(&theirs)
-	}
-	theirs.each(func(v uint64) { d.pairs.add(v) })
+	set.merge(&theirs, end, refused, open)
 	return nil
-}
-
-func changesOf(parts []*part, d *dayState) []*dayChange {
-	var all []*dayChange
-	for _, p := range parts {
-		for _, c := range p.days {
-			if c.state == d {
-				all = append(all, c)
-			}
-		}
-	}
-	return all
-}
-
-// without takes out the pairs that others have counted.
-func (c *dayChange) without(theirs *set64) {
-	pairs, owners := c.pairs[:0], c.owners[:0]
-	for i, o := range c.owners {
-		hash := c.pairs[8*i : 8*i+8]
-		if theirs.has(binary.LittleEndian.Uint64(hash)) {
-			*c.owner(o)--
-			continue
-		}
-		pairs, owners = append(pairs, hash...), append(owners, o)
-	}
-	c.pairs, c.owners = pairs, owners
 }
 
 // mergeBucket learns what lines of others left with a duplicate rule. False:

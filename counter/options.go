@@ -32,6 +32,8 @@ type Options struct {
 	MaxUsers     int           // distinct users of a site's API and day; 1000
 	UVSetTTL     time.Duration // how long visitors of a day are remembered; 72 h
 	IDWindow     time.Duration // how long a view id is remembered; 10 min
+	// Uniques says in which terms visitors are told again; the parsers' must agree.
+	Uniques parser.Uniques
 	// DedupeWindow is the time in which the same address and page count once
 	// for a site; nil or 0: off.
 	DedupeWindow func(site string) time.Duration

@@ -33,6 +33,10 @@ func (in *Ingester) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	note := uniquesNote{wire: in.wire, rdb: in.rdb, keys: in.keys, loc: in.opt.Location, now: in.clock.now, uvTTL: in.opt.UVSetTTL}
+	if err := note.keep(ctx, in.opt.Uniques, names); err != nil {
+		return err
+	}
 	cs, err := in.load.readCheckpoints(ctx, names)
 	if err != nil {
 		return err

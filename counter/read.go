@@ -11,6 +11,8 @@ import (
 
 	"github.com/maypok86/otter/v2"
 	"github.com/redis/go-redis/v9"
+
+	"ddkk-stats/parser"
 )
 
 // Defaults of ReaderOptions.
@@ -56,6 +58,8 @@ type ReaderOptions struct {
 	// RetryAfter is how long Redis is left alone after a failure; 0:
 	// DefaultRetryAfter.
 	RetryAfter time.Duration
+	// Uniques says which of TermFields are counted.
+	Uniques parser.Uniques
 }
 
 // Query says what to read of one site. The zero value of a part means "not
@@ -78,6 +82,8 @@ type SiteStats struct {
 	SitePVToday, SiteUVToday int64 // today, in the reader's zone
 	PagePV, PageUV           int64 // totals
 	SiteOnline               int64 // visitors of the last OnlineWindow
+	// Visitors of this week and month; -1: not known.
+	SiteUVWeek, SiteUVMonth, PageUVWeek, PageUVMonth int64
 	// Stale says that Redis could not be asked (or the site is being rebuilt)
 	// and these are the last known values, or zeros; or that what was asked for
 	// lacks lines that the totals have, or that are still to be counted again.

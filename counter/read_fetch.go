@@ -47,6 +47,14 @@ func (s *SiteStats) slot(f Fields) *int64 {
 		return &s.PagePV
 	case FieldPageUV:
 		return &s.PageUV
+	case FieldSiteUVWeek:
+		return &s.SiteUVWeek
+	case FieldSiteUVMonth:
+		return &s.SiteUVMonth
+	case FieldPageUVWeek:
+		return &s.PageUVWeek
+	case FieldPageUVMonth:
+		return &s.PageUVMonth
 	default:
 		return &s.SiteOnline
 	}
@@ -90,6 +98,7 @@ func (r *Reader) queue(ctx context.Context, pipe redis.Pipeliner, x *asked, befo
 		to := strconv.FormatInt(x.now.Add(OnlineWindow).Unix(), 10) // beyond are those of a clock that was ahead
 		x.online = pipe.ZCount(ctx, r.keys.Online(q.Site), from, to)
 	}
+	r.queueTerms(ctx, pipe, x)
 	for p := range NumPeriods {
 		if q.Fields&p.Field() != 0 {
 			// One more than asked for, in case __other__ is among them.
@@ -107,6 +116,9 @@ func (r *Reader) take(x *asked) error {
 			return fmt.Errorf("read visitors online of %s: %w", q.Site, err)
 		}
 		a.SiteOnline = n
+	}
+	if err := x.takeTerms(); err != nil {
+		return err
 	}
 	for p, cmd := range x.hot {
 		if cmd == nil {

@@ -13,6 +13,10 @@ const (
 	FieldPagePV                         // page_pv
 	FieldPageUV                         // page_uv
 	FieldSiteOnline                     // site_online
+	FieldSiteUVWeek                     // site_uv_week
+	FieldSiteUVMonth                    // site_uv_month
+	FieldPageUVWeek                     // page_uv_week
+	FieldPageUVMonth                    // page_uv_month
 	FieldHotToday                       // hot_pages_today
 	FieldHotWeek                        // hot_pages_week
 	FieldHotMonth                       // hot_pages_month
@@ -21,7 +25,12 @@ const (
 	// ScalarFields are all that are one number.
 	ScalarFields = FieldHotToday - 1
 	// PageFields are those that need a page.
-	PageFields = FieldPagePV | FieldPageUV
+	PageFields = FieldPagePV | FieldPageUV | FieldPageUVWeek | FieldPageUVMonth
+	// TermFields are visitors of a week and of a month: -1 where they are not counted, see
+	// UNIQUES, or the week or month began before they were.
+	TermFields = FieldSiteUVWeek | FieldSiteUVMonth | FieldPageUVWeek | FieldPageUVMonth
+	// lastingFields are the other scalars.
+	lastingFields = ScalarFields &^ TermFields
 )
 
 // Period is the span of a hot list.

@@ -45,6 +45,7 @@ type asked struct {
 	mget   *redis.SliceCmd
 	online *redis.IntCmd
 	hot    [NumPeriods]*redis.ZSliceCmd
+	terms  [parser.NumTerms]*redis.SliceCmd
 }
 
 // ask reads q from Redis into a, unless Redis failed a moment ago; false means

@@ -15,6 +15,7 @@ const (
 	lastSite lastKind = iota
 	lastPage
 	lastHot
+	lastTerm
 	lastSites
 )
 
@@ -40,7 +41,7 @@ type last struct {
 	mu    sync.Mutex
 	pv    cell
 	uv    cell
-	day   parser.Day // the day of pvDay and uvDay, or of the hot list
+	day   parser.Day // the day of pvDay and uvDay, or the first of the hot list or the term
 	pvDay cell
 	uvDay cell
 	alive cell // online
@@ -98,19 +99,20 @@ func (e *last) turn(d parser.Day) {
 // remember keeps what was just read at a generation of the site.
 func (r *asking) remember(q *Query, a *Answer, now time.Time, gen uint64) {
 	at, day := now.UnixNano(), parser.DayOf(now)
-	if q.Fields&ScalarFields&^PageFields != 0 {
+	if q.Fields&lastingFields&^PageFields != 0 {
 		e := r.entry(lastKey{kind: lastSite, site: q.Site})
 		e.mu.Lock()
 		e.turn(day)
-		e.take(q.Fields&ScalarFields&^PageFields, a, at, gen)
+		e.take(q.Fields&lastingFields&^PageFields, a, at, gen)
 		e.mu.Unlock()
 	}
-	if q.Fields&PageFields != 0 {
+	if q.Fields&lastingFields&PageFields != 0 {
 		e := r.entry(lastKey{kind: lastPage, site: q.Site, page: q.Page})
 		e.mu.Lock()
-		e.take(q.Fields&PageFields, a, at, gen)
+		e.take(q.Fields&lastingFields&PageFields, a, at, gen)
 		e.mu.Unlock()
 	}
+	r.rememberTerms(q, a, day, at, gen)
 	for i, page := range q.Pages {
 		e := r.entry(lastKey{kind: lastPage, site: q.Site, page: page})
 		e.mu.Lock()
@@ -152,12 +154,13 @@ func (e *last) give(fields Fields, a *Answer, v *vintage) {
 // says how old they are.
 func (r *asking) recall(q *Query, a *Answer, now time.Time) (v vintage) {
 	day := parser.DayOf(now)
-	if want := q.Fields & ScalarFields &^ PageFields; want != 0 {
+	if want := q.Fields & lastingFields &^ PageFields; want != 0 {
 		r.recallScalars(lastKey{kind: lastSite, site: q.Site}, want, a, day, &v)
 	}
-	if want := q.Fields & PageFields; want != 0 {
+	if want := q.Fields & lastingFields & PageFields; want != 0 {
 		r.recallScalars(lastKey{kind: lastPage, site: q.Site, page: q.Page}, want, a, day, &v)
 	}
+	r.recallTerms(q, a, day, &v)
 	for _, page := range q.Pages {
 		var c cell
 		if e, ok := r.cache.GetIfPresent(lastKey{kind: lastPage, site: q.Site, page: page}); ok {

@@ -71,7 +71,7 @@ func (historyOfBots) Days(_ context.Context, _ string, row func(DayTotals) error
 // The first view of a day of which the archive has bots alone is no sign of a loss.
 func TestFirstViewAfterARestoreOfBots(t *testing.T) {
 	r := newRig(t, readClient(t, startReadServer(t).addr()))
-	restorer := Restorer{Redis: r.rdb, Keys: r.opt.Keys, Location: time.UTC, Now: time.Now, UVSetTTL: 72 * time.Hour}
+	restorer := Restorer{Redis: r.rdb, Keys: r.opt.Keys, Location: time.UTC, Now: time.Now, UVSetTTL: 72 * time.Hour, Uniques: parser.UniquesMonth}
 	site := "s.example"
 	run := &restoring{Restorer: &restorer, sender: newSender(t.Context(), r.rdb, nil), made: newMadeNotes(0), site: site}
 	if err := run.days(historyOfBots{}); err != nil {

@@ -50,6 +50,9 @@ type History interface {
 	// Events are the days from..to, every level of the key a row of its own.
 	Events(ctx context.Context, site string, from, to parser.Day, row func(d parser.Day, key string, pv, uv int64) error) error
 	CallHistory
+	// Term are the visitors of a week or a month, each once, as they are among its pairs: of
+	// the site, without a page, and of each page. whole is false where that is not all of them.
+	Term(ctx context.Context, site string, kind parser.Term, first parser.Day, row func(hash uint64, page []byte) error) (whole bool, err error)
 	// OpenDay is what a day leaves that may still get lines.
 	OpenDay(ctx context.Context, site string, d parser.Day, into OpenDay) error
 	// Seen are what lines from a time on left with the duplicate rules.
@@ -84,6 +87,7 @@ type Restorer struct {
 	Location *time.Location
 	Now      func() time.Time
 	UVSetTTL time.Duration                              // days that can still get lines need their visitors
+	Uniques  parser.Uniques                             // so do weeks and months
 	Widths   func(site string) map[string]time.Duration // of the duplicate rules, by name
 	// Progress is told how many rows are written; may be nil.
 	Progress func(rows int64)
@@ -99,6 +103,7 @@ type restoring struct {
 	// later are days after tomorrow that a clock which was ahead counted, in order. Their keys
 	// are made now: when they come, nothing says that these are lacking.
 	later []parser.Day
+	terms termNames
 	last  parser.Day // that has anything, but for those: what is not archived yet begins there
 }
 
@@ -161,7 +166,7 @@ func (r *restoring) all(ctx context.Context, h History) (err error) {
 			return err
 		}},
 		{"events", r.events}, {"facets", r.facets}, {"minutes", r.minutes},
-		{"calls", r.calls}, {"open days", r.open},
+		{"calls", r.calls}, {"open days", r.open}, {"weeks and months", r.openTerms},
 	} {
 		if err := step.do(h); err != nil {
 			return fmt.Errorf("restore %s: %w", step.what, err)
@@ -182,6 +187,7 @@ func (r *restoring) days(h History) error {
 		} else {
 			r.last = max(r.last, d.Day)
 		}
+		r.needTerms(d.Day)
 		r.done.SitePV += d.PV
 		r.done.SiteUV += d.UV
 		r.done.Days++

@@ -131,6 +131,7 @@ func newRig(t *testing.T, rdb redis.UniversalClient) *ingestRig {
 	return &ingestRig{t: t, rdb: rdb, log: newMemoryLog(1), opt: Options{
 		Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC,
 		Logger: slog.New(slog.DiscardHandler), Progress: t.TempDir() + "/progress.json", Audit: 100 * time.Millisecond, Grace: time.Minute,
+		Uniques: parser.UniquesMonth,
 	}}
 }
 
@@ -142,7 +143,7 @@ func (r *ingestRig) start() {
 // startOn starts counting a source that stands in for the rig's log.
 func (r *ingestRig) startOn(source Source) {
 	r.t.Helper()
-	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, Calls: r.rules, Off: r.off})
+	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, Calls: r.rules, Off: r.off, Uniques: r.opt.Uniques})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -295,6 +296,9 @@ func tallyUp(hits []testHit) expected {
 	for k, v := range n {
 		out[k] = strconv.FormatInt(v, 10)
 	}
+	for t := range parser.NumTerms {
+		tallyTerm(out, hits, t)
+	}
 	return out
 }
 
@@ -342,12 +346,14 @@ func dumpOnce(t *testing.T, rdb redis.UniversalClient) (out expected, still bool
 		name := strings.TrimPrefix(NewKeys(DefaultPrefix, false).Key(n), "ddkk:")
 		switch {
 		case n.Family == keys.Visitors, n.Family == keys.Pairs:
+		case n.Family == keys.TermPairs:
+			out[name] = strconv.Itoa(len(rdb.Get(ctx, k).Val()) / 8)
 		case strings.HasPrefix(name, "hot:"):
 			for _, z := range rdb.ZRangeWithScores(ctx, k, 0, -1).Val() {
 				out[name+" "+z.Member.(string)] = strconv.FormatInt(int64(z.Score), 10)
 			}
 		case strings.HasPrefix(name, "event:"), strings.HasPrefix(name, "page:bot:"),
-			strings.HasPrefix(name, "site:minutes:"):
+			strings.HasPrefix(name, "site:minutes:"), n.Family == keys.TermVisitors:
 			for f, v := range rdb.HGetAll(ctx, k).Val() {
 				out[name+" "+f] = v
 			}
@@ -366,7 +372,7 @@ func dumpOnce(t *testing.T, rdb redis.UniversalClient) (out expected, still bool
 		case strings.HasPrefix(name, "pending:"):
 			out[name] = "not folded"
 		case strings.HasPrefix(name, "ckpt:"), strings.HasPrefix(name, "seen:"),
-			strings.HasPrefix(name, "online:"), strings.HasPrefix(name, "made:"), name == "sites", name == "held", name == "rebuilds":
+			strings.HasPrefix(name, "online:"), strings.HasPrefix(name, "made:"), name == "sites", name == "held", name == "rebuilds", name == "uniques":
 		default:
 			out[name] = rdb.Get(ctx, k).Val()
 		}
@@ -407,6 +413,11 @@ func (e expected) addElements(t *testing.T, site string, elements []string) {
 // tally is what the keys must hold, by the rig's rules.
 func (r *ingestRig) tally(hits []testHit) expected {
 	want := tallyUp(hits)
+	maps.DeleteFunc(want, func(key, _ string) bool {
+		key, _, _ = strings.Cut(key, " ")
+		t, _, _ := parser.TermNamed(key[strings.LastIndexByte(key, ':')+1:])
+		return strings.HasPrefix(key, "uniques:") && !r.opt.Uniques.Has(t)
+	})
 	if r.off != 0 {
 		maps.DeleteFunc(want, func(key, _ string) bool {
 			_, field, _ := strings.Cut(key, " ")
@@ -414,6 +425,28 @@ func (r *ingestRig) tally(hits []testHit) expected {
 		})
 	}
 	return want
+}
+
+// tallyTerm adds the visitors of weeks or of months whose keys live.
+func tallyTerm(want expected, hits []testHit, t parser.Term) {
+	seen, n := map[string]bool{}, map[string]int{}
+	for _, h := range hits {
+		d := parser.DayOf(h.at.UTC())
+		if h.category != "" || strings.Contains(h.agent, "Googlebot") || time.Until(t.End(d).Date(time.UTC).Add(72*time.Hour)) < time.Hour {
+			continue
+		}
+		for _, field := range []string{TermSite, TermPage + h.page} {
+			key := h.site + ":" + t.Name(d)
+			if k := key + " " + field; !seen[k+"\x00"+h.agent+h.addr] {
+				seen[k+"\x00"+h.agent+h.addr] = true
+				n["uniques:uv:"+k]++
+				n["uniques:pairs:"+key]++
+			}
+		}
+	}
+	for k, v := range n {
+		want[k] = strconv.Itoa(v)
+	}
 }
 
 func (r *ingestRig) check(hits []testHit) {

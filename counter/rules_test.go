@@ -14,7 +14,7 @@ import (
 // rulesFor is a parser that counts one site only.
 func rulesFor(t *testing.T, site string) *parser.Parser {
 	t.Helper()
-	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, Sites: []string{site}})
+	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, Sites: []string{site}, Uniques: parser.UniquesMonth})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ const anything = int64(math.MaxInt64)
 type list struct {
 	key  string
 	hash bool
+	skip string // a field that is no number of the list's
 	// ask queues what the bounds follow from and returns a function that makes them
 	// of the answers.
 	ask func(ctx context.Context, p redis.Pipeliner) func() bounds
@@ -53,6 +54,7 @@ func (l *look) lists(ctx context.Context) error {
 			all = append(all, list{key: k.PageBotsDay(s, d), hash: true, ask: l.botsOf(d)})
 		}
 	}
+	all = append(all, l.terms()...)
 	for i := range all {
 		if err := l.sum(ctx, &all[i]); err != nil {
 			return err
@@ -107,6 +109,40 @@ func (l *look) totalOf(names, later []string) func(context.Context, redis.Pipeli
 				return bounds{0, sum}
 			}
 			return bounds{sum, sum}
+		}
+	}
+}
+
+// terms are the hashes of the weeks and months of the young days: their visitors are as
+// many as the pairs.
+func (l *look) terms() (all []list) {
+	known := map[string]bool{}
+	for _, d := range l.young() {
+		for t := range parser.NumTerms {
+			name := t.Name(d)
+			if known[name] || !termEnd(l.loc, t, t.First(d), l.uvTTL).After(l.redis.now().Add(2*time.Hour)) {
+				continue
+			}
+			known[name] = true
+			all = append(all, list{key: l.keys.TermVisitors(l.site, name), hash: true, skip: TermPart, ask: l.pairsOf(l.keys.TermPairs(l.site, name))})
+		}
+	}
+	return all
+}
+
+// pairsOf has a hash add up to the entries of a packed key.
+func (l *look) pairsOf(key string) func(context.Context, redis.Pipeliner) func() bounds {
+	return func(ctx context.Context, p redis.Pipeliner) func() bounds {
+		pending, bytes := p.LLen(ctx, l.keys.Pending(l.site)), p.StrLen(ctx, key)
+		return func() bounds {
+			if pending.Err() != nil || bytes.Err() != nil {
+				return bounds{0, anything}
+			}
+			n := bytes.Val() / 8
+			if pending.Val() > 0 {
+				return bounds{0, n}
+			}
+			return bounds{n, n}
 		}
 	}
 }
@@ -179,6 +215,9 @@ func (l *look) sum(ctx context.Context, x *list) error {
 		l.paced(ctx, len(pairs)/2)
 		names := make([]string, 0, len(pairs)/2)
 		for i := 0; i+1 < len(pairs); i += 2 {
+			if x.skip != "" && pairs[i] == x.skip {
+				continue
+			}
 			if seen.add(xxhash.Sum64String(pairs[i])) {
 				n, err := strconv.ParseFloat(pairs[i+1], 64)
 				if err != nil {

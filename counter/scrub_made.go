@@ -112,7 +112,7 @@ func (l *look) recent(n keys.Name) bool {
 			return true
 		}
 	}
-	return false
+	return n.Family == keys.TermVisitors || n.Family == keys.TermPairs
 }
 
 // youngKeys are those of today and yesterday, and those that do not die, that can be noted.
@@ -120,6 +120,13 @@ func (l *look) youngKeys() []keys.Name {
 	all := []keys.Name{{Family: keys.SitePV, Site: l.site}, {Family: keys.SiteUV, Site: l.site}, {Family: keys.HotAll, Site: l.site}, {Family: keys.PageBots, Site: l.site}}
 	for _, d := range l.young() {
 		digits := keys.Day(d)
+		for t := range parser.NumTerms {
+			for _, f := range []keys.Family{keys.TermVisitors, keys.TermPairs} {
+				if n := (keys.Name{Family: f, Site: l.site, Rest: t.Name(d)}); !slices.Contains(all, n) && l.lives(n) {
+					all = append(all, n)
+				}
+			}
+		}
 		for _, f := range []keys.Family{keys.SitePVDay, keys.SiteUVDay, keys.Visitors, keys.Books, keys.Minutes, keys.Facets, keys.Pairs,
 			keys.PageBotsDay, keys.HotDay, keys.Events, keys.CallsDay, keys.LatencyDay, keys.Requests, keys.RequestNames} {
 			if n := (keys.Name{Family: f, Site: l.site, Rest: digits}); l.lives(n) {

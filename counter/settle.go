@@ -180,6 +180,7 @@ func (st *settler) applied(p *part, a answer) {
 			d.state.sawPage(&d.pages[j], p.deferred)
 		}
 		d.state.applied(d, p.deferred, a.cards[min(len(a.cards), siteChecks+dayChecks*i):])
+		d.termsApplied(p.deferred)
 	}
 	if len(a.cards) >= siteChecks {
 		s.pv, s.uv = max(s.pv, a.cards[0]), max(s.uv, a.cards[1])
@@ -194,11 +195,15 @@ func (st *settler) mayHaveExpired(p *part, check int64) bool {
 		return false
 	}
 	day := (i - siteChecks) / dayChecks
-	if day >= len(p.days) {
-		return true // a bucket of the duplicate rules
+	if day < len(p.days) {
+		end := p.days[day].state.day.Next().Date(st.loc)
+		return st.redisNow().After(end.Add(st.uvTTL / 2))
 	}
-	end := p.days[day].state.day.Next().Date(st.loc)
-	return st.redisNow().After(end.Add(st.uvTTL / 2))
+	if terms, at := p.termChecks(), i-siteChecks-dayChecks*len(p.days); at < termChecks*len(terms) {
+		t := terms[at/termChecks].state
+		return st.redisNow().After(termEnd(st.loc, t.kind, t.first, st.uvTTL/2))
+	}
+	return true // a bucket of the duplicate rules
 }
 
 // standby is how long this daemon leaves a log to another one that is ahead.

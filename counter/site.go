@@ -18,6 +18,7 @@ type site struct {
 	pv, uv  int64  // the totals after our last commit; they can only grow
 	offsets map[string]*offsets
 	days    map[parser.Day]*dayState
+	terms   map[string]*term        // weeks and months by name; nil: none are counted
 	calls   map[parser.Day]*callDay // of its API
 	ids     *recent                 // duplicate view ids
 	window  *recent                 // the DEDUPE_WINDOW rule; nil when off
@@ -110,11 +111,11 @@ type page struct {
 // dayState is what is remembered of one site's day.
 type dayState struct {
 	day      parser.Day
-	digits   string // of the day, as in keys
-	serial   uint64 // no two states have the same
-	visitors set64  // first 8 bytes of the visitors known to be in Redis
-	pairs    set64  // (visitor, page) and (visitor, event key)
-	pairsLen int64  // bytes of the pairs' key, those of closed batches included
+	digits   string                 // of the day, as in keys
+	serial   uint64                 // no two states have the same
+	visitors set64                  // first 8 bytes of the visitors known to be in Redis
+	pairs    pairSet                // (visitor, page) and (visitor, event key)
+	terms    [parser.NumTerms]*term // that it is in; nil: not counted
 	pages    map[string]*page
 	bots     map[string]*page // pages that bots saw
 	earlier  map[string]bool  // pages that came when the day was full -> whether the site had them before

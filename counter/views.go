@@ -18,6 +18,7 @@ type view struct {
 	page    *page
 	visitor parser.Visitor // zero: not to be told
 	pair    uint64
+	terms   [parser.NumTerms]termView
 }
 
 // views wait to be counted: within one block of lines at most, and never while
@@ -45,6 +46,9 @@ func (a *aggregate) countViews() {
 		v := &all[i]
 		d := v.day.state
 		w.touched += uint64(v.page.index) + d.visitors.touch(lowHalf(&v.visitor)) + d.pairs.touch(v.pair)
+		if a.caps.uniques > 0 {
+			w.touched += d.touchTerms(v)
+		}
 	}
 	for i := range all {
 		v := &all[i]
@@ -60,9 +64,12 @@ func (a *aggregate) countViews() {
 		if v.day.visitor(&v.visitor) {
 			b.weigh(v.part, perVisit)
 		}
-		if v.day.pair(v.pair, v.page.index) {
+		if v.day.pairs.add(v.pair, v.page.index) {
 			ch.uv++
 			b.weigh(v.part, perPair)
+		}
+		if a.caps.uniques > 0 {
+			v.countTerms(b, v.page.index)
 		}
 	}
 	clear(all) // what they point to may go

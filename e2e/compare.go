@@ -128,6 +128,9 @@ func (l *Ledger) expected(cluster bool) *expected {
 		for day, d := range book.days {
 			e.addDay(site, day, d)
 		}
+		for name, t := range book.terms {
+			e.hashes[prefix+"uniques:uv:"+site+":"+name] = maps.Clone(t.visitors)
+		}
 	}
 	return e
 }

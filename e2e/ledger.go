@@ -33,6 +33,8 @@ type Ledger struct {
 	views int // all that was recorded, bots and events too
 	sites map[string]*siteBook
 	also  func(Beacon)
+
+	uniques bool // visitors of weeks and months are known as well
 }
 
 // Follow makes another ledger have what this one records from now on, as other
@@ -52,6 +54,32 @@ type siteBook struct {
 	pages map[string]*tally // over all days
 	bots  map[string]int64  // pages that bots saw, over all days
 	days  map[string]*dayBook
+	terms map[string]*termBook // weeks and months, by name
+}
+
+// termBook are the visitors of a week or month, by field of its hash: s of the site, p and
+// a page of that.
+type termBook struct {
+	seen     map[string]struct{}
+	visitors map[string]int64
+}
+
+// enterTerms enters a view in its week and its month.
+func (s *siteBook) enterTerms(b *Beacon, at time.Time) {
+	y, w := at.ISOWeek()
+	for _, name := range []string{fmt.Sprintf("%04dW%02d", y, w), at.Format("200601")} {
+		if s.terms == nil {
+			s.terms = map[string]*termBook{}
+		}
+		t := get(s.terms, name, func() *termBook { return &termBook{map[string]struct{}{}, map[string]int64{}} })
+		for _, field := range []string{"s", "p" + b.Page} {
+			k := field + "\x00" + b.visitor()
+			if _, seen := t.seen[k]; !seen {
+				t.seen[k] = struct{}{}
+				t.visitors[field]++
+			}
+		}
+	}
 }
 
 // dayBook is what one site must have for one day, named YYYYMMDD.
@@ -121,6 +149,9 @@ func (l *Ledger) Record(b Beacon) {
 		total.pv++
 		if get(day.pages, b.Page, newTally).add(b.visitor()) {
 			total.uv++
+		}
+		if l.uniques {
+			site.enterTerms(&b, b.Time.In(l.loc))
 		}
 	}
 }

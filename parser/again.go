@@ -14,6 +14,7 @@ type Kept struct {
 	Site    string // as it was counted
 	Page    []byte // as it was counted
 	Visitor Visitor
+	Terms   [NumTerms]Visitor // see Hit
 	Bot     bool
 	Device  Device
 
@@ -159,17 +160,29 @@ func (p *Parser) whoAgain(k *Kept, h *Hit, span *daySpan) (doubt Doubt) {
 		h.Bot, h.Device = a.bot, a.device
 		h.Facets[Browser], h.Facets[OS], h.Facets[DeviceType] = a.browser, a.os, a.kind
 	}
-	if h.Site == k.Site || k.Visitor.IsZero() {
+	if k.Visitor.IsZero() {
 		return doubt
 	}
 	bits := 32
 	if k.Addr.Is6() {
 		bits = 64 // what a visitor's hash has of it
 	}
+	view := h.Kind == Pageview && !h.Bot
 	if k.AgentCut || k.AddrBits < bits {
-		return doubt | DoubtVisitor
+		if h.Site != k.Site {
+			return doubt | DoubtVisitor
+		}
+		if view {
+			p.days.keepTerms(k, h)
+		}
+		return doubt
 	}
-	h.Visitor = span.visitors.hash(k.Addr, &a.digest, h.Site)
+	if h.Site != k.Site {
+		h.Visitor = span.visitors.hash(k.Addr, &a.digest, h.Site)
+	}
+	if view {
+		p.days.tellTerms(h, span, a)
+	}
 	return doubt
 }
 

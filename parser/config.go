@@ -64,6 +64,7 @@ type Config struct {
 	RefererCheck bool
 
 	GPC        GPCMode
+	Uniques    Uniques
 	BeaconPath string // empty: DefaultBeaconPath
 	Page       PageRules
 
@@ -204,7 +205,7 @@ func New(c Config) (*Parser, error) {
 		signed:  newSignatures(c.BeaconKeys),
 		values:  newFacetValues(c.Off),
 		ruling:  ruling{rules: c.Rules, secret: slices.Clone(c.Secret)},
-		days:    days{loc: c.Location, secret: slices.Clone(c.Secret)},
+		days:    days{loc: c.Location, secret: slices.Clone(c.Secret), uniques: c.Uniques},
 		pageBuf: make([]byte, 0, startBuf),
 	}
 	p.senders.values = &p.values

@@ -97,8 +97,11 @@ type Hit struct {
 	Facets [Hour]*Value
 
 	Visitor Visitor
-	Bot     bool
-	Device  Device
+	// Terms are who looked at a page in this week and in this month, as far as Config.Uniques
+	// has them told: the zero value where it has not, and of bots and events.
+	Terms  [NumTerms]Visitor
+	Bot    bool
+	Device Device
 
 	// ViewID is the beacon's id, empty when the page sent none.
 	ViewID []byte

@@ -49,6 +49,7 @@ func malformed(h *Hit, reason Reason) { *h = Hit{Kind: Malformed, Reason: reason
 func (p *Parser) skip(h *Hit, reason Reason) {
 	h.Kind, h.Reason = Skipped, reason
 	h.Site, h.Page, h.Known, h.Referrer, h.Visitor = "", nil, nil, "", Visitor{}
+	h.Terms = [NumTerms]Visitor{}
 	h.Facets = [Hour]*Value{}
 	h.Category, h.Action, h.Label, h.Value = nil, nil, nil, nil
 	h.Request = nil
@@ -178,6 +179,9 @@ func (p *Parser) complete(h *Hit) Reason {
 		return ReasonNone // all of them would be one visitor
 	}
 	h.Visitor = p.extra.span.visitors.hash(h.Addr, &a.digest, h.Site)
+	if p.days.uniques > UniquesDay && !h.Bot && h.Kind == Pageview {
+		p.days.tellTerms(h, p.extra.span, a)
+	}
 	return ReasonNone
 }
 

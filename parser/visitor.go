@@ -31,14 +31,16 @@ type daySpan struct {
 	midnight int64 // when the clocks, as they go in it, would have shown 0:00
 	day      Day
 	visitors visitorSalt
+	terms    [NumTerms]visitorSalt // those that are told
 }
 
 // days finds the day of a time. Lines come nearly in order, so the last two
 // spans are kept: the second for the minutes around midnight.
 type days struct {
-	loc    *time.Location
-	secret []byte
-	last   [2]daySpan
+	loc     *time.Location
+	secret  []byte
+	uniques Uniques
+	last    [2]daySpan
 }
 
 // of returns the span that ms lies in.
@@ -71,7 +73,24 @@ func (d *days) compute(ms int64) daySpan {
 		s.to = min(s.to, zoneTo.UnixMilli())
 	}
 	s.visitors = newVisitorSalt(visitorKey(d.secret, s.day))
+	for t := range Term(d.uniques) {
+		s.terms[t] = newVisitorSalt(termKey(d.secret, t.Name(s.day)))
+	}
 	return s
+}
+
+// tellTerms tells who looked in the terms of the hit's day.
+func (d *days) tellTerms(h *Hit, s *daySpan, a *agent) {
+	for t := range Term(d.uniques) {
+		h.Terms[t] = s.terms[t].hash(h.Addr, &a.digest, h.Site)
+	}
+}
+
+// keepTerms leaves who looked in the terms that are told now as a row has it.
+func (d *days) keepTerms(k *Kept, h *Hit) {
+	for t := range Term(d.uniques) {
+		h.Terms[t] = k.Terms[t]
+	}
 }
 
 func mod(a, b int64) int64 { return ((a % b) + b) % b }
@@ -111,6 +130,10 @@ func (v *visitorSalt) hash(addr netip.Addr, agent *[16]byte, site string) Visito
 // PairHash is the 64-bit hash of (visitor, page), keyed with the visitor: what
 // tells whether this visitor saw this page before.
 func PairHash(v Visitor, page []byte) uint64 { return sipKeyOf(v[:]).sip64(page) }
+
+// TermHash is the 64-bit hash of a visitor among the pairs of a week or a month. It is
+// not zero.
+func TermHash(v Visitor) uint64 { return max(1, binary.LittleEndian.Uint64(v[:8])) }
 
 // eventTweak makes EventHash another function than PairHash, since an event's
 // key and a page may be the same bytes.

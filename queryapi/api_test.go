@@ -44,6 +44,24 @@ func TestStats(t *testing.T) {
 	f(`{"site":"ddkk.com","fields":["site_uv"]}`, `{"site":"ddkk.com","site_uv":2,"stale":true}`)
 }
 
+// Visitors of weeks and months are answered where they are counted, and to who asks for
+// them by name: those that are not known as null.
+func TestStatsOfTerms(t *testing.T) {
+	b := newBackend()
+	s := newTestServer(t, b, func(c *Config) { c.TermFields = counter.FieldSiteUVWeek | counter.FieldPageUVWeek })
+	f := func(body, want string) {
+		t.Helper()
+		if got := string(ask(s, testPeer, "POST", "/api/stats", body, "Content-Type: text/plain").Response.Body()); got != want {
+			t.Errorf("%s\n got %s\nwant %s", body, got, want)
+		}
+	}
+	f(`{"site":"ddkk.com"}`, `{"site":"ddkk.com","site_pv":0,"site_uv":2,"site_pv_today":0,"site_uv_today":1,"site_online":3,"site_uv_week":20}`)
+	f(`{"site":"ddkk.com","page":"/a","fields":["site_uv_month","page_uv_week","page_uv_month","site_uv_week"]}`,
+		`{"site":"ddkk.com","site_uv_week":20,"site_uv_month":null,"page_uv_week":0,"page_uv_month":null}`)
+	ctx := ask(s, testPeer, "POST", "/api/stats", `{"site":"ddkk.com","fields":["page_uv_week"]}`, "Content-Type: text/plain")
+	wantError(t, "no page", string(ctx.Response.Body()), ctx.Response.StatusCode(), 400, CodeMissingField, "page:")
+}
+
 func TestStatsReadsOnlyWhatIsAsked(t *testing.T) {
 	b := newBackend()
 	s := newTestServer(t, b, nil)

@@ -80,6 +80,10 @@ type Config struct {
 	// another site than theirs; nil: never.
 	RefererCheck func() bool
 
+	// TermFields are the visitors of a week and a month that are counted (UNIQUES): the
+	// others are answered where they are asked for by name, as not known.
+	TermFields counter.Fields
+
 	// Series answers past days and EventKey makes the key of an event's levels,
 	// as the parser does; Restorer rebuilds sites. Without them their routes
 	// answer 404.

@@ -49,6 +49,12 @@ type Explored struct {
 var exploreNames = []string{"day", "page", "referrer", "device", "bot", "event",
 	"country", "browser", "os", "device_type", "language", "screen", "channel", "campaign"}
 
+// ExploreNames are what views can be grouped and filtered by.
+func ExploreNames() []string { return slices.Clone(exploreNames) }
+
+// Cell makes a text that a client chose harmless to a spreadsheet.
+func Cell(text string) string { return cell(text) }
+
 const (
 	maxWhere = 4096 // bytes
 	maxTerms = 16
@@ -69,7 +75,7 @@ func (f *facts) explore(ctx *fasthttp.RequestCtx) error {
 	if !slices.Contains(exploreNames, q.By) {
 		return badValue("by", "must be one of %s", strings.Join(exploreNames, ", "))
 	}
-	if q.Where, err = parseWhere(string(args.Peek("where"))); err != nil {
+	if q.Where, err = ParseWhere(string(args.Peek("where"))); err != nil {
 		return err
 	}
 	type row struct {
@@ -104,9 +110,9 @@ func (f *facts) explore(ctx *fasthttp.RequestCtx) error {
 	return writeValue(ctx, &out)
 }
 
-// parseWhere reads terms such as "page:/docs/* !referrer:news.example bot:yes", with
+// ParseWhere reads terms such as "page:/docs/* !referrer:news.example bot:yes", with
 // blanks between them. Blanks, percent signs and stars of a value are percent-encoded.
-func parseWhere(where string) ([]ExploreTerm, error) {
+func ParseWhere(where string) ([]ExploreTerm, error) {
 	if len(where) > maxWhere {
 		return nil, badValue("where", "must have at most %d bytes", maxWhere)
 	}

@@ -36,6 +36,11 @@ type Facts interface {
 	FacetNames() []string
 	// Facet adds up the names of a facet over the days from..to, in any order.
 	Facet(ctx context.Context, site, facet string, from, to time.Time) (all []FacetFacts, stale bool, err error)
+	// UniquePeriods are those of week and month whose visitors are counted.
+	UniquePeriods() []string
+	// Uniques are the weeks or months that the days from..to are in, of a page or, where
+	// it is empty, of the site, in order.
+	Uniques(ctx context.Context, site, page, period string, from, to time.Time) (all []UniqueFacts, stale bool, err error)
 }
 
 // HourFacts are the views of people and of bots in an hour of a day, by the
@@ -140,6 +145,7 @@ func (f *facts) routes() []route {
 		{method: "GET", path: "/api/admin/minutes", handle: f.adminMinutes, admin: true, open: toViewers},
 		{method: "GET", path: "/api/admin/referrers", handle: f.adminReferrers, admin: true, open: toViewers},
 		{method: "GET", path: "/api/admin/facets", handle: f.adminFacets, admin: true, open: toViewers},
+		{method: "GET", path: "/api/admin/uniques", handle: f.adminUniques, admin: true, open: toViewers},
 	}
 	if f.cfg.Explorer != nil {
 		rs = append(rs, route{method: "GET", path: "/api/admin/explore", handle: f.explore, admin: true, open: toViewers})

@@ -23,6 +23,7 @@ type figures struct {
 	skipped []SkippedLine
 	hours   []HourFacts
 	facet   []FacetFacts
+	periods []string
 	stale   bool
 	err     error
 	askedP  PagesQuery
@@ -63,6 +64,16 @@ func (f *figures) Hours(_ context.Context, site string, from, to time.Time) ([]H
 
 func (f *figures) Minutes(_ context.Context, _ string, n int) ([]MinuteFacts, bool) {
 	return make([]MinuteFacts, n), f.stale
+}
+
+func (f *figures) UniquePeriods() []string { return f.periods }
+
+func (f *figures) Uniques(_ context.Context, site, page, period string, from, to time.Time) ([]UniqueFacts, bool, error) {
+	if f.err != nil {
+		return nil, false, f.err
+	}
+	n := int64(len(site) + len(page))
+	return []UniqueFacts{{Name: period + "1", From: from, To: from, UV: &n}, {Name: period + "2", From: to, To: to, Open: true}}, f.stale, nil
 }
 
 func (f *figures) FacetNames() []string { return []string{"referrer", "hour"} }
@@ -229,6 +240,21 @@ func TestAdminReferrers(t *testing.T) {
 	wantAnswer(t, s, "/api/admin/referrers?site=ddkk.com&limit=2", `{"referrers":[{"referrer":"","pv":7},{"referrer":"a.example","pv":1}],"total":3}`)
 }
 
+func TestAdminUniques(t *testing.T) {
+	f := &figures{periods: []string{"week"}}
+	s := figuresServer(t, f)
+	const path = "/api/admin/uniques?site=ddkk.com&period=week&from=2026-11-20&to=2026-11-21"
+	wantAnswer(t, s, path, `{"site":"ddkk.com","period":"week","rows":[{"name":"week1","from":"2026-11-20","to":"2026-11-20","uv":8,"open":false},`+
+		`{"name":"week2","from":"2026-11-21","to":"2026-11-21","uv":null,"open":true}]}`)
+	f.stale = true
+	wantAnswer(t, s, path+"&page=/a", `{"site":"ddkk.com","page":"/a","period":"week","rows":[{"name":"week1","from":"2026-11-20","to":"2026-11-20","uv":10,"open":false},`+
+		`{"name":"week2","from":"2026-11-21","to":"2026-11-21","uv":null,"open":true}],"stale":true}`)
+	ctx := ask(s, testPeer, "GET", path+"&format=csv", "", "Authorization: Bearer t")
+	if got := string(ctx.Response.Body()); got != "week,from,to,uv,open\nweek1,2026-11-20,2026-11-20,8,false\nweek2,2026-11-21,2026-11-21,,true\n" {
+		t.Error(got)
+	}
+}
+
 func TestAdminFacets(t *testing.T) {
 	f := &figures{}
 	s := figuresServer(t, f)
@@ -347,7 +373,7 @@ func TestAdminBaselines(t *testing.T) {
 func TestAdminRefuses(t *testing.T) {
 	f := &figures{}
 	s := figuresServer(t, f)
-	spans := []string{"/api/admin/summary", "/api/admin/pages", "/api/admin/hours", "/api/admin/referrers", "/api/admin/facets"}
+	spans := []string{"/api/admin/summary", "/api/admin/pages", "/api/admin/hours", "/api/admin/referrers", "/api/admin/facets", "/api/admin/uniques"}
 	for _, path := range append([]string{"/api/admin/sites", "/api/admin/minutes", "/api/admin/views", "/api/admin/health", "/api/admin/verify", "/api/admin/baselines"}, spans...) {
 		for _, header := range []string{"X: y", "Authorization: Bearer u", "Authorization: t"} {
 			ctx := ask(figuresServer(t, f), testPeer, "GET", path+"?site=ddkk.com", "", header) // its own, as wrong tokens are limited
@@ -364,7 +390,8 @@ func TestAdminRefuses(t *testing.T) {
 		ctx := asAdmin(t, s, "GET", target, "")
 		wantError(t, target, string(ctx.Response.Body()), ctx.Response.StatusCode(), status, code, message)
 	}
-	of := map[string]string{"/api/admin/facets": "facet=referrer"}
+	of := map[string]string{"/api/admin/facets": "facet=referrer", "/api/admin/uniques": "period=week"}
+	f.periods = []string{"week"}
 	for _, path := range spans {
 		g(path, 400, CodeMissingField, "site:")
 		g(path+"?site=evil.com", 403, CodeSiteDenied, "site:")
@@ -378,6 +405,9 @@ func TestAdminRefuses(t *testing.T) {
 	}
 	g("/api/admin/referrers?site=ddkk.com&limit=0", 400, CodeBadValue, "limit:")
 	g("/api/admin/facets?site=ddkk.com", 400, CodeMissingField, "facet:")
+	g("/api/admin/uniques?site=ddkk.com", 400, CodeMissingField, "period:")
+	g("/api/admin/uniques?site=ddkk.com&period=month", 400, CodeBadValue, "period:")
+	g("/api/admin/uniques?site=ddkk.com&period=week&format=xml", 400, CodeBadValue, "format:")
 	g("/api/admin/facets?site=ddkk.com&facet=colour", 400, CodeBadValue, "facet:")
 	g("/api/admin/facets?site=ddkk.com&facet=hour&format=xml", 400, CodeBadValue, "format:")
 	g("/api/admin/facets?site=ddkk.com&facet=hour&limit=0", 400, CodeBadValue, "limit:")

@@ -56,6 +56,7 @@ func (b *backend) Read(_ context.Context, q *counter.Query, a *counter.Answer) e
 	}
 	a.SitePV, a.SiteUV, a.SitePVToday, a.SiteUVToday, a.SiteOnline = total, 2, total, 1, 3
 	a.PagePV, a.PageUV, a.Stale = b.views[q.Page], 1, b.stale
+	a.SiteUVWeek, a.SiteUVMonth, a.PageUVWeek, a.PageUVMonth = 20, counter.NotKnown, 0, counter.NotKnown
 	for _, p := range q.Pages {
 		a.Pages = append(a.Pages, b.views[p])
 	}

@@ -65,6 +65,7 @@ func appendASCII(dst []byte, c byte, page bool) []byte {
 // scalarNames are the names of the scalar fields, in the order of their bits.
 var scalarNames = [...]string{
 	"site_pv", "site_uv", "site_pv_today", "site_uv_today", "page_pv", "page_uv", "site_online",
+	"site_uv_week", "site_uv_month", "page_uv_week", "page_uv_month",
 }
 
 const hotPrefix = "hot_pages_"
@@ -90,7 +91,11 @@ func appendFields(dst []byte, fields counter.Fields, a *counter.Answer, title ti
 			dst = append(dst, ',', '"')
 			dst = append(dst, name...)
 			dst = append(dst, '"', ':')
-			dst = strconv.AppendInt(dst, a.Get(f), 10)
+			if n := a.Get(f); n == counter.NotKnown && f&counter.TermFields != 0 {
+				dst = append(dst, "null"...)
+			} else {
+				dst = strconv.AppendInt(dst, n, 10)
+			}
 		}
 	}
 	for p := range counter.NumPeriods {

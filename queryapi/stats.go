@@ -94,7 +94,7 @@ func (r *reads) statsQuery(w *work, site string) error {
 	req, q := &w.req, &w.query
 	q.Site, q.Fields, q.Limit = site, req.fields, req.limit
 	if !req.hasFields {
-		q.Fields = counter.ScalarFields
+		q.Fields = counter.ScalarFields&^counter.TermFields | r.cfg.TermFields
 		if req.page == nil {
 			q.Fields &^= counter.PageFields
 		}

@@ -88,6 +88,16 @@ func (k Keys) PageBotsDay(s string, d parser.Day) string { return k.of(PageBotsD
 // to it costs Redis a memcpy where a Set would cost an insert for each.
 func (k Keys) Pairs(s string, d parser.Day) string { return k.of(Pairs, s, Day(d)) }
 
+// TermVisitors holds the visitors of a week or a month, named as parser.Term does: of the
+// site and of its pages.
+func (k Keys) TermVisitors(s, term string) string { return k.of(TermVisitors, s, term) }
+
+// TermPairs holds its visitors and (visitor, page) pairs, packed as Pairs.
+func (k Keys) TermPairs(s, term string) string { return k.of(TermPairs, s, term) }
+
+// Uniques holds the value of UNIQUES that visitors are counted by.
+func (k Keys) Uniques() string { return k.of(Uniques, "", "") }
+
 // Online holds visitor -> last seen, in Unix seconds.
 func (k Keys) Online(s string) string { return k.of(Online, s, "") }
 

@@ -73,7 +73,8 @@ func TestMethods(t *testing.T) {
 			have   string
 			want   string
 		}{
-			{Sites, k.Sites(), "ddkk:sites"}, {Secret, k.Secret(), "ddkk:secret"}, {Segments, k.Segments(), "ddkk:segments"}, {Held, k.Held(), "ddkk:held"}, {Rebuilds, k.Rebuilds(), "ddkk:rebuilds"},
+			{Sites, k.Sites(), "ddkk:sites"}, {Secret, k.Secret(), "ddkk:secret"}, {Segments, k.Segments(), "ddkk:segments"}, {Held, k.Held(), "ddkk:held"}, {Rebuilds, k.Rebuilds(), "ddkk:rebuilds"}, {Uniques, k.Uniques(), "ddkk:uniques"},
+			{TermVisitors, k.TermVisitors(s, "2026W49"), "ddkk:uniques:uv:@:2026W49"}, {TermPairs, k.TermPairs(s, "202611"), "ddkk:uniques:pairs:@:202611"},
 			{Rebuild, k.Rebuild(s), "ddkk:rebuild:@"}, {Checkpoint, k.Checkpoint(s), "ddkk:ckpt:@"},
 			{SitePV, k.SitePV(s), "ddkk:site:pv:@"}, {SiteUV, k.SiteUV(s), "ddkk:site:uv:@"},
 			{SitePVDay, k.SitePVDay(s, d), "ddkk:site:pv:@:20261130"}, {SiteUVDay, k.SiteUVDay(s, d), "ddkk:site:uv:@:20261130"},

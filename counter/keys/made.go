@@ -27,6 +27,9 @@ const (
 	MarkWindow   = "w"
 	MarkRequests = "x"
 	MarkNames    = "n"
+
+	MarkTerm      = "t"
+	MarkTermPairs = "y"
 )
 
 var marks = map[string][]Family{
@@ -35,6 +38,7 @@ var marks = map[string][]Family{
 	MarkEvents: {Events}, MarkCalls: {CallsDay, CallsHour}, MarkLatency: {LatencyDay, LatencyHour}, MarkSeen: {SeenID},
 	MarkWindow:   {SeenWindow},
 	MarkRequests: {Requests}, MarkNames: {RequestNames},
+	MarkTerm: {TermVisitors}, MarkTermPairs: {TermPairs},
 }
 
 // Forever is the period of keys that have none.

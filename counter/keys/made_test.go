@@ -20,7 +20,7 @@ func TestMarks(t *testing.T) {
 			}
 		}
 	}
-	if len(families) != 24 {
+	if len(families) != 26 {
 		t.Errorf("%d families have marks", len(families))
 	}
 	if _, ok := Marked("ddkk.com", MarkBooks, Forever); ok {

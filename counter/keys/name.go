@@ -3,6 +3,8 @@ package keys
 import (
 	"strconv"
 	"strings"
+
+	"ddkk-stats/parser"
 )
 
 // Name is what a key is made of. Rest is what its family's pattern has beside
@@ -22,6 +24,7 @@ const (
 	number
 	digits
 	week
+	term // a week or a month
 )
 
 // form is a pattern cut into its parts: head, site, mid, rest, tail.
@@ -50,7 +53,7 @@ func newForm(pattern string) form {
 		rest   rest
 		length int
 	}{{"GGGGWVV", week, 0}, {"YYYYMMDDHHMM", digits, 12}, {"YYYYMMDDHH", digits, 10}, {"YYYYMM", digits, 6},
-		{"PAGE", anything, 0}, {"D", digits, 8}, {"N", number, 0}} {
+		{"PAGE", anything, 0}, {"D", digits, 8}, {"N", number, 0}, {"T", term, 0}} {
 		if mid, end, ok := strings.Cut(tail, ":"+x.word); ok {
 			f.mid, f.tail, f.rest, f.length = mid+":", end, x.rest, x.length
 			return f
@@ -73,6 +76,9 @@ func (f *form) fits(text string) bool {
 		return len(text) == f.length && allDigits(text)
 	case week:
 		return len(text) == len("GGGGWVV") && text[4] == 'W' && allDigits(text[:4]) && allDigits(text[5:])
+	case term:
+		_, _, ok := parser.TermNamed(text)
+		return ok
 	}
 	return true
 }

@@ -35,6 +35,7 @@ const (
 	Segments
 	Held
 	Rebuilds
+	Uniques
 	Rebuild
 	Checkpoint
 	SitePV
@@ -46,6 +47,8 @@ const (
 	Minutes
 	Facets
 	Pairs
+	TermVisitors
+	TermPairs
 	PagePV
 	PageUV
 	PageBots
@@ -98,7 +101,8 @@ const (
 // Spec says what the keys of a family are.
 type Spec struct {
 	// Pattern is the name behind the prefix. S is the site, D a day (YYYYMMDD), N
-	// a whole number, PAGE a page, which may be any bytes; GGGGWVV is an ISO week,
+	// a whole number, PAGE a page, which may be any bytes; GGGGWVV is an ISO week, T
+	// that or a month,
 	// and YYYYMM, YYYYMMDDHH, YYYYMMDDHHMM are digits.
 	Pattern string
 	Type    string // as Redis calls it
@@ -117,6 +121,7 @@ var Table = [families]Spec{
 	Segments:   {"segments", "Hash", "permanent", Apart, "segment -> when, by which log and how it begins and what stood before its offset: tells segments apart where `DATA_DIR` is lost"},
 	Held:       {"held", "Hash", "permanent", Apart, "segment -> when, by Redis' clock, a daemon last said that it can read it again: what a rebuild may take away though it is not on this host"},
 	Rebuilds:   {"rebuilds", "String", "permanent", Apart, "another one after every rebuild: daemons look at it once a second"},
+	Uniques:    {"uniques", "String", "permanent", Apart, "the last `UNIQUES` that a daemon was started with"},
 	Rebuild:    {"rebuild:S", "String", "15 s, renewed", Apart, "lock of a rebuild"},
 	Checkpoint: {"ckpt:S", "Hash", "permanent", Apart, "segment -> offset, and `epoch`, `layout`, `fold` and `facets` (versions of folding), `begun` and `done` (scripts begun and ended), `lost` (keys that were found gone), `behind` (rebuilt, and the log is not counted again yet)"},
 
@@ -134,6 +139,9 @@ var Table = [families]Spec{
 	PageBots:    {"page:bot:S", "Hash", "permanent", Counts, "page -> views of bots"},
 	PageBotsDay: {"page:bot:S:D", "Hash", "2 days after the day ends", Counts, "the same of a day; also tells which pages keep a name of their own"},
 	Pairs:       {"page:pairs:S:D", "String", "`UV_SET_TTL`", Notes, "(visitor, page) and (visitor, event) pairs of a day, 8 bytes each, packed"},
+
+	TermVisitors: {"uniques:uv:S:T", "Hash", "`UV_SET_TTL` after the week or month ends", Counts, "visitors of a week (`2026W48`) or a month (`202611`), see `UNIQUES`: `s` of the site, `p` and a page of that page; `i`: it began before it was counted"},
+	TermPairs:    {"uniques:pairs:S:T", "String", "`UV_SET_TTL` after the week or month ends", Notes, "its visitors and (visitor, page) pairs, 8 bytes each, packed"},
 
 	Online:   {"online:S", "Sorted set", "5 minutes", Notes, "visitor -> last seen, in Unix seconds"},
 	HotDay:   {"hot:S:day:D", "Sorted set", "2 days after the day ends", Counts, "page -> views of a day"},

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -40,6 +41,35 @@ func NewExplorer(series *Series, logs *LastViews) *Explorer {
 	return &Explorer{series: series, logs: &LastViews{inputs: logs.inputs, cfg: logs.cfg}, limit: exploreTime, turn: make(chan struct{}, 1)}
 }
 
+// ExploreArchive looks at what is archived, for as long as it may take: of the site that
+// is asked for, or of all together. The visitors of sites are others.
+func ExploreArchive(ctx context.Context, a *archive.Archive, q *queryapi.ExploreQuery, within time.Duration) (queryapi.Explored, error) {
+	e := &Explorer{series: NewSeries(nil, func() (*archive.Archive, error) { return a, nil }), logs: &LastViews{}, limit: within, turn: make(chan struct{}, 1)}
+	if q.Site != "" {
+		return e.Explore(ctx, q)
+	}
+	sites, err := a.Read().Sites(ctx)
+	if err != nil {
+		return queryapi.Explored{}, fmt.Errorf("read sites: %w", err)
+	}
+	all := newLook(q)
+	until := time.Now().Add(within)
+	for _, site := range sites {
+		one := *q
+		one.Site, e.limit = site, time.Until(until)
+		found, err := e.Explore(ctx, &one)
+		if err != nil {
+			return found, err
+		}
+		for _, r := range found.Rows {
+			all.add(r.Name, r.PV, r.UV)
+		}
+		all.out.Scanned += found.Scanned
+		all.out.Complete = all.out.Complete && found.Complete
+	}
+	return all.ranked(), nil
+}
+
 // look is one question under way.
 type look struct {
 	q        *queryapi.ExploreQuery
@@ -60,11 +90,7 @@ func (e *Explorer) Explore(ctx context.Context, q *queryapi.ExploreQuery) (query
 	}
 	limited, cancel := context.WithTimeout(ctx, e.limit)
 	defer cancel()
-	l := &look{q: q, from: parser.DayOf(q.From), to: parser.DayOf(q.To), rows: map[string]*queryapi.ExploredRow{}, seen: map[string]bool{}}
-	l.out.Complete = true
-	for _, t := range q.Where {
-		l.terms = append(l.terms, archive.Term(t))
-	}
+	l := newLook(q)
 	archived, err := e.past(limited, l)
 	if err == nil {
 		err = e.lines(limited, l, archived)
@@ -72,13 +98,27 @@ func (e *Explorer) Explore(ctx context.Context, q *queryapi.ExploreQuery) (query
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		l.out.Complete, err = false, nil
 	}
+	return l.ranked(), err
+}
+
+func newLook(q *queryapi.ExploreQuery) *look {
+	l := &look{q: q, from: parser.DayOf(q.From), to: parser.DayOf(q.To), rows: map[string]*queryapi.ExploredRow{}, seen: map[string]bool{}}
+	l.out.Complete = true
+	for _, t := range q.Where {
+		l.terms = append(l.terms, archive.Term(t))
+	}
+	return l
+}
+
+// ranked is what was found, most views first.
+func (l *look) ranked() queryapi.Explored {
 	for _, row := range l.rows {
 		l.out.Rows = append(l.out.Rows, *row)
 	}
 	slices.SortFunc(l.out.Rows, func(a, b queryapi.ExploredRow) int {
 		return cmp.Or(cmp.Compare(b.PV, a.PV), cmp.Compare(a.Name, b.Name))
 	})
-	return l.out, err
+	return l.out
 }
 
 // past adds what is archived, newest days first, and returns up to where segments are.

@@ -90,6 +90,7 @@ type Config struct {
 	APIMaxUsers     int
 	Dedupe          DedupeWindows
 	PrivacyGPC      parser.GPCMode
+	Uniques         parser.Uniques
 	Secret          Secret
 	BlockIPs        []netip.Prefix
 	SelfIPs         []netip.Prefix // the owner's own
@@ -201,7 +202,7 @@ func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
 		Off: c.FacetsOff, Country: country, LogViews: c.LogViews,
 		Format: format, Location: c.Timezone, Secret: secret,
 		Sites: c.Sites, Aliases: c.SiteAliases, RefererCheck: c.RefererCheck,
-		GPC: c.PrivacyGPC, Page: c.Page,
+		GPC: c.PrivacyGPC, Uniques: c.Uniques, Page: c.Page,
 		Blocked: c.BlockIPs, BlockedPaths: c.BlockPaths, Self: c.SelfIPs, BotAgents: c.BotAgents,
 		BeaconKeys: splitList(string(c.BeaconKey)),
 		JSONFields: c.JSONFields, LogLocation: c.LogTimezone, Proxies: c.TrustedProxies,
@@ -304,6 +305,20 @@ func configPath(path string, lookup func(string) (string, bool)) (string, error)
 	}
 }
 
+// rowsForUniques are the days that raw rows must be kept for visitors of a week or a
+// month to be counted when it is over: as long as that is, and two weeks for what
+// comes late.
+var rowsForUniques = map[parser.Uniques]int{parser.UniquesWeek: 14, parser.UniquesMonth: 45}
+
+func (c *Config) checkUniques(problems *problemList) {
+	if least := rowsForUniques[c.Uniques]; c.RawRetentionDays > 0 && c.RawRetentionDays < least {
+		problems.add(&SettingError{
+			Name: "UNIQUES", Value: c.Uniques.String(), Where: "together with RAW_RETENTION_DAYS",
+			Err: fmt.Errorf("its visitors are counted from raw rows when it is over: RAW_RETENTION_DAYS must be %d at least, or 0", least),
+		})
+	}
+}
+
 // checkTogether finds settings that are right alone and wrong together.
 func (c *Config) checkTogether(problems *problemList) {
 	c.checkRedis(problems)
@@ -312,6 +327,7 @@ func (c *Config) checkTogether(problems *problemList) {
 	c.checkSiteLog(problems)
 	c.checkSegments(problems)
 	c.checkCompressed(problems)
+	c.checkUniques(problems)
 	if c.AccessLog != "" && samePath(c.AccessLog, c.BeaconLog()) {
 		problems.add(&SettingError{
 			Name: "ACCESS_LOG", Value: c.AccessLog, Where: "together with DATA_DIR",

@@ -100,6 +100,7 @@ func TestGoodValues(t *testing.T) {
 		return []time.Duration{c.Dedupe.For("y"), c.Dedupe.For("ddkk.com"), c.Dedupe.For("x.org")}
 	}, "[30m0s 24h0m0s 0s]")
 	f("SITES", "bücher.example", func(c *Config) any { return c.Sites }, "[xn--bcher-kva.example]")
+	f("UNIQUES", "Month", func(c *Config) any { return c.Uniques }, "month")
 	f("PRIVACY_GPC", "ALL", func(c *Config) any { return c.PrivacyGPC == parser.GPCAll }, "true")
 	f("LOG_FORMAT", "JSON", func(c *Config) any { return c.LogFormat }, "json")
 	f("LOG_TIMEZONE", "Asia/Shanghai", func(c *Config) any { return c.LogZone() }, "Asia/Shanghai")
@@ -179,6 +180,7 @@ func TestBadValues(t *testing.T) {
 	f("LOG_FORMAT", "w3c")
 	f("LOG_TIMEZONE", "Mars")
 	f("PRIVACY_GPC", "yes")
+	f("UNIQUES", "year")
 	f("TRUSTED_PROXIES", "10.0.0.0/33")
 	f("TRUSTED_PROXIES", "::ffff:0.0.0.0/90")
 	f("BLOCK_PATHS", "admin")
@@ -232,6 +234,12 @@ func TestWrongTogether(t *testing.T) {
 	f(map[string]string{"REDIS_ADDR": "a:1,b:1", "REDIS_DB": "1"}, "REDIS_DB")
 	f(map[string]string{"ACCESS_LOG": "/a", "SITE_LOG": "/a"}, "SITE_LOG")
 	f(map[string]string{"SITES": "a.com", "DEDUPE_WINDOW": "b.com=1h"}, "DEDUPE_WINDOW")
+	f(map[string]string{"UNIQUES": "month", "RAW_RETENTION_DAYS": "44"}, "UNIQUES")
+	f(map[string]string{"UNIQUES": "week", "RAW_RETENTION_DAYS": "13"}, "UNIQUES")
+	for u, days := range map[string]string{"month": "45", "week": "14", "day": "1"} {
+		mustLoad(t, map[string]string{"UNIQUES": u, "RAW_RETENTION_DAYS": days}, "")
+	}
+	mustLoad(t, map[string]string{"UNIQUES": "month", "RAW_RETENTION_DAYS": "0"}, "")
 }
 
 func TestSecretsNeverShow(t *testing.T) {

@@ -321,6 +321,11 @@ func parseGPC(c *Config, s string) error {
 	return err
 }
 
+func parseUniques(c *Config, s string) (err error) {
+	c.Uniques, err = parser.ParseUniques(strings.ToLower(s))
+	return err
+}
+
 func parseBlockPaths(c *Config, s string) error {
 	paths := splitList(s)
 	for _, path := range paths {

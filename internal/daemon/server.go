@@ -175,7 +175,7 @@ func (s *server) openRedis() error {
 	opt.Timeout, opt.PoolSize, opt.Life = time.Second, 64, readLife
 	s.readDB = counter.Connect(opt)
 	var err error
-	s.reader, err = counter.NewReader(s.readDB, s.keys, counter.ReaderOptions{Location: s.cfg().Timezone, FreshFor: freshFor})
+	s.reader, err = counter.NewReader(s.readDB, s.keys, counter.ReaderOptions{Location: s.cfg().Timezone, FreshFor: freshFor, Uniques: s.cfg().Uniques})
 	return err
 }
 
@@ -187,7 +187,7 @@ func (s *server) apiConfig() queryapi.Config {
 	last := answers.NewLastViews(s.inputs, s.cfg)
 	titles := answers.NewTitles(s.inputs, s.cfg, time.Now, s.log)
 	return queryapi.Config{
-		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting,
+		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting, TermFields: counter.TermFieldsOf(s.cfg().Uniques),
 		NormalizePage: func(raw []byte) string { return string(s.cfg().Page.Normalize(nil, raw)) },
 		NormalizeSite: func(raw string) (string, bool) { return s.cfg().SiteOf(raw) },
 		RefererCheck:  func() bool { return s.cfg().RefererCheck },
@@ -330,7 +330,7 @@ func (s *server) countingOptions(cfg *config.Config) counter.Options {
 		BatchSize: cfg.BatchSize, BatchInterval: cfg.BatchInterval,
 		MaxPages: cfg.MaxPagesPerSite, MaxSites: cfg.MaxSites,
 		MaxEndpoints: cfg.APIMaxEndpoints, MaxUsers: cfg.APIMaxUsers,
-		UVSetTTL: cfg.UVSetTTL, DedupeWindow: cfg.Dedupe.For,
+		UVSetTTL: cfg.UVSetTTL, Uniques: cfg.Uniques, DedupeWindow: cfg.Dedupe.For,
 		Forgotten: deletedSites(cfg.Rules, parser.Rules{}),
 		Progress:  filepath.Join(cfg.DataDir, "progress.json"),
 		Sync:      cfg.LogSync, Grace: countingGrace,

@@ -29,7 +29,7 @@ func Verify(ctx context.Context, v *vault.Vault, secret []byte, scope verify.Sco
 		Archive: a, Keys: v.Keys, Location: cfg.Timezone, Logger: v.Log,
 		MaxPages: cfg.MaxPagesPerSite, MaxEvents: archive.DefaultMaxEvents,
 		MaxEndpoints: cfg.APIMaxEndpoints, MaxUsers: cfg.APIMaxUsers,
-		IDWindow: counter.DefaultIDWindow, DedupeWindow: cfg.Dedupe.For, UVSetTTL: cfg.UVSetTTL, Progress: progress,
+		IDWindow: counter.DefaultIDWindow, DedupeWindow: cfg.Dedupe.For, UVSetTTL: cfg.UVSetTTL, Uniques: cfg.Uniques, Progress: progress,
 	}
 	if v.Rdb != nil {
 		opt.Dump = counter.NewDump(v.Rdb, v.Keys)

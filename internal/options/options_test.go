@@ -53,6 +53,7 @@ func TestSameRules(t *testing.T) {
 	f("PRIVACY_GPC", "all", false)
 	f("MAX_SITES", "7", true)
 	f("FACETS", "none", false)
+	f("UNIQUES", "week", false)
 
 	// A database of the same content makes the same of a line, another one does not.
 	path := filepath.Join(t.TempDir(), "country.mmdb")

@@ -66,7 +66,7 @@ func (k *keeper) open(ctx context.Context) (*archive.Archive, error) {
 	if k.archive != nil {
 		return k.archive, nil
 	}
-	opt := archive.Options{Location: k.w.ledger.loc, Logger: k.w.log, Now: k.host.now, MaxPages: 1000, ChunkRows: 7, DedupeWindow: k.w.window}
+	opt := archive.Options{Location: k.w.ledger.loc, Logger: k.w.log, Now: k.host.now, MaxPages: 1000, ChunkRows: 7, DedupeWindow: k.w.window, Uniques: k.w.sch.Uniques}
 	if opt.RawRetentionDays = k.w.sch.KeepRaw; opt.RawRetentionDays > 0 {
 		opt.Clocks = []archive.Clock{{Name: "Redis", Now: func(ctx context.Context) (time.Time, error) { return k.rdb.Time(ctx).Result() }}}
 	}
@@ -138,7 +138,7 @@ func (k *keeper) Restore(ctx context.Context, site string) (segments map[string]
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	r := counter.Restorer{Redis: k.rdb, Keys: k.keys, Location: k.w.ledger.loc, Now: k.host.now, UVSetTTL: 72 * time.Hour,
+	r := counter.Restorer{Redis: k.rdb, Keys: k.keys, Location: k.w.ledger.loc, Now: k.host.now, UVSetTTL: 72 * time.Hour, Uniques: k.w.sch.Uniques,
 		Widths: func(string) map[string]time.Duration {
 			return map[string]time.Duration{counter.RuleID: counter.DefaultIDWindow, counter.RuleWindow: k.w.window("")}
 		}}

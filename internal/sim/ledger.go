@@ -11,9 +11,10 @@ import (
 // works out the plain way what every key must hold. It shares no counting with
 // the program, and no names of keys.
 type ledger struct {
-	loc    *time.Location
-	window bool // an address sees a page once, but for the day before
-	hits   []hit
+	loc     *time.Location
+	window  bool // an address sees a page once, but for the day before
+	uniques int  // 1: visitors of weeks, 2: of months as well
+	hits    []hit
 }
 
 func (l *ledger) add(h hit) { l.hits = append(l.hits, h) }
@@ -40,8 +41,13 @@ func (l *ledger) expect(now time.Time) numbers {
 }
 
 // expectSQL is what the archive must hold of all that was told.
-func (l *ledger) expectSQL() numbers {
+func (l *ledger) expectSQL(now time.Time) numbers {
 	t := l.tally()
+	for k, n := range t.over {
+		if !l.termEnd(k.term).After(now) {
+			t.sql[k.name] = n
+		}
+	}
 	for k, n := range t.n {
 		if inSQL(k) {
 			t.sql[k] = n
@@ -51,7 +57,7 @@ func (l *ledger) expectSQL() numbers {
 }
 
 func (l *ledger) tally() *tallies {
-	t := &tallies{n: numbers{}, sql: numbers{}, seen: map[string]bool{}, loc: l.loc, window: l.window}
+	t := &tallies{n: numbers{}, sql: numbers{}, over: map[termName]int64{}, seen: map[string]bool{}, loc: l.loc, window: l.window, uniques: l.uniques}
 	for i := range l.hits {
 		if h := &l.hits[i]; !h.skipped {
 			t.count(h)
@@ -62,13 +68,19 @@ func (l *ledger) tally() *tallies {
 
 type tallies struct {
 	n    numbers
-	sql  numbers // those that only the archive has
+	sql  numbers            // those that only the archive has
+	over map[termName]int64 // those that it has once their week or month is over
 	seen map[string]bool
 	loc  *time.Location
 
 	window bool
 	views  []*hit // that counted, with window
+
+	uniques int
 }
+
+// termName is a number of a week or month.
+type termName struct{ term, name string }
 
 // first tells whether something comes for the first time.
 func (t *tallies) first(parts ...string) bool {
@@ -175,6 +187,7 @@ func (t *tallies) view(h *hit, local time.Time, d, books string) {
 	for _, list := range []string{"all", "day:" + d, fmt.Sprintf("week:%dW%02d", y, w), "month:" + d[:6]} {
 		t.n["hot:"+h.site+":"+list+" "+h.page]++
 	}
+	t.terms(h, local)
 	if t.first("site", h.site, d, h.visitor()) {
 		t.n["site:uv:"+h.site]++
 		t.n["site:uv:"+h.site+":"+d]++
@@ -184,6 +197,21 @@ func (t *tallies) view(h *hit, local time.Time, d, books string) {
 		t.n["page:uv:"+h.site+":"+h.page]++
 		t.sql["page of a day:uv:"+h.site+":"+d+" "+h.page]++
 		t.n["page:pairs:"+h.site+":"+d]++
+	}
+}
+
+// terms counts a view in its week and its month.
+func (t *tallies) terms(h *hit, local time.Time) {
+	y, w := local.ISOWeek()
+	for _, term := range []string{fmt.Sprintf("%04dW%02d", y, w), local.Format("200601")}[:t.uniques] {
+		key, of := h.site+":"+term, "uniques of "+h.site+" in "+term+" "
+		for _, x := range []struct{ field, page string }{{"s", ""}, {"p" + h.page, h.page}} {
+			if t.first("term", key, h.visitor(), x.field) {
+				t.n["uniques:uv:"+key+" "+x.field]++
+				t.n["uniques:pairs:"+key]++
+				t.over[termName{term, of + x.page}]++
+			}
+		}
 	}
 }
 

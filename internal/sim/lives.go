@@ -56,10 +56,11 @@ func (l *ledger) life(name string) (until time.Time, about time.Duration) {
 	if strings.HasPrefix(key, "seen:") {
 		return forever, math.MaxInt64 // of all buckets together
 	}
+	if rest, ok := strings.CutPrefix(key, "uniques:"); ok {
+		return l.termEnd(rest[strings.LastIndexByte(rest, ':')+1:]).Add(3 * day), atEdge
+	}
 	if year, week, ok := isoWeek(key); ok {
-		monday := time.Date(year, 1, 4, 0, 0, 0, 0, l.loc)
-		monday = monday.AddDate(0, 0, 7*week-(int(monday.Weekday())+6)%7)
-		return monday.Add(8 * day), atEdge
+		return l.termEnd(fmt.Sprintf("%04dW%02d", year, week)).Add(8 * day), atEdge
 	}
 	for _, x := range lives {
 		if !strings.HasPrefix(key, x.begins) || len(key) < len(x.layout) {
@@ -81,6 +82,19 @@ func (l *ledger) life(name string) (until time.Time, about time.Duration) {
 		return end.Add(x.life), max(x.about, atEdge)
 	}
 	return forever, 0
+}
+
+// termEnd is when a week (2026W48) or month (202611) ends.
+func (l *ledger) termEnd(name string) time.Time {
+	if month, err := time.ParseInLocation("200601", name, l.loc); err == nil {
+		return month.AddDate(0, 1, 0)
+	}
+	var year, week int
+	if _, err := fmt.Sscanf(name, "%4dW%2d", &year, &week); err != nil {
+		return forever
+	}
+	monday := time.Date(year, 1, 4, 0, 0, 0, 0, l.loc)
+	return monday.AddDate(0, 0, 7*week-(int(monday.Weekday())+6)%7)
 }
 
 func isoWeek(key string) (year, week int, ok bool) {

@@ -47,7 +47,7 @@ func (s *store) read() numbers {
 			return kind == want
 		}
 		switch {
-		case name == "sites", name == "held", name == "rebuilds", name == "secret", strings.HasPrefix(name, "rebuild:"),
+		case name == "sites", name == "held", name == "uniques", name == "rebuilds", name == "secret", strings.HasPrefix(name, "rebuild:"),
 			strings.HasPrefix(name, "online:"), strings.HasPrefix(name, "mirror:"), strings.HasPrefix(name, "made:"):
 		case strings.HasPrefix(name, "ckpt:"):
 			if is("hash") && m.HGet(key, "begun") != m.HGet(key, "done") {
@@ -62,7 +62,8 @@ func (s *store) read() numbers {
 			}
 		case strings.HasPrefix(name, "event:"), strings.HasPrefix(name, "page:bot:"), strings.HasPrefix(name, "site:minutes:"),
 			strings.HasPrefix(name, "facet:"), strings.HasPrefix(name, "site:books:"), strings.HasPrefix(name, "api:"),
-			strings.HasPrefix(name, "requests:") && !strings.HasPrefix(name, "requests:names:"):
+			strings.HasPrefix(name, "requests:") && !strings.HasPrefix(name, "requests:names:"),
+			strings.HasPrefix(name, "uniques:uv:"):
 			if is("hash") {
 				fields, _ := m.HKeys(key)
 				for _, f := range fields {
@@ -81,7 +82,7 @@ func (s *store) read() numbers {
 				n, _ := m.SCard(key)
 				out[name] = int64(n)
 			}
-		case strings.HasPrefix(name, "page:pairs:"):
+		case strings.HasPrefix(name, "page:pairs:"), strings.HasPrefix(name, "uniques:pairs:"):
 			if is("string") {
 				v, _ := m.Get(key)
 				out[name] = int64(len(v) / 8)

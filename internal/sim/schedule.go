@@ -5,22 +5,26 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"ddkk-stats/parser"
 )
 
 // schedule is all that happens in one run, made of one seed. It is plain data: a
 // step of it can be left out, and what is left is still a schedule.
 type schedule struct {
 	Seed    uint64
-	Zone    string `json:",omitempty"` // of the days; empty: UTC
-	Clock   int    // the second of the day at which it begins
-	Batch   int    // writes of a script at most
-	Sync    bool   `json:",omitempty"` // lines are made durable first
-	Archive bool   `json:",omitempty"` // closed segments are archived, and deleted
-	Mirror  bool   `json:",omitempty"` // page totals go into SQL and a search index; there is an archive
-	Window  int    `json:",omitempty"` // DEDUPE_WINDOW, in minutes: more than a schedule takes
-	Again   bool   `json:",omitempty"` // everything is asked for once more at the end
-	KeepRaw int    `json:",omitempty"` // RAW_RETENTION_DAYS; 0: for ever
-	Every   int    `json:",omitempty"` // days from one archive cycle to the next; 0: one
+	Zone    string         `json:",omitempty"` // of the days; empty: UTC
+	Clock   int            // the second of the day at which it begins
+	Day     int            `json:",omitempty"` // of how many days after the epoch
+	Batch   int            // writes of a script at most
+	Sync    bool           `json:",omitempty"` // lines are made durable first
+	Archive bool           `json:",omitempty"` // closed segments are archived, and deleted
+	Mirror  bool           `json:",omitempty"` // page totals go into SQL and a search index; there is an archive
+	Window  int            `json:",omitempty"` // DEDUPE_WINDOW, in minutes: more than a schedule takes
+	Again   bool           `json:",omitempty"` // everything is asked for once more at the end
+	KeepRaw int            `json:",omitempty"` // RAW_RETENTION_DAYS; 0: for ever
+	Every   int            `json:",omitempty"` // days from one archive cycle to the next; 0: one
+	Uniques parser.Uniques `json:",omitempty"` // UNIQUES
 	Steps   []step
 }
 
@@ -201,6 +205,10 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 			add(mirrorStep(mirrored))
 		}
 	}
+	// At the end of the first day a week ends, at that of the second a month.
+	if rng.IntN(3) == 0 {
+		s.Uniques, s.Day = parser.UniquesMonth, rng.IntN(2)
+	}
 	return s
 }
 
@@ -303,7 +311,7 @@ func (s *schedule) tell() string {
 	if zone == "" {
 		zone = "UTC"
 	}
-	fmt.Fprintf(&b, "at second %d of the day, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v, archive: %v, mirror: %v, DEDUPE_WINDOW: %d min\n", s.Clock, zone, s.Batch, s.Sync, s.Again, s.Archive, s.Mirror, s.Window)
+	fmt.Fprintf(&b, "on day %d at second %d, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v, archive: %v, mirror: %v, DEDUPE_WINDOW: %d min, UNIQUES=%v\n", s.Day, s.Clock, zone, s.Batch, s.Sync, s.Again, s.Archive, s.Mirror, s.Window, s.Uniques)
 	for i := range s.Steps {
 		fmt.Fprintf(&b, "%3d. %s\n", i+1, s.Steps[i].words())
 	}

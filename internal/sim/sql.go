@@ -29,6 +29,7 @@ var tables = []tableOf{
 	{"SELECT site, date, event_key, pv, uv FROM event_stats", []string{"event:S:D N", "event:S:D N|uv"}},
 	{"SELECT site, date, " + letter + " || name, pv, COALESCE(uv, 0) FROM facet_stats", []string{"facet:S:D N", "visitors:S:D N"}},
 	{"SELECT site, date, UPPER(" + letter + ") || name, pv_bot FROM facet_stats", []string{"facet:S:D N"}},
+	{"SELECT 'uniques of ' || site || ' in ' || period || ' ' || page, '00000000', '', uv FROM uniques", []string{"S"}},
 	{"SELECT site, date, '', calls, failed, milliseconds FROM api_daily WHERE dimension = 'total'", []string{"api:S:day:D total", "api:S:day:D failed", "api:S:day:D ms"}},
 	{"SELECT site, date, name, calls, failed, milliseconds FROM api_daily WHERE dimension = 'endpoint'",
 		[]string{"api:S:day:D endpoint:N", "api:S:day:D failed:N", "api:S:day:D ms:N"}},

@@ -84,7 +84,7 @@ func (w *world) failed() string {
 }
 
 func (w *world) rules(calls bool) parser.Config {
-	c := parser.Config{Secret: []byte(secret), Location: w.ledger.loc, Country: countryOf}
+	c := parser.Config{Secret: []byte(secret), Location: w.ledger.loc, Country: countryOf, Uniques: w.sch.Uniques}
 	if calls {
 		c.Calls = &parser.CallRules{}
 	}

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"ddkk-stats/parser"
 )
 
 // A year of a small site in zones whose clocks change at other times. The machine runs for some
@@ -40,7 +42,7 @@ const month = 30 * 24 // hours
 
 // year is 365 days of one host or two, of which every so many something happens.
 func year(zone string, hosts, every int, seed uint64) *schedule {
-	s := &schedule{Seed: seed, Zone: zone, Clock: 4 * 3600, Batch: 100, Archive: true, Again: true, KeepRaw: 60, Every: every}
+	s := &schedule{Seed: seed, Zone: zone, Clock: 4 * 3600, Batch: 100, Archive: true, Again: true, KeepRaw: 60, Every: every, Uniques: parser.UniquesMonth}
 	rng := rand.New(rand.NewPCG(seed, 23))
 	do := func(wait time.Duration, steps ...step) {
 		for _, x := range steps {

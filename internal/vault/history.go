@@ -79,6 +79,10 @@ func (h History) OpenDay(ctx context.Context, site string, d parser.Day, into co
 		Minute: func(m archive.MinuteTotals) error { return into.Minute(m.Minute, m.PV, m.Bot) }})
 }
 
+func (h History) Term(ctx context.Context, site string, kind parser.Term, first parser.Day, row func(hash uint64, page []byte) error) (bool, error) {
+	return h.ReadTerm(ctx, site, kind, first, row)
+}
+
 func (h History) Seen(ctx context.Context, site string, from int64, row func(counter.SeenKey) error) error {
 	return each(h.Recent(ctx, site, from), func(k archive.RecentKey) error { return seenKeys(k, row) })
 }

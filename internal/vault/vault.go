@@ -93,7 +93,7 @@ func (v *Vault) Open(ctx context.Context) (*archive.Archive, error) {
 		return nil, err
 	}
 	a, err := archive.Open(ctx, string(v.Cfg().MySQLDSN), filepath.Join(v.Cfg().DataDir, "archive.db"), archive.Options{
-		Location: v.Cfg().Timezone, Logger: v.Log, RawRetentionDays: v.Cfg().RawRetentionDays, IPMode: mode,
+		Location: v.Cfg().Timezone, Logger: v.Log, RawRetentionDays: v.Cfg().RawRetentionDays, Uniques: v.Cfg().Uniques, IPMode: mode,
 		TLS: v.Cfg().MySQLTLS, Connections: v.Cfg().MySQLConnections, Patience: v.Cfg().MySQLTimeout,
 		MaxEndpoints: v.Cfg().APIMaxEndpoints, MaxUsers: v.Cfg().APIMaxUsers, Statements: v.Statements,
 		Clocks: v.clocks(), MaxPages: v.Cfg().MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.Cfg().Dedupe.For,
@@ -298,7 +298,7 @@ func (v *Vault) restore(ctx context.Context, site string, progress func(rows int
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	r := counter.Restorer{
-		Redis: v.Rdb, Keys: v.Keys, Location: v.Cfg().Timezone, Now: time.Now, UVSetTTL: v.Cfg().UVSetTTL,
+		Redis: v.Rdb, Keys: v.Keys, Location: v.Cfg().Timezone, Now: time.Now, UVSetTTL: v.Cfg().UVSetTTL, Uniques: v.Cfg().Uniques,
 		Widths: func(site string) map[string]time.Duration {
 			return map[string]time.Duration{counter.RuleID: counter.DefaultIDWindow, counter.RuleWindow: v.Cfg().Dedupe.For(site)}
 		},

@@ -30,6 +30,9 @@ type reading struct {
 	fold  string
 	// waiting are the facets that are not in the days' hashes yet.
 	waiting map[counter.FacetDayName]counter.FacetCount
+	// termsWaiting are visitors of pages in weeks and months that are not in the hashes yet.
+	termsWaiting map[counter.TermPageName]int64
+	compared     map[string]bool // weeks and months, by name
 }
 
 // expect compares a number that was read; want tells what it must be now, and
@@ -67,12 +70,13 @@ func (s *subject) compare() error {
 	if _, err := s.advance(); err != nil {
 		return err
 	}
-	r := &reading{subject: s, pages: map[string]count{}, bots: map[string]int64{}, days: map[counter.PageDay]count{}}
+	r := &reading{subject: s, pages: map[string]count{}, bots: map[string]int64{}, days: map[counter.PageDay]count{}, compared: map[string]bool{}}
 	pending, err := s.g.v.opt.Dump.Pending(s.g.ctx, s.name)
 	if err != nil {
 		return err
 	}
-	r.fold, r.waiting = pending.Fold, pending.Facets
+	r.fold, r.waiting, r.termsWaiting = pending.Fold, pending.Facets, pending.Terms
+	r.leftovers()
 	for p, c := range pending.Pages {
 		r.days[p] = count{c.PV, c.UV}
 		if p.Bots {
@@ -82,7 +86,7 @@ func (s *subject) compare() error {
 		sum := r.pages[p.Page]
 		r.pages[p.Page] = count{sum.pv + c.PV, sum.uv + c.UV}
 	}
-	for _, step := range []func() error{r.totals, r.pageTotals, r.botTotals, r.ranks, r.botDays, r.minutes, r.facets, r.events, r.calls} {
+	for _, step := range []func() error{r.totals, r.pageTotals, r.botTotals, r.ranks, r.botDays, r.minutes, r.facets, r.uniques, r.events, r.calls} {
 		if err := step(); err != nil {
 			return err
 		}

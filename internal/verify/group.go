@@ -57,7 +57,7 @@ func (g *group) add(r *SiteReport) error {
 		}
 		s.daily[d.Day] = d
 	}
-	s.count = &recount{rules: g.v.rules, site: r.Site, days: map[parser.Day]*day{}, begin: s.begin,
+	s.count = &recount{rules: g.v.rules, site: r.Site, days: map[parser.Day]*day{}, begin: s.begin, beginTerm: s.beginTerm,
 		ids: newWindow(g.v.opt.IDWindow.Milliseconds())}
 	if w := g.v.opt.DedupeWindow(r.Site); w > 0 {
 		s.count.again = newWindow(w.Milliseconds())

@@ -75,6 +75,9 @@ type recount struct {
 	calls  *calls  // of its API
 	// begin fills a new day with what the archive knows of it.
 	begin func(parser.Day, *day) error
+	// beginTerm does the same with a week or a month.
+	beginTerm func(*termCount) error
+	terms     map[string]*termCount // by name
 
 	pv, uv int64 // over all days
 }
@@ -107,8 +110,7 @@ func (r *recount) add(h *parser.Hit) (outcome, error) {
 		r.event(d, h)
 		return human, nil
 	}
-	r.view(d, h)
-	return human, nil
+	return human, r.view(d, h)
 }
 
 func (r *recount) day(n parser.Day) (*day, error) {
@@ -147,7 +149,7 @@ func (r *recount) seen(h *parser.Hit) bool {
 	return false
 }
 
-func (r *recount) view(d *day, h *parser.Hit) {
+func (r *recount) view(d *day, h *parser.Hit) error {
 	d.pv++
 	r.pv++
 	if h.Device == parser.Mobile {
@@ -160,7 +162,7 @@ func (r *recount) view(d *day, h *parser.Hit) {
 	name, c := capped(d.pages, h.Page, r.rules.maxPages)
 	c.pv++
 	if h.Visitor.IsZero() {
-		return
+		return nil
 	}
 	if _, known := d.visitors[h.Visitor]; !known {
 		d.visitors[h.Visitor] = struct{}{}
@@ -170,6 +172,7 @@ func (r *recount) view(d *day, h *parser.Hit) {
 	if r.rules.pair(d, h.Visitor, pageKind, name) {
 		c.uv++
 	}
+	return r.countTerms(h, name)
 }
 
 // facets counts a view by what there is beside its page.
@@ -266,6 +269,9 @@ func (r *recount) size() int {
 	}
 	for _, d := range r.days {
 		n += d.size()
+	}
+	for _, t := range r.terms {
+		n += len(t.pairs) + len(t.visitors)
 	}
 	return n
 }

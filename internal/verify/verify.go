@@ -42,6 +42,7 @@ type Options struct {
 	IDWindow     time.Duration
 	DedupeWindow func(site string) time.Duration
 	UVSetTTL     time.Duration
+	Uniques      parser.Uniques
 
 	// Progress is told how far a run is, by the goroutine that runs it; nil:
 	// nobody asks.

@@ -17,12 +17,13 @@ import { baselinesPanel } from './panels/baselines.js';
 import { sitesPanel } from './panels/sites.js';
 import { installPanel } from './panels/install.js';
 import { facetPanels } from './panels/facet.js';
+import { uniquesPanels } from './panels/uniques.js';
 import { filtered } from './where.js';
 import { h } from './dom.js';
 
 const views = {
   sites: [sitesPanel],
-  overview: [figuresPanel, seriesPanel, minutesPanel, pagesPanel, referrersPanel, heatPanel, devicesPanel, ...facetPanels, tailPanel],
+  overview: [figuresPanel, seriesPanel, minutesPanel, pagesPanel, referrersPanel, heatPanel, devicesPanel, ...uniquesPanels, ...facetPanels, tailPanel],
   events: [eventsPanel, eventDaysPanel],
   calls: [overviewPanel, trendPanel, reportPanel],
   log: [requestsPanel, crawlersPanel, notFoundPanel, feedsPanel, downloadsPanel, blockedPanel],
