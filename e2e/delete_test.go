@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -156,4 +157,159 @@ func (r *rig) noLines() {
 			}
 		}
 	}
+}
+
+// TestDeleteKilled kills deletions at random points and repeats them.
+func TestDeleteKilled(t *testing.T) {
+	eachArchive(t, rigOptions{}, func(r *rig) {
+		left := NewLedger(r.ledger.loc)
+		r.ledger.Follow(left, func(b Beacon) (Beacon, bool) { return b, b.Site != goneSite && b.IP != goneVisitor })
+		r.daemon.Start()
+		visitor := NewTraffic(r.rand.Uint64(), goneVisitor, 5)
+		for range 2 {
+			for range 200 {
+				r.writer.Write(0, visitor.Next())
+				r.write(2)
+			}
+			r.archive()
+		}
+		r.write(100)
+		r.exact()
+		killed := 0
+		for _, args := range [][]string{{"delete", "--site", goneSite, "--yes-delete", goneSite}, {"delete", "--visitor", goneVisitor, "--yes-delete", goneVisitor}} {
+			for range 4 {
+				if r.killed(2*time.Second, args...) {
+					killed++
+				}
+				r.unlock()
+			}
+			keys, err := r.client.Keys(r.t.Context(), prefix+"rebuild:*").Result()
+			must(r.t, err)
+			if len(keys) > 0 {
+				must(r.t, r.client.Del(r.t.Context(), keys...).Err())
+			}
+			r.command(args...)
+		}
+		r.t.Logf("%d of 8 deletions were killed before they ended", killed)
+		r.ledger = left
+		r.verified()
+		r.noKeysOf(goneSite)
+		r.archive()
+		r.noLines()
+		r.verified()
+	})
+}
+
+// TestDeleteTwoHosts deletes on one of two hosts: the other counts by the rule at once, and erases its own
+// logs at its next archive cycle.
+func TestDeleteTwoHosts(t *testing.T) {
+	m := StartMariaDB(t)
+	r := newRig(t, rigOptions{})
+	r.daemon.Env["MYSQL_DSN"] = m.Create("stats")
+	dir := TempDir(t)
+	other := NewDaemon(t, map[string]string{"REDIS_ADDR": r.proxy.Addr, "ACCESS_LOG": filepath.Join(dir, "event.log"), "TIMEZONE": "UTC", "MYSQL_DSN": r.daemon.Env["MYSQL_DSN"]})
+	writer := NewWriter(t, filepath.Join(dir, "event.log"), r.ledger, WriterOptions{})
+	left := NewLedger(r.ledger.loc)
+	r.ledger.Follow(left, func(b Beacon) (Beacon, bool) { return b, b.Site != goneSite && b.IP != goneVisitor })
+	r.daemon.Start()
+	other.Start()
+	visitor := NewTraffic(r.rand.Uint64(), goneVisitor, 5)
+	for range 200 {
+		r.writer.Write(0, visitor.Next())
+		writer.Write(0, visitor.Next())
+		writer.Write(0, r.traffic.Next())
+		r.write(1)
+	}
+	rotated := filepath.Join(dir, "event.log.20260101T000000Z-001")
+	writer.Rotate(rotated)
+	old := time.Now().Add(-time.Hour)
+	writer.Settle()
+	must(t, os.Chtimes(rotated, old, old))
+	for range 100 {
+		writer.Write(0, r.traffic.Next())
+	}
+	r.rotate()
+	r.quieten()
+	r.write(100)
+	r.exact()
+	r.command("delete", "--site", goneSite, "--yes-delete", goneSite)
+	out := r.command("delete", "--visitor", goneVisitor, "--yes-delete", goneVisitor)
+	if !strings.Contains(out, other.Dir) {
+		t.Errorf("the other host still has lines: %s", out)
+	}
+	r.ledger = left
+	r.exact()
+	r.noKeysOf(goneSite)
+	for range 50 {
+		writer.Write(0, r.traffic.Next())
+	}
+	lines := func() string {
+		b, err := os.ReadFile(rotated)
+		must(t, err)
+		return string(b)
+	}
+	if !strings.Contains(lines(), goneVisitor) {
+		t.Error("the other host's log was rewritten by this one")
+	}
+	writer.Rotate(filepath.Join(dir, "event.log.20260101T000000Z-002"))
+	writer.Settle()
+	must(t, os.Chtimes(filepath.Join(dir, "event.log.20260101T000000Z-002"), old, old))
+	if out, err := Run(t, other.Env, "archive"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if strings.Contains(lines(), goneVisitor) {
+		t.Error("the other host's log has the visitor still")
+	}
+	r.archive()
+	if out := r.command("delete", "--list"); strings.Count(out, "; done") != 2 {
+		t.Errorf("delete --list:\n%s", out)
+	}
+	r.forget()
+	r.exact()
+	r.noKeysOf(goneSite)
+}
+
+// TestDeleteEmbedded: without a Redis the daemon itself takes a deleted site out of its store.
+func TestDeleteEmbedded(t *testing.T) {
+	t.Parallel()
+	d := StartDaemon(t, map[string]string{"TIMEZONE": "UTC"})
+	view := func(site, page string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.URL("/event.png?site="+site+"&page="+page), nil)
+		must(t, err)
+		req.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+		resp, err := http.DefaultClient.Do(req)
+		must(t, err)
+		must(t, resp.Body.Close())
+	}
+	want := func(site string, pv int) {
+		t.Helper()
+		Eventually(t, settleLimit, "the API has what is left", func() error {
+			body, err := d.Post("/api/stats", fmt.Sprintf(`{"site":%q,"fields":["site_pv"]}`, site))
+			if err == nil && !strings.Contains(string(body), fmt.Sprintf(`"site_pv":%d`, pv)) {
+				err = fmt.Errorf("%s, want %d", body, pv)
+			}
+			return err
+		})
+	}
+	for range 3 {
+		view(goneSite, "/a")
+		view("a.example", "/a")
+		view("a.example", "/b")
+	}
+	want(goneSite, 3)
+	want("a.example", 6)
+	for _, args := range [][]string{{"delete", "--site", goneSite, "--yes-delete", goneSite}, {"delete", "--site", "a.example", "--page", "/b", "--yes-delete", "/b"}} {
+		if out, err := Run(t, d.Env, args...); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	want(goneSite, 0)
+	want("a.example", 3)
+	view(goneSite, "/a")
+	want(goneSite, 1)
+	d.Kill()
+	d.Start()
+	want(goneSite, 1)
+	want("a.example", 3)
 }

@@ -67,6 +67,16 @@ func (p *Parser) Deletable(h *Hit) bool {
 	return s.rules.takes(&was) == SkipDeleted
 }
 
+// About is the site that a line is about, also one that did not count, h being what Parse
+// made of it; "" where that cannot be told.
+func (p *Parser) About(h *Hit) string {
+	if h.Site != "" || h.Kind != Skipped {
+		return h.Site
+	}
+	was := *h
+	return p.meant(&was).name
+}
+
 // meant tells which site and page a skipped line was about, as well as that can be told.
 func (p *Parser) meant(h *Hit) site {
 	if p.calls != nil {
