@@ -85,6 +85,7 @@ func (r *Rebuilder) purges(key string, sites map[string]bool) bool {
 func (in *Ingester) forgetSites(names []string) {
 	for _, name := range names {
 		delete(in.places.known.Sites, name)
+		in.opt.Committed(name, "", 0) // readers miss nothing of it
 		s := in.sites[name]
 		if s == nil {
 			continue

@@ -17,6 +17,18 @@ func TestRemove(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := startReadServer(t)
 			r := newRig(t, readClient(t, s.addr()))
+			reader, err := NewReader(r.rdb, r.opt.Keys, ReaderOptions{Location: time.UTC, Timeout: 10 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.opt.Stale, r.opt.Committed = reader.MarkStale, reader.Committed
+			read := func(what, want string) {
+				t.Helper()
+				st, err := reader.Stats(t.Context(), "gone.example", "", FieldSitePV)
+				if err != nil || text(st.SitePV) != want || st.Stale {
+					t.Errorf("%s: %s views, stale %v, %v; want %s", what, text(st.SitePV), st.Stale, err, want)
+				}
+			}
 			r.start()
 			at := time.Now().UTC()
 			const gone, stays, agent = "gone.example", "stays.example", "Mozilla/5.0 Firefox/140.0"
@@ -28,6 +40,7 @@ func TestRemove(t *testing.T) {
 			write(at.Add(-time.Minute), gone, 50)
 			write(at.Add(-time.Minute), stays, 50)
 			r.await()
+			read("counted", "50")
 			if err := SetBase(t.Context(), r.rdb, r.opt.Keys, gone, []Base{{PV: 5, UV: 1}, {Page: "/a", PV: 3, UV: 1}}); err != nil {
 				t.Fatal(err)
 			}
@@ -62,6 +75,7 @@ func TestRemove(t *testing.T) {
 			}
 			if forgets {
 				nothing("the removal")
+				read("removed", "0")
 				write(at, stays, 10)
 				r.await()
 				nothing("counting")

@@ -63,6 +63,9 @@ func TestDelete(t *testing.T) {
 			}
 		}
 		r.exact() // nothing was
+		if body, err := r.daemon.Post("/api/stats", fmt.Sprintf(`{"site":%q,"fields":["site_pv"]}`, goneSite)); err != nil || strings.Contains(string(body), `"site_pv":0`) {
+			r.t.Errorf("before: %s, %v", body, err)
+		}
 		for _, what := range [][]string{{"--site", goneSite}, {"--site", "ddkk.com", "--page", gonePage}, {"--visitor", goneVisitor}} {
 			if out, err := Run(r.t, r.daemon.Env, append([]string{"delete"}, what...)...); err == nil || !strings.Contains(out, "--yes-delete") {
 				r.t.Errorf("delete without a word: %v\n%s", err, out)
@@ -75,7 +78,7 @@ func TestDelete(t *testing.T) {
 		r.ledger = left
 		r.exact()
 		r.noKeysOf(goneSite)
-		if body, err := r.daemon.Post("/api/stats", fmt.Sprintf(`{"site":%q,"fields":["site_pv"]}`, goneSite)); err != nil || !strings.Contains(string(body), `"site_pv":0`) {
+		if body, err := r.daemon.Post("/api/stats", fmt.Sprintf(`{"site":%q,"fields":["site_pv"]}`, goneSite)); err != nil || !strings.Contains(string(body), `"site_pv":0`) || strings.Contains(string(body), "stale") {
 			r.t.Errorf("%s, %v", body, err)
 		}
 		r.verified()

@@ -80,7 +80,12 @@ func (p *Parser) About(h *Hit) string {
 // meant tells which site and page a skipped line was about, as well as that can be told.
 func (p *Parser) meant(h *Hit) site {
 	if p.calls != nil {
-		if h.Kind = APICall; len(p.extra.host) > 0 {
+		if p.asViews {
+			p.setPage(h, pathOfURL(h.URI))
+		} else {
+			h.Kind = APICall
+		}
+		if len(p.extra.host) > 0 {
 			return p.siteOf(p.extra.host)
 		}
 		return p.calls.site

@@ -228,7 +228,8 @@ func reasonText(r parser.Reason) string {
 var reasonTexts = map[parser.Reason]string{
 	parser.SkipMethod:   "they were no GET",
 	parser.SkipStatus:   "the server answered with another status than 200, 204 or 304",
-	parser.SkipPath:     "they were no beacon",
+	parser.SkipPath:     "they were no beacon, or of a site's own log no page",
+	parser.SkipLog:      "views of that time are those of the site's log, or of the beacon (LOG_VIEWS)",
 	parser.SkipPrefetch: "a browser fetched the page ahead, and nobody looked at it yet",
 	parser.SkipSite:     "the site is none of SITES",
 	parser.SkipReferer:  "they came from another site's page (REFERER_CHECK)",

@@ -135,21 +135,18 @@ func (v *Vault) KeepRules(ctx context.Context, inForce func() int64) {
 	defer t.Stop()
 	noted, said := time.Time{}, int64(-1)
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-t.C:
-			if _, err := v.Opened(); err != nil {
-				continue // KeepLearning opens it
-			}
-			if err := v.LearnRules(ctx); err != nil {
-				continue // KeepLearning says what is wrong with it
-			}
-			if rules := inForce(); rules != said || now.Sub(noted) >= noteEvery {
+		// KeepLearning opens the archive, and says what is wrong with it.
+		if _, err := v.Opened(); err == nil && v.LearnRules(ctx) == nil {
+			if rules, now := inForce(), time.Now(); rules != said || now.Sub(noted) >= noteEvery {
 				if err := v.noteHost(ctx, rules); err == nil {
 					noted, said = now, rules
 				}
 			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
 		}
 	}
 }
