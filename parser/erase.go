@@ -60,7 +60,7 @@ func (p *Parser) Deletable(h *Hit) bool {
 		return false
 	}
 	was := *h
-	s := p.meant(&was)
+	s := meant(p, &was)
 	if s.name == "" {
 		s.rules = p.ruling.of("")
 	}
@@ -74,11 +74,11 @@ func (p *Parser) About(h *Hit) string {
 		return h.Site
 	}
 	was := *h
-	return p.meant(&was).name
+	return meant(p, &was).name
 }
 
 // meant tells which site and page a skipped line was about, as well as that can be told.
-func (p *Parser) meant(h *Hit) site {
+func meant(p *Parser, h *Hit) site {
 	if p.calls != nil {
 		if p.asViews {
 			p.setPage(h, pathOfURL(h.URI))
