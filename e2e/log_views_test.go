@@ -141,4 +141,9 @@ func TestLogViews(t *testing.T) {
 	if out := r.command("verify"); !strings.Contains(out, " 0 differences, 0 problems") {
 		t.Errorf("verify:\n%s", out)
 	}
+	key := prefix + "requests:" + callSite + ":" + strings.ReplaceAll(today, "-", "")
+	must(t, r.client.HIncrBy(t.Context(), key, "request:people:page", 1).Err())
+	if out, err := Run(t, r.daemon.Env, "verify"); err == nil || !strings.Contains(out, key+" request:people:page") {
+		t.Errorf("verify of a request too many: %v\n%s", err, out)
+	}
 }

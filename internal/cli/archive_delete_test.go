@@ -150,3 +150,24 @@ func TestArchiveDeletesOnlyWhatWasCounted(t *testing.T) {
 	r.archive()
 	r.wantFiles("event.log", "event.log.1")
 }
+
+// A log that is read twice, for its calls and for its views, is deleted when both are
+// archived.
+func TestArchiveOfALogThatIsReadTwice(t *testing.T) {
+	r := newDeleteRig(t)
+	t.Setenv("LOG_RETENTION", "0")
+	r.write("access.log", r.calls(1))
+	r.write("access.log.1", r.calls(20))
+	r.archive() // its calls
+	t.Setenv("LOG_RETENTION", "720h")
+	t.Setenv("LOG_VIEWS", "api.example")
+	if printed, _ := r.archive(); !strings.HasPrefix(printed, "1 segment, 20 lines") && !strings.HasPrefix(printed, "1 segments, 20 lines") {
+		t.Errorf("printed %q", printed)
+	}
+	r.wantFiles("access.log")
+	r.write("access.log.1", r.calls(7))
+	if printed, _ := r.archive(); !strings.HasPrefix(printed, "2 segments, 14 lines") {
+		t.Errorf("printed %q", printed)
+	}
+	r.wantFiles("access.log")
+}

@@ -206,18 +206,18 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 	}
 	var resume func(string) int64
 	var inputs []counter.Input
-	for _, l := range d.host.logs {
-		at, perr := parser.LineTime(d.w.rules(l.calls))
+	for _, l := range d.w.readings(d.host) {
+		at, perr := parser.LineTime(d.w.rules(l))
 		if perr != nil {
 			return fmt.Errorf("read times: %w", perr)
 		}
-		t, terr := tailer.Open(tailer.Options{Path: l.path, Time: at, Identify: identify(l.calls), Resume: func(s string) int64 { return resume(s) },
+		t, terr := tailer.Open(tailer.Options{Path: l.path, Time: at, Identify: identify(l), Resume: func(s string) int64 { return resume(s) },
 			Now: d.host.now, Poll: looks, Quiet: quiet, Rescan: rescan, BlockSize: 4096, MaxLine: 2048, Logger: d.w.log})
 		if terr != nil {
 			return fmt.Errorf("open log: %w", terr)
 		}
 		defer func() { err = errors.Join(err, t.Close()) }()
-		ps, perr := parser.New(d.w.rules(l.calls))
+		ps, perr := parser.New(d.w.rules(l))
 		if perr != nil {
 			return fmt.Errorf("make parser: %w", perr)
 		}
@@ -283,8 +283,11 @@ func (d *daemon) try(ctx context.Context, p *process, rdb redis.UniversalClient,
 	return err
 }
 
-func identify(calls bool) func([]byte) string {
-	if calls {
+func identify(l reading) func([]byte) string {
+	switch {
+	case l.views:
+		return func(line []byte) string { return "view-" + parser.SegmentID(line) }
+	case l.calls:
 		return func(line []byte) string { return "api-" + parser.SegmentID(line) }
 	}
 	return parser.SegmentID

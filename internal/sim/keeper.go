@@ -157,16 +157,16 @@ func (k *keeper) cycle(ctx context.Context, h *host, read func() error) error {
 		return err
 	}
 	var sources []archive.Source
-	for _, l := range h.logs {
-		p, err := parser.New(k.w.rules(l.calls))
+	for _, l := range k.w.readings(h) {
+		p, err := parser.New(k.w.rules(l))
 		if err != nil {
 			return err
 		}
-		at, err := parser.LineTime(k.w.rules(l.calls))
+		at, err := parser.LineTime(k.w.rules(l))
 		if err != nil {
 			return err
 		}
-		files, err := tailer.List(tailer.Options{Path: l.path, Time: at, Identify: identify(l.calls), Logger: k.w.log})
+		files, err := tailer.List(tailer.Options{Path: l.path, Time: at, Identify: identify(l), Logger: k.w.log})
 		if err != nil {
 			return err
 		}
@@ -220,18 +220,22 @@ func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) err
 	if err != nil {
 		return err
 	}
-	for _, l := range h.logs {
-		at, err := parser.LineTime(k.w.rules(l.calls))
+	wanted, err := k.wanted(archived, h)
+	if err != nil {
+		return err
+	}
+	for _, l := range k.w.readings(h) {
+		at, err := parser.LineTime(k.w.rules(l))
 		if err != nil {
 			return err
 		}
-		files, err := tailer.List(tailer.Options{Path: l.path, Time: at, Identify: identify(l.calls), Logger: k.w.log})
+		files, err := tailer.List(tailer.Options{Path: l.path, Time: at, Identify: identify(l), Logger: k.w.log})
 		if err != nil {
 			return err
 		}
 		for _, f := range files {
 			whole, ok := archived[f.ID]
-			if f.Live || !ok || !k.old(f, keepFor) {
+			if f.Live || !ok || !k.old(f, keepFor) || wanted[f.Name] {
 				continue
 			}
 			if size, err := f.Size(ctx); err != nil || size != whole.Size {
@@ -244,6 +248,28 @@ func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) err
 		}
 	}
 	return nil
+}
+
+// wanted are the files of which a reading is not archived as far as another.
+func (k *keeper) wanted(archived map[string]archive.ArchivedSegment, h *host) (map[string]bool, error) {
+	wanted, sizes := map[string]bool{}, map[string]int64{}
+	for _, l := range k.w.readings(h) {
+		at, err := parser.LineTime(k.w.rules(l))
+		if err != nil {
+			return nil, err
+		}
+		files, err := tailer.List(tailer.Options{Path: l.path, Time: at, Identify: identify(l), Logger: k.w.log})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			whole, ok := archived[f.ID]
+			size, again := sizes[f.Name]
+			wanted[f.Name] = wanted[f.Name] || !ok || again && size != whole.Size
+			sizes[f.Name] = whole.Size
+		}
+	}
+	return wanted, nil
 }
 
 // closedSegment is a file as the archive reads it.

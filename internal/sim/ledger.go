@@ -15,6 +15,23 @@ type ledger struct {
 	window  bool // an address sees a page once, but for the day before
 	uniques int  // 1: visitors of weeks, 2: of months as well
 	hits    []hit
+
+	from time.Time // when the views of viewed begin to be those of its log; zero: never
+}
+
+// viewed is the site that LOG_VIEWS names.
+const viewed = "a.example"
+
+// logged has the site's log take over so many milliseconds from now; 0: never.
+func (l *ledger) logged(after int) {
+	if after > 0 {
+		l.from = time.Now().Add(time.Duration(after) * time.Millisecond)
+	}
+}
+
+// isLogged tells whether a view of then is its log's to count.
+func (l *ledger) isLogged(h *hit) bool {
+	return h.site == viewed && !l.from.IsZero() && !h.at.Before(l.from)
 }
 
 func (l *ledger) add(h hit) { l.hits = append(l.hits, h) }
@@ -59,9 +76,16 @@ func (l *ledger) expectSQL(now time.Time) numbers {
 func (l *ledger) tally() *tallies {
 	t := &tallies{n: numbers{}, sql: numbers{}, over: map[termName]int64{}, seen: map[string]bool{}, loc: l.loc, window: l.window, uniques: l.uniques}
 	for i := range l.hits {
-		if h := &l.hits[i]; !h.skipped {
-			t.count(h)
+		h := &l.hits[i]
+		switch {
+		case h.skipped, h.call == nil && h.event == nil && l.isLogged(h):
+			continue
+		case h.call != nil && h.call.kind == "page" && h.call.method == "GET" && h.call.status == 200 && l.isLogged(h):
+			view := *h
+			view.page, view.call = h.call.path, nil
+			t.count(&view)
 		}
+		t.count(h)
 	}
 	return t
 }

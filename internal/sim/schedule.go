@@ -21,6 +21,7 @@ type schedule struct {
 	Archive bool           `json:",omitempty"` // closed segments are archived, and deleted
 	Mirror  bool           `json:",omitempty"` // page totals go into SQL and a search index; there is an archive
 	Window  int            `json:",omitempty"` // DEDUPE_WINDOW, in minutes: more than a schedule takes
+	Views   int            `json:",omitempty"` // LOG_VIEWS of a site, from so many milliseconds on; 0: none
 	Again   bool           `json:",omitempty"` // everything is asked for once more at the end
 	KeepRaw int            `json:",omitempty"` // RAW_RETENTION_DAYS; 0: for ever
 	Every   int            `json:",omitempty"` // days from one archive cycle to the next; 0: one
@@ -130,6 +131,9 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 	}
 	hosts := 1 + rng.IntN(3)/2
 	calls := rng.IntN(3) == 0
+	if calls && s.Window == 0 && mirrored.IntN(3) == 0 {
+		s.Views = 1 + mirrored.IntN(8000)
+	}
 	second := rng.IntN(5) == 0 // daemon on the first host's log
 	wrong := false             // the last step gave a key another type
 	add := func(st step) {

@@ -83,10 +83,31 @@ func (w *world) failed() string {
 	return w.failure
 }
 
-func (w *world) rules(calls bool) parser.Config {
+// reading is a log and what is read of it: a site's own is read twice where its views
+// count.
+type reading struct {
+	*logFile
+	views bool
+}
+
+// readings are those of a host.
+func (w *world) readings(h *host) (all []reading) {
+	for _, l := range h.logs {
+		all = append(all, reading{l, false})
+		if l.calls && w.sch.Views > 0 {
+			all = append(all, reading{l, true})
+		}
+	}
+	return all
+}
+
+func (w *world) rules(l reading) parser.Config {
 	c := parser.Config{Secret: []byte(secret), Location: w.ledger.loc, Country: countryOf, Uniques: w.sch.Uniques}
-	if calls {
-		c.Calls = &parser.CallRules{}
+	if l.calls {
+		c.Calls, c.Views = &parser.CallRules{}, l.views
+	}
+	if w.sch.Views > 0 {
+		c.LogViews = []parser.LogView{{Site: viewed, From: w.ledger.from.UnixMilli()}}
 	}
 	return c
 }
