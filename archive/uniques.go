@@ -97,6 +97,7 @@ type termReading struct {
 	pass, passes uint64
 	seen         map[uint64]struct{}
 	some         bool // there are days with views
+	oldest       parser.Day
 	untold       bool // rows do not tell their visitor
 	gone         bool // rows are deleted
 }
@@ -133,6 +134,7 @@ func (x *termReading) days(ctx context.Context) (days []parser.Day, views int64,
 			return nil, 0, err
 		}
 		days, views, x.gone, x.some = append(days, v.day), views+v.views, x.gone || v.gone, true
+		x.oldest = days[0]
 	}
 	return days, views, nil
 }

@@ -77,6 +77,21 @@ func TestUniques(t *testing.T) {
 			t.Errorf("weeks of a page: %s", text)
 		}
 
+		// A number that somebody changed is found, and made anew with a day of it.
+		if wrong, err := a.Read().CheckUniques(t.Context(), "a.example", 0); err != nil || len(wrong) > 0 {
+			t.Errorf("%+v, %v", wrong, err)
+		}
+		_, err = a.db.ExecContext(t.Context(), "UPDATE uniques SET uv = 9 WHERE period = '2026W47' AND page = '/x'")
+		check(t, err)
+		wrong, err := a.Read().CheckUniques(t.Context(), "a.example", 0)
+		check(t, err)
+		if len(wrong) != 1 || wrong[0].Name != "2026W47 /x" || wrong[0].Have != 9 || wrong[0].Want != 4 {
+			t.Fatalf("%+v", wrong)
+		}
+		check(t, a.Redo(t.Context(), "a.example", []parser.Day{wrong[0].Day}))
+		archive(parser.UniquesMonth)
+		wants(t, a, week5, sums+" LIMIT 6 OFFSET 2")
+
 		// Raw rows go: the number stays. They come without their visitor: there is none.
 		a.KeepRaw(3)
 		clock = clock.AddDate(0, 0, 1)

@@ -180,6 +180,9 @@ func (v *Verifier) rollups(ctx context.Context, r *SiteReport, back int) (err er
 		}
 	}
 	r.RolledUp = len(days)
+	if err := v.uniques(ctx, s, r, from); err != nil {
+		return err
+	}
 	if err := v.callRollups(ctx, s, r, from); err != nil {
 		return err
 	}
@@ -188,6 +191,18 @@ func (v *Verifier) rollups(ctx context.Context, r *SiteReport, back int) (err er
 		r.differ(fmt.Sprintf("%s %s %s %s", m.Table, r.Site, m.Name, m.Column), fmt.Sprint(m.Have), fmt.Sprint(m.Want))
 	}
 	r.Bases = len(bases)
+	return err
+}
+
+// uniques compares a site's visitors of weeks and months that are over with their raw rows.
+func (v *Verifier) uniques(ctx context.Context, s *archive.Snapshot, r *SiteReport, from parser.Day) error {
+	wrong, err := s.CheckUniques(ctx, r.Site, from)
+	for _, m := range wrong {
+		r.differ(fmt.Sprintf("%s %s %s %s", m.Table, r.Site, m.Name, m.Column), fmt.Sprint(m.Have), fmt.Sprint(m.Want))
+		if !slices.Contains(r.WrongDays, m.Day) {
+			r.WrongDays = append(r.WrongDays, m.Day)
+		}
+	}
 	return err
 }
 
