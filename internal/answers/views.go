@@ -48,7 +48,8 @@ func (l *LastViews) Recent(ctx context.Context, site string, limit int) ([]query
 // Skipped implements queryapi.Views.
 func (l *LastViews) Skipped(ctx context.Context, limit int) ([]queryapi.SkippedLine, error) {
 	var all []queryapi.SkippedLine
-	err := l.each(ctx, func(p *parser.Parser, data []byte) { all = appendSkipped(all, p, data) })
+	// Of a site's own log most lines are no views: only beacons are missed by somebody.
+	err := l.eachOf(ctx, func(in logs.Input) bool { return !in.Calls && !in.Views }, func(p *parser.Parser, data []byte) { all = appendSkipped(all, p, data) })
 	slices.SortStableFunc(all, func(a, b queryapi.SkippedLine) int { return b.Time.Compare(a.Time) })
 	return all[:min(len(all), limit)], err
 }
@@ -56,11 +57,15 @@ func (l *LastViews) Skipped(ctx context.Context, limit int) ([]queryapi.SkippedL
 // each gives use the newest complete lines of the logs that hold views, with
 // the parser for them.
 func (l *LastViews) each(ctx context.Context, use func(*parser.Parser, []byte)) error {
+	return l.eachOf(ctx, func(in logs.Input) bool { return !in.Calls }, use)
+}
+
+func (l *LastViews) eachOf(ctx context.Context, wants func(logs.Input) bool, use func(*parser.Parser, []byte)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, in := range l.inputs {
-		if in.Calls {
-			continue // it has no views
+		if !wants(in) {
+			continue
 		}
 		p, err := l.parserOf(in)
 		if err != nil {

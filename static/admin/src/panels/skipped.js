@@ -8,7 +8,7 @@ import { said } from '../panel.js';
 const shown = 5;
 
 // Rules that an owner can do something about; the others share a text.
-const rules = ['site', 'referer', 'blocked', 'self', 'bot', 'path', 'status', 'prefetch'];
+const rules = ['site', 'referer', 'blocked', 'self', 'log', 'bot', 'path', 'status', 'prefetch'];
 const why = (reason) => t(`skipped.${rules.includes(reason) ? reason : 'other'}`);
 
 // skippedLines is a list that looks when it is made and when it is told to.
