@@ -97,7 +97,7 @@ func (k *keeper) learn(ctx context.Context) error {
 }
 
 // learns is how often the archive is asked what it has.
-const learns = 5 * time.Second
+const learns = 10 * time.Second
 
 func (k *keeper) keepLearning(ctx context.Context) {
 	t := time.NewTicker(learns)

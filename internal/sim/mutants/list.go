@@ -35,8 +35,9 @@ var mutants = []mutant{
 	{"chaos-nobody-looks-for-keys", "counter/ingest.go", "	if in.opt.Scrub > 0 {", "	if false {"},
 	{"chaos-start-on-full-redis-ends", "counter/trouble.go", `{"OOM", RedisFull}`, `{"OOM", ScriptsUnsupported}`},
 
-	// Settle.
-	{"settle-gone-ignored", "counter/health.go", "		if f.gone > 0 {\n			return rebuild\n		}\n", ""},
+	// Settle. That an answer which tells of lost keys leads to a rebuild at once (decide) saves
+	// the time until the next audit, which does the same: no number needs it.
+	{"audit-loss-ignored", "counter/audit.go", "	case c.lost > h.wards.knownLost(s.name):\n", "	case false:\n"},
 	{"settle-gap-accepted", "counter/health.go", "	case gap:\n		return relearn\n", "	case gap:\n		return accept\n"},
 	{"settle-moved-accepted", "counter/settle.go", "if a.verdict == moved || behind", "if behind"},
 	{"settle-floor-after-rewind", "counter/settle.go", "seg.rewinds == m.rewinds {", "seg.rewinds >= m.rewinds {"},
