@@ -33,7 +33,8 @@
 // that is counted tells of it; the archive has it, and every restore writes it back. The loss of a
 // DEDUPE_WINDOW's memory below ten minutes (seen:window:*): its buckets are too many to be
 // noted, so nobody can know after a start (counter/keys/made.go). An SQL that goes back to a backup: its
-// segments may be deleted. A search index that executes a request after its client has
+// segments may be deleted. A load whose transaction fails at its commit: the daemon is
+// killed there instead. A search index that executes a request after its client has
 // given up on it: it has no order to hold against that. Reads and HTTP, nginx,
 // MySQL, Redis Cluster, the disk.
 //

@@ -39,7 +39,7 @@ var mutants = []mutant{
 	// the time until the next audit, which does the same: no number needs it.
 	{"audit-loss-ignored", "counter/audit.go", "	case c.lost > h.wards.knownLost(s.name):\n", "	case false:\n"},
 	{"settle-gap-accepted", "counter/health.go", "	case gap:\n		return relearn\n", "	case gap:\n		return accept\n"},
-	{"settle-moved-accepted", "counter/settle.go", "if a.verdict == moved || behind", "if behind"},
+	{"settle-merge-with-a-duplicate", "counter/merge.go", "				return false, nil\n", "				continue\n"}, // a part that moved and is not merged is rebuilt, which is right
 	{"settle-floor-after-rewind", "counter/settle.go", "seg.rewinds == m.rewinds {", "seg.rewinds >= m.rewinds {"},
 	{"settle-no-rewind", "counter/adopt.go", "	for id, old := range s.offsets {\n		if err := h.places.rewindTo(id, old, c); err != nil {", "	for id, old := range map[string]*offsets{} {\n		if err := h.places.rewindTo(id, old, c); err != nil {"},
 	{"settle-merge-without-pairs", "counter/merge.go", "		c.without(&theirs)\n		c.pairsLen = d.pairsLen", "		c.pairsLen = d.pairsLen"},
@@ -103,10 +103,11 @@ var mutants = []mutant{
 	{"mirror-sent-is-taken", "internal/mirror/elastic.go", "	items, err := e.post(ctx, body)\n	if err != nil {\n		return nil, pages, err\n	}\n", "	items, err := e.post(ctx, body)\n	if err != nil {\n		return pages, nil, nil\n	}\n"},
 	{"mirror-sink-not-named", "internal/mirror/site.go", "	if s.opt.Sink && !state.Named {", "	if false {"},
 
-	// Archive.
+	// Archive. That a load forgets what it remembered when its transaction fails no number needs: the
+	// gate, which is rolled back with it, says so as well. Its reader is closed for a segment that goes
+	// on at the same offset; commits of loads that fail are not simulated.
 	{"archive-chunk-twice", "archive/load.go", "	s, err := l.scan(ctx, row.readTo)", "	s, err := l.scan(ctx, 0)"},
 	{"archive-sums-kept", "archive/rollup.go", "		if dirty == 0 {\n			return nil\n		}\n", "		if dirty != 1 {\n			return nil\n		}\n"},
 	{"archive-ends-not-noted", "archive/load.go", "	if err := l.a.noteEnds(ctx, tx, row.num, s.ends()); err != nil {\n		return err\n	}\n", ""},
 	{"archive-calls-not-loaded", "archive/load.go", "	if err := l.a.loadCalls(ctx, tx, &s.calls, l.seg.ID()); err != nil {\n		return err\n	}\n", ""},
-	{"archive-sums-doubted-never", "archive/load.go", "		l.closeReader()\n		l.doubt()\n		return err", "		return err"},
 }
