@@ -42,7 +42,7 @@ var mutants = []mutant{
 	{"settle-merge-with-a-duplicate", "counter/merge.go", "				return false, nil\n", "				continue\n"}, // a part that moved and is not merged is rebuilt, which is right
 	{"settle-floor-after-rewind", "counter/settle.go", "seg.rewinds == m.rewinds {", "seg.rewinds >= m.rewinds {"},
 	{"settle-no-rewind", "counter/adopt.go", "	for id, old := range s.offsets {\n		if err := h.places.rewindTo(id, old, c); err != nil {", "	for id, old := range map[string]*offsets{} {\n		if err := h.places.rewindTo(id, old, c); err != nil {"},
-	{"settle-merge-without-pairs", "counter/merge.go", "		c.without(&theirs)\n		c.pairsLen = d.pairsLen", "		c.pairsLen = d.pairsLen"},
+	{"settle-merge-without-pairs", "counter/pairs.go", "		x.without(theirs)\n		x.change().seal()\n", "		x.change().seal()\n"},
 	{"audit-off", "counter/audit.go", "	if id, lost := s.lostIn(c); lost {", "	if id, lost := s.lostIn(c); false && lost {"},
 	{"audit-other-life", "counter/audit.go", "	if c.epoch != s.epoch {\n		return h.reload(ctx, s, c)\n	}", ""},
 	{"audit-in-part-unseen", "counter/audit.go", "	if c.part {", "	if false {"},
@@ -65,7 +65,7 @@ var mutants = []mutant{
 	{"rebuild-lacking-ignored", "counter/places.go", "		if !there[id] && !pl.archived(id) {", "		if false && !there[id] {"},
 
 	// Load.
-	{"load-pairs-unread", "counter/load_day.go", "	addPairs(b, &d.pairs)\n", ""},
+	{"load-pairs-unread", "counter/load_day.go", "	addPairs(b, &into.set64)\n", ""},
 	{"load-another-opened", "counter/load.go", "		if opened {\n			return errOpened\n		}\n", "		_ = opened\n"},
 	{"load-counts-without-epoch", "counter/load.go", "		if s.pv > 0 || ld.archive", "		if in.opt.Archive"},
 	{"load-day-not-checked", "counter/load_day.go", "	return ld.checkDay(ctx, l, ranked, whole)", "	return nil"},
