@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // runGrowth changes one dimension at a time and keeps the number of lines, so
@@ -33,6 +34,11 @@ func runGrowth(ctx context.Context, b *bench) error {
 		b.add(result{part: "growth", what: fmt.Sprintf("%d pages, %d visitors, %d sites%s", t.pages, t.visitors, t.sites, pick(i == 0, " (the unit)", "")),
 			figure: fmt.Sprintf("%s; daemon %d MB, Redis %d MB%s", rate(g.perSecond(), "lines"), g.memory>>20, g.redis>>20, slope(base, t, first, g)) + spreading(g),
 			cpu:    g.cpuText(), ratio: fmt.Sprintf("%.2f (by processor time %.2f)", g.perSecond()/first.perSecond(), first.cpuSeconds()/g.cpuSeconds())})
+		if g.listed.later > 0 {
+			b.add(result{part: "growth", what: fmt.Sprintf("— GET /api/admin/sites?sparkline=30 of %d sites, warm", t.sites),
+				figure: fmt.Sprintf("%d ms (median of %d; the first %d ms), %d KB", g.listed.later.Milliseconds(), listedAgain, g.listed.first.Milliseconds(), g.listed.bytes>>10),
+				target: "<= 200 ms", ok: g.listed.later <= 200*time.Millisecond})
+		}
 	}
 	return nil
 }

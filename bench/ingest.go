@@ -119,6 +119,7 @@ type ingested struct {
 	memory int64         // peak of the daemon, bytes
 	redis  int64         // memory that Redis uses afterwards, bytes
 	beside []time.Duration
+	listed listing // of all sites, where there are several
 }
 
 // ingest counts a log with a daemon and a Redis of their own, from the start of
@@ -175,7 +176,9 @@ func (b *bench) ingest(ctx context.Context, l *hitLog, beside func(ctx context.C
 	if err != nil {
 		return g, err
 	}
-	g.redis, err = usedMemory(ctx, r.client)
+	if g.redis, err = usedMemory(ctx, r.client); err == nil && l.sites > 1 {
+		g.listed, err = listSites(ctx, d.addr, l.sites)
+	}
 	return g, err
 }
 
