@@ -33,6 +33,7 @@ type manWriter struct{ *bufio.Writer }
 func writeMan(w io.Writer, root *cobra.Command, version string) error {
 	m := manWriter{bufio.NewWriter(w)}
 	m.line(`.TH DDKK\-STATS 1 "" "ddkk\-stats` + " " + manText(version) + `" "User Commands"`)
+	m.line(`.ad l`) // lists without blanks cannot be spread over a line
 	m.section("NAME")
 	m.line(`ddkk\-stats \- ` + manText(strings.ToLower(root.Short[:1])+root.Short[1:]))
 	m.section("SYNOPSIS")
@@ -146,7 +147,7 @@ func (m manWriter) prose(text string) {
 
 // manText escapes what roff would take for its own.
 func manText(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", "\\`", "\t", "    ").Replace(text)
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", "\\`", "\t", "    ", ", ", ", ", ",", `,\:`).Replace(text) // a line may end after a comma
 	if strings.HasPrefix(text, ".") {
 		text = `\&` + text
 	}
