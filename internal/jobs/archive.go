@@ -70,10 +70,8 @@ func archiveOnce(ctx context.Context, v *vault.Vault, secret []byte) (archive.Su
 	if err := v.NoteDone(ctx, vault.JobArchive, time.Now(), ""); err != nil {
 		return sum, err
 	}
-	if _, err := EraseDeleted(ctx, v, secret); err != nil {
-		return sum, err
-	}
-	return sum, deleteOld(ctx, v, sum.Now)
+	_, err = EraseDeleted(ctx, v, secret)
+	return sum, errors.Join(err, deleteOld(ctx, v, sum.Now))
 }
 
 // LockLimit is how long one waits for others that archive: on another host that

@@ -240,6 +240,9 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 	p.mu.Lock()
 	p.in = in
 	p.mu.Unlock()
+	if err := d.obey(p); err != nil { // rules that were made meanwhile
+		return err
+	}
 	if err := in.Run(ctx); err != nil {
 		return fmt.Errorf("count: %w", err)
 	}

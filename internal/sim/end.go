@@ -30,6 +30,10 @@ func (w *world) end() error {
 			}
 		}
 	}
+	if err := w.carryOut(); err != nil {
+		w.fail("carry out the rule: %v", err)
+		return nil
+	}
 	if w.sch.Again {
 		if err := w.again(); err != nil {
 			return err

@@ -15,6 +15,7 @@ type ledger struct {
 	window  bool // an address sees a page once, but for the day before
 	uniques int  // 1: visitors of weeks, 2: of months as well
 	hits    []hit
+	void    *ruled // nil: no rule was made
 
 	from time.Time // when the views of viewed begin to be those of its log; zero: never
 }
@@ -83,9 +84,13 @@ func (l *ledger) tally() *tallies {
 		case h.call != nil && h.call.kind == "page" && h.call.method == "GET" && h.call.status == 200 && l.isLogged(h):
 			view := *h
 			view.page, view.call = h.call.path, nil
-			t.count(&view)
+			if !l.void.takes(&view) {
+				t.count(&view)
+			}
 		}
-		t.count(h)
+		if !l.void.takes(h) {
+			t.count(h)
+		}
 	}
 	return t
 }

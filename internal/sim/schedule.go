@@ -68,6 +68,7 @@ const (
 	doArchive  action = "archive"
 	doAway     action = "away"  // the archive is
 	doClock    action = "clock" // of a host is N hours ahead
+	doRule     action = "rule"  // an operator has what was seen of a page taken out
 	doConfirm  action = "confirm"
 	doIndex    action = "index" // something befalls a request to the search index
 	doFlush    action = "flush" // and a transaction of the mirror
@@ -129,6 +130,7 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 	if mirrored.IntN(6) == 0 {
 		s.Window = 20
 	}
+	rule := rand.New(rand.NewPCG(seed, 0x4121)) // of its own as well
 	hosts := 1 + rng.IntN(3)/2
 	calls := rng.IntN(3) == 0
 	if calls && s.Window == 0 && mirrored.IntN(3) == 0 {
@@ -205,6 +207,9 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 			add(step{Do: doStart, Daemon: st.Daemon, Wait: 20})
 		}
 		wrong = do == doRetype
+		if rule.IntN(12) == 0 && s.Archive {
+			add(step{Do: doRule, Seed: rule.Uint64N(1 << 32), Wait: []int{1, 60, 1200, 3000}[rule.IntN(4)]})
+		}
 		if s.Mirror && mirrored.IntN(3) == 0 {
 			add(mirrorStep(mirrored))
 		}
@@ -292,6 +297,8 @@ func (s *step) words() string {
 		fmt.Fprintf(&b, "a request comes to grief (%s)", s.Kind)
 	case doFlush:
 		fmt.Fprintf(&b, "a transaction comes to grief (%s)", s.Kind)
+	case doRule:
+		b.WriteString("an operator has all that was seen of a page until now taken out of the numbers")
 	case doConfirm:
 		b.WriteString("an operator confirms the clock")
 	case doKill:

@@ -37,6 +37,7 @@ type world struct {
 	away    time.Time // until when the archive is
 	harmed  *harmed   // nil: nothing is
 	flushes []string  // what befalls the next transactions of the mirror
+	made    *ruled    // nil: no rule was made
 }
 
 func (w *world) archivePath() string { return filepath.Join(w.dir, "archive.db") }
@@ -108,6 +109,11 @@ func (w *world) rules(l reading) parser.Config {
 	}
 	if w.sch.Views > 0 {
 		c.LogViews = []parser.LogView{{Site: viewed, From: w.ledger.from.UnixMilli()}}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.made != nil {
+		c.Rules = w.made.rules
 	}
 	return c
 }
@@ -277,6 +283,8 @@ func (w *world) do(s *step) error {
 	case doClock:
 		w.strike("clock wrong")
 		w.hosts[s.Daemon%2].fast.Store(int64(time.Duration(s.N) * time.Hour))
+	case doRule:
+		return w.makeRule(rng)
 	case doConfirm:
 		if p := d.alive(); p != nil && p.keeper != nil {
 			return p.keeper.confirm()
