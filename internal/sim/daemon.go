@@ -45,6 +45,7 @@ type process struct {
 	done   chan struct{} // closed at its end
 	err    error         // why it ended; set before
 	killed atomic.Bool
+	obeys  atomic.Bool // it counts by the rule that was made
 
 	keeper *keeper // nil: there is no archive
 	mu     sync.Mutex

@@ -71,18 +71,41 @@ func (w *world) makeRule(rng *rand.Rand) error {
 // obey has a life of a daemon count by the rules of now.
 func (d *daemon) obey(p *process) error {
 	in := p.ingester()
-	if in == nil {
+	if in == nil || !d.w.isRuled() {
 		return nil // it begins by them
 	}
-	var r counter.Rules
+	r := counter.Rules{Applied: func() { p.obeys.Store(true) }}
 	for _, l := range d.w.readings(d.host) {
-		ps, err := parser.New(d.w.rules(l.calls))
+		ps, err := parser.New(d.w.rules(l))
 		if err != nil {
 			return err
 		}
 		r.Parsers = append(r.Parsers, ps)
 	}
 	return in.Apply(r)
+}
+
+func (w *world) isRuled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.made != nil
+}
+
+// awaitObeyed waits until all daemons that live count by the rule, as the command does.
+func (w *world) awaitObeyed() error {
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(lookAgain) {
+		w.watch()
+		late := false
+		for _, d := range w.daemons {
+			if p := d.alive(); p != nil && !p.killed.Load() && !p.obeys.Load() {
+				late = true
+			}
+		}
+		if !late {
+			return nil
+		}
+	}
+	return errors.New("a daemon does not take the rule")
 }
 
 // carryOut puts right what was counted before the rule was made: archived days by a recount, Redis
@@ -94,7 +117,10 @@ func (w *world) carryOut() error {
 	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32, Buffer: 4096,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return w.store.dial(ctx, operator) }})
 	k := newKeeper(w, w.hosts[0], rdb)
-	err := w.recount(k)
+	err := w.awaitObeyed()
+	if err == nil {
+		err = w.recount(k)
+	}
 	if err == nil {
 		r := counter.Rebuilder{Redis: rdb, Keys: k.keys, Logger: w.log, Restore: k.Restore, Ready: k.Reachable}
 		_, err = r.Rebuild(context.Background(), []string{w.ledger.void.rule.Site})
