@@ -47,7 +47,7 @@ func randomLog(rng *rand.Rand, n int, at time.Time) []logLine {
 			sums[plain+"download:count:/book.pdf"], sums[plain+"download:bytes:/book.pdf"] = 1, 43
 		case 3:
 			path, kind, agent, people = "/feed.xml", "feed", fmt.Sprintf(agentOfMany, who), "crawlers"
-			sums[names+fmt.Sprintf("feed:count:Feedbin=%d /feed.xml", who)] = 1
+			sums[names+fmt.Sprintf("feed:count:Feedbin#1=%d /feed.xml", who)] = 1
 			sums[plain+"crawler:2xx:Feedbin"], sums[plain+"crawler:bytes:Feedbin"] = 1, 43
 		case 4:
 			path, kind, agent, people = "/robots.txt", "asset", agentOfGoogle, "crawlers"

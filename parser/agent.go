@@ -24,6 +24,7 @@ type agent struct {
 
 	crawler *Crawler // nil: a person. Looked at of a site's own log only
 	readers int      // that it fetches a feed for; -1: it does not say
+	feed    string   // which of its feeds that is, where it has several of one address; empty: it does not say
 }
 
 // agents remembers what user agents tell. Before the cache stands a table with
@@ -89,7 +90,9 @@ func (s *senders) classify(ua []byte) agent {
 	}
 	a.readers = -1
 	if s.crawlers != nil {
-		a.crawler, a.readers = s.crawlerOf(ua, a.bot)
+		if a.crawler, a.readers = s.crawlerOf(ua, a.bot); a.readers >= 0 {
+			a.feed = feedID(ua)
+		}
 	}
 	return a
 }

@@ -140,6 +140,21 @@ func product(agent []byte) string {
 	return name
 }
 
+// feedID is the number of a feed that an aggregator names, as "feed-id=12" or "feed-id:12": each
+// has readers of its own.
+func feedID(agent []byte) string {
+	i := bytes.Index(agent, []byte("feed-id"))
+	if i < 0 || i+8 >= len(agent) {
+		return ""
+	}
+	id := agent[i+8:]
+	end := 0
+	for end < len(id) && end < 32 && (id[end] >= '0' && id[end] <= '9' || id[end] >= 'a' && id[end] <= 'f') {
+		end++
+	}
+	return string(id[:end])
+}
+
 // maxCrawler is the longest name of a crawler in bytes.
 const maxCrawler = 64
 

@@ -105,9 +105,9 @@ func TestRequestCounts(t *testing.T) {
 		{combinedLine("GET", "/gone%20away", 404, "https://www.blog.example/post?x=1", firefox), "request count:all 1, request people:notfound 1, request bytes:notfound 1000, notfound count:/gone%20away /post 1"},
 		{combinedLine("GET", "/gone", 410, "https://other.example/x", firefox), "request count:all 1, request people:notfound 1, request bytes:notfound 1000, notfound count:/gone other.example 1"},
 		{combinedLine("GET", "/%E4%B8%AD.PDF", 206, "-", firefox), "request count:all 1, request people:download 1, request bytes:download 1000, download count:/中.PDF 1, download bytes:/中.PDF 1000"},
-		{combinedLine("GET", "/feed.xml", 200, "-", "Feedbin feed-id:3 - 12 subscribers"), "request count:all 1, request crawlers:feed 1, request bytes:feed 1000, crawler 2xx:Feedbin 1, crawler bytes:Feedbin 1000, feed count:Feedbin=12 /feed.xml 1"},
+		{combinedLine("GET", "/feed.xml", 200, "-", "Feedbin feed-id:3 - 12 subscribers"), "request count:all 1, request crawlers:feed 1, request bytes:feed 1000, crawler 2xx:Feedbin 1, crawler bytes:Feedbin 1000, feed count:Feedbin#3=12 /feed.xml 1"},
 		{combinedLine("GET", "/feed.xml", 304, "-", bot), "request count:all 1, request crawlers:feed 1, request bytes:feed 1000, crawler 3xx:Googlebot 1, crawler bytes:Googlebot 1000, feed count: /feed.xml 1"},
-		{combinedLine("GET", "/?feed=rss2", 200, "-", "Feedbin feed-id:3 - 12 subscribers"), "request count:all 1, request crawlers:feed 1, request bytes:feed 1000, crawler 2xx:Feedbin 1, crawler bytes:Feedbin 1000, feed count:Feedbin=12 /?feed=rss2 1"},
+		{combinedLine("GET", "/?feed=rss2", 200, "-", "Feedbin feed-id:3 - 12 subscribers"), "request count:all 1, request crawlers:feed 1, request bytes:feed 1000, crawler 2xx:Feedbin 1, crawler bytes:Feedbin 1000, feed count:Feedbin#3=12 /?feed=rss2 1"},
 	} {
 		if got := requestsOf(t, p, x.line); got != x.want {
 			t.Errorf("%s\ngot  %s\nwant %s", x.line, got, x.want)

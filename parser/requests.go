@@ -36,7 +36,7 @@ type Request struct {
 	// another site. Empty: none, or it does not say.
 	From []byte
 	// Reader is who reads a feed: the first half of a visitor's hash, or an aggregator
-	// and how many it reads it for, as "Feedbin=12"; empty: nobody who reads it.
+	// and how many it reads it for, as "Feedbin=12", or "Feedbin#7=12" of one of its feeds; empty: nobody who reads it.
 	Reader []byte
 	// Visitor is the person who saw a page; zero: none, or not to be told.
 	Visitor Visitor
@@ -178,6 +178,9 @@ func (r *requestRules) feedReader(h *Hit, a *agent) []byte {
 	switch {
 	case a.readers >= 0:
 		r.buf = appendName(r.buf, []byte(a.crawler.Name), maxCrawler)
+		if a.feed != "" {
+			r.buf = append(append(r.buf, '#'), a.feed...)
+		}
 		r.buf = appendDecimal(append(r.buf, '='), a.readers)
 	case a.crawler != nil && a.crawler.Purpose != PurposeFeed:
 		return nil // it is looked through, not read

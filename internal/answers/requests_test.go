@@ -20,7 +20,7 @@ func TestRequestsOfRedis(t *testing.T) {
 		r.redis.HSet(r.keys.Requests("a.example", day), "request:count:all", "9", "request:people:page", n, "request:crawlers:page", "4", "request:bytes:page", "100",
 			"crawler:2xx:Googlebot", n, "crawler:4xx:Googlebot", "1", "crawler:pages:Googlebot", "2", "crawler:bytes:Googlebot", "50", "crawler:robots:Googlebot", "1",
 			"crawler:other:odd", "1", "notfound:count:/x /from", n, "notfound:count:/y ", "1", "download:count:/b.pdf", n, "download:bytes:/b.pdf", "70")
-		r.redis.HSet(r.keys.RequestNames("a.example", day), "feed:count:Feedbin=7 /feed", "3", "feed:count:Feedbin=9 /feed", n, "feed:count:Feedly=100 /feed", "1",
+		r.redis.HSet(r.keys.RequestNames("a.example", day), "feed:count:Feedbin=7 /feed", "3", "feed:count:Feedbin=9 /feed", n, "feed:count:Feedly#1=60 /feed", "1", "feed:count:Feedly#2=40 /feed", "1",
 			"feed:count:0123456789abcdef /feed", n, "feed:count: /feed", "8")
 	}
 	r.redis.HSet(r.keys.RequestNames("a.example", 20261122), "feed:count:0123456789abcdee /feed", "1")
