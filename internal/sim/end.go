@@ -30,7 +30,7 @@ func (w *world) end() error {
 			}
 		}
 	}
-	if err := w.carryOut(); err != nil {
+	if err := (ruling{w}).carryOut(); err != nil {
 		w.fail("carry out the rule: %v", err)
 		return nil
 	}

@@ -27,8 +27,11 @@ func (r *ruled) takes(h *hit) bool {
 	return r != nil && h.call == nil && h.site == r.rule.Site && h.page == r.rule.Page && h.at.UnixMilli() < r.rule.Until
 }
 
+// ruling is the world as the operator who makes the rule sees it.
+type ruling struct{ *world }
+
 // makeRule makes the rule, if there is an archive to keep it, and tells the daemons that live.
-func (w *world) makeRule(rng *rand.Rand) error {
+func (w ruling) makeRule(rng *rand.Rand) error {
 	var about []*hit
 	for i := range w.ledger.hits {
 		if h := &w.ledger.hits[i]; h.call == nil && !h.skipped {
@@ -40,7 +43,7 @@ func (w *world) makeRule(rng *rand.Rand) error {
 	}
 	h := about[rng.IntN(len(about))]
 	made := &ruled{rule: parser.Rule{Kind: parser.RuleVoid, Site: h.site, Page: h.page, Until: time.Now().UnixMilli() + 1}}
-	k := newKeeper(w, w.hosts[0], nil)
+	k := newKeeper(w.world, w.hosts[0], nil)
 	a, err := k.open(context.Background())
 	if err == nil {
 		if _, err = a.MakeRule(context.Background(), made.rule, "operator"); err == nil {
@@ -71,7 +74,7 @@ func (w *world) makeRule(rng *rand.Rand) error {
 // obey has a life of a daemon count by the rules of now.
 func (d *daemon) obey(p *process) error {
 	in := p.ingester()
-	if in == nil || !d.w.isRuled() {
+	if in == nil || !(ruling{d.w}).isRuled() {
 		return nil // it begins by them
 	}
 	r := counter.Rules{Applied: func() { p.obeys.Store(true) }}
@@ -85,14 +88,14 @@ func (d *daemon) obey(p *process) error {
 	return in.Apply(r)
 }
 
-func (w *world) isRuled() bool {
+func (w ruling) isRuled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.made != nil
 }
 
 // awaitObeyed waits until all daemons that live count by the rule, as the command does.
-func (w *world) awaitObeyed() error {
+func (w ruling) awaitObeyed() error {
 	for began := time.Now(); time.Since(began) < patience; time.Sleep(lookAgain) {
 		w.watch()
 		late := false
@@ -110,13 +113,13 @@ func (w *world) awaitObeyed() error {
 
 // carryOut puts right what was counted before the rule was made: archived days by a recount, Redis
 // by a rebuild of the site.
-func (w *world) carryOut() error {
+func (w ruling) carryOut() error {
 	if w.ledger.void == nil {
 		return nil
 	}
 	rdb := counter.Connect(counter.ConnectOptions{Addrs: []string{"127.0.0.1:6379"}, PoolSize: 32, Buffer: 4096,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return w.store.dial(ctx, operator) }})
-	k := newKeeper(w, w.hosts[0], rdb)
+	k := newKeeper(w.world, w.hosts[0], rdb)
 	err := w.awaitObeyed()
 	if err == nil {
 		err = w.recount(k)
@@ -128,7 +131,7 @@ func (w *world) carryOut() error {
 	return errors.Join(err, k.close(), rdb.Close())
 }
 
-func (w *world) recount(k *keeper) error {
+func (w ruling) recount(k *keeper) error {
 	a, err := k.open(context.Background())
 	if err != nil {
 		return err
