@@ -50,7 +50,7 @@ func TestBaseIsAdded(t *testing.T) {
 			if err := r.Read(ctx, &q, &a); err != nil {
 				t.Fatal(err)
 			}
-			got := SiteStats{SitePV: pv, SiteUV: uv, PagePV: pagePV, PageUV: pageUV}
+			got := SiteStats{SitePV: pv, SiteUV: uv, PagePV: pagePV, PageUV: pageUV, SiteUVWeek: NotKnown, SiteUVMonth: NotKnown, PageUVWeek: NotKnown, PageUVMonth: NotKnown}
 			if a.SiteStats != got || !slices.Equal(a.Pages, pages) || len(a.Hot[AllTime]) != 0 || trips.n != 1 {
 				t.Errorf("cluster %t: %+v in %d trips, want %+v, pages %v", cluster, a, trips.n, got, pages)
 			}

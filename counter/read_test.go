@@ -126,7 +126,8 @@ func TestReadIsOneRoundTrip(t *testing.T) {
 	}
 	f("one number", Query{Fields: FieldSitePV}, Answer{SiteStats: SiteStats{SitePV: 100}})
 	f("all scalars", Query{Fields: ScalarFields, Page: "/a"}, Answer{SiteStats: SiteStats{
-		SitePV: 100, SiteUV: 40, SitePVToday: 10, SiteUVToday: 4, PagePV: 7, PageUV: 3, SiteOnline: 1}})
+		SitePV: 100, SiteUV: 40, SitePVToday: 10, SiteUVToday: 4, PagePV: 7, PageUV: 3, SiteOnline: 1,
+		SiteUVWeek: NotKnown, SiteUVMonth: NotKnown, PageUVWeek: NotKnown, PageUVMonth: NotKnown}})
 	f("online only", Query{Fields: FieldSiteOnline}, Answer{SiteStats: SiteStats{SiteOnline: 1}})
 	f("pages", Query{Pages: []string{"/b", "/none", "/a"}}, Answer{Pages: []int64{5, 0, 7}})
 	f("nothing", Query{}, Answer{})

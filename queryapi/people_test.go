@@ -61,7 +61,7 @@ func newSomeone() *someone {
 var adminRoutes = map[string]string{
 	"GET /api/admin/sites": "v", "GET /api/admin/summary": "v", "GET /api/admin/pages": "v", "GET /api/admin/hours": "v",
 	"GET /api/admin/minutes": "v", "GET /api/admin/referrers": "v", "GET /api/admin/facets": "v", "GET /api/admin/explore": "v",
-	"GET /api/admin/views": "v", "GET /api/admin/baselines": "v",
+	"GET /api/admin/views": "v", "GET /api/admin/uniques": "v", "GET /api/admin/baselines": "v",
 	"GET /api/admin/stats/overview": "v", "GET /api/admin/stats/trend": "v", "GET /api/admin/reports/daily": "v",
 	"GET /api/admin/requests": "v", "GET /api/admin/crawlers": "v", "GET /api/admin/feeds": "v", "GET /api/admin/notfound": "v", "GET /api/admin/downloads": "v", "GET /api/admin/blocked": "v",
 	"PUT /api/admin/baselines": "a", "DELETE /api/admin/baselines": "a",

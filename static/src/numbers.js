@@ -7,14 +7,14 @@ import { add, data } from './options.js';
 // ddkk_value_site_pv. It calls use with each: the element, the name of its
 // number, and its kind: "page", or "container_" for one around a number.
 export function marks(use) {
-  const name = RegExp('(^|\\s)(' + (data.prefix || 'ddkk') + (FULL ? '|busuanzi|vercount|eo_count|finicount' : '') + ')_(value_' + (FULL ? '|container_' : '') + ')?(' +
-    (FULL ? 'today_[pu]v|views|hot_pages_(today|week|month|all)|' : '') + 'site_([pu]v(_today)?|online)|page_[pu]v)(?!\\S)', 'g');
-  document.querySelectorAll('[id*=_],[class*=_],[data-page-id]').forEach((element) => {
+  const name = RegExp('\\s(' + (data.prefix || 'ddkk') + (FULL ? '|busuanzi|vercount|eo_count|finicount' : '') + ')_(value_' + (FULL ? '|container_' : '') + ')?(' +
+    (FULL ? 'today_[pu]v|views|hot_pages_(today|week|month|all)|' : '') + '(site|page)_([pu]v|uv_(week|month))|site_([pu]v_today|online))(?!\\S)', 'g');
+  document.querySelectorAll('[class*=_],[id*=_],[data-page-id]').forEach((element) => {
     const page = element.dataset?.pageId;
     // No page's name is so long, or has half a pair of surrogates.
     if (page && (!FULL || /^\P{Cs}{1,999}$/u.test(page))) use(element, page, 'page');
-    (element.id + ' ' + element.classList).replace(name, (all, space, prefix, kind, is) =>
-      use(element, FULL ? is.replace(/^today_(.v)/, 'site_$1_today').replace('views', 'page_pv') : is, kind));
+    (' ' + element.classList + ' ' + element.id).replace(name, (all, prefix, kind, is) =>
+      use(element, FULL ? is.replace(/^today_(..)/, 'site_$1_today').replace('views', 'page_pv') : is, kind));
   });
 }
 
