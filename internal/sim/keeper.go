@@ -244,6 +244,7 @@ func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) err
 			if err := os.Remove(f.Name); err != nil {
 				return err
 			}
+			k.w.ledger.deleted.Store(true)
 			k.w.strike("archived segment deleted")
 		}
 	}

@@ -108,7 +108,7 @@ func isoWeek(key string) (year, week int, ok bool) {
 
 // differ is what the store has not as it must be, but for what dies about now.
 func (w *world) differ(want numbers) []string {
-	got, now := w.store.read(), time.Now()
+	got, now := w.ledger.withDoubles(want, w.store.read()), time.Now()
 	if !w.sch.long() {
 		return differences(want, got, 12)
 	}
