@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -163,20 +161,11 @@ func (s *soak) look(ctx context.Context) (x soakSample, err error) {
 }
 
 func (s *soak) goroutines(ctx context.Context) (n int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.d.addr+"/metrics", nil)
+	text, err := get(ctx, "http://"+s.d.addr+"/metrics")
 	if err != nil {
 		return 0, fmt.Errorf("ask for metrics: %w", err)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("ask for metrics: %w", err)
-	}
-	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, fmt.Errorf("read metrics: %w", err)
-	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		if v, ok := strings.CutPrefix(line, "go_goroutines "); ok {
 			return strconv.Atoi(strings.TrimSpace(v))
 		}

@@ -3,6 +3,7 @@ package tailer
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 )
@@ -44,12 +45,7 @@ func (c *complaints) passed(about string, args ...any) {
 // forget drops what was said of paths that are neither in names, which are sorted,
 // nor kept.
 func (c *complaints) forget(names []string, kept ...string) {
-	for about := range c.said {
-		if slices.Contains(kept, about) {
-			continue
-		}
-		if _, there := slices.BinarySearch(names, about); !there && filepath.IsAbs(about) {
-			delete(c.said, about)
-		}
-	}
+	maps.DeleteFunc(c.said, func(about, _ string) bool {
+		return filepath.IsAbs(about) && !slices.Contains(kept, about) && !among(names, about)
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,11 +34,7 @@ type verdict struct {
 
 // forget drops the verdicts on files that are gone. names are sorted.
 func (rc *recognition) forget(names []string) {
-	for name := range rc.verdicts {
-		if _, there := slices.BinarySearch(names, name); !there {
-			delete(rc.verdicts, name)
-		}
-	}
+	maps.DeleteFunc(rc.verdicts, func(name string, _ verdict) bool { return !among(names, name) })
 }
 
 // settle tells which segment each file holds, and which files hold what other

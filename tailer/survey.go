@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 )
@@ -97,6 +98,12 @@ func (v *survey) endClosed(f *segmentFile) {
 	}
 }
 
+// among tells whether a name is among names, which are sorted.
+func among(names []string, name string) bool {
+	_, there := slices.BinarySearch(names, name)
+	return there
+}
+
 // foreign tells why a file with a segment's name is none; "" when it is one. A
 // file that was read here as the live log is one whatever is in it.
 func (v *survey) foreign(name string, fi fs.FileInfo, h *head, err error) string {
@@ -118,11 +125,7 @@ func (v *survey) compressedLive(by form) {
 
 // forget drops what was remembered about names that are gone.
 func (v *survey) forget(names []string) {
-	for name := range v.hints {
-		if _, there := slices.BinarySearch(names, name); !there {
-			delete(v.hints, name)
-		}
-	}
+	maps.DeleteFunc(v.hints, func(name string, _ hint) bool { return !among(names, name) })
 	v.said.forget(names, v.folder.dir, v.opt.Path, v.opt.Memory)
 }
 

@@ -1,7 +1,6 @@
 package answers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -100,6 +99,5 @@ func (p *sitesPast) read(ctx context.Context, sites []string) error {
 func (f *Facts) SitesPast(ctx context.Context, sites []string, days int) ([][]int64, bool, error) {
 	today := parser.DayOf(f.past.now().In(f.cfg().Timezone))
 	rows, err := f.past.rows(ctx, sites, days, today)
-	stale := slices.ContainsFunc(rows, func(row []int64) bool { return row == nil })
-	return rows, cmp.Or(stale, err != nil), err
+	return rows, slices.ContainsFunc(rows, func(row []int64) bool { return row == nil }), err
 }
