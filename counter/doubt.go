@@ -64,11 +64,12 @@ func (d *doubts) drop(names ...string) {
 func (d *doubts) wentBack(name string) bool { return d.sites[name] || d.asked[name] }
 
 // doubtUnread has the archive be asked about the sites that are not counted to the end of
-// segments which could not be read again: they were archived and deleted meanwhile.
+// segments which could not be read again: they were archived and deleted meanwhile. One
+// that nothing is known to be counted of in such a segment may have had its first lines there.
 func (h *healer) doubtUnread() {
 	for _, seg := range h.places.unread {
 		for name, s := range h.counts.sites {
-			if o := s.offsets[seg.id]; o != nil && o.stored < seg.size {
+			if o := s.offsets[seg.id]; o == nil || o.stored < seg.size {
 				h.doubts.add(true, name)
 			}
 		}

@@ -184,3 +184,40 @@ func TestPartWithoutALine(t *testing.T) {
 		t.Errorf("%d parts are sent: %+v", len(b.parts), b.parts)
 	}
 }
+
+// A part that builds on one that was refused is refused as well, whatever lengths it finds:
+// others may have written as much as the one before would have.
+func TestPartBuildsOnTheOneBefore(t *testing.T) {
+	rdb := readClient(t, startReadServer(t).addr())
+	enc := &encoder{keys: NewKeys(DefaultPrefix, false), loc: time.UTC, now: time.Now, redisNow: time.Now, uvTTL: time.Hour}
+	s := &site{name: "s.example", epoch: "e", offsets: map[string]*offsets{}}
+	send := func(p *part) answer {
+		t.Helper()
+		p.expect, p.epoch = "e", "e"
+		a, err := enc.part(p).run(t.Context(), rdb, newScripts(false).commit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	b := newBatch(1, 1)
+	for _, id := range []string{"a", "b"} {
+		b.part(s, id)
+		s.at(id).open, b.ends[id] = 100, mark{end: 100}
+	}
+	b.seal()
+	checkpoint := enc.keys.Checkpoint(s.name)
+	rdb.HSet(t.Context(), checkpoint, fieldEpoch, "e", "a", "40")
+	if a := send(b.parts[0]); a.verdict != gap {
+		t.Fatalf("the first part: %+v", a)
+	}
+	if a := send(b.parts[1]); a.verdict != moved {
+		t.Errorf("the part behind a refused one: %+v", a)
+	}
+	rdb.HDel(t.Context(), checkpoint, "a")
+	for i, want := range []verdict{applied, applied, duplicate} {
+		if a := send(b.parts[min(i, 1)]); a.verdict != want {
+			t.Errorf("answer %d: %+v, want %s", i, a, want)
+		}
+	}
+}

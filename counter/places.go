@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-
-	"ddkk-stats/parser"
 )
 
 // places is where reading is in the segments of all inputs. The loop owns it, but for
@@ -39,7 +37,7 @@ type segment struct {
 	closed   bool
 	rewinds  int  // how often it was rewound
 	awaited  int  // blocks that may still come from before a rewind
-	gone     bool // it could not be rewound: go on where it goes on
+	gone     bool // it could not be read again: go on where it goes on
 }
 
 // done is up to where nothing of the segment is left to count: an unfinished last line is
@@ -71,12 +69,7 @@ func (pl *places) missing() {
 		return
 	}
 	pl.looked = true
-	there := map[string]bool{}
-	for _, i := range pl.inputs {
-		for _, s := range i.Source.Segments() {
-			there[s.ID] = true
-		}
-	}
+	there := pl.listed()
 	for id, s := range pl.known.Segments {
 		if there[id] {
 			continue
@@ -129,8 +122,20 @@ func (pl *places) sizes() map[string]int64 {
 	return all
 }
 
-// onDisk are the segments that can be read again.
+// onDisk are the segments that can be read again. One that a source still tells of may
+// have been deleted since it looked: that it could not be read again says so first.
 func (pl *places) onDisk() map[string]bool {
+	there := pl.listed()
+	for id, s := range pl.segs {
+		if s.gone {
+			delete(there, id)
+		}
+	}
+	return there
+}
+
+// listed are the segments that the sources tell of.
+func (pl *places) listed() map[string]bool {
 	there := map[string]bool{}
 	for _, i := range pl.inputs {
 		for _, s := range i.Source.Segments() {
@@ -226,6 +231,7 @@ func (pl *places) rewind(seg *segment, offset int64) error {
 	seg.closed, seg.torn, pl.live = false, 0, false
 	seg.rewinds++
 	seg.awaited = maxAwaited
+	seg.gone = false
 	if err := pl.inputs[seg.input].Source.Rewind(seg.id, seg.pos); err != nil {
 		pl.log.Error("gap: a segment has to be read again but cannot be; run a restore from the archive",
 			"segment", seg.id, "file", seg.name, "from", seg.pos, "to", seg.size, "err", err)
@@ -261,7 +267,7 @@ func (pl *places) again(sites []string) error {
 			}
 		}
 	}
-	there := pl.onDisk()
+	there := pl.listed()
 	for id, seg := range pl.segs {
 		switch {
 		case there[id]:
@@ -285,10 +291,11 @@ func (pl *places) reached(to map[string]int64) bool {
 			s := pl.segs[info.ID]
 			switch {
 			case !was: // it came later
-			case s == nil && info.Read >= info.Size: // nothing of it is to be read
-			case s == nil || s.awaited > 0:
+			case s == nil && info.Read > pl.resume.offset(info.ID): // it is on its way to us
 				return false
-			case s.done() < end && (s.done() < info.Read || info.Size-info.Read > parser.MaxLine):
+			case s != nil && (s.awaited > 0 || s.done() < min(info.Read, end)):
+				return false
+			case info.Looked < end: // and may have lines
 				return false
 			}
 		}

@@ -108,7 +108,7 @@ func (m *memoryLog) Segments() []SegmentInfo {
 	defer m.mu.Unlock()
 	var out []SegmentInfo
 	for _, id := range m.order {
-		out = append(out, SegmentInfo{ID: id, Name: id, Size: int64(len(m.data[id])), Read: m.pos[id]})
+		out = append(out, SegmentInfo{ID: id, Name: id, Size: int64(len(m.data[id])), Read: m.pos[id], Looked: m.pos[id]})
 	}
 	return out
 }

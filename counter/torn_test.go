@@ -142,16 +142,27 @@ func (l listedLog) Segments() []SegmentInfo { return l.all }
 // Numbers are complete though a segment ends within a line: nothing of that is left to count.
 func TestNothingIsLeftBehindAnUnfinishedLastLine(t *testing.T) {
 	for _, x := range []struct {
-		what        string
-		torn, floor int64
-		want        bool
+		what         string
+		known        bool // a block of it was taken
+		torn, floor  int64
+		read, looked int64
+		want         bool
 	}{
-		{"a line that was read and is not committed", 0, 100, false},
-		{"an unfinished line", 120, 100, true},
-		{"an unfinished line, and one before it that is not committed", 120, 60, false},
+		{"a line that was read and is not committed", true, 0, 100, 120, 120, false},
+		{"an unfinished line", true, 120, 100, 120, 120, true},
+		{"an unfinished line, and one before it that is not committed", true, 120, 60, 120, 120, false},
+		{"the live end within a line", true, 0, 100, 100, 120, true},
+		{"the live end, not looked at yet", true, 0, 100, 100, 100, false},
+		{"the live end within a line, of a segment that nothing came of in this run", false, 0, 0, 100, 120, true},
+		{"one that nothing came of yet, and something is on its way", false, 0, 0, 110, 120, false},
+		{"one that was not looked at", false, 0, 0, 100, 100, false},
 	} {
-		pl := &places{inputs: []Input{{Source: listedLog{all: []SegmentInfo{{ID: "s", Size: 120, Read: 120}}}}},
+		pl := &places{inputs: []Input{{Source: listedLog{all: []SegmentInfo{{ID: "s", Size: 120, Read: x.read, Looked: x.looked}}}}},
 			segs: map[string]*segment{"s": {id: "s", pos: 100, floor: x.floor, torn: x.torn}}}
+		if !x.known {
+			pl.segs = nil
+			pl.resume.set(map[string]int64{"s": 100})
+		}
 		if got := pl.reached(map[string]int64{"s": 120}); got != x.want {
 			t.Errorf("%s: %v", x.what, got)
 		}

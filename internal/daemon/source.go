@@ -34,7 +34,7 @@ func (s logSource) Segments() []counter.SegmentInfo {
 	out := make([]counter.SegmentInfo, 0, len(all))
 	for _, x := range all {
 		if !x.Refused && (!x.Deleted || x.Offset < x.Size) {
-			out = append(out, counter.SegmentInfo{ID: x.ID, Name: x.Name, Size: x.Size, Read: x.Offset, Whole: !x.Compressed})
+			out = append(out, counter.SegmentInfo{ID: x.ID, Name: x.Name, Size: x.Size, Read: x.Offset, Looked: x.Looked, Whole: !x.Compressed})
 		}
 	}
 	return out

@@ -316,7 +316,7 @@ func (s source) Segments() []counter.SegmentInfo {
 	var out []counter.SegmentInfo
 	for _, x := range s.Tailer.Segments() {
 		if !x.Deleted || x.Offset < x.Size {
-			out = append(out, counter.SegmentInfo{ID: x.ID, Name: x.Name, Size: x.Size, Read: x.Offset, Whole: !x.Compressed})
+			out = append(out, counter.SegmentInfo{ID: x.ID, Name: x.Name, Size: x.Size, Read: x.Offset, Looked: x.Looked, Whole: !x.Compressed})
 		}
 	}
 	return out

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"ddkk-stats/counter"
@@ -71,6 +73,7 @@ func (w *world) end() error {
 			return err
 		}
 	}
+	w.awaitSpread()
 	for _, d := range w.daemons {
 		p, err := d.reap()
 		if err != nil {
@@ -200,6 +203,24 @@ func (w *world) awaitFresh() {
 		}
 		if time.Since(began) >= patience {
 			w.fail("the numbers of %s are right, and are told to be stale", site)
+			return
+		}
+		w.watch()
+	}
+}
+
+// awaitSpread waits until what was committed last is spread over the keys that it is of: a
+// key of another type may have been found just now, and its site been counted again.
+func (w *world) awaitSpread() {
+	for began := time.Now(); w.failed() == ""; time.Sleep(lookAgain) {
+		left := slices.IndexFunc(w.store.keys(), func(k string) bool {
+			return strings.HasPrefix(k, prefix+"pending:") || strings.HasPrefix(k, prefix+"facets:")
+		})
+		if left < 0 {
+			return
+		}
+		if time.Since(began) >= patience {
+			w.fail("changes are committed and never spread: %s", w.store.keys()[left])
 			return
 		}
 		w.watch()
