@@ -46,7 +46,6 @@ type part struct {
 	site     *site
 	segment  string
 	from, to int64 // from: the stored offset that is expected; none for the first
-	prior    *part // of the site in the batch, which this one builds on; nil: none
 	days     []*dayChange
 	expect   string             // the epoch that the site must have, "" for a new one
 	epoch    string             // the epoch that it has afterwards
@@ -260,14 +259,7 @@ func (b *batch) seal() {
 		o := p.site.at(p.segment)
 		return o.open == o.sent
 	})
-	var prior map[*site]*part
-	if len(b.ends) > 1 { // a site has one part for each segment
-		prior = make(map[*site]*part, len(b.parts))
-	}
 	for _, p := range b.parts {
-		if prior != nil {
-			p.prior, prior[p.site] = prior[p.site], p
-		}
 		o := p.site.at(p.segment)
 		p.from, p.to = o.sent, o.open
 		o.sent = o.open

@@ -3,6 +3,7 @@ package counter
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -124,18 +125,27 @@ func (c *committer) execute(ctx context.Context, f *flight) error {
 // buffered by Redis.
 const partsPerTrip = 64
 
-// tripOf is how many of the parts go out in one pipeline: other clients wait for
-// all of them, so together they keep to the budget as one script does.
-func (c *committer) tripOf(b *batch, parts []int) (n, writes int) {
-	budget := c.budget.writes()
-	for _, i := range parts[:min(len(parts), partsPerTrip)] {
-		w := b.parts[i].writes() + writesPerPart
-		if n > 0 && writes+w > budget {
-			break
+// tripOf chooses the parts that go out in one pipeline, and those that are left for later
+// ones: other clients wait for all of a trip, so together they keep to the budget as one script
+// does. A part builds on those of its site before it, so it waits for their answers: sent
+// along, it would be applied on top of what somebody else wrote in place of a refused one, where
+// that is just as long.
+func (c *committer) tripOf(b *batch, parts []int) (trip, rest []int, writes int) {
+	budget, on := c.budget.writes(), make(map[*site]bool, min(len(parts), partsPerTrip))
+	for at, i := range parts {
+		p := b.parts[i]
+		if on[p.site] {
+			rest = append(rest, i)
+			continue
 		}
-		n, writes = n+1, writes+w
+		w := p.writes() + writesPerPart
+		if len(trip) == partsPerTrip || len(trip) > 0 && writes+w > budget {
+			return trip, append(rest, parts[at:]...), writes
+		}
+		on[p.site] = true
+		trip, writes = append(trip, i), writes+w
 	}
-	return n, writes
+	return trip, rest, writes
 }
 
 // maxSilent is how many trips in a row may go unanswered before the rest is not
@@ -145,17 +155,31 @@ const maxSilent = 4
 
 // commitParts sends the parts that are still to do, in order, and keeps those
 // that must be sent again. After a passing error of one part the later parts
-// of its site are sent again as well: they build on it.
+// of its site are sent again as well: they build on it. Those of one that was refused are
+// not sent, and get its answer.
 func (c *committer) commitParts(ctx context.Context, b *batch, answers []answer, todo *[]int) error {
 	var again []int
 	var first error
-	held := map[*site]bool{}
+	held, refused := map[*site]bool{}, map[*site]answer{}
 	silent := 0
 	for rest := *todo; len(rest) > 0; {
 		c.pulse.beat(c.now())
-		n, writes := c.tripOf(b, rest)
-		trip := rest[:n]
-		rest = rest[n:]
+		var trip []int
+		var writes int
+		rest = slices.DeleteFunc(rest, func(i int) bool {
+			s := b.parts[i].site
+			a, was := refused[s]
+			switch {
+			case was:
+				answers[i] = a
+			case held[s]:
+				again = append(again, i)
+			}
+			return was || held[s]
+		})
+		if trip, rest, writes = c.tripOf(b, rest); len(trip) == 0 {
+			break
+		}
 		pipe := c.rdb.Pipeline()
 		cmds, calls, reached := make([]*redis.Cmd, len(trip)), make([]*call, len(trip)), false
 		for j, i := range trip {
@@ -166,22 +190,25 @@ func (c *committer) commitParts(ctx context.Context, b *batch, answers []answer,
 		_, failed := pipe.Exec(ctx) // the first command's error; each has its own
 		c.budget.spent(writes, c.now().Sub(begin))
 		for j, i := range trip {
+			s := b.parts[i].site
 			a, err := parseAnswer(cmds[j])
-			if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") && !held[b.parts[i].site] {
+			if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
 				a, err = calls[j].run(ctx, c.rdb, c.script)
 			}
 			reached = reached || !passing(err)
-			switch {
-			case err != nil && !passing(err):
-				answers[i] = answer{verdict: damaged, text: err.Error()}
-			case err != nil || held[b.parts[i].site]:
-				held[b.parts[i].site] = true
+			if err != nil && passing(err) {
+				held[s] = true
 				again = append(again, i)
 				if first == nil {
 					first = cmp.Or(err, failed)
 				}
-			default:
-				answers[i] = a
+				continue
+			}
+			if err != nil {
+				a = answer{verdict: damaged, text: err.Error()}
+			}
+			if answers[i] = a; a.verdict != applied {
+				refused[s] = a
 			}
 		}
 		if silent++; reached {

@@ -64,8 +64,8 @@ func (d *doubts) drop(names ...string) {
 func (d *doubts) wentBack(name string) bool { return d.sites[name] || d.asked[name] }
 
 // doubtUnread has the archive be asked about the sites that are not counted to the end of
-// segments which could not be read again: they were archived and deleted meanwhile. One
-// that nothing is known to be counted of in such a segment may have had its first lines there.
+// segments which could not be read again: they were archived and deleted meanwhile. A site
+// whose first lines there never came to Redis has no offset in one.
 func (h *healer) doubtUnread() {
 	for _, seg := range h.places.unread {
 		for name, s := range h.counts.sites {
@@ -90,8 +90,8 @@ func (h *healer) askArchive(ctx context.Context, now time.Time) {
 	var stands []Stand
 	for name := range d.sites {
 		s := h.counts.sites[name]
-		if s == nil || s.epoch == "" || s.health.awaitsRebuild() || strings.HasPrefix(s.epoch, rebuilding) {
-			delete(d.sites, name) // nothing is counted, or all of it will be anew
+		if s == nil || s.health.awaitsRebuild() || strings.HasPrefix(s.epoch, rebuilding) {
+			delete(d.sites, name) // all of it will be counted anew
 			continue
 		}
 		stand := Stand{Site: name, PV: s.pv, Offsets: make(map[string]int64, len(s.offsets))}

@@ -130,13 +130,12 @@ type goneLog struct{ listedLog }
 func (goneLog) Rewind(string, int64) error { return errAway }
 
 // A segment is archived and deleted before it is read again, as after a commit whose answer
-// was lost: the archive is asked about the sites that are not counted to its end, and about
-// those of which nothing is known to be counted in it: their first lines may have been there.
+// was lost: the archive is asked about the sites that are not counted to its end.
 func TestArchiveIsAskedForWhatCannotBeReadAgain(t *testing.T) {
 	seg := &segment{id: "s", pos: 300, floor: 100, size: 300}
-	pl := &places{inputs: []Input{{Source: goneLog{}}}, segs: map[string]*segment{"s": seg}, meter: &meter{}, log: slog.New(slog.DiscardHandler)}
+	pl := &places{inputs: []Input{{Source: goneLog{listedLog{all: []SegmentInfo{{ID: "s", Size: 300, Read: 300}}}}}}, segs: map[string]*segment{"s": seg}, meter: &meter{}, log: slog.New(slog.DiscardHandler)}
 	h := &healer{counts: &aggregate{sites: map[string]*site{}}, places: pl, doubts: newDoubts()}
-	for name, stored := range map[string]map[string]int64{"behind.example": {"s": 100}, "new.example": {"s": none}, "whole.example": {"s": 300}, "other.example": {"x": 1}} {
+	for name, stored := range map[string]map[string]int64{"behind.example": {"s": 100}, "new.example": {"s": none}, "whole.example": {"s": 300}, "other.example": {"x": 1}, "wholly.example": {"s": 400}} {
 		s := &site{name: name, offsets: map[string]*offsets{}}
 		for id, n := range stored {
 			s.offsets[id] = &offsets{stored: n}
@@ -149,6 +148,9 @@ func TestArchiveIsAskedForWhatCannotBeReadAgain(t *testing.T) {
 	h.doubtUnread()
 	if want := map[string]bool{"behind.example": true, "new.example": true, "other.example": true}; !maps.Equal(h.doubts.sites, want) {
 		t.Errorf("in doubt are %v, want %v", h.doubts.sites, want)
+	}
+	if pl.onDisk()["s"] {
+		t.Error("it can still be read again")
 	}
 	clear(h.doubts.sites)
 	if h.doubtUnread(); len(h.doubts.sites) > 0 {

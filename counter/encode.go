@@ -41,11 +41,6 @@ func (e *encoder) part(p *part) *call {
 		from = p.from
 	}
 	c.arg(p.expect, p.epoch, p.segment, from, p.to)
-	if p.prior != nil {
-		c.arg(p.prior.segment, p.prior.to)
-	} else {
-		c.arg("", "")
-	}
 	e.checks(c, p)
 	e.types(c, p)
 	e.counters(c, p, p.deferred)

@@ -83,7 +83,7 @@ func (l *benchLog) Rewind(segment string, offset int64) error {
 func (l *benchLog) Sync(string, int64) error { return nil }
 
 func (l *benchLog) Segments() []SegmentInfo {
-	return []SegmentInfo{{ID: "bench", Name: "bench", Size: int64(len(l.data)), Read: int64(l.at)}}
+	return []SegmentInfo{{ID: "bench", Name: "bench", Size: int64(len(l.data)), Read: int64(l.at), Looked: int64(l.at)}}
 }
 
 // benchRedis starts a real Redis as it is meant to run: AOF, everysec.

@@ -338,6 +338,19 @@ func TestRebuildLocks(t *testing.T) {
 	if ok, err := r.lockOrAwait(short, "s.example", "mine"); err == nil {
 		t.Errorf("theirs, and the site is not fenced yet: %v", ok)
 	}
+	for _, other := range []func() error{
+		func() error { return rdb.Set(t.Context(), ckpt, "x", 0).Err() },
+		func() error { return rdb.Del(t.Context(), ckpt).Err() },
+	} {
+		if err := other(); err != nil {
+			t.Fatal(err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if ok, err := r.lockOrAwait(short, "s.example", "mine"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("theirs, and the checkpoint is gone or no hash: %v, %v", ok, err)
+		}
+	}
 	rdb.HSet(t.Context(), ckpt, "epoch", "new")
 	if ok, err := r.lockOrAwait(t.Context(), "s.example", "mine"); ok || err != nil {
 		t.Errorf("they have rebuilt it: %v, %v", ok, err)

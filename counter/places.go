@@ -37,7 +37,7 @@ type segment struct {
 	closed   bool
 	rewinds  int  // how often it was rewound
 	awaited  int  // blocks that may still come from before a rewind
-	gone     bool // it could not be read again: go on where it goes on
+	gone     bool // it could not be rewound: go on where it goes on
 }
 
 // done is up to where nothing of the segment is left to count: an unfinished last line is
@@ -69,7 +69,12 @@ func (pl *places) missing() {
 		return
 	}
 	pl.looked = true
-	there := pl.listed()
+	there := map[string]bool{}
+	for _, i := range pl.inputs {
+		for _, s := range i.Source.Segments() {
+			there[s.ID] = true
+		}
+	}
 	for id, s := range pl.known.Segments {
 		if there[id] {
 			continue
@@ -122,24 +127,24 @@ func (pl *places) sizes() map[string]int64 {
 	return all
 }
 
-// onDisk are the segments that can be read again. One that a source still tells of may
-// have been deleted since it looked: that it could not be read again says so first.
-func (pl *places) onDisk() map[string]bool {
-	there := pl.listed()
-	for id, s := range pl.segs {
-		if s.gone {
-			delete(there, id)
-		}
-	}
-	return there
-}
-
-// listed are the segments that the sources tell of.
+// listed are the segments that sources know files of.
 func (pl *places) listed() map[string]bool {
 	there := map[string]bool{}
 	for _, i := range pl.inputs {
 		for _, s := range i.Source.Segments() {
 			there[s.ID] = true
+		}
+	}
+	return there
+}
+
+// onDisk are the segments that can be read again. A source may not have noticed yet that a
+// file is gone.
+func (pl *places) onDisk() map[string]bool {
+	there := pl.listed()
+	for id, s := range pl.segs {
+		if s.gone {
+			delete(there, id)
 		}
 	}
 	return there
@@ -228,10 +233,9 @@ func (pl *places) rewind(seg *segment, offset int64) error {
 	}
 	seg.pos = min(seg.pos, offset)
 	seg.floor = min(seg.floor, offset)
-	seg.closed, seg.torn, pl.live = false, 0, false
+	seg.closed, seg.torn, seg.gone, pl.live = false, 0, false, false
 	seg.rewinds++
 	seg.awaited = maxAwaited
-	seg.gone = false
 	if err := pl.inputs[seg.input].Source.Rewind(seg.id, seg.pos); err != nil {
 		pl.log.Error("gap: a segment has to be read again but cannot be; run a restore from the archive",
 			"segment", seg.id, "file", seg.name, "from", seg.pos, "to", seg.size, "err", err)
@@ -270,6 +274,7 @@ func (pl *places) again(sites []string) error {
 	there := pl.listed()
 	for id, seg := range pl.segs {
 		switch {
+		case seg.gone && pl.archived(id):
 		case there[id]:
 			if err := pl.rewind(seg, 0); err != nil {
 				return err
@@ -291,11 +296,11 @@ func (pl *places) reached(to map[string]int64) bool {
 			s := pl.segs[info.ID]
 			switch {
 			case !was: // it came later
-			case s == nil && info.Read > pl.resume.offset(info.ID): // it is on its way to us
+			case s == nil && info.Read > pl.resume.offset(info.ID): // what was handed out is on its way
 				return false
-			case s != nil && (s.awaited > 0 || s.done() < min(info.Read, end)):
+			case s != nil && (s.awaited > 0 || s.done() < min(end, info.Read)):
 				return false
-			case info.Looked < end: // and may have lines
+			case info.Looked < end:
 				return false
 			}
 		}

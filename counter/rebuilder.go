@@ -100,8 +100,8 @@ func (r *Rebuilder) lockOrAwait(ctx context.Context, name, life string) (bool, e
 		var epoch string
 		err = r.patience().retry(ctx, "read epoch", func() (err error) {
 			epoch, err = r.Redis.HGet(ctx, r.Keys.Checkpoint(name), fieldEpoch).Result()
-			if isNil(err) {
-				err = nil
+			if isNil(err) || redis.HasErrorPrefix(err, "WRONGTYPE") { // no hash: as if gone, as for fenceSite
+				epoch, err = "", nil
 			}
 			return err
 		})

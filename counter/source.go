@@ -31,7 +31,7 @@ type SegmentInfo struct {
 	ID, Name string
 	Size     int64
 	Read     int64 // handed out up to here
-	Looked   int64 // between Read and here is no whole line
+	Looked   int64 // from there to here no line is whole
 	Whole    bool  // Size is that of all of it; of a compressed one it is not known before its end
 }
 

@@ -141,27 +141,27 @@ func (l listedLog) Segments() []SegmentInfo { return l.all }
 
 // Numbers are complete though a segment ends within a line: nothing of that is left to count.
 func TestNothingIsLeftBehindAnUnfinishedLastLine(t *testing.T) {
+	read := func(floor, torn int64) *segment { return &segment{id: "s", pos: 100, floor: floor, torn: torn} }
 	for _, x := range []struct {
 		what         string
-		known        bool // a block of it was taken
-		torn, floor  int64
+		seg          *segment // nil: no block of it came since the start, which was to go on at 100
 		read, looked int64
 		want         bool
 	}{
-		{"a line that was read and is not committed", true, 0, 100, 120, 120, false},
-		{"an unfinished line", true, 120, 100, 120, 120, true},
-		{"an unfinished line, and one before it that is not committed", true, 120, 60, 120, 120, false},
-		{"the live end within a line", true, 0, 100, 100, 120, true},
-		{"the live end, not looked at yet", true, 0, 100, 100, 100, false},
-		{"the live end within a line, of a segment that nothing came of in this run", false, 0, 0, 100, 120, true},
-		{"one that nothing came of yet, and something is on its way", false, 0, 0, 110, 120, false},
-		{"one that was not looked at", false, 0, 0, 100, 100, false},
+		{"a line that was read and is not committed", read(100, 0), 120, 120, false},
+		{"an unfinished line that was handed out", read(100, 120), 120, 120, true},
+		{"an unfinished line that was handed out, and one before it that is not committed", read(60, 120), 120, 120, false},
+		{"an unfinished line in the live log", read(100, 0), 100, 120, true},
+		{"an unfinished line in the live log, and one before it that is not committed", read(60, 0), 100, 120, false},
+		{"what was not looked at", read(100, 0), 100, 100, false},
+		{"an unfinished line behind what was counted before the start", nil, 100, 120, true},
+		{"what came while no daemon ran", nil, 100, 100, false},
+		{"a block that is on its way", nil, 120, 120, false},
 	} {
-		pl := &places{inputs: []Input{{Source: listedLog{all: []SegmentInfo{{ID: "s", Size: 120, Read: x.read, Looked: x.looked}}}}},
-			segs: map[string]*segment{"s": {id: "s", pos: 100, floor: x.floor, torn: x.torn}}}
-		if !x.known {
-			pl.segs = nil
-			pl.resume.set(map[string]int64{"s": 100})
+		pl := &places{inputs: []Input{{Source: listedLog{all: []SegmentInfo{{ID: "s", Size: 120, Read: x.read, Looked: x.looked}}}}}, segs: map[string]*segment{}}
+		pl.resume.set(map[string]int64{"s": 100})
+		if x.seg != nil {
+			pl.segs["s"] = x.seg
 		}
 		if got := pl.reached(map[string]int64{"s": 120}); got != x.want {
 			t.Errorf("%s: %v", x.what, got)

@@ -15,6 +15,10 @@ func TestPartialLineIsWaitedFor(t *testing.T) {
 	r.during(200 * time.Millisecond) // longer than the follower is trusted for
 	put(t, w, " and")
 	r.during(100 * time.Millisecond)
+	r.until("it is known that nothing is left but half a line", func() bool {
+		s := r.segment("a")
+		return s.Offset == int64(len("a 0\n")) && s.Looked == s.Size && s.Size == int64(len("a 0\na 1 half and"))
+	})
 	if !r.has("a", "a 0\n")() {
 		t.Fatalf("half a line was handed out: %q", r.image["a"])
 	}

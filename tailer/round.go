@@ -82,9 +82,7 @@ func (r *round) readSegment(s *segment, now time.Time) (b Block, ok, again bool)
 	}
 	if !ok {
 		r.pool.put(buf)
-		if s.rd.seen > s.info.Looked { // only we write info
-			r.reg.publish(s)
-		}
+		r.reg.publish(s) // that it was looked
 		return Block{}, false, s.more()
 	}
 	s.torn = false // it was completed, or something else was

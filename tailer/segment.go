@@ -15,7 +15,7 @@ type Segment struct {
 	// segment it is what was read, until its end is reached.
 	Size   int64
 	Offset int64 // everything before it has been handed out
-	Looked int64 // there is no whole line between Offset and here
+	Looked int64 // from Offset to here there is no whole line: it was looked for, or nothing more is handed out
 	Synced int64 // everything before it is known to be durable
 
 	Live       bool // it is the file under Options.Path
@@ -86,9 +86,12 @@ func (s *segment) drained() bool { return s.size >= 0 && s.size <= s.rd.seen }
 func (s *segment) publish() {
 	i := &s.info
 	i.ID, i.Name, i.Compressed = s.id, s.name, s.gz
-	i.Size, i.Offset, i.Looked = max(s.size, s.rd.off), s.rd.off, max(s.rd.seen, s.rd.off)
+	i.Size, i.Offset = max(s.size, s.rd.off), s.rd.off
 	if s.frozen && s.size >= 0 {
-		i.Size, i.Looked = s.size, max(s.size, i.Looked) // what is behind it is never handed out
+		i.Size = s.size
+	}
+	if i.Looked = max(s.rd.seen, s.rd.off); s.frozen {
+		i.Looked = i.Size
 	}
 	i.Live, i.Closed, i.Deleted = s.live, s.closed, s.deleted
 	i.Torn, i.GrewAfterClose = s.torn, s.grew

@@ -5,8 +5,7 @@
 -- hash of what was made; the rest in the order of the sections below.
 -- ARGV: epoch expected ('' = none: a new site), epoch to write (where it is
 --       there already, an earlier part or a lost reply has made it), segment,
---       offset expected ('' = none), new offset, segment and new offset of the part of
---       the site that this one builds on ('' = none), then the sections:
+--       offset expected ('' = none), new offset, then the sections:
 --   checks    n, per check (what, value): what is a command that measures
 --             the key; 'STRLEN' must equal value, others must reach it
 --   types     n, per key the type it must have if it exists
@@ -22,24 +21,20 @@
 --         {'dup', lost}      the checkpoint already stands at the new offset
 --         {'gap', offset}    the checkpoint is elsewhere
 --         {'epoch', epoch}   the site's keys are gone or were rebuilt
---         {'moved', index}   a checked key has grown: someone else wrote; 0: the part that
---                            this one builds on was refused, and lengths prove nothing, as
---                            others may have written as much
+--         {'moved', index}   a checked key has grown: someone else wrote
 --         {'lost', index}    a checked key has shrunk: Redis lost data
 --         {'damaged', text}  a key has the wrong type; nothing was written
 local expected, epoch, segment, from, to = arg(), arg(), arg(), arg(), arg()
-local prior, reached = arg(), arg()
 mirrored()
 local made = key()
 
-local state = call('HMGET', KEYS[1], 'epoch', segment, 'begun', 'done', 'lost', prior)
+local state = call('HMGET', KEYS[1], 'epoch', segment, 'begun', 'done', 'lost')
 local current = state[1] or ''
 if current ~= expected and current ~= epoch then return {'epoch', current} end
 if (state[2] or '') ~= from then
   if state[2] == to then return {'dup', tonumber(state[5] or 0)} end
   return {'gap', state[2] or ''}
 end
-if prior ~= '' and state[6] ~= reached then return {'moved', 0} end
 
 local part = torn(state[3], state[4])
 if part then return part end
