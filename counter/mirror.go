@@ -157,14 +157,13 @@ const MaxTake = 1000
 
 // Take takes the changes of up to MaxTake due pages, and notes it in s: Seq is
 // one more and among the Takes, unless the pages have the totals that they had.
-// It tells how many pages were looked at; none: nothing is due. sink: they are
-// to be sent to the sink as well.
-func (m *Mirror) Take(ctx context.Context, site string, s *MirrorState, sink bool) (pages int64, v Verdict, err error) {
+// It tells how many pages were looked at; none: nothing is due.
+func (m *Mirror) Take(ctx context.Context, site string, s *MirrorState) (pages int64, v Verdict, err error) {
 	k, c := m.keys, &call{}
 	nonce := m.owner + "." + newNonce()
 	c.key(k.Checkpoint(site), k.MirrorState(site), k.MirrorDue(site), k.MirrorPV(site), k.MirrorBots(site),
-		k.HotAll(site), k.PageBots(site), k.MirrorTake(site, s.Seq+1), k.MirrorSink(site))
-	c.arg(s.Life, s.Seq, nonce, MaxTake, flag(sink))
+		k.HotAll(site), k.PageBots(site), k.MirrorTake(site, s.Seq+1))
+	c.arg(s.Life, s.Seq, nonce, MaxTake)
 	v, a, err := m.run(ctx, "take changed pages", site, m.scripts.take, c)
 	if err == nil && v == MirrorOK && len(a.cards) > 0 && a.cards[0] > 0 {
 		s.Seq++
@@ -204,11 +203,12 @@ func (m *Mirror) Changes(ctx context.Context, site string, seq int64) ([]PageCha
 	return all, nil
 }
 
-// Done forgets a take that is in SQL.
-func (m *Mirror) Done(ctx context.Context, site, life string, seq int64, nonce string) error {
+// Done forgets a take that is in SQL. sink: its pages are to be sent to the sink: it gets none
+// that SQL does not know, so that SQL can tell later what it may have.
+func (m *Mirror) Done(ctx context.Context, site, life string, seq int64, nonce string, sink bool) error {
 	k, c := m.keys, &call{}
-	c.key(k.Checkpoint(site), k.MirrorState(site), k.MirrorTake(site, seq))
-	c.arg(life, seq, nonce)
+	c.key(k.Checkpoint(site), k.MirrorState(site), k.MirrorTake(site, seq), k.MirrorSink(site))
+	c.arg(life, seq, nonce, flag(sink))
 	_, _, err := m.run(ctx, "end a take", site, m.scripts.done, c)
 	return err
 }

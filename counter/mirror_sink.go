@@ -8,38 +8,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// SinkAll makes every page of the site due to the sink.
-func (m *Mirror) SinkAll(ctx context.Context, site string) error {
-	add := func(pairs []string) error {
-		pages := make([]any, 0, len(pairs)/2)
-		for i := 0; i < len(pairs); i += 2 {
-			pages = append(pages, pairs[i])
-		}
-		if len(pages) == 0 {
-			return nil
-		}
-		return m.rdb.SAdd(ctx, m.keys.MirrorSink(site), pages...).Err()
-	}
-	for _, scan := range []func(uint64) *redis.ScanCmd{
-		func(at uint64) *redis.ScanCmd { return m.rdb.ZScan(ctx, m.keys.HotAll(site), at, "", MaxTake) },
-		func(at uint64) *redis.ScanCmd { return m.rdb.HScan(ctx, m.keys.PageBots(site), at, "", MaxTake) },
-	} {
-		for cursor := uint64(0); ; {
-			pairs, next, err := scan(cursor).Result()
-			if err == nil {
-				err = add(pairs)
-			}
-			if err != nil {
-				return fmt.Errorf("make pages of %s due: %w", site, err)
-			}
-			if cursor = next; cursor == 0 {
-				break
-			}
-		}
-	}
-	return nil
-}
-
 // sinkIDs is the version of how a sink names what it is sent: with another one
 // all pages are sent again. 1 did not tell some names of sites and pages apart.
 const sinkIDs = "2"

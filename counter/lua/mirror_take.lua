@@ -2,18 +2,17 @@
 -- by since they were last taken.
 --
 -- KEYS: checkpoint hash, state, due, mirrored totals of people and of bots, list
---       of all pages, hash of pages that bots saw, take, sink's set.
--- ARGV: life and seq expected, nonce, pages at most (up to 1000), 1: the sink
---       gets them, too.
+--       of all pages, hash of pages that bots saw, take.
+-- ARGV: life and seq expected, nonce, pages at most (up to 1000).
 --
 -- Returns {'ok', pages, changes}  taken as seq + 1, unless there are no changes
 --         {'stale'}      another life, or none that is open
 --         {'moved'}      somebody else took
 --         {'lost'}       a key is gone, or was written anew: it lacks the empty name
 --         {'damaged', text}
-local life, seq, nonce, most, sink = arg(), num(), arg(), arg(), arg()
-local state, pages_due, taken_pv, taken_bots, hot, seen, take, sinks =
-  key(), key(), key(), key(), key(), key(), key(), key()
+local life, seq, nonce, most = arg(), num(), arg(), arg()
+local state, pages_due, taken_pv, taken_bots, hot, seen, take =
+  key(), key(), key(), key(), key(), key(), key()
 
 local at = call('HMGET', KEYS[1], 'epoch', 'begun', 'done')
 local now = call('HMGET', state, 'epoch', 'life', 'phase', 'seq')
@@ -54,7 +53,6 @@ compare(call('HMGET', seen, unpack(pages)), taken_bots, '1')
 if #changes > 0 then
   call('DEL', take) -- of a life whose state was lost
   for i = 1, #changes, 2000 do call('HSET', take, unpack(changes, i, math.min(i + 1999, #changes))) end
-  if sink == '1' then call('SADD', sinks, unpack(pages)) end
   call('HSET', state, 'seq', seq + 1, 'open:' .. (seq + 1), nonce)
 end
 call('HSET', KEYS[1], 'done', begun)

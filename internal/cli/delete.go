@@ -248,6 +248,11 @@ func (d *deleting) part(ctx context.Context, a *archive.Archive) error {
 	if err := recountByRules(ctx, d.v, d.secret, d.rule, false, d.out, d.progress); err != nil {
 		return err
 	}
+	if d.rule.Page != "" && d.v.Rdb != nil { // the site's keys were made anew, and page_counts does not tell of the page
+		if err := d.v.Index(ctx, d.rule.Site, d.rule.Page); err != nil {
+			return err
+		}
+	}
 	if err := d.erase(ctx); err != nil {
 		return err
 	}

@@ -17,13 +17,12 @@ type Counters interface {
 	Sites(ctx context.Context) ([]string, error)
 	State(ctx context.Context, site string) (counter.MirrorState, error)
 	Mine(nonce string) bool
-	Take(ctx context.Context, site string, s *counter.MirrorState, sink bool) (pages int64, v counter.Verdict, err error)
+	Take(ctx context.Context, site string, s *counter.MirrorState) (pages int64, v counter.Verdict, err error)
 	Changes(ctx context.Context, site string, seq int64) ([]counter.PageChange, error)
-	Done(ctx context.Context, site, life string, seq int64, nonce string) error
+	Done(ctx context.Context, site, life string, seq int64, nonce string, sink bool) error
 	Begin(ctx context.Context, site, old string) (life string, v counter.Verdict, err error)
 	Fill(ctx context.Context, site, life string, sums []counter.PageTotal) (counter.Verdict, error)
 	Open(ctx context.Context, site, life string) (counter.Verdict, error)
-	SinkAll(ctx context.Context, site string) error
 	SinkPages(ctx context.Context, site string, pages []string) error
 	SinkNamed(ctx context.Context, site string) error
 }

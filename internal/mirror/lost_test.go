@@ -97,9 +97,68 @@ func TestSetOfTheSinkIsLost(t *testing.T) {
 	w.redis.Del(w.keys.MirrorSink(worldSite))
 	w.settle("after the loss", a)
 	sent("after the loss", "/a", "/b")
+	w.view("/b", -3, 0) // a rule takes it out
+	delete(w.totals, "/b")
+	w.settle("a rule", a)
+	w.redis.Del(w.keys.MirrorSink(worldSite))
+	w.redis.Del(w.keys.HotAll(worldSite))
+	w.totals = map[string][2]int64{"/a": {0, 1}}
+	w.view("/a", 4, 0)
+	w.settle("lost before it was sent", a)
+	sent("lost before it was sent", "/a", "/b")
 	state, err := m.State(t.Context(), worldSite)
 	check(t, err)
 	if state.Sink != 0 || state.Due != 0 || !state.Named || state.Lost {
 		t.Errorf("at last %+v", state)
+	}
+}
+
+// A sink gets a page when SQL has it, not before: so it has none that SQL cannot tell of. It
+// gets all where Redis lost the take that named them.
+func TestSinkGetsWhatSQLHas(t *testing.T) {
+	for _, x := range []struct {
+		what string
+		fail int  // the step at which the flusher is killed
+		take bool // Redis loses the take
+		due  []string
+		then []string
+	}{
+		{"killed before SQL has it", 3, false, nil, []string{"/b"}},
+		{"killed before it is done", 5, false, nil, []string{"/b"}},
+		{"and the take is lost", 5, true, nil, []string{"/a", "/b"}},
+	} {
+		t.Run(x.what, func(t *testing.T) {
+			w := newWorld(t, 1)
+			a, m := w.flusher("a", 0), counter.NewMirror(w.rdb, w.keys, "a", true)
+			w.view("/a", 3, 1)
+			w.settle("first fill", a)
+			due, _, err := m.SinkDue(t.Context(), worldSite, 0, 10)
+			check(t, err)
+			_, err = m.SinkDone(t.Context(), worldSite, due)
+			check(t, err)
+			is := func(want []string) {
+				t.Helper()
+				due, _, err := m.SinkDue(t.Context(), worldSite, 0, 10)
+				check(t, err)
+				var got []string
+				for _, p := range due {
+					got = append(got, p.Page)
+				}
+				if slices.Sort(got); !slices.Equal(got, want) {
+					t.Errorf("%q are due, want %q", got, want)
+				}
+			}
+			w.view("/b", 1, 0)
+			w.fail = x.fail
+			if err := a.Flush(t.Context()); !errors.Is(err, errKilled) {
+				t.Fatal(err)
+			}
+			is(x.due)
+			if x.take {
+				w.redis.Del(w.keys.MirrorTake(worldSite, 2))
+			}
+			w.settle("at last", a)
+			is(x.then)
+		})
 	}
 }

@@ -136,22 +136,22 @@ type faultyCounters struct {
 	w *world
 }
 
-func (c faultyCounters) Take(ctx context.Context, site string, s *counter.MirrorState, sink bool) (int64, counter.Verdict, error) {
+func (c faultyCounters) Take(ctx context.Context, site string, s *counter.MirrorState) (int64, counter.Verdict, error) {
 	if c.w.killed() {
 		return 0, "", errKilled
 	}
-	n, v, err := c.Mirror.Take(ctx, site, s, sink)
+	n, v, err := c.Mirror.Take(ctx, site, s)
 	if err == nil && c.w.killed() {
 		return 0, "", errKilled
 	}
 	return n, v, err
 }
 
-func (c faultyCounters) Done(ctx context.Context, site, life string, seq int64, nonce string) error {
+func (c faultyCounters) Done(ctx context.Context, site, life string, seq int64, nonce string, sink bool) error {
 	if c.w.killed() {
 		return errKilled
 	}
-	return c.Mirror.Done(ctx, site, life, seq, nonce)
+	return c.Mirror.Done(ctx, site, life, seq, nonce, sink)
 }
 
 func (c faultyCounters) Fill(ctx context.Context, site, life string, sums []counter.PageTotal) (counter.Verdict, error) {

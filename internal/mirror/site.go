@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 
@@ -121,7 +122,7 @@ func (s *site) finish(ctx context.Context, state *counter.MirrorState) error {
 func (s *site) takeAll(ctx context.Context, state *counter.MirrorState) error {
 	for left := state.Due; left > 0; {
 		before := state.Seq
-		pages, v, err := s.opt.Counters.Take(ctx, s.name, state, s.opt.Sink)
+		pages, v, err := s.opt.Counters.Take(ctx, s.name, state)
 		if err != nil {
 			return err
 		}
@@ -173,7 +174,7 @@ func (s *site) apply(ctx context.Context, state *counter.MirrorState, seq int64,
 	if err != nil {
 		return false, err
 	}
-	if err := s.opt.Counters.Done(ctx, s.name, life, seq, nonce); err != nil {
+	if err := s.opt.Counters.Done(ctx, s.name, life, seq, nonce, s.opt.Sink); err != nil {
 		return false, err
 	}
 	s.count(func(st *Stats) { st.Flushes++; st.Rows += int64(rows) })
@@ -203,7 +204,12 @@ func (s *site) gone(ctx context.Context, state *counter.MirrorState, seq int64, 
 		return false, err
 	}
 	if log.Life == state.Life && log.Nonces[seq] == nonce {
-		return true, s.opt.Counters.Done(ctx, s.name, state.Life, seq, nonce)
+		if s.opt.Sink { // which pages it had nobody knows
+			if err := s.sinkAll(ctx); err != nil {
+				return false, err
+			}
+		}
+		return true, s.opt.Counters.Done(ctx, s.name, state.Life, seq, nonce, false)
 	}
 	s.log.Error("Redis lost changes that were taken for page_counts; the site's mirror is begun anew from what SQL has", "site", s.name, "take", seq)
 	_, err = s.refill(ctx, state.Life)
@@ -250,21 +256,27 @@ func (s *site) refill(ctx context.Context, old string) (bool, error) {
 	return true, nil
 }
 
-// sinkAll makes all pages due to the sink, also those that have nothing but a
-// base. That is done once in a life of the mirror.
+// sinkAll makes all pages due to the sink that SQL knows: those whose total is 0 by now, and
+// those that have nothing but a base, too. Others come with their first take. That is done once
+// in a life of the mirror.
 func (s *site) sinkAll(ctx context.Context) error {
-	if err := s.opt.Counters.SinkAll(ctx, s.name); err != nil {
-		return err
-	}
-	var based []string
-	for c, err := range s.store.Read().BasePages(ctx, s.name) {
-		if err != nil {
+	for _, all := range []iter.Seq2[archive.PageCount, error]{s.store.Read().PageCounts(ctx, s.name), s.store.Read().BasePages(ctx, s.name)} {
+		pages := make([]string, 0, fillRows)
+		for c, err := range all {
+			if err != nil {
+				return err
+			}
+			if pages = append(pages, c.Page); len(pages) < fillRows {
+				continue
+			}
+			if err := s.opt.Counters.SinkPages(ctx, s.name, pages); err != nil {
+				return err
+			}
+			pages = pages[:0]
+		}
+		if err := s.opt.Counters.SinkPages(ctx, s.name, pages); err != nil {
 			return err
 		}
-		based = append(based, c.Page)
-	}
-	if err := s.opt.Counters.SinkPages(ctx, s.name, based); err != nil {
-		return err
 	}
 	return s.opt.Counters.SinkNamed(ctx, s.name)
 }

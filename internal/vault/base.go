@@ -25,7 +25,7 @@ func (v *Vault) RestoreBase(ctx context.Context, site string) error {
 // SetBase writes bases into Redis. Where there is a search index their pages are
 // due to it: what it gets has the base in it.
 func (v *Vault) SetBase(ctx context.Context, site string, all []counter.Base) error {
-	if err := counter.SetBase(ctx, v.Rdb, v.Keys, site, all); err != nil || v.Cfg().Elastic.URL == "" {
+	if err := counter.SetBase(ctx, v.Rdb, v.Keys, site, all); err != nil {
 		return err
 	}
 	var pages []string
@@ -33,6 +33,15 @@ func (v *Vault) SetBase(ctx context.Context, site string, all []counter.Base) er
 		if b.Page != "" {
 			pages = append(pages, b.Page)
 		}
+	}
+	return v.Index(ctx, site, pages...)
+}
+
+// Index makes pages due to the search index, where there is one: it gets their totals of then,
+// also where that is 0 and page_counts does not know a page any more.
+func (v *Vault) Index(ctx context.Context, site string, pages ...string) error {
+	if v.Cfg().Elastic.URL == "" {
+		return nil
 	}
 	return counter.SinkPages(ctx, v.Rdb, v.Keys, site, pages)
 }

@@ -110,7 +110,7 @@ func (r *mirrorRig) verdict(v counter.Verdict, err error) {
 
 func (r *mirrorRig) take() (seq int64) {
 	r.t.Helper()
-	_, v, err := r.mirror.Take(r.t.Context(), mirrorSite, &r.state, false)
+	_, v, err := r.mirror.Take(r.t.Context(), mirrorSite, &r.state)
 	r.verdict(v, err)
 	return r.state.Seq
 }
@@ -129,7 +129,7 @@ func (r *mirrorRig) apply(seq int64) {
 
 func (r *mirrorRig) done(seq int64) {
 	r.t.Helper()
-	r.must(r.mirror.Done(r.t.Context(), mirrorSite, r.state.Life, seq, r.state.Takes[seq]))
+	r.must(r.mirror.Done(r.t.Context(), mirrorSite, r.state.Life, seq, r.state.Takes[seq], true))
 }
 
 // want compares, and names what must be found; a line that begins with ! is a
