@@ -11,8 +11,13 @@ var mutants = []mutant{
 	{"commit-no-rollback", "counter/lua/commit.lua", "  rollback()\n", ""},
 	{"commit-done-early", "counter/lua/commit.lua", "err = counters() or hashes()", "call('HSET', KEYS[1], 'done', begun)\nerr = counters() or hashes()"},
 	{"commit-checkpoint-stays", "counter/lua/commit.lua", "  call('HSET', KEYS[1], segment, to, 'done', begun)", "  call('HSET', KEYS[1], 'done', begun)"},
-	{"commit-site-not-held", "counter/commit.go", "				held[b.parts[i].site] = true\n", ""},
-	{"commit-error-ignored", "counter/commit.go", "				again = append(again, i)\n", ""},
+	{"commit-site-not-held", "counter/commit.go", "				held[s] = true\n", ""},
+	{"commit-error-ignored", "counter/commit.go", "				again = append(again, i)\n				if first", "				if first"},
+	{"commit-refused-not-held", "counter/commit.go", "				refused[s] = a\n", ""},
+	{"commit-part-beside-the-one-before", "counter/commit.go", "		if on[p.site] {\n", "		if false {\n"},
+	{"archive-not-asked-for-new-sites", "counter/doubt.go", "o == nil || o.stored < seg.size {", "o != nil && o.stored < seg.size {"},
+	{"archive-not-asked-what-is-gone", "counter/places.go", "		if s.gone {\n			delete(there, id)\n		}\n", ""},
+	{"rebuild-ends-at-another-type", "counter/rebuilder.go", "isNil(err) || redis.HasErrorPrefix(err, \"WRONGTYPE\") {", "isNil(err) {"},
 	{"commit-oom-is-damage", "counter/trouble.go", `	"WRONGTYPE", "value is not an`, `	"WRONGTYPE", "OOM", "value is not an`},
 	{"commit-network-is-damage", "counter/trouble.go", "	if !errors.As(err, &re) {\n		return true\n	}", "	if !errors.As(err, &re) {\n		return false\n	}"},
 	{"commit-part-without-a-line", "counter/batch.go", "		return o.open == o.sent", "		return false && o.open == o.sent"},
@@ -90,6 +95,7 @@ var mutants = []mutant{
 	{"rotation-resume-ignored", "tailer/merge.go", "	off := max(0, m.opt.Resume(id))", "	off := max(0, 0*m.opt.Resume(id))"},
 
 	{"rotation-stale-for-ever", "counter/places.go", "	if s.torn > 0 && s.floor == s.pos {", "	if false {"},
+	{"rotation-stale-since-the-start", "tailer/round.go", "		r.reg.publish(s) // that it was looked\n", ""},
 
 	// Mirror.
 	{"mirror-due-not-noted", "counter/lua/prelude.lua", "  if not changed then return end\n", "  if true then return end\n"},
@@ -101,6 +107,7 @@ var mutants = []mutant{
 	{"mirror-left-open", "internal/mirror/site.go", "	if err := s.finish(ctx, &state); err != nil {\n		return err\n	}\n", ""},
 	{"mirror-sent-old-total", "counter/lua/mirror_sent.lua", "+ base == people and", "+ base >= people and"},
 	{"mirror-sent-is-taken", "internal/mirror/elastic.go", "	items, err := e.post(ctx, body)\n	if err != nil {\n		return nil, pages, err\n	}\n", "	items, err := e.post(ctx, body)\n	if err != nil {\n		return pages, nil, nil\n	}\n"},
+	{"mirror-sink-forgets-what-is-0", "internal/mirror/site.go", "if pages = append(pages, c.Page); len(", "if c.PV+c.Bots > 0 {\n				pages = append(pages, c.Page)\n			}\n			if len("},
 	{"mirror-sink-not-named", "internal/mirror/site.go", "	if s.opt.Sink && !state.Named {", "	if false {"},
 
 	// Archive. That a load forgets what it remembered when its transaction fails no number needs: the

@@ -1,8 +1,10 @@
 // Mutants breaks the program in one place after the other and has the simulation
 // look for it: what it does not find is either a hole in the simulation or a check
 // that nothing needs. The corpus is played first, as make sim does. It changes no file: a compiler's overlay stands in for one.
+// With a log it goes on where it was ended: what was found is not looked for again, and what was not
+// with the schedules that come next.
 //
-//	go run ./internal/sim/mutants [-schedules 3000] [-seed 1] [name...]
+//	go run ./internal/sim/mutants [-schedules 3000] [-seed 1] [-log file] [name...]
 package main
 
 import (
@@ -28,34 +30,39 @@ func main() {
 	log.SetFlags(0)
 	schedules := flag.Int("schedules", 3000, "schedules to look for each")
 	seed := flag.Int("seed", 1, "of the first schedule")
+	file := flag.String("log", "", "file that keeps what came of each, and is gone by")
 	flag.Parse()
-	if err := run(*schedules, *seed, flag.Args()); err != nil {
+	r, err := openRecord(*file)
+	if err == nil {
+		err = run(r, *schedules, *seed, flag.Args())
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(schedules, seed int, only []string) error {
+func run(r *record, schedules, seed int, only []string) error {
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	found, alive := 0, []string{}
-	for _, m := range mutants {
+	for i := range mutants {
+		m := &mutants[i]
 		if len(only) > 0 && !slices.Contains(only, m.name) {
 			continue
 		}
-		began := time.Now()
-		where, how, err := m.look(dir, schedules, seed)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%s: %w", m.name, err)
-		case where == "":
-			alive = append(alive, m.name)
-			fmt.Printf("ALIVE  %-28s %s (%.0f s)\n", m.name, m.file, time.Since(began).Seconds())
-		default:
+		was := r.of(m)
+		if !was.found && was.played < schedules {
+			if was, err = m.lookAfter(was, r, dir, schedules, seed); err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
+		}
+		if was.found {
 			found++
-			fmt.Printf("found  %-28s %s: %s\n", m.name, where, how)
+		} else {
+			alive = append(alive, m.name)
 		}
 	}
 	fmt.Printf("%d found, %d alive\n", found, len(alive))
@@ -63,6 +70,23 @@ func run(schedules, seed int, only []string) error {
 		return fmt.Errorf("nothing finds %s", strings.Join(alive, ", "))
 	}
 	return nil
+}
+
+// lookAfter looks for a mutant with the schedules that come after those that were played, and notes
+// what came of it.
+func (m *mutant) lookAfter(was outcome, r *record, dir string, schedules, seed int) (outcome, error) {
+	began := time.Now()
+	where, how, err := m.look(dir, schedules-was.played, seed+was.played)
+	if err != nil {
+		return was, err
+	}
+	now := outcome{found: where != "", played: schedules}
+	if now.found {
+		fmt.Printf("found  %-28s %s: %s\n", m.name, where, how)
+	} else {
+		fmt.Printf("ALIVE  %-28s %s (%d schedules, %.0f s)\n", m.name, m.file, schedules, time.Since(began).Seconds())
+	}
+	return now, r.note(m, now, where+": "+how)
 }
 
 // look builds the program with the mutant and plays schedules until one fails: those of the
@@ -116,7 +140,7 @@ func (m *mutant) look(dir string, schedules, seed int) (where, how string, err e
 		return "", "", err
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(string(at[2])), "\n")
-	return fmt.Sprint("schedule ", found-seed+1), first, nil
+	return fmt.Sprint("seed ", found), first, nil
 }
 
 // inCorpus is how a run tells that a schedule of the corpus went wrong: what, and which.
