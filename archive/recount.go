@@ -48,6 +48,7 @@ type Recounted struct {
 	Lines  int64          // of segments on the disk
 	Rows   int64          // raw rows that were judged without their line
 	Named  int64          // of these, with Facets: rows that have other names now
+	Pages  int64          // without raw rows, that have another name now
 	Doubts map[parser.Doubt]int64
 	Left   []SiteDay        // days without raw rows, which stay as they are
 	Calls  []RecountedCalls // by day and site
@@ -207,6 +208,9 @@ func (r *recounter) views(ctx context.Context) error {
 		if err := r.segment(ctx, seg); err != nil {
 			return fmt.Errorf("%s: %w", seg.file.Name(), err)
 		}
+	}
+	if err := r.namePages(ctx); err != nil {
+		return err
 	}
 	if r.q.DryRun {
 		r.summary(r.preview.totals)

@@ -59,10 +59,20 @@ var anyRules = []ruleSet{
 	{parser: parser.Config{Sites: []string{"a.example"}}},
 	{parser: parser.Config{BotAgents: []string{"iPhone"}}},
 	{parser: parser.Config{Page: parser.PageRules{Slash: parser.SlashAdd, StripIndex: true}}},
+	{parser: parser.Config{PageSites: map[string]parser.PageRules{"a.example": {Aliases: mustAlias("/p1", "/p2")}, "b.example": {Slash: parser.SlashAdd}}}},
 	{parser: parser.Config{Blocked: []netip.Prefix{netip.MustParsePrefix("203.0.1.0/24")}, BlockedPaths: []string{"/p1*"}}},
 	{parser: parser.Config{Self: []netip.Prefix{netip.MustParsePrefix("203.0.2.0/25")}}},
 	{dedupe: time.Hour},
 	{parser: parser.Config{Aliases: map[string]string{"a.example": "c.example"}, BotAgents: []string{"Firefox"}}, dedupe: 3 * time.Hour},
+}
+
+// mustAlias is an alias that is right.
+func mustAlias(from, to string) *parser.PageAliases {
+	a, err := parser.NewPageAliases([]parser.PageAlias{{From: from, To: to}})
+	if err != nil {
+		panic(err)
+	}
+	return a
 }
 
 // dayLines is how many lines each of threeDays has.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -10,7 +11,8 @@ import (
 // newRules are settings that change what becomes of a third of the traffic.
 var newRules = map[string]string{
 	"SITE_ALIASES": "docs.ddkk.com=ddkk.com", "PAGE_INDEX": "strip", "PAGE_SLASH": "strip",
-	"BOT_AGENTS": "Android 14", "BLOCK_PATHS": "/a b/*", "BLOCK_IPS": "192.0.2.77",
+	"PAGE_ALIASES": "/posts/:id -> /p/:id, /🎉/* -> /fun, example.org/文章/* -> /wen/*",
+	"BOT_AGENTS":   "Android 14", "BLOCK_PATHS": "/a b/*", "BLOCK_IPS": "192.0.2.77",
 }
 
 // byNewRules is what newRules make of a beacon.
@@ -24,6 +26,15 @@ func byNewRules(b Beacon) (Beacon, bool) {
 	b.Page = strings.TrimSuffix(b.Page, "index.html")
 	if len(b.Page) > 1 {
 		b.Page = strings.TrimSuffix(b.Page, "/")
+	}
+	if id, ok := strings.CutPrefix(b.Page, "/posts/"); ok {
+		b.Page = "/p/" + id
+	}
+	if strings.HasPrefix(b.Page, "/🎉/") {
+		b.Page = "/fun"
+	}
+	if rest, ok := strings.CutPrefix(b.Page, "/文章/"); ok && b.Site == "example.org" {
+		b.Page = "/wen/" + rest
 	}
 	b.Bot = b.Bot || strings.Contains(b.UA, "Android 14")
 	return b, !strings.HasPrefix(b.Page, "/a b/") && b.IP != "192.0.2.77"
@@ -81,6 +92,21 @@ func TestRecountLive(t *testing.T) {
 		r.t.Log(out)
 		r.command("recount", "--days", "3")
 		r.verified()
+		// A page that is asked for by an old name is the new one, also among many.
+		for old, now := range map[string]string{"/🎉/4.html": "/fun", "/posts/6/": "/p/6"} {
+			pv := r.ledger.PagePV("ddkk.com", now)
+			if pv == 0 {
+				r.t.Fatalf("nobody read %s", now)
+			}
+			for route, ask := range map[string][2]string{
+				"/api/stats": {fmt.Sprintf(`{"site":"ddkk.com","page":%q,"fields":["page_pv"]}`, old), fmt.Sprintf(`"page_pv":%d`, pv)},
+				"/api/batch": {fmt.Sprintf(`{"site":"ddkk.com","pages":[%q,%q]}`, old, now), fmt.Sprintf(`%q:{"pv":%d}`, old, pv)},
+			} {
+				if body, err := r.daemon.Post(route, ask[0]); err != nil || !strings.Contains(string(body), ask[1]) {
+					r.t.Errorf("%s: %s, %v: want %s", route, body, err, ask[1])
+				}
+			}
+		}
 	})
 }
 

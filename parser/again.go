@@ -58,7 +58,7 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 	}
 	s := p.siteOf([]byte(k.Site))
 	if s.name != k.Site && p.isTarget(k.Site) {
-		s, doubt = site{name: k.Site, counts: p.allowed == nil || p.allowed[k.Site], rules: s.rules}, DoubtSite
+		s, doubt = site{name: k.Site, counts: p.allowed == nil || p.allowed[k.Site], rules: s.rules, page: p.pageRules(k.Site)}, DoubtSite
 	}
 	if !s.counts {
 		p.skip(h, SkipSite)
@@ -73,7 +73,7 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 		}
 	}
 	var unsure Doubt
-	h.Page, unsure = p.pageAgain(k.Page)
+	h.Page, unsure = p.pageAgain(k.Page, s.page)
 	doubt |= unsure
 	reason, unsure := p.addressAgain(k)
 	if doubt |= unsure; reason == ReasonNone && p.pages.has(h.Page) {
@@ -186,28 +186,21 @@ func (p *Parser) whoAgain(k *Kept, h *Hit, span *daySpan) (doubt Doubt) {
 	return doubt
 }
 
-// pageAgain applies the rules to a page that was normalised by others: nothing
-// is decoded a second time, and what those dropped does not come back.
-func (p *Parser) pageAgain(page []byte) ([]byte, Doubt) {
-	if isCutPage(page) && (p.page.StripIndex || p.page.Slash != SlashKeep) {
-		return page, DoubtPage // its hash is of the whole
+// keeps tells whether the rules would keep what follows a page's path as it is.
+func (r PageRules) keeps(suffix []byte) bool {
+	query, fragment := suffix, []byte(nil)
+	if i := bytes.IndexByte(suffix, '#'); i >= 0 {
+		query, fragment = suffix[:i], suffix[i:]
 	}
-	path, rest := page, []byte(nil)
-	if i := bytes.IndexAny(page, "?#"); i >= 0 {
-		query := page[i] == '?'
-		if query && !p.page.KeepQuery || !query && !p.page.KeepFragment {
-			return page, DoubtPage
-		}
-		path, rest = page[:i], page[i:]
+	switch {
+	case len(fragment) > 0 && !r.KeepFragment:
+		return false
+	case len(query) == 0:
+		return true
+	case r.Query == nil:
+		return r.KeepQuery
 	}
-	b := append(p.pageBuf[:0], path...)
-	b = p.page.slash(p.page.index(b, 0), 0)
-	b = append(b, rest...)
-	if len(b) > MaxPage {
-		b = cutPage(b, 0)
-	}
-	p.pageBuf = b
-	return b, 0
+	return bytes.Equal(r.Query.append(nil, query[1:]), query)
 }
 
 // isCutPage tells whether a page looks like what cutPage leaves.

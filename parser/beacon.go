@@ -56,6 +56,9 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 	} else {
 		l = p.paramPage(h, q.page)
 	}
+	if p.extra.rules != nil {
+		p.extra.rules.notesOld(p.naming.now, p.sent(&q, rest))
+	}
 	switch {
 	case len(q.campaign) > 0:
 		l = p.landedParam(q.campaign)
@@ -66,7 +69,7 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 	if name := screenOf(q.screen); name != "" {
 		h.Facets[Screen] = p.values.named(Screen, name)
 	}
-	if p.signed != nil && !p.signed.good(q.sig, h.Site, h.Page) {
+	if p.signed != nil && !p.signed.good(q.sig, h.Site, h.Page) && !p.signed.goodOld(q.sig, h.Site, p.naming.now, p.sent(&q, rest)) {
 		return SkipUnsigned
 	}
 	return p.complete(h)
@@ -112,7 +115,7 @@ func (p *Parser) place(ref []byte, from site, q *params) (name string, _ Reason)
 	if p.refCheck && len(ref) > 0 && from.name != s.name {
 		return "", SkipReferer
 	}
-	p.extra.rules = s.rules
+	p.extra.rules, p.naming.now = s.rules, s.page
 	return s.name, ReasonNone
 }
 

@@ -154,7 +154,7 @@ func (p *Parser) endpoint(h *Hit, path []byte) {
 			break
 		}
 	}
-	b := append(append(p.pageBuf[:0], name...), ' ')
+	b := append(append(p.naming.pageBuf[:0], name...), ' ')
 	if len(path) == 1 && path[0] == '*' {
 		b = append(b, '*') // of OPTIONS: the server as a whole
 	} else if pattern := p.calls.routes.find(path); pattern != "" {
@@ -163,7 +163,7 @@ func (p *Parser) endpoint(h *Hit, path []byte) {
 	} else {
 		b = appendFolded(b, path)
 	}
-	p.pageBuf, h.Endpoint = b, b[:min(len(b), MaxEndpoint)]
+	p.naming.pageBuf, h.Endpoint = b, b[:min(len(b), MaxEndpoint)]
 }
 
 // callUser is the user's name: printable, without spaces, at most 64 bytes.

@@ -67,6 +67,8 @@ type Config struct {
 	Uniques    Uniques
 	BeaconPath string // empty: DefaultBeaconPath
 	Page       PageRules
+	// PageSites are the rules of sites that have their own.
+	PageSites map[string]PageRules
 
 	Blocked []netip.Prefix // client networks that do not count
 	// BlockedPaths are normalised pages that do not count; a "*" at the end
@@ -111,9 +113,9 @@ type Parser struct {
 	lines
 	senders
 	ruling
+	naming
 
 	beacon   string
-	page     PageRules
 	gpc      GPCMode
 	refCheck bool
 	allowed  map[string]bool   // nil: all
@@ -141,8 +143,6 @@ type Parser struct {
 	direct, internal                     *Value // and the channels of those, and of ways within the site
 	lastStart                            []byte // "site=S&page=" of a query with a site
 
-	pageBuf []byte
-	known   knownPages
 }
 
 // lines reads the fields of lines in the format that the log has.
@@ -198,15 +198,15 @@ func New(c Config) (*Parser, error) {
 	p := &Parser{
 		lines:   lines{format: c.Format, proxies: newPrefixSet(c.Proxies), zone: c.LogLocation, buf: make([]byte, 0, startBuf)},
 		senders: senders{agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)}},
-		beacon:  c.BeaconPath, page: c.Page, gpc: c.GPC, refCheck: c.RefererCheck, asViews: c.Views,
+		beacon:  c.BeaconPath, gpc: c.GPC, refCheck: c.RefererCheck, asViews: c.Views,
 		blocked: newPrefixSet(c.Blocked), self: newPrefixSet(c.Self),
 		pages: newPageList(c.BlockedPaths),
 		sites: newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
-		signed:  newSignatures(c.BeaconKeys),
-		values:  newFacetValues(c.Off),
-		ruling:  ruling{rules: c.Rules, secret: slices.Clone(c.Secret)},
-		days:    days{loc: c.Location, secret: slices.Clone(c.Secret), uniques: c.Uniques},
-		pageBuf: make([]byte, 0, startBuf),
+		signed: newSignatures(c.BeaconKeys),
+		values: newFacetValues(c.Off),
+		ruling: ruling{rules: c.Rules, secret: slices.Clone(c.Secret)},
+		days:   days{loc: c.Location, secret: slices.Clone(c.Secret), uniques: c.Uniques},
+		naming: naming{all: c.Page, pageBuf: make([]byte, 0, startBuf)},
 	}
 	p.senders.values = &p.values
 	p.countries.lookup = c.Country
@@ -231,7 +231,7 @@ func New(c Config) (*Parser, error) {
 	if !strings.HasPrefix(p.beacon, "/") || strings.ContainsAny(p.beacon, "?# ") {
 		errs = append(errs, fmt.Errorf("beacon path %q: use a path such as %s", p.beacon, DefaultBeaconPath))
 	}
-	errs = append(errs, p.setTables(), p.setSites(c.Sites), p.setAliases(c.Aliases), p.setCalls(c.Calls), p.setFormat(c))
+	errs = append(errs, p.setTables(), p.setSites(c.Sites), p.naming.set(c.PageSites), p.setAliases(c.Aliases), p.setCalls(c.Calls), p.setFormat(c))
 	var err error
 	if p.logViews, err = newLogViews(&c, p.aliases); err != nil {
 		errs = append(errs, err)

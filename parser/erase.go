@@ -80,15 +80,20 @@ func (p *Parser) About(h *Hit) string {
 // meant tells which site and page a skipped line was about, as well as that can be told.
 func meant(p *Parser, h *Hit) site {
 	if p.calls != nil {
+		s := p.calls.site
+		if len(p.extra.host) > 0 {
+			s = p.siteOf(p.extra.host)
+		}
+		if s.page != nil {
+			p.naming.now = s.page
+		}
 		if p.asViews {
 			p.setPage(h, pathOfURL(h.URI))
+			s.rules.notesOld(p.naming.now, pathOfURL(h.URI))
 		} else {
 			h.Kind = APICall
 		}
-		if len(p.extra.host) > 0 {
-			return p.siteOf(p.extra.host)
-		}
-		return p.calls.site
+		return s
 	}
 	s, rest := p.refererSite(h.Referer)
 	query, ok := p.beaconQuery(h.URI)
@@ -100,11 +105,12 @@ func meant(p *Parser, h *Hit) site {
 	if len(q.site) > 0 {
 		s = p.siteOf(p.decode(q.site))
 	}
-	switch {
-	case len(q.page) > 0:
-		p.setPage(h, p.decode(q.page))
-	case len(rest) > 0:
-		p.setPage(h, rest)
+	if s.page != nil {
+		p.naming.now = s.page
+	}
+	if len(q.page) > 0 || len(rest) > 0 {
+		p.setPage(h, p.sent(&q, rest))
+		s.rules.notesOld(p.naming.now, p.sent(&q, rest))
 	}
 	return s
 }

@@ -14,13 +14,16 @@ type Known struct {
 	Note  any
 	About uint64
 
-	landed landed // by what it says of a campaign
+	landed landed     // by what it says of a campaign
+	rules  *PageRules // that it was normalised by
 
 	both []byte // as it stands in the query, and behind it what that means
 	n    uint32 // bytes of the first
 }
 
-func (k *Known) is(raw []byte) bool { return string(k.both[:k.n]) == string(raw) }
+func (k *Known) is(raw []byte, rules *PageRules) bool {
+	return k.rules == rules && string(k.both[:k.n]) == string(raw)
+}
 
 func (k *Known) page() []byte { return k.both[k.n:] }
 
@@ -51,9 +54,9 @@ const (
 	knownOverhead = 100
 )
 
-// find is what is known of raw, nil if it is nothing; then the pair is where keep
+// find is what is known of raw on a site with these rules, nil if it is nothing; then the pair is where keep
 // may put it, nil if it should not.
-func (k *knownPages) find(raw []byte) (*Known, *knownPair) {
+func (k *knownPages) find(raw []byte, rules *PageRules) (*Known, *knownPair) {
 	if len(raw) > maxKnownPage {
 		return nil, nil
 	}
@@ -63,10 +66,10 @@ func (k *knownPages) find(raw []byte) (*Known, *knownPair) {
 	hash := maphash.Bytes(k.seed, raw)
 	tag := uint32(hash >> 32)
 	pair := &k.pairs[hash&(knownPairs-1)]
-	if first := pair.known[0]; first != nil && pair.tags[0] == tag && first.is(raw) {
+	if first := pair.known[0]; first != nil && pair.tags[0] == tag && first.is(raw, rules) {
 		return first, nil
 	}
-	if second := pair.known[1]; second != nil && pair.tags[1] == tag && second.is(raw) {
+	if second := pair.known[1]; second != nil && pair.tags[1] == tag && second.is(raw, rules) {
 		pair.known[0], pair.known[1] = second, pair.known[0]
 		pair.tags[0], pair.tags[1] = tag, pair.tags[0]
 		return second, nil
@@ -79,14 +82,14 @@ func (k *knownPages) find(raw []byte) (*Known, *knownPair) {
 }
 
 // keep puts raw into a pair that find gave, in place of what was used longer ago.
-func (k *knownPages) keep(pair *knownPair, raw, page []byte, l landed) *Known {
+func (k *knownPages) keep(pair *knownPair, raw, page []byte, rules *PageRules, l landed) *Known {
 	if k.size > maxKnownBytes {
 		tag := pair.once
 		clear(k.pairs)
 		k.size, pair.once = 0, tag
 	}
 	both := slices.Concat(raw, page)
-	known := &Known{landed: l, both: both[:len(both):len(both)], n: uint32(len(raw))}
+	known := &Known{landed: l, rules: rules, both: both[:len(both):len(both)], n: uint32(len(raw))}
 	pair.known[1], pair.tags[1] = known, pair.once
 	k.size += len(both) + knownOverhead
 	return known

@@ -10,9 +10,9 @@ import (
 func TestKnownFlood(t *testing.T) {
 	var k knownPages
 	see := func(raw []byte) *Known {
-		known, pair := k.find(raw)
+		known, pair := k.find(raw, nil)
 		if known == nil && pair != nil {
-			known = k.keep(pair, raw, raw[1:], landed{})
+			known = k.keep(pair, raw, raw[1:], nil, landed{})
 		}
 		return known
 	}
@@ -49,7 +49,7 @@ func TestKnownFlood(t *testing.T) {
 			t.Fatalf("%d bytes are kept", k.size)
 		}
 	}
-	if k.find(make([]byte, maxKnownPage+1)); see(often) == known {
+	if k.find(make([]byte, maxKnownPage+1), nil); see(often) == known {
 		t.Error("it never began anew")
 	}
 }

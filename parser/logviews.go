@@ -87,9 +87,10 @@ func (r *requestRules) view(h *Hit) Reason {
 		return SkipPrefetch
 	}
 	h.Kind, h.Site = Pageview, s.name
-	p.extra.rules = s.rules
+	p.extra.rules, p.naming.now = s.rules, s.page
 	from, _ := p.refererSite(h.Referer) // of the page itself, unlike a beacon's
 	p.cameFrom(h, from, p.landedBy(query))
 	p.setPage(h, pathOfURL(h.URI))
+	s.rules.notesOld(p.naming.now, pathOfURL(h.URI))
 	return p.complete(h)
 }

@@ -37,8 +37,13 @@ type PageRules struct {
 	KeepFragment bool
 	// StripIndex makes ".../index.html" and ".../index.htm" the page ".../".
 	StripIndex bool
-	// Slash is applied after StripIndex.
+	// Slash is applied after StripIndex and Aliases.
 	Slash SlashRule
+	// Query are the parameters of a query that are kept, whatever KeepQuery says; nil:
+	// what KeepQuery says.
+	Query *QueryNames
+	// Aliases give pages other names, by their paths; nil: none.
+	Aliases *PageAliases
 }
 
 // Normalize appends the page that raw names to dst: raw is the value of
@@ -49,13 +54,15 @@ type PageRules struct {
 // Nothing is "/"; a page without a leading "/" is kept as an opaque name.
 func (r PageRules) Normalize(dst, raw []byte) []byte {
 	start := len(dst)
-	path, suffix := r.cut(pathOfURL(raw))
+	path, query, suffix := r.cut(pathOfURL(raw))
 	dst = appendPercent(dst, path)
 	dst = collapseSlashes(dst, start)
-	dst = r.index(dst, start)
-	dst = r.slash(dst, start)
+	dst = r.name(dst, start)
 	if len(dst) == start {
 		dst = append(dst, '/')
+	}
+	if r.Query != nil {
+		dst = r.Query.append(dst, query)
 	}
 	dst = append(dst, suffix...)
 	if len(dst)-start > MaxPage {
@@ -67,7 +74,7 @@ func (r PageRules) Normalize(dst, raw []byte) []byte {
 // clean says that Normalize would copy raw as it is. It may say no for a page
 // that would be copied, never yes for one that would not.
 func (r PageRules) clean(raw []byte) bool {
-	if len(raw) < 8 || len(raw) > MaxPage || raw[0] != '/' || r.StripIndex || r.Slash != SlashKeep {
+	if len(raw) < 8 || len(raw) > MaxPage || raw[0] != '/' || r.StripIndex || r.Slash != SlashKeep || r.Aliases != nil {
 		return false
 	}
 	// Eight bytes at a time, each word overlapping the last one by a byte so
@@ -101,10 +108,19 @@ func pathOfURL(raw []byte) []byte {
 	return raw[i:]
 }
 
-// cut separates the path from what is kept of query and fragment. That is one
-// piece of raw unless the query is dropped and the fragment kept, where it is
+// name gives a decoded path the name that the rules have for it.
+func (r PageRules) name(b []byte, start int) []byte {
+	b = r.index(b, start)
+	if r.Aliases != nil {
+		b, _ = r.Aliases.rename(b, start, r)
+	}
+	return r.slash(b, start)
+}
+
+// cut separates the path from the query and from what is kept as it is of query and fragment.
+// That is one piece of raw unless the query is dropped and the fragment kept, where it is
 // the fragment.
-func (r PageRules) cut(raw []byte) (path, suffix []byte) {
+func (r PageRules) cut(raw []byte) (path, query, suffix []byte) {
 	path = raw
 	if i := bytes.IndexByte(path, '#'); i >= 0 {
 		path, suffix = path[:i], path[i:]
@@ -114,12 +130,13 @@ func (r PageRules) cut(raw []byte) (path, suffix []byte) {
 	}
 	i := bytes.IndexByte(path, '?')
 	if i < 0 {
-		return path, suffix
+		return path, nil, suffix
 	}
-	if r.KeepQuery {
-		return path[:i], raw[i : len(path)+len(suffix)]
+	path, query = path[:i], path[i+1:]
+	if r.KeepQuery && r.Query == nil {
+		suffix = raw[i : len(path)+1+len(query)+len(suffix)]
 	}
-	return path[:i], suffix
+	return path, query, suffix
 }
 
 func collapseSlashes(b []byte, start int) []byte {

@@ -14,6 +14,7 @@ func (p *Parser) Parse(line []byte, h *Hit) {
 	h.RequestTime = -1
 	x := &p.extra
 	p.buf, x.host, x.purpose, x.gpc, x.accept, x.tongue, x.asked, x.zoneless, x.rules = p.buf[:0], nil, nil, nil, nil, false, false, false, nil
+	p.naming.now = &p.naming.all
 	if reason := p.read(line, h); reason != ReasonNone {
 		malformed(h, reason)
 		if !reason.Malformed() {
@@ -108,9 +109,10 @@ func (p *Parser) PageOf(h *Hit, site string, path []byte) {
 		return
 	}
 	from, _ := p.refererSite(h.Referer) // of the page itself, unlike a beacon's
-	h.Site = s.name
+	h.Site, p.naming.now = s.name, s.page
 	p.cameFrom(h, from, p.landedBy(queryOf(path)))
 	p.setPage(h, path)
+	s.rules.notesOld(p.naming.now, path)
 	reason := p.complete(h)
 	if reason == ReasonNone {
 		reason = s.rules.takes(h)
@@ -120,23 +122,13 @@ func (p *Parser) PageOf(h *Hit, site string, path []byte) {
 	}
 }
 
-// setPage makes what raw names the hit's page.
-func (p *Parser) setPage(h *Hit, raw []byte) {
-	if p.page.clean(raw) {
-		h.Page = raw
-		return
-	}
-	p.pageBuf = p.page.Normalize(p.pageBuf[:0], raw)
-	h.Page = p.pageBuf
-}
-
 // paramPage makes the "page" parameter, as it stands in the query, the hit's
 // page, and tells what campaign it is of.
 func (p *Parser) paramPage(h *Hit, encoded []byte) landed {
 	var known *Known
 	var pair *knownPair
 	if !p.plainly {
-		known, pair = p.known.find(encoded)
+		known, pair = p.naming.known.find(encoded, p.naming.now)
 	}
 	if known == nil {
 		text := p.decode(encoded)
@@ -145,7 +137,7 @@ func (p *Parser) paramPage(h *Hit, encoded []byte) landed {
 		if pair == nil {
 			return l
 		}
-		known = p.known.keep(pair, encoded, h.Page, l)
+		known = p.naming.known.keep(pair, encoded, h.Page, p.naming.now, l)
 	}
 	h.Known, h.Page = known, known.page()
 	return known.landed
@@ -192,6 +184,7 @@ type site struct {
 	from    *Value     // as a referrer; nil: no host, or not counted
 	channel *Value     // as a referrer
 	rules   *siteRules // about its lines; nil: none are
+	page    *PageRules // of its pages
 }
 
 // lastSite remembers what one text was found to name: most lines name the same
@@ -288,7 +281,7 @@ func (p *Parser) hostOf(host []byte, known *cache[site]) site {
 		if to, ok := p.aliases[name]; ok {
 			name = to
 		}
-		s = site{rules: s.rules, name: name, counts: p.allowed == nil || p.allowed[name], from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
+		s = site{rules: s.rules, page: p.pageRules(name), name: name, counts: p.allowed == nil || p.allowed[name], from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
 	}
 	known.put(host, s)
 	return s

@@ -133,6 +133,7 @@ type ruling struct {
 
 	asked netip.Addr // whose hash is kept
 	hash  string
+	old   []byte // what the line's page is called without aliases; empty: as it is with them
 }
 
 // RulesVersion tells which rules a parser has.
@@ -177,7 +178,7 @@ func (s *siteRules) takes(h *Hit) (reason Reason) {
 		return ReasonNone
 	}
 	for _, r := range s.all {
-		if r.about(h) && (!r.Net.IsValid() || h.Addr.IsValid() && r.Net.Contains(h.Addr.WithZone(""))) && s.isClient(r, h) {
+		if r.about(h, s.old) && (!r.Net.IsValid() || h.Addr.IsValid() && r.Net.Contains(h.Addr.WithZone(""))) && s.isClient(r, h) {
 			reason = max(reason, r.reason())
 		}
 	}
@@ -190,7 +191,7 @@ func (s *siteRules) takesKept(k *Kept, h *Hit, span *daySpan, agent *agent) (rea
 		return ReasonNone, 0
 	}
 	for _, r := range s.all {
-		if !r.about(h) {
+		if !r.about(h, nil) {
 			continue
 		}
 		if r.Net.IsValid() {
@@ -237,7 +238,7 @@ func (r *Rule) reason() Reason {
 }
 
 // about tells whether all of a rule is true of a hit but what it says of the client's address.
-func (r *Rule) about(h *Hit) bool {
+func (r *Rule) about(h *Hit, old []byte) bool {
 	switch {
 	case h.Time < r.From || r.Until != 0 && h.Time >= r.Until:
 	case r.Agent != "" && !containsText(h.UserAgent, r.Agent):
@@ -245,12 +246,18 @@ func (r *Rule) about(h *Hit) bool {
 	case r.Page == "":
 		return true
 	case h.Kind == APICall || h.Page == nil:
-	case r.Kind == RuleDelete:
-		return string(h.Page) == r.Page
 	default:
-		return matches(r.Page, h.Page)
+		return r.names(h.Page) || len(old) > 0 && r.names(old)
 	}
 	return false
+}
+
+// names tells whether a rule is about a page.
+func (r *Rule) names(page []byte) bool {
+	if r.Kind == RuleDelete {
+		return string(page) == r.Page
+	}
+	return matches(r.Page, page)
 }
 
 func containsText(b []byte, text string) bool { return bytes.Contains(b, []byte(text)) }

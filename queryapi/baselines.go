@@ -110,7 +110,7 @@ func (o *operations) replaceBaseline(ctx *fasthttp.RequestCtx, r *baselineReques
 	}
 	b := Baseline{PV: int64(r.pv), UV: int64(r.uv)}
 	if len(r.page) > 0 {
-		b.Page = o.cfg.NormalizePage(r.page)
+		b.Page = o.cfg.NormalizePage(site, r.page)
 	}
 	if err := o.notes(ctx, "set base", site, fmt.Sprintf("page %q: %d views, %d visitors", b.Page, b.PV, b.UV)); err != nil {
 		return err

@@ -74,7 +74,7 @@ type Config struct {
 	// NormalizePage and NormalizeSite are the parser's, so that a read finds
 	// what was counted. NormalizeSite is false for what is no site and for
 	// sites outside SITES. They must not keep raw.
-	NormalizePage func(raw []byte) string
+	NormalizePage func(site string, raw []byte) string
 	NormalizeSite func(raw string) (site string, ok bool)
 	// RefererCheck says whether the parser skips views whose Referer is of
 	// another site than theirs; nil: never.

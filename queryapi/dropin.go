@@ -121,7 +121,7 @@ func (p *dropins) tell(ctx *fasthttp.RequestCtx, dst []byte, v visited, count bo
 	defer p.give(w)
 	w.answer = counter.Answer{Pages: w.answer.Pages[:0]}
 	if v.site != "" {
-		w.query.Site, w.query.Page, w.query.Fresh = v.site, p.cfg.NormalizePage(v.page), count
+		w.query.Site, w.query.Page, w.query.Fresh = v.site, p.cfg.NormalizePage(v.site, v.page), count
 		for _, n := range numbers {
 			w.query.Fields |= n.field
 		}

@@ -162,7 +162,7 @@ func fakeFiles() fs.FS {
 
 func testConfig(b *backend) Config {
 	return Config{
-		Reader: b, Beacon: b, Waiter: b, NormalizePage: normalizePage, NormalizeSite: normalizeSite,
+		Reader: b, Beacon: b, Waiter: b, NormalizePage: func(_ string, raw []byte) string { return normalizePage(raw) }, NormalizeSite: normalizeSite,
 		Static: fakeFiles(), Logger: slog.New(slog.DiscardHandler),
 		CountWait: 20 * time.Millisecond, ViewWait: 20 * time.Millisecond,
 	}

@@ -76,7 +76,7 @@ func (r *reads) history(ctx *fasthttp.RequestCtx) error {
 		if len(raw) == 0 {
 			return badValue("page", "must not be empty")
 		}
-		q.Page = r.cfg.NormalizePage(raw)
+		q.Page = r.cfg.NormalizePage(site, raw)
 	}
 	var days []DayCount
 	var stale bool

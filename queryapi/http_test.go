@@ -303,7 +303,7 @@ func TestPanicBecomes500(t *testing.T) {
 	var log strings.Builder
 	s := newTestServer(t, newBackend(), func(c *Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		c.NormalizePage = func([]byte) string { panic("boom") }
+		c.NormalizePage = func(string, []byte) string { panic("boom") }
 	})
 	ctx := ask(s, testPeer, "POST", "/api/batch", `{"site":"ddkk.com","pages":["/a"]}`)
 	if ctx.Response.StatusCode() != 500 || !strings.Contains(string(ctx.Response.Body()), CodeInternal) || strings.Contains(string(ctx.Response.Body()), "boom") {

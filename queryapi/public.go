@@ -44,7 +44,7 @@ func (r *reads) badge(ctx *fasthttp.RequestCtx, site string) error {
 		if len(page) == 0 {
 			return missing("page")
 		}
-		q.Fields, q.Page, label = counter.FieldPagePV, r.cfg.NormalizePage(page), "page views"
+		q.Fields, q.Page, label = counter.FieldPagePV, r.cfg.NormalizePage(site, page), "page views"
 	default:
 		return badValue("field", "must be site_pv or page_pv")
 	}

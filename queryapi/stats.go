@@ -103,7 +103,7 @@ func (r *reads) statsQuery(w *work, site string) error {
 		if req.page == nil {
 			return missing("page")
 		}
-		q.Page = r.cfg.NormalizePage(req.page)
+		q.Page = r.cfg.NormalizePage(site, req.page)
 	}
 	r.nameQuery(w)
 	return nil
@@ -111,7 +111,7 @@ func (r *reads) statsQuery(w *work, site string) error {
 
 func (r *reads) nameQuery(w *work) {
 	for _, name := range w.req.names {
-		w.query.Pages = append(w.query.Pages, r.cfg.NormalizePage(name))
+		w.query.Pages = append(w.query.Pages, r.cfg.NormalizePage(w.query.Site, name))
 	}
 }
 

@@ -56,7 +56,7 @@ func (f *facts) adminUniques(ctx *fasthttp.RequestCtx) error {
 	}
 	page := ""
 	if raw := args.Peek("page"); len(raw) > 0 {
-		page = f.cfg.NormalizePage(raw)
+		page = f.cfg.NormalizePage(q.site, raw)
 		name := text(page)
 		out.Page = &name
 	}

@@ -116,7 +116,7 @@ func (d *deleting) plan(now time.Time) error {
 		d.rule.Site, d.word = site, site
 	}
 	if o.page != "" {
-		d.rule.Page = string(d.v.Cfg().Page.Normalize(nil, []byte(o.page)))
+		d.rule.Page = d.v.Cfg().PageOf(d.rule.Site, []byte(o.page))
 		d.word = d.rule.Page
 	}
 	if o.visitor != "" {

@@ -17,7 +17,6 @@ import (
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/importer"
 	"ddkk-stats/internal/vault"
-	"ddkk-stats/parser"
 )
 
 // countsOptions are what a person asks for.
@@ -166,8 +165,7 @@ func runCounts(cmd *cobra.Command, load func() (*config.Config, error), opt coun
 }
 
 func naming(cfg *config.Config) importer.Naming {
-	rules := cfg.Parser(parser.FormatV1, nil).Page
-	return importer.Naming{Site: cfg.SiteOf, Page: func(raw string) string { return string(rules.Normalize(nil, []byte(raw))) }}
+	return importer.Naming{Site: cfg.SiteOf, Page: func(site, raw string) string { return cfg.PageOf(site, []byte(raw)) }}
 }
 
 // pages reads the list of pages of the site, without those of other sites.

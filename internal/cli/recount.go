@@ -46,7 +46,9 @@ Segments of the log that are still on the disk, compressed or not, are read
 again. Of others the raw rows in the archive are judged by what they hold: what
 earlier rules skipped or took for duplicates does not come back, and the summary
 tells what could not be told. Days whose raw rows are deleted are refused;
---force leaves those as they are and counts the others.
+--force leaves those as they are and counts the others, but their pages get the names
+that they have now (PAGE_ALIASES, PAGE_SLASH), and their sums add up. So do pages of
+which an earlier counter's numbers were imported.
 
 API calls have no raw rows: where a segment of SITE_LOG is gone that may hold
 calls of a day, that day's calls stay as they are, and the summary names it.

@@ -41,6 +41,9 @@ func (r *recounting) report(done *archive.Recounted, before, after shown) error 
 	if r.opt.facets {
 		fmt.Fprintf(&b, "%d of the raw rows get other facets\n", done.Named)
 	}
+	if done.Pages > 0 {
+		fmt.Fprintf(&b, "%d pages of days without raw rows, or of earlier counters, get another name\n", done.Pages)
+	}
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "day\tsite\tpv before\tafter\tuv before\tafter\tbots before\tafter\tcounted again from")
 	for _, l := range slices.SortedFunc(maps.Values(lines), func(x, y recountLine) int {

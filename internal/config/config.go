@@ -84,6 +84,8 @@ type Config struct {
 	SiteAliases     map[string]string // host -> site
 	RefererCheck    bool
 	Page            parser.PageRules
+	PageSites       map[string]parser.PageRules // of sites that have their own
+	pages           pageSettings
 	MaxPagesPerSite int
 	MaxSites        int
 	APIMaxEndpoints int
@@ -202,7 +204,7 @@ func (c *Config) Parser(format parser.Format, secret []byte) parser.Config {
 		Off: c.FacetsOff, Country: country, LogViews: c.LogViews,
 		Format: format, Location: c.Timezone, Secret: secret,
 		Sites: c.Sites, Aliases: c.SiteAliases, RefererCheck: c.RefererCheck,
-		GPC: c.PrivacyGPC, Uniques: c.Uniques, Page: c.Page,
+		GPC: c.PrivacyGPC, Uniques: c.Uniques, Page: c.Page, PageSites: c.PageSites,
 		Blocked: c.BlockIPs, BlockedPaths: c.BlockPaths, Self: c.SelfIPs, BotAgents: c.BotAgents,
 		BeaconKeys: splitList(string(c.BeaconKey)),
 		JSONFields: c.JSONFields, LogLocation: c.LogTimezone, Proxies: c.TrustedProxies,
@@ -324,6 +326,7 @@ func (c *Config) checkTogether(problems *problemList) {
 	c.checkRedis(problems)
 	c.checkMySQL(problems)
 	c.timeLogViews(problems)
+	c.joinPages(problems)
 	c.checkSiteLog(problems)
 	c.checkSegments(problems)
 	c.checkCompressed(problems)
@@ -368,7 +371,7 @@ func (c *Config) Warnings() []string {
 	if !c.LogSync {
 		w = append(w, "LOG_SYNC is off: after a power loss Redis may count lines that the log no longer holds")
 	}
-	return w
+	return append(w, c.pageWarnings()...)
 }
 
 // Change is one setting that differs between two configurations.

@@ -111,6 +111,17 @@ func TestGoodValues(t *testing.T) {
 	}, "[false false true]")
 	f("PAGE_SLASH", "strip", func(c *Config) any { return c.Page.Slash == parser.SlashStrip }, "true")
 	f("PAGE_SLASH", "add", func(c *Config) any { return c.Page.Slash == parser.SlashAdd }, "true")
+	f("PAGE_SLASH", "strip, B.example=add", func(c *Config) any { return c.PageOf("a.example", []byte("/x/")) + c.PageOf("b.example", []byte("/x")) }, "/x/x/")
+	f("PAGE_INDEX", "b.example=strip", func(c *Config) any {
+		return c.PageOf("a.example", []byte("/index.html")) + c.PageOf("b.example", []byte("/index.html"))
+	}, "/index.html/")
+	f("PAGE_KEEP_QUERY", "id, b.example=tid,utm_source", func(c *Config) any {
+		const q = "/x?utm_source=1&tid=3&id=2"
+		return c.PageOf("a.example", []byte(q)) + c.PageOf("b.example", []byte(q)) + fmt.Sprint(len(c.Warnings()))
+	}, "/x?id=2/x?id=2&tid=31")
+	f("PAGE_ALIASES", "/old -> /new, b.example/old->/b, /p/:id=/post/:id, /c%2Cd -> /e", func(c *Config) any {
+		return c.PageOf("a.example", []byte("/old")) + c.PageOf("b.example", []byte("/old/")) + c.PageOf("b.example", []byte("/p/7")) + c.PageOf("a.example", []byte("/c,d"))
+	}, "/new/b/post/7/e")
 	f("PAGE_INDEX", "strip", func(c *Config) any { return c.Page.StripIndex }, "true")
 	f("PAGE_FRAGMENT", "on", func(c *Config) any { return c.Page.KeepFragment }, "true")
 	f("LOG_SYNC", "off", func(c *Config) any { return c.LogSync }, "false")
@@ -175,6 +186,13 @@ func TestBadValues(t *testing.T) {
 	f("LOG_RETENTION", "-1h")
 	f("IP_MODE", "some")
 	f("PAGE_SLASH", "remove")
+	f("PAGE_SLASH", "keep, strip")
+	f("PAGE_INDEX", "a.example=add")
+	f("PAGE_KEEP_QUERY", "id=, x")
+	f("PAGE_ALIASES", "/old")
+	f("PAGE_ALIASES", "/old -> new")
+	f("PAGE_ALIASES", "/a -> /b, /b -> /a")
+	f("PAGE_ALIASES", "not a host/old -> /new")
 	f("PAGE_QUERY", "a&b")
 	f("PAGE_INDEX", "add")
 	f("LOG_FORMAT", "w3c")

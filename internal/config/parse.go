@@ -289,32 +289,6 @@ func keep(field func(*Config) *bool) func(*Config, string) error {
 	}
 }
 
-func parsePageIndex(c *Config, s string) error {
-	switch strings.ToLower(s) {
-	case "keep":
-		c.Page.StripIndex = false
-	case "strip":
-		c.Page.StripIndex = true
-	default:
-		return errors.New("neither keep nor strip")
-	}
-	return nil
-}
-
-func parsePageSlash(c *Config, s string) error {
-	switch strings.ToLower(s) {
-	case "keep":
-		c.Page.Slash = parser.SlashKeep
-	case "strip":
-		c.Page.Slash = parser.SlashStrip
-	case "add":
-		c.Page.Slash = parser.SlashAdd
-	default:
-		return errors.New("not one of the words")
-	}
-	return nil
-}
-
 func parseGPC(c *Config, s string) error {
 	mode, err := parser.ParseGPCMode(strings.ToLower(s))
 	c.PrivacyGPC = mode

@@ -188,7 +188,7 @@ func (s *server) apiConfig() queryapi.Config {
 	titles := answers.NewTitles(s.inputs, s.cfg, time.Now, s.log)
 	return queryapi.Config{
 		Reader: s.reader, Beacon: beaconLog{s.beacon}, Waiter: s.counting, TermFields: counter.TermFieldsOf(s.cfg().Uniques),
-		NormalizePage: func(raw []byte) string { return string(s.cfg().Page.Normalize(nil, raw)) },
+		NormalizePage: func(site string, raw []byte) string { return s.cfg().PageOf(site, raw) },
 		NormalizeSite: func(raw string) (string, bool) { return s.cfg().SiteOf(raw) },
 		RefererCheck:  func() bool { return s.cfg().RefererCheck },
 		EventKey:      parser.EventKey, Location: s.cfg().Timezone,

@@ -21,7 +21,7 @@ type Count struct {
 // Naming turns names as they were written into ours. Page is not called for "".
 type Naming struct {
 	Site func(string) (string, bool)
-	Page func(string) string
+	Page func(site, page string) string
 }
 
 // maxProblems bounds how much is said about one file.
@@ -143,7 +143,7 @@ type sums map[[2]string]*Count
 
 func (s sums) add(n Naming, site, page string, pv, uv int64) {
 	if page != "" {
-		page = n.Page(page)
+		page = n.Page(site, page)
 	}
 	k := [2]string{site, page}
 	if s[k] == nil {
