@@ -72,6 +72,7 @@ type seenChange struct {
 // dayChange is what a part changes in one day.
 type dayChange struct {
 	state    *dayState
+	serial   uint64 // no two changes or states have the same
 	pv       int64
 	pages    []pageChange
 	bots     []pageChange // without UV

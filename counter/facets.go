@@ -108,42 +108,49 @@ func (n *facetNames) admit(f parser.Facet, field string) *page {
 	return admit(n.all, field)
 }
 
-// of finds or admits a name; what is over the cap is counted under OtherPage. A
-// name that comes often knows its place in the day that it was in last.
+// facetOf finds or admits a name; what is over the cap is counted under OtherPage.
 func (a *aggregate) facetOf(d *dayState, v *parser.Value) *page {
-	if v.About == d.serial {
-		if p, ok := v.Note.(*page); ok {
-			return p
-		}
-	}
 	n := &d.facets
-	p := n.all[v.Field]
-	if p == nil {
-		field := v.Field
-		if int(n.named[v.Facet]) >= a.caps.facets[v.Facet] {
-			field = v.Facet.Field(parser.OtherPage)
-		}
-		if p = n.all[field]; p == nil {
-			p = n.admit(v.Facet, field)
-		}
+	if p := n.all[v.Field]; p != nil {
+		return p
 	}
-	v.Note, v.About = p, d.serial
-	return p
+	field := v.Field
+	if int(n.named[v.Facet]) >= a.caps.facets[v.Facet] {
+		field = v.Facet.Field(parser.OtherPage)
+	}
+	if p := n.all[field]; p != nil {
+		return p
+	}
+	return n.admit(v.Facet, field)
 }
 
-// countFacets counts a view of a person by its facets.
+// countFacets counts a view of a person by its facets. A name knows its place in the
+// change of a day that it was in last.
 func (a *aggregate) countFacets(h *parser.Hit) {
-	c := &a.cur
+	d := a.cur.day
 	for _, v := range h.Facets {
-		if v == nil {
-			continue
-		}
-		before := len(c.day.facets)
-		viewed(&c.day.facets, a.facetOf(c.day.state, v), uint32(a.open.number))
-		if len(c.day.facets) > before {
-			a.open.weigh(c.part, len(v.Field)+perFacet)
+		switch {
+		case v == nil:
+		case v.About == d.serial:
+			d.facets[v.Place].pv++
+		default:
+			a.placeFacet(v)
 		}
 	}
+}
+
+// placeFacet counts the first view of a name in a change of a day, or one of a name that
+// was elsewhere meanwhile.
+func (a *aggregate) placeFacet(v *parser.Value) {
+	c := &a.cur
+	d := c.day
+	before := len(d.facets)
+	p := a.facetOf(d.state, v)
+	viewed(&d.facets, p, uint32(a.open.number))
+	if len(d.facets) > before {
+		a.open.weigh(c.part, len(v.Field)+perFacet)
+	}
+	v.Place, v.About = int(p.index), d.serial
 }
 
 // facetBlobs packs what a part changes of facets: an element for each day, as those

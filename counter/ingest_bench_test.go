@@ -24,6 +24,7 @@ type benchTraffic struct {
 	ids                           bool // with view ids, as the widget sends them
 	even                          bool // each site has all pages, and none comes more often
 	uniques                       parser.Uniques
+	off                           parser.FacetSet
 }
 
 // log writes the lines: pages by Zipf's law, of one site each, visitors evenly.
@@ -149,6 +150,8 @@ func BenchmarkIngest(b *testing.B) {
 	}{
 		{"pixels", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1}},
 		{"widget", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1, ids: true}},
+		{"pixels-none", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1, off: 1<<parser.Hour - 1}},
+		{"widget-none", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1, ids: true, off: 1<<parser.Hour - 1}},
 		{"sites", benchTraffic{lines: 200_000, pages: 20_000, visitors: 147_000, sites: 100}},
 		{"pixels-week", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1, uniques: parser.UniquesWeek}},
 		{"pixels-month", benchTraffic{lines: 500_000, pages: 20_000, visitors: 147_000, sites: 1, uniques: parser.UniquesMonth}},
@@ -168,20 +171,20 @@ func benchIngest(b *testing.B, t benchTraffic) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		countBacklog(b, rdb, data, int64(t.lines), t.uniques)
+		countBacklog(b, rdb, data, t)
 	}
 	lines := float64(b.N) * float64(t.lines)
 	b.ReportMetric(lines/b.Elapsed().Seconds(), "lines/s")
 	b.ReportMetric(float64(cpuTime(b)-cpu)/lines, "cpu-ns/line")
 }
 
-func countBacklog(b *testing.B, rdb redis.UniversalClient, data []byte, lines int64, uniques parser.Uniques) {
+func countBacklog(b *testing.B, rdb redis.UniversalClient, data []byte, t benchTraffic) {
 	b.Helper()
-	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, RefererCheck: true, Uniques: uniques})
+	p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, RefererCheck: true, Uniques: t.uniques, Off: t.off})
 	if err != nil {
 		b.Fatal(err)
 	}
-	in, err := New(Options{Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC, Logger: slog.New(slog.DiscardHandler), Uniques: uniques},
+	in, err := New(Options{Redis: rdb, Keys: NewKeys(DefaultPrefix, false), Location: time.UTC, Logger: slog.New(slog.DiscardHandler), Uniques: t.uniques},
 		Input{Source: &benchLog{data: data}, Parser: p})
 	if err != nil {
 		b.Fatal(err)
@@ -190,7 +193,7 @@ func countBacklog(b *testing.B, rdb redis.UniversalClient, data []byte, lines in
 	ended := make(chan error, 1)
 	go func() { ended <- in.Run(ctx) }()
 	awaitBench(b, func() error {
-		if s := in.Stats(); s.Books.Read < lines || s.Books.Human < lines {
+		if s, lines := in.Stats(), int64(t.lines); s.Books.Read < lines || s.Books.Human < lines {
 			return fmt.Errorf("%d lines are read and %d counted, of %d", s.Books.Read, s.Books.Human, lines)
 		}
 		return nil

@@ -21,7 +21,7 @@ type aggregate struct {
 	redisNow time.Time // the same by Redis' clock
 	cur      cursor
 	views    views
-	serial   uint64 // of the last dayState
+	serial   uint64 // of the last dayState or dayChange
 	// onlineFrom is the oldest line time, in Unix milliseconds, that still
 	// marks its visitor as online; viewsFrom the same for view ids that
 	// somebody may wait for.
@@ -154,6 +154,10 @@ func (a *aggregate) locateDay(h *parser.Hit) bool {
 	}
 	a.countViews()
 	c.day = c.part.day(d)
+	if c.day.serial == 0 {
+		a.serial++
+		c.day.serial = a.serial
+	}
 	return true
 }
 

@@ -58,7 +58,7 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 	}
 	s := p.siteOf([]byte(k.Site))
 	if s.name != k.Site && p.isTarget(k.Site) {
-		s, doubt = site{name: k.Site, counts: p.allowed == nil || p.allowed[k.Site], rules: s.rules, page: p.pageRules(k.Site)}, DoubtSite
+		s, doubt = &site{name: k.Site, counts: p.allowed == nil || p.allowed[k.Site], rules: s.rules, page: p.pageRules(k.Site)}, DoubtSite
 	}
 	if !s.counts {
 		p.skip(h, SkipSite)
@@ -117,11 +117,11 @@ func (p *Parser) referrerAgain(k *Kept, name string) string {
 }
 
 // siteNamed is a site by its own name.
-func (p *Parser) siteNamed(name string) site {
+func (p *Parser) siteNamed(name string) *site {
 	if name == "" {
-		return site{}
+		return &p.noSite
 	}
-	return site{name: name, from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
+	return &site{name: name, from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
 }
 
 // isTarget tells whether a host's views count for name.
@@ -158,7 +158,7 @@ func (p *Parser) whoAgain(k *Kept, h *Hit, span *daySpan) (doubt Doubt) {
 	} else {
 		a = p.agentOf(k.UserAgent)
 		h.Bot, h.Device = a.bot, a.device
-		h.Facets[Browser], h.Facets[OS], h.Facets[DeviceType] = a.browser, a.os, a.kind
+		h.Facets[Browser], h.Facets[OS], h.Facets[DeviceType] = a.with.browser, a.with.os, a.with.kind
 	}
 	if k.Visitor.IsZero() {
 		return doubt

@@ -13,16 +13,23 @@ const (
 	maxCachedAgent = 512
 )
 
-// agent is what a user agent tells, and its digest for the visitor hash.
+// agent is what a user agent tells, and its digest for the visitor hash. It is a line of
+// the processor's cache long: most lines are of another agent than the one before.
 type agent struct {
 	text   string
 	digest [16]byte
+	with   *with
+	caller *caller
 	bot    bool
 	device Device
+}
 
-	browser, os, kind *Value // nil where they are not counted
+// with is what is used; nil where that is not counted.
+type with struct{ browser, os, kind *Value }
 
-	crawler *Crawler // nil: a person. Looked at of a site's own log only
+// caller is who asks, which is looked at of a site's own log only.
+type caller struct {
+	crawler *Crawler // nil: a person
 	readers int      // that it fetches a feed for; -1: it does not say
 	feed    string   // which of its feeds that is, where it has several of one address; empty: it does not say
 }
@@ -33,9 +40,27 @@ type agents struct {
 	cache  cache[*agent]
 	recent [recentAgents]*agent
 	long   agent // the last one that is too long to be kept
+
+	withs   map[with]*with // each once: what there is of names bounds them
+	nothing with
+	nobody  caller
 }
 
 const recentAgents = 1 << 12
+
+func newAgents() agents {
+	return agents{cache: newCache[*agent](cachedAgents, maxCachedAgent), withs: map[with]*with{}, nobody: caller{readers: -1}}
+}
+
+// withThese is w, once for all agents that have it.
+func (a *agents) withThese(w with) *with {
+	known := a.withs[w]
+	if known == nil {
+		known = &with{w.browser, w.os, w.kind}
+		a.withs[w] = known
+	}
+	return known
+}
 
 // place is where a user agent stands in recent, if it does. Its kind of browser
 // and system stand at its beginning, their versions at its end.
@@ -85,14 +110,16 @@ func (s *senders) classify(ua []byte) agent {
 	a := agent{device: c.device, bot: len(ua) == 0 || s.bots.match(ua) || s.ownBot(ua) != nil}
 	sum := sha256.Sum256(ua)
 	copy(a.digest[:], sum[:])
+	a.with, a.caller = &s.agents.nothing, &s.agents.nobody
 	if !a.bot { // those name browsers that they are not
-		a.browser, a.os, a.kind = s.values.named(Browser, c.browser), s.values.named(OS, c.os), s.values.named(DeviceType, c.kind)
+		a.with = s.agents.withThese(with{s.values.named(Browser, c.browser), s.values.named(OS, c.os), s.values.named(DeviceType, c.kind)})
 	}
-	a.readers = -1
 	if s.crawlers != nil {
-		if a.crawler, a.readers = s.crawlerOf(ua, a.bot); a.readers >= 0 {
-			a.feed = feedID(ua)
+		from := &caller{}
+		if from.crawler, from.readers = s.crawlerOf(ua, a.bot); from.readers >= 0 {
+			from.feed = feedID(ua)
 		}
+		a.caller = from
 	}
 	return a
 }

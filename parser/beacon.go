@@ -66,8 +66,8 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 		l = p.landedBy(queryOf(rest))
 	}
 	p.cameFrom(h, came, l)
-	if name := screenOf(q.screen); name != "" {
-		h.Facets[Screen] = p.values.named(Screen, name)
+	if len(q.screen) > 0 {
+		h.Facets[Screen] = p.screens.value(q.screen)
 	}
 	if p.signed != nil && !p.signed.good(q.sig, h.Site, h.Page) && !p.signed.goodOld(q.sig, h.Site, p.naming.now, p.sent(&q, rest)) {
 		return SkipUnsigned
@@ -104,7 +104,7 @@ func speculative(purpose []byte) bool {
 
 // place tells the site from the parameter and the Referer, which must agree. A
 // parameter that is no host is not replaced by the Referer's.
-func (p *Parser) place(ref []byte, from site, q *params) (name string, _ Reason) {
+func (p *Parser) place(ref []byte, from *site, q *params) (name string, _ Reason) {
 	s := from
 	if len(q.site) > 0 {
 		s = p.paramSite(q.site)

@@ -30,7 +30,7 @@ const DefaultFailedFrom = 500
 // callRules are CallRules made ready.
 type callRules struct {
 	routes  routes
-	site    site
+	site    *site
 	userArg string
 	failed  int
 
@@ -44,7 +44,7 @@ func (p *Parser) setCalls(c *CallRules) error {
 	if c == nil {
 		return nil
 	}
-	p.calls = &callRules{userArg: c.UserArg, failed: c.FailedFrom, requests: newRequestRules(p, c.Downloads)}
+	p.calls = &callRules{site: &p.noSite, userArg: c.UserArg, failed: c.FailedFrom, requests: newRequestRules(p, c.Downloads)}
 	if c.Downloads == nil {
 		p.calls.requests = newRequestRules(p, strings.Split(DefaultDownloads, ","))
 	}
@@ -112,7 +112,7 @@ func (p *Parser) callHit(h *Hit) Reason {
 }
 
 // calledSite is the site that a line of a site's own log is of.
-func (p *Parser) calledSite() (site, Reason) {
+func (p *Parser) calledSite() (*site, Reason) {
 	s := p.calls.site
 	if len(p.extra.host) > 0 {
 		s = p.siteOf(p.extra.host)

@@ -130,15 +130,17 @@ type Parser struct {
 	asViews  bool // of a site's own log: its lines are views, not calls
 
 	channels *channelTable
-	sites    cache[site]
+	sites    cache[*site]
 	days     days
 	// referrers are apart from sites, as anybody can make them up.
-	referrers cache[site]
+	referrers cache[*site]
 
+	noSite                               site // what is no host stands for it
 	lastParam, lastReferer, lastReferrer lastSite
 	values                               facetValues
 	countries                            countries
 	lastLanguage                         lastLanguage
+	screens                              screens
 	nowhere                              *Value // the referrer of who came from nowhere
 	direct, internal                     *Value // and the channels of those, and of ways within the site
 	lastStart                            []byte // "site=S&page=" of a query with a site
@@ -197,11 +199,11 @@ const (
 func New(c Config) (*Parser, error) {
 	p := &Parser{
 		lines:   lines{format: c.Format, proxies: newPrefixSet(c.Proxies), zone: c.LogLocation, buf: make([]byte, 0, startBuf)},
-		senders: senders{agents: agents{cache: newCache[*agent](cachedAgents, maxCachedAgent)}},
+		senders: senders{agents: newAgents()},
 		beacon:  c.BeaconPath, gpc: c.GPC, refCheck: c.RefererCheck, asViews: c.Views,
 		blocked: newPrefixSet(c.Blocked), self: newPrefixSet(c.Self),
 		pages: newPageList(c.BlockedPaths),
-		sites: newCache[site](cachedSites, maxCachedKey), referrers: newCache[site](cachedSites, maxCachedKey),
+		sites: newCache[*site](cachedSites, maxCachedKey), referrers: newCache[*site](cachedSites, maxCachedKey),
 		signed: newSignatures(c.BeaconKeys),
 		values: newFacetValues(c.Off),
 		ruling: ruling{rules: c.Rules, secret: slices.Clone(c.Secret)},
@@ -210,6 +212,7 @@ func New(c Config) (*Parser, error) {
 	}
 	p.senders.values = &p.values
 	p.countries.lookup = c.Country
+	p.screens = newScreens(&p.values)
 	p.nowhere = p.referrerValue("")
 	p.direct, p.internal = p.values.named(Channel, channelDirect), p.values.named(Channel, channelInternal)
 	p.picky = len(c.Blocked)+len(c.Self)+len(c.BlockedPaths) > 0

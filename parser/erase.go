@@ -78,7 +78,7 @@ func (p *Parser) About(h *Hit) string {
 }
 
 // meant tells which site and page a skipped line was about, as well as that can be told.
-func meant(p *Parser, h *Hit) site {
+func meant(p *Parser, h *Hit) *site {
 	if p.calls != nil {
 		s := p.calls.site
 		if len(p.extra.host) > 0 {

@@ -128,8 +128,9 @@ const hourNames = "000102030405060708091011121314151617181920212223"
 type Value struct {
 	Facet Facet
 	Field string // see Facet.Field
-	// Note and About are as in Known.
-	Note  any
+	// Place is the caller's own, where it counts the name, and About tells what that is
+	// good for. Both are zero at first, and the parser never looks at them.
+	Place int
 	About uint64
 }
 

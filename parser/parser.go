@@ -156,7 +156,7 @@ func (p *Parser) complete(h *Hit) Reason {
 	}
 	a := p.agentOf(h.UserAgent)
 	h.Bot, h.Device = a.bot, a.device
-	h.Facets[Browser], h.Facets[OS], h.Facets[DeviceType] = a.browser, a.os, a.kind
+	h.Facets[Browser], h.Facets[OS], h.Facets[DeviceType] = a.with.browser, a.with.os, a.with.kind
 	h.Facets[Country] = p.country(h.Addr)
 	if p.extra.tongue {
 		h.Facets[Language] = p.language(p.extra.accept)
@@ -177,7 +177,7 @@ func (p *Parser) complete(h *Hit) Reason {
 	return ReasonNone
 }
 
-// site is what a host stands for.
+// site is what a host stands for. It is made once and shared: nobody changes it.
 type site struct {
 	name    string     // alias resolved; empty: no host
 	counts  bool       // it is one of SITES
@@ -191,16 +191,16 @@ type site struct {
 // site as the one before.
 type lastSite struct {
 	text []byte
-	site site
+	site *site
 }
 
-func (l *lastSite) keep(text []byte, s site) site {
+func (l *lastSite) keep(text []byte, s *site) *site {
 	l.text, l.site = append(l.text[:0], text...), s
 	return s
 }
 
 // paramSite is the site of the "site" parameter, encoded as in the query.
-func (p *Parser) paramSite(encoded []byte) site {
+func (p *Parser) paramSite(encoded []byte) *site {
 	if bytes.Equal(encoded, p.lastParam.text) {
 		return p.lastParam.site
 	}
@@ -214,10 +214,10 @@ const maxReferrer = 1024
 // referrer tells where the reader of a page came from. The widget says it in
 // the parameter "ref"; the Referer of its request is the page itself. Where a
 // request has another site's page as its Referer, that is it.
-func (p *Parser) referrer(param []byte, referer site, name string) site {
+func (p *Parser) referrer(param []byte, referer *site, name string) *site {
 	switch {
 	case len(param) > maxReferrer:
-		return site{}
+		return &p.noSite
 	case len(param) > 0 && bytes.Equal(param, p.lastReferrer.text):
 		return p.lastReferrer.site
 	case len(param) > 0:
@@ -225,11 +225,11 @@ func (p *Parser) referrer(param []byte, referer site, name string) site {
 	case referer.name != name:
 		return referer
 	}
-	return site{}
+	return &p.noSite
 }
 
 // cameFrom sets where the reader of h.Site came from, and by what link.
-func (p *Parser) cameFrom(h *Hit, from site, l landed) {
+func (p *Parser) cameFrom(h *Hit, from *site, l landed) {
 	h.Referrer = from.name
 	channel := from.channel
 	switch {
@@ -252,14 +252,14 @@ func (p *Parser) cameFrom(h *Hit, from site, l landed) {
 // refererSite is the site that a Referer is of, and what follows its host. The
 // text remembered is all before the first slash of the path: a Referer that
 // begins so, up to that slash, has the same host.
-func (p *Parser) refererSite(ref []byte) (site, []byte) {
+func (p *Parser) refererSite(ref []byte) (*site, []byte) {
 	last := p.lastReferer.text
 	if n := len(last); n > 0 && len(ref) > n && ref[n] == '/' && string(ref[:n]) == string(last) {
 		return p.lastReferer.site, ref[n:]
 	}
 	host, rest, ok := refererParts(ref)
 	if !ok {
-		return site{}, nil
+		return &p.noSite, nil
 	}
 	s := p.siteOf(host)
 	if len(rest) > 0 && rest[0] == '/' {
@@ -269,19 +269,19 @@ func (p *Parser) refererSite(ref []byte) (site, []byte) {
 }
 
 // siteOf looks a host, as somebody wrote it, up.
-func (p *Parser) siteOf(host []byte) site { return p.hostOf(host, &p.sites) }
+func (p *Parser) siteOf(host []byte) *site { return p.hostOf(host, &p.sites) }
 
-func (p *Parser) hostOf(host []byte, known *cache[site]) site {
+func (p *Parser) hostOf(host []byte, known *cache[*site]) *site {
 	if s, ok := known.get(host); ok {
 		return s
 	}
-	var s site
+	s := &p.noSite
 	if name, ok := NormalizeSite(string(host)); ok {
-		s.rules = p.ruling.of(cmp.Or(p.ruling.aliases[name], name))
+		rules := p.ruling.of(cmp.Or(p.ruling.aliases[name], name))
 		if to, ok := p.aliases[name]; ok {
 			name = to
 		}
-		s = site{rules: s.rules, page: p.pageRules(name), name: name, counts: p.allowed == nil || p.allowed[name], from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
+		s = &site{rules: rules, page: p.pageRules(name), name: name, counts: p.allowed == nil || p.allowed[name], from: p.referrerValue(name), channel: p.values.named(Channel, p.channels.channelOf(name))}
 	}
 	known.put(host, s)
 	return s

@@ -135,15 +135,15 @@ func (r *requestRules) ask(h *Hit, path []byte) {
 	}
 	a := r.p.agentOf(h.UserAgent)
 	q := &r.request
-	*q = Request{Kind: kindOf(h, found), Crawler: a.crawler, Robots: found.robots}
+	*q = Request{Kind: kindOf(h, found), Crawler: a.caller.crawler, Robots: found.robots}
 	h.Request, h.Bot = q, a.bot
-	if q.Kind == RequestPage && a.readers >= 0 {
+	if q.Kind == RequestPage && a.caller.readers >= 0 {
 		q.Kind = RequestFeed // it is told by a query, as /?feed=rss2
 		path = h.URI
 	}
 	switch q.Kind {
 	case RequestPage:
-		if a.crawler == nil && r.showedPage(h, q.Kind) && !r.setsAside(h) {
+		if a.caller.crawler == nil && r.showedPage(h, q.Kind) && !r.setsAside(h) {
 			q.Visitor = r.visitorOf(h, a)
 		}
 	case RequestFeed:
@@ -176,13 +176,13 @@ func (r *requestRules) visitorOf(h *Hit, a *agent) (v Visitor) {
 func (r *requestRules) feedReader(h *Hit, a *agent) []byte {
 	from := len(r.buf)
 	switch {
-	case a.readers >= 0:
-		r.buf = appendName(r.buf, []byte(a.crawler.Name), maxCrawler)
-		if a.feed != "" {
-			r.buf = append(append(r.buf, '#'), a.feed...)
+	case a.caller.readers >= 0:
+		r.buf = appendName(r.buf, []byte(a.caller.crawler.Name), maxCrawler)
+		if a.caller.feed != "" {
+			r.buf = append(append(r.buf, '#'), a.caller.feed...)
 		}
-		r.buf = appendDecimal(append(r.buf, '='), a.readers)
-	case a.crawler != nil && a.crawler.Purpose != PurposeFeed:
+		r.buf = appendDecimal(append(r.buf, '='), a.caller.readers)
+	case a.caller.crawler != nil && a.caller.crawler.Purpose != PurposeFeed:
 		return nil // it is looked through, not read
 	default:
 		v := r.visitorOf(h, a)
