@@ -33,6 +33,17 @@ var requestNames = func() (list string) {
 	return list
 }()
 
+// briefNames are the dimensions whose names are kept for a while, as a list in SQL.
+var briefNames = func() string {
+	var list []string
+	for s := range parser.NumRequestSeries {
+		if s.Spec().Brief {
+			list = append(list, "'"+string(s.Spec().Name)+"'")
+		}
+	}
+	return "(" + strings.Join(list, ", ") + ")"
+}()
+
 // requestSubjects are those of a day that have rows of their own, by series.
 type requestSubjects [parser.NumRequestSeries]map[string]string
 
@@ -104,6 +115,71 @@ func (r *callReader) Blocked(ctx context.Context, site string, d parser.Day) (re
 	return countBlocked(seen, visitorsOf(ctx, r.q, r.d, site, d))
 }
 
+// BlockedPages counts for each page what Blocked does for all.
+func (r *callReader) BlockedPages(ctx context.Context, site string, d parser.Day) (pages map[string]parser.Readership, there bool, err error) {
+	seen := readings{}
+	pages = map[string]parser.Readership{}
+	for row, err := range r.Requests(ctx, site, parser.RequestsOfPages, d, d) {
+		if err != nil {
+			return nil, false, err
+		}
+		part, subject := parser.CutSum(row.Name)
+		n := pages[subject]
+		switch {
+		case subject == parser.OtherPage:
+			continue
+		case part == parser.PartReaders:
+			n.Readers = row.N
+		case part == parser.PartBlocked:
+			n.Blocked, there = row.N, true
+		default:
+			if err := seen.add(subject); err != nil {
+				return nil, false, fmt.Errorf("read readers of pages of %s on %d: %w", site, d, err)
+			}
+			continue
+		}
+		pages[subject] = n
+	}
+	if there || len(seen) == 0 {
+		return pages, there, nil
+	}
+	return seen.count(visitorsOf(ctx, r.q, r.d, site, d))
+}
+
+// readings are the pages that readers saw on a day.
+type readings map[parser.Visitor][]string
+
+func (s readings) add(subject string) error {
+	v, page, err := parser.CutReading(subject)
+	if err == nil {
+		s[v] = append(s[v], page)
+	}
+	return err
+}
+
+// count tells for each page how many saw it, and how many of them did not send.
+func (s readings) count(senders iter.Seq2[parser.Visitor, error]) (pages map[string]parser.Readership, there bool, err error) {
+	pages = map[string]parser.Readership{}
+	add := func(v parser.Visitor, blocked int64) {
+		for _, page := range s[v] {
+			n := pages[page]
+			pages[page] = parser.Readership{Readers: n.Readers + 1, Blocked: n.Blocked + blocked}
+		}
+		delete(s, v)
+	}
+	for v, err := range senders {
+		if err != nil {
+			return nil, false, err
+		}
+		there = true
+		add(v, 0)
+	}
+	for v := range s {
+		add(v, 1)
+	}
+	return pages, there, nil
+}
+
 // countBlocked counts how many of those who were seen did not send.
 func countBlocked(seen map[parser.Visitor]bool, senders iter.Seq2[parser.Visitor, error]) (readers, blocked int64, there bool, err error) {
 	readers = int64(len(seen))
@@ -118,27 +194,36 @@ func countBlocked(seen map[parser.Visitor]bool, senders iter.Seq2[parser.Visitor
 }
 
 // condense replaces names that tell visitors apart by how many there were: of feeds by
-// their path, of readers all and those who sent no beacon. That is done when the periods
+// their path, of readers all and those who sent no beacon, on the whole and by page. That
+// is done when the periods
 // of the day are deleted.
 func (cy *cycles) condense(ctx context.Context, tx *sql.Tx, k siteDay) error {
 	site, date := cy.dialect.bytes([]byte(k.site)), dateText(k.day)
-	seen, feeds := map[parser.Visitor]bool{}, map[string]*FeedReaders{}
+	seen, read, feeds := map[parser.Visitor]bool{}, readings{}, map[string]*FeedReaders{}
 	for v, err := range stream(ctx, tx, func(s scanner) (v CallRow, err error) {
 		return v, s.Scan(&v.Dimension, &v.Name, &v.Calls)
-	}, "SELECT dimension, name, calls FROM api_daily WHERE site = ? AND date = ? AND dimension IN ('feed', 'reader')", site, date) {
+	}, "SELECT dimension, name, calls FROM api_daily WHERE site = ? AND date = ? AND dimension IN "+briefNames, site, date) {
 		if err != nil {
 			return err
 		}
-		if v.Dimension == parser.RequestTable[parser.RequestsOfFeeds].Name {
-			AddFeedReader(feeds, v.Name, v.Calls)
-			continue
-		}
 		_, subject := parser.CutSum(v.Name)
-		if who, err := parser.ParseVisitor(subject); err == nil {
-			seen[who] = true
+		switch v.Dimension {
+		case parser.RequestsOfFeeds.Spec().Name:
+			AddFeedReader(feeds, v.Name, v.Calls)
+		case parser.RequestsOfPages.Spec().Name:
+			if subject == parser.OtherPage {
+				continue
+			}
+			if err := read.add(subject); err != nil {
+				return fmt.Errorf("count readers of pages of %s on %d: %w", k.site, k.day, err)
+			}
+		default:
+			if who, err := parser.ParseVisitor(subject); err == nil {
+				seen[who] = true
+			}
 		}
 	}
-	if len(seen)+len(feeds) == 0 {
+	if len(seen)+len(read)+len(feeds) == 0 {
 		return nil
 	}
 	var rows []CallRow
@@ -159,7 +244,19 @@ func (cy *cycles) condense(ctx context.Context, tx *sql.Tx, k siteDay) error {
 			add(parser.RequestsOfReaders, parser.PartBlocked, "", blocked)
 		}
 	}
-	if _, err := execTx(ctx, tx, "delete names of readers", "DELETE FROM api_daily WHERE site = ? AND date = ? AND dimension IN ('feed', 'reader')", site, date); err != nil {
+	if len(read) > 0 {
+		pages, there, err := read.count(visitorsOf(ctx, tx, cy.dialect, k.site, k.day))
+		if err != nil {
+			return err
+		}
+		for page, n := range pages {
+			add(parser.RequestsOfPages, parser.PartReaders, page, n.Readers)
+			if there {
+				add(parser.RequestsOfPages, parser.PartBlocked, page, n.Blocked)
+			}
+		}
+	}
+	if _, err := execTx(ctx, tx, "delete names of readers", "DELETE FROM api_daily WHERE site = ? AND date = ? AND dimension IN "+briefNames, site, date); err != nil {
 		return err
 	}
 	return cy.addCalls(ctx, tx, "api_daily", "date", site, rows, func(CallRow) any { return date })

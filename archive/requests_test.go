@@ -43,13 +43,14 @@ func TestRequestsAreArchived(t *testing.T) {
 					views = append(views, view{at: day, site: "ddkk.com", addr: addr, agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"})
 				}
 			}
+			b.WriteString(siteLine(day, 89, "203.0.113.5", "/b", 200, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"))
 			b.WriteString(siteLine(day, 90, "203.0.113.9", "/gone", 404, "Mozilla/5.0 (compatible; Googlebot/2.1)"))
 			text := []byte(b.String())
 			half := strings.Index(b.String()[len(text)/2:], "\n") + len(text)/2 + 1
 			run(t, a, segmentOf(fmt.Sprint("views", back), views...))
 			_, err := a.Run(t.Context(), callSet{parser: parser.Config{Secret: []byte("secret"), Calls: &parser.CallRules{}}}.source(t, &memory{id: fmt.Sprint("api-1-", back), data: text[:half]}, &memory{id: fmt.Sprint("api-2-", back), data: text[half:]}))
 			check(t, err)
-			if got, want := requestsIn(t, a, parser.RequestsByKind, d), map[string]int64{"count:all": 11, "people:page": 5, "bytes:page": 215, "crawlers:feed": 5, "bytes:feed": 215, "crawlers:notfound": 1, "bytes:notfound": 43}; !maps.Equal(got, want) {
+			if got, want := requestsIn(t, a, parser.RequestsByKind, d), map[string]int64{"count:all": 12, "people:page": 6, "bytes:page": 258, "crawlers:feed": 5, "bytes:feed": 215, "crawlers:notfound": 1, "bytes:notfound": 43}; !maps.Equal(got, want) {
 				t.Errorf("kinds: %v, want %v", got, want)
 			}
 			if got, want := requestsIn(t, a, parser.RequestsByCrawler, d), map[string]int64{"2xx:Feedbin": 5, "bytes:Feedbin": 215, "4xx:Googlebot": 1, "bytes:Googlebot": 43}; !maps.Equal(got, want) {
@@ -73,6 +74,14 @@ func TestRequestsAreArchived(t *testing.T) {
 			check(t, err)
 			if readers != 5 || blocked != 2 || !there {
 				t.Errorf("%d days ago: %d readers, %d blocked, %v; want 5 and 2", back, readers, blocked, there)
+			}
+			pages, there, err := a.Read().BlockedPages(t.Context(), "ddkk.com", d)
+			check(t, err)
+			if want := map[string]parser.Readership{"/a": {Readers: 5, Blocked: 2}, "/b": {Readers: 1, Blocked: 1}}; !maps.Equal(pages, want) || !there {
+				t.Errorf("%d days ago: by page %v, %v; want %v", back, pages, there, want)
+			}
+			if names, want := requestsIn(t, a, parser.RequestsOfPages, d), map[int]int{2: 6, 40: 4}[back]; len(names) != want {
+				t.Errorf("readings of %d days ago: %v, want %d", back, names, want)
 			}
 			if _, _, there, err := a.Read().Blocked(t.Context(), "ddkk.com", d.Next()); there || err != nil {
 				t.Errorf("a day without readers: %v, %v", there, err)

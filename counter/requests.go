@@ -236,33 +236,91 @@ func (r *callReads) Blocked(ctx context.Context, site string, d parser.Day) (rea
 		if err := r.requestDay(ctx, site, parser.RequestsOfReaders, d, &day); err != nil || day == nil {
 			return err
 		}
-		had, err := r.rdb.Exists(ctx, r.keys.Visitors(site, d)).Result()
-		if err != nil || had == 0 {
-			return err
-		}
-		there = true
-		var asked []any
+		var who []parser.Visitor
 		for sum := range day {
 			if _, name := parser.CutSum(sum); name != parser.OtherPage {
 				v, err := parser.ParseVisitor(name)
 				if err != nil {
 					return err
 				}
-				asked = append(asked, string(v[:]))
+				who = append(who, v)
 			}
 		}
-		for some := range slices.Chunk(asked, fieldsPerScan) {
-			seen, err := r.rdb.SMIsMember(ctx, r.keys.Visitors(site, d), some...).Result()
+		sent, known, err := r.sent(ctx, site, d, who)
+		there = known
+		for _, v := range who {
+			if readers++; !sent[v] {
+				blocked++
+			}
+		}
+		return err
+	})
+	return readers, blocked, there && ok, !ok || r.waits.Load()
+}
+
+// BlockedPages reads for each page what Blocked does for all.
+func (r *callReads) BlockedPages(ctx context.Context, site string, d parser.Day) (pages map[string]parser.Readership, there, stale bool) {
+	ok := r.trip(ctx, site, false, func(ctx context.Context, _ redis.Pipeliner) error {
+		pages, there = nil, false
+		var day RequestDay
+		if err := r.requestDay(ctx, site, parser.RequestsOfPages, d, &day); err != nil || day == nil {
+			return err
+		}
+		var who []parser.Visitor
+		of := map[string][]parser.Visitor{}
+		seen := map[parser.Visitor]bool{}
+		for sum := range day {
+			_, subject := parser.CutSum(sum)
+			if subject == parser.OtherPage {
+				continue
+			}
+			v, page, err := parser.CutReading(subject)
 			if err != nil {
 				return err
 			}
-			for _, sent := range seen {
-				if readers++; !sent {
-					blocked++
-				}
+			if of[page] = append(of[page], v); !seen[v] {
+				seen[v] = true
+				who = append(who, v)
 			}
 		}
-		return nil
+		sent, known, err := r.sent(ctx, site, d, who)
+		there = known
+		pages = map[string]parser.Readership{}
+		for page, readers := range of {
+			n := parser.Readership{Readers: int64(len(readers))}
+			for _, v := range readers {
+				if !sent[v] {
+					n.Blocked++
+				}
+			}
+			pages[page] = n
+		}
+		return err
 	})
-	return readers, blocked, there && ok, !ok || r.waits.Load()
+	return pages, there && ok, !ok || r.waits.Load()
+}
+
+// sent tells who of some visitors sent a beacon on a day; there is false where Redis does
+// not know who did.
+func (r *callReads) sent(ctx context.Context, site string, d parser.Day, who []parser.Visitor) (sent map[parser.Visitor]bool, there bool, err error) {
+	key := r.keys.Visitors(site, d)
+	had, err := r.rdb.Exists(ctx, key).Result()
+	if err != nil || had == 0 {
+		return nil, false, err
+	}
+	sent = map[parser.Visitor]bool{}
+	for some := range slices.Chunk(who, fieldsPerScan) {
+		asked := make([]any, len(some))
+		for i, v := range some {
+			asked[i] = string(v[:])
+		}
+		are, err := r.rdb.SMIsMember(ctx, key, asked...).Result()
+		if err != nil {
+			return nil, false, err
+		}
+		for i, is := range are {
+			sent[some[i]] = is
+		}
+	}
+	return sent, true, nil
 }

@@ -53,7 +53,8 @@ func randomLog(rng *rand.Rand, n int, at time.Time) []logLine {
 			path, kind, agent, people = "/robots.txt", "asset", agentOfGoogle, "crawlers"
 			sums[plain+"crawler:2xx:Googlebot"], sums[plain+"crawler:bytes:Googlebot"], sums[plain+"crawler:robots:Googlebot"] = 1, 43, 1
 		default:
-			sums[names+fmt.Sprintf("reader %d", who)] = 1
+			path = fmt.Sprintf("/page/%d", rng.IntN(2))
+			sums[names+fmt.Sprintf("reader %d", who)], sums[names+fmt.Sprintf("reading %d %s", who, path)] = 1, 1
 		}
 		sums[plain+"request:"+people+":"+kind], sums[plain+"request:bytes:"+kind] = 1, 43
 		lineNumber++
@@ -70,7 +71,7 @@ func (r *ingestRig) wantRequests(lines []logLine) {
 	seen := map[string]int64{}
 	for _, l := range lines {
 		for k, n := range l.sums {
-			if strings.Contains(k, " reader ") {
+			if strings.Contains(k, " reader ") || strings.Contains(k, " reading ") {
 				seen[k] += n
 			} else {
 				want[k] += n
@@ -92,7 +93,7 @@ func (r *ingestRig) wantRequests(lines []logLine) {
 			if _, err := fmt.Sscan(v, &n); err != nil {
 				r.t.Fatal(err)
 			}
-			if strings.HasPrefix(f, "reader:count:") {
+			if strings.HasPrefix(f, "reader:count:") || strings.HasPrefix(f, "reading:count:") && strings.Contains(f, " /page/") {
 				had = append(had, n)
 			} else {
 				got[strings.TrimPrefix(key, "ddkk:")+" "+f] = n
@@ -216,6 +217,26 @@ func TestBlockedOfRedis(t *testing.T) {
 		if err := rdb.SAdd(t.Context(), k.Visitors("a.example", day), string(v[:])).Err(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for i := range 10 { // all of them read one page, every third another one as well
+		v := parser.Visitor{byte(i + 1)}
+		fields := []any{"reading:count:" + v.String() + " /a", 2}
+		if i%3 == 0 {
+			fields = append(fields, "reading:count:"+v.String()+" /b c", 1)
+		}
+		if err := rdb.HSet(t.Context(), k.RequestNames("a.example", day), fields...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rdb.HSet(t.Context(), k.RequestNames("a.example", day), "reading:count:"+parser.OtherPage, 3).Err(); err != nil {
+		t.Fatal(err)
+	}
+	pages, there, stale := reader.BlockedPages(t.Context(), "a.example", day)
+	if want := map[string]parser.Readership{"/a": {Readers: 10, Blocked: 4}, "/b c": {Readers: 4, Blocked: 2}}; !maps.Equal(pages, want) || !there || stale {
+		t.Errorf("by page %v, %v, %v; want %v", pages, there, stale, want)
+	}
+	if pages, there, _ := reader.BlockedPages(t.Context(), "a.example", day.Next()); there || len(pages) > 0 {
+		t.Errorf("a day without anything by page: %v", pages)
 	}
 	readers, blocked, there, stale := reader.Blocked(t.Context(), "a.example", day)
 	if readers != 10 || blocked != 4 || !there || stale {

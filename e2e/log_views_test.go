@@ -118,6 +118,16 @@ func TestLogViews(t *testing.T) {
 	if len(blocked.Days) != 1 || blocked.Days[0].Readers != 7 || blocked.Days[0].Blocked != 1 {
 		t.Errorf("blocked: %+v, want 7 readers and 1", blocked)
 	}
+	var pages struct {
+		Rows []struct {
+			Path             string
+			Readers, Blocked int
+		}
+	}
+	r.api("/api/admin/blockedpages?site="+callSite+"&from="+today, &pages)
+	if got, want := fmt.Sprint(pages.Rows), "[{/post/1 5 0} {/post/2 4 0} {/post/3 3 1}]"; got != want {
+		t.Errorf("blocked by page: %s, want %s", got, want)
+	}
 	var requests struct {
 		Days []struct {
 			Kinds map[string]struct{ People, Crawlers int }

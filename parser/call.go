@@ -103,7 +103,7 @@ func (p *Parser) callHit(h *Hit) Reason {
 	}
 	path, query := splitURI(h.URI)
 	h.Kind, h.Site = APICall, s.name
-	p.extra.rules = s.rules
+	p.extra.rules, p.naming.now = s.rules, s.page
 	h.Failed = h.Status >= p.calls.failed || h.Status < 100 // none: it ended before an answer
 	p.endpoint(h, path)
 	h.User = p.callUser(h, query)

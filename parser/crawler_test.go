@@ -116,7 +116,7 @@ func TestRequestCounts(t *testing.T) {
 	var h Hit
 	p.Parse(combinedLine("GET", "/", 200, "-", firefox), &h)
 	who := h.Request.Visitor.String()
-	if got, want := requestsOf(t, p, combinedLine("GET", "/", 200, "-", firefox)), "request count:all 1, request people:page 1, request bytes:page 1000, reader count:"+who+" 1"; got != want {
+	if got, want := requestsOf(t, p, combinedLine("GET", "/a/b?x=1", 200, "-", firefox)), "request count:all 1, request people:page 1, request bytes:page 1000, reader count:"+who+" 1, reading count:"+who+" /a/b 1"; got != want {
 		t.Errorf("a page: %s, want %s", got, want)
 	}
 	if got, want := requestsOf(t, p, combinedLine("GET", "/atom/", 200, "-", firefox)), "request count:all 1, request people:feed 1, request bytes:feed 1000, feed count:"+who[:16]+" /atom/ 1"; got != want {

@@ -15,6 +15,7 @@ const (
 	RequestsDownloaded
 	RequestsOfFeeds
 	RequestsOfReaders
+	RequestsOfPages
 
 	NumRequestSeries
 )
@@ -37,6 +38,7 @@ var RequestTable = [NumRequestSeries]RequestSpec{
 	RequestsDownloaded: {Name: "download", Cap: 1000},
 	RequestsOfFeeds:    {Name: "feed", Cap: 5000, Brief: true},
 	RequestsOfReaders:  {Name: "reader", Cap: 50_000, Brief: true},
+	RequestsOfPages:    {Name: "reading", Cap: 50_000, Brief: true}, // by reader and page
 }
 
 // Spec is the series' row of the table.
@@ -76,6 +78,16 @@ type RequestCount struct {
 	Subject []byte // valid until the next line is parsed
 	N       int64
 }
+
+// CutReading takes the subject of a sum of RequestsOfPages apart.
+func CutReading(subject string) (reader Visitor, page string, err error) {
+	who, page, _ := strings.Cut(subject, " ")
+	reader, err = ParseVisitor(who)
+	return reader, page, err
+}
+
+// Readership are the people who got a page, and those of them who sent no beacon that day.
+type Readership struct{ Readers, Blocked int64 }
 
 // AppendSum appends the name of a sum: its part and its subject.
 func AppendSum(b []byte, part string, subject []byte) []byte {
@@ -166,7 +178,9 @@ func AppendRequestCounts(all []RequestCount, h *Hit, buf []byte) ([]RequestCount
 		}
 	case RequestPage:
 		if !q.Visitor.IsZero() {
-			add(RequestsOfReaders, PartCount, name([]byte(q.Visitor.String())), 1)
+			reader := name([]byte(q.Visitor.String()))
+			add(RequestsOfReaders, PartCount, reader, 1)
+			add(RequestsOfPages, PartCount, name(reader, q.Path), 1)
 		}
 	}
 	return all, buf

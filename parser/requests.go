@@ -30,7 +30,8 @@ type Request struct {
 	Kind    RequestKind
 	Crawler *Crawler // who sent it; nil: a person, or who looks like one
 	Robots  bool     // it asked for robots.txt
-	// Path is what was asked for, as a name: of downloads, feeds, and what is not found.
+	// Path is what was asked for, as a name: of downloads, feeds, what is not found, and, as
+	// views name it, of a page that a Visitor saw.
 	Path []byte
 	// From is the page that leads to what is not found: a path of the site itself, or
 	// another site. Empty: none, or it does not say.
@@ -145,6 +146,7 @@ func (r *requestRules) ask(h *Hit, path []byte) {
 	case RequestPage:
 		if a.caller.crawler == nil && r.showedPage(h, q.Kind) && !r.setsAside(h) {
 			q.Visitor = r.visitorOf(h, a)
+			q.Path = r.pageName(h.URI)
 		}
 	case RequestFeed:
 		q.Path = r.requestName(path)
@@ -209,6 +211,18 @@ const (
 
 // requestName is a path as a name.
 func (r *requestRules) requestName(path []byte) []byte { return r.name(path, maxRequestPath) }
+
+// pageName is the page that a request shows, as a beacon's view of it would be named.
+func (r *requestRules) pageName(uri []byte) []byte {
+	page := pathOfURL(uri)
+	if rules := r.p.naming.now; !rules.clean(page) {
+		r.decoded = rules.Normalize(r.decoded[:0], page)
+		page = r.decoded
+	}
+	from := len(r.buf)
+	r.buf = appendName(r.buf, page, maxRequestPath)
+	return r.buf[from:len(r.buf):len(r.buf)]
+}
 
 func (r *requestRules) name(path []byte, most int) []byte {
 	if len(path) > 2*MaxPage {

@@ -363,7 +363,7 @@ func (f *front) answerSystem(w http.ResponseWriter, q *http.Request, body string
 	case "reports/daily":
 		f.send(w, 200, object{"site": args.Get("site"), "date": args.Get("date"), "total": sums(18200), "success_rate": 0.989, "endpoints": []object{with("endpoint", "GET /users/:id", 9100)},
 			"statuses": []object{{"status": "200", "calls": 18000}, {"status": "404", "calls": 150}, {"status": "500", "calls": 50}}, "users": []object{{"user": "anna", "calls": 30}}})
-	case "requests", "crawlers", "feeds", "notfound", "downloads", "blocked":
+	case "requests", "crawlers", "feeds", "notfound", "downloads", "blocked", "blockedpages":
 		f.send(w, 200, logAnswer(q))
 	default:
 		if q.Method == "POST" {

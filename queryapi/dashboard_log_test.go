@@ -19,6 +19,7 @@ func testDashboardLog(t *testing.T, b context.Context) {
 		is("requests", "Pages|2,700|600|8 MB;Parts of pages|1,350|300|8 MB;API and programs|900|200|8 MB"),
 		is("crawlers", "Googlebot Google|Search|1,200|600|1.2 MB|1,197|1|2|0|asked;GPTBot OpenAI|AI training|400|200|400 KB|397|1|2|0|not asked"),
 		has(".panel-blocked", "25%"), has(".panel-blocked", "100 of 400"), has(".panel-blocked .note", "CDN"),
+		has(".panel-blockedpages li:nth-child(1)", "/docs/"), has(".panel-blockedpages li:nth-child(1)", "30%"), has(".panel-blockedpages .note", "50,000"),
 		has(".panel-notfound li:nth-child(1)", "own link on /post"), has(".panel-notfound li:nth-child(3)", "linked by news.example"),
 		has(".panel-feeds", "400 by aggregators"), has(".panel-downloads", "40 MB"),
 		`document.querySelectorAll('.panel-requests canvas, .panel-blocked canvas').length === 2`, `document.title !== 'owned'`)

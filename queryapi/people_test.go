@@ -63,7 +63,7 @@ var adminRoutes = map[string]string{
 	"GET /api/admin/minutes": "v", "GET /api/admin/referrers": "v", "GET /api/admin/facets": "v", "GET /api/admin/explore": "v",
 	"GET /api/admin/views": "v", "GET /api/admin/uniques": "v", "GET /api/admin/baselines": "v",
 	"GET /api/admin/stats/overview": "v", "GET /api/admin/stats/trend": "v", "GET /api/admin/reports/daily": "v",
-	"GET /api/admin/requests": "v", "GET /api/admin/crawlers": "v", "GET /api/admin/feeds": "v", "GET /api/admin/notfound": "v", "GET /api/admin/downloads": "v", "GET /api/admin/blocked": "v",
+	"GET /api/admin/requests": "v", "GET /api/admin/crawlers": "v", "GET /api/admin/feeds": "v", "GET /api/admin/notfound": "v", "GET /api/admin/downloads": "v", "GET /api/admin/blocked": "v", "GET /api/admin/blockedpages": "v",
 	"PUT /api/admin/baselines": "a", "DELETE /api/admin/baselines": "a",
 	"GET /api/admin/skipped": "o", "GET /api/admin/health": "o", "GET /api/admin/verify": "o", "POST /api/admin/verify": "o",
 	"POST /api/restore": "o", "GET /api/restore": "o", "GET /metrics": "o",

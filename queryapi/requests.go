@@ -18,6 +18,7 @@ type Requests interface {
 	NotFound(ctx context.Context, site string, from, to time.Time) (all []NotFoundFacts, stale bool, err error)
 	Downloads(ctx context.Context, site string, from, to time.Time) (all []DownloadFacts, stale bool, err error)
 	Blocked(ctx context.Context, site string, from, to time.Time) (days []BlockedDay, stale bool, err error)
+	BlockedPages(ctx context.Context, site string, from, to time.Time) (all []BlockedPage, stale bool, err error)
 }
 
 // RequestKinds are the kinds of requests, in the order of tables.
@@ -116,11 +117,28 @@ type BlockedDay struct {
 
 // NewBlockedDay are the readers of a day.
 func NewBlockedDay(date time.Time, readers, blocked int64) BlockedDay {
-	d := BlockedDay{Date: calendarDate(date), Readers: readers, Blocked: blocked}
-	if readers > 0 {
-		d.Share = float64(blocked*1e6/readers) / 1e6
+	return BlockedDay{Date: calendarDate(date), Readers: readers, Blocked: blocked, Share: shareOf(blocked, readers)}
+}
+
+// BlockedPage are the readers of a page, day by day, and those of them who sent no beacon
+// of any page on that day.
+type BlockedPage struct {
+	Path    text    `json:"path"`
+	Readers int64   `json:"readers"`
+	Blocked int64   `json:"blocked"`
+	Share   float64 `json:"share"`
+}
+
+// NewBlockedPage are the readers of a page.
+func NewBlockedPage(path string, readers, blocked int64) BlockedPage {
+	return BlockedPage{Path: text(path), Readers: readers, Blocked: blocked, Share: shareOf(blocked, readers)}
+}
+
+func shareOf(some, all int64) float64 {
+	if all == 0 {
+		return 0
 	}
-	return d
+	return float64(some*1e6/all) / 1e6
 }
 
 func (f *facts) requestRoutes() []route {
@@ -150,6 +168,9 @@ func (f *facts) requestRoutes() []route {
 		})},
 		{method: "GET", path: "/api/admin/blocked", admin: true, open: toViewers, handle: listRequests(f, "days", Requests.Blocked, []string{"date", "readers", "blocked", "share"}, func(x *BlockedDay) [][]string {
 			return [][]string{{dateCell(x.Date), decimal(x.Readers), decimal(x.Blocked), strconv.FormatFloat(x.Share, 'f', -1, 64)}}
+		})},
+		{method: "GET", path: "/api/admin/blockedpages", admin: true, open: toViewers, handle: listRequests(f, "rows", Requests.BlockedPages, []string{"path", "readers", "blocked", "share"}, func(x *BlockedPage) [][]string {
+			return [][]string{{cell(string(x.Path)), decimal(x.Readers), decimal(x.Blocked), strconv.FormatFloat(x.Share, 'f', -1, 64)}}
 		})},
 	}
 }

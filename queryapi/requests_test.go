@@ -54,6 +54,11 @@ func (r *requestFigures) Blocked(_ context.Context, site string, from, to time.T
 	return []BlockedDay{NewBlockedDay(from, 8, 2)}, r.stale, r.err
 }
 
+func (r *requestFigures) BlockedPages(_ context.Context, site string, from, to time.Time) ([]BlockedPage, bool, error) {
+	r.note("blockedpages", site, from, to)
+	return []BlockedPage{NewBlockedPage("/a", 8, 2), NewBlockedPage("/b", 1, 0)}, r.stale, r.err
+}
+
 func requestServer(t *testing.T, r *requestFigures) *testServer {
 	return newTestServer(t, newBackend(), func(c *Config) {
 		c.Calls = &callFigures{site: "ddkk.com"}
@@ -77,6 +82,7 @@ func TestRequestRoutes(t *testing.T) {
 		"feeds" + of:                 `{"rows":[{"path":"/feed.xml","readers":3,"subscribers":40}]}`,
 		"notfound" + of:              `{"rows":[{"path":"/gone","referrer":"/post","count":3},{"path":"/wp","referrer":"a.example","count":1}]}`,
 		"downloads" + of:             `{"rows":[{"path":"/book.pdf","count":4,"bytes":4000}]}`,
+		"blockedpages" + of:          `{"rows":[{"path":"/a","readers":8,"blocked":2,"share":0.25},{"path":"/b","readers":1,"blocked":0,"share":0}]}`,
 		"blocked" + of:               `{"days":[{"date":"2026-11-20","readers":8,"blocked":2,"share":0.25}]}`,
 	} {
 		r := &requestFigures{}
@@ -93,11 +99,12 @@ func TestRequestRoutes(t *testing.T) {
 func TestRequestTables(t *testing.T) {
 	const of = "?format=csv&from=2026-11-20&to=2026-11-20"
 	for path, want := range map[string]string{
-		"crawlers":  "name,operator,purpose,requests,pages,bytes,robots,2xx,3xx,4xx,5xx\nGooglebot,Google,search,10,8,1000,true,6,2,1,1\n'=x(),,other,0,0,0,false,0,0,0,0\n",
-		"feeds":     "path,readers,subscribers\n/feed.xml,3,40\n",
-		"notfound":  "path,referrer,count\n/gone,/post,3\n/wp,a.example,1\n",
-		"downloads": "path,count,bytes\n/book.pdf,4,4000\n",
-		"blocked":   "date,readers,blocked,share\n2026-11-20,8,2,0.25\n",
+		"crawlers":     "name,operator,purpose,requests,pages,bytes,robots,2xx,3xx,4xx,5xx\nGooglebot,Google,search,10,8,1000,true,6,2,1,1\n'=x(),,other,0,0,0,false,0,0,0,0\n",
+		"feeds":        "path,readers,subscribers\n/feed.xml,3,40\n",
+		"notfound":     "path,referrer,count\n/gone,/post,3\n/wp,a.example,1\n",
+		"downloads":    "path,count,bytes\n/book.pdf,4,4000\n",
+		"blockedpages": "path,readers,blocked,share\n/a,8,2,0.25\n/b,1,0,0\n",
+		"blocked":      "date,readers,blocked,share\n2026-11-20,8,2,0.25\n",
 	} {
 		ctx := ask(requestServer(t, &requestFigures{}), testPeer, "GET", "/api/admin/"+path+of, "", "Authorization: Bearer t")
 		if got := string(ctx.Response.Body()); got != want || !strings.Contains(header(ctx, "Content-Disposition"), path+".csv") {
@@ -130,7 +137,7 @@ func TestRequestsWithoutALog(t *testing.T) {
 }
 
 // logPaths are the routes of the page "Log".
-var logPaths = []string{"requests", "crawlers", "feeds", "notfound", "downloads", "blocked"}
+var logPaths = []string{"requests", "crawlers", "feeds", "notfound", "downloads", "blocked", "blockedpages"}
 
 // logAnswer is what the dashboard's server says of them.
 func logAnswer(q *http.Request) object {
@@ -160,6 +167,8 @@ func logAnswer(q *http.Request) object {
 		return object{"rows": []object{{"path": "/feed.xml", "readers": 30, "subscribers": 400}}}
 	case "downloads":
 		return object{"rows": []object{{"path": "/book.pdf", "count": 40, "bytes": 40 << 20}}}
+	case "blockedpages":
+		return object{"rows": []object{{"path": "/docs/", "readers": 300, "blocked": 90, "share": 0.3}, {"path": "/", "readers": 100, "blocked": 10, "share": 0.1}}}
 	case "blocked":
 		days := []object{}
 		for i, date := range dates {

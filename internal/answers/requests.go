@@ -207,6 +207,58 @@ func (q *Requests) Feeds(ctx context.Context, site string, from, to time.Time) (
 
 // Blocked implements queryapi.Requests.
 func (q *Requests) Blocked(ctx context.Context, site string, from, to time.Time) (all []queryapi.BlockedDay, stale bool, err error) {
+	stale, err = q.compared(ctx, site, from, to, func(d time.Time, day parser.Day) (there, stale bool) {
+		readers, blocked, there, stale := q.reader.Blocked(ctx, site, day)
+		if there {
+			all = append(all, queryapi.NewBlockedDay(d, readers, blocked))
+		}
+		return there, stale
+	}, func(a *archive.Archive, d time.Time, day parser.Day) error {
+		readers, blocked, there, err := a.Read().Blocked(ctx, site, day)
+		if there {
+			all = append(all, queryapi.NewBlockedDay(d, readers, blocked))
+		}
+		return err
+	})
+	return all, stale, err
+}
+
+// BlockedPages implements queryapi.Requests: readers of a page are told apart within a
+// day, so that a span has the sum of its days.
+func (q *Requests) BlockedPages(ctx context.Context, site string, from, to time.Time) (all []queryapi.BlockedPage, stale bool, err error) {
+	sums := map[string]parser.Readership{}
+	add := func(pages map[string]parser.Readership) {
+		for page, n := range pages {
+			s := sums[page]
+			sums[page] = parser.Readership{Readers: s.Readers + n.Readers, Blocked: s.Blocked + n.Blocked}
+		}
+	}
+	stale, err = q.compared(ctx, site, from, to, func(_ time.Time, day parser.Day) (there, stale bool) {
+		pages, there, stale := q.reader.BlockedPages(ctx, site, day)
+		if there {
+			add(pages)
+		}
+		return there, stale
+	}, func(a *archive.Archive, _ time.Time, day parser.Day) error {
+		pages, there, err := a.Read().BlockedPages(ctx, site, day)
+		if there {
+			add(pages)
+		}
+		return err
+	})
+	for page, n := range sums {
+		all = append(all, queryapi.NewBlockedPage(page, n.Readers, n.Blocked))
+	}
+	slices.SortFunc(all, func(a, b queryapi.BlockedPage) int {
+		return cmp.Or(cmp.Compare(b.Readers, a.Readers), cmp.Compare(b.Blocked, a.Blocked), cmp.Compare(a.Path, b.Path))
+	})
+	return all, stale, err
+}
+
+// compared goes through the days of which a site has both beacons and a log: Redis is
+// asked about a day, and the archive where Redis does not have it.
+func (q *Requests) compared(ctx context.Context, site string, from, to time.Time, live func(time.Time, parser.Day) (there, stale bool),
+	past func(*archive.Archive, time.Time, parser.Day) error) (stale bool, err error) {
 	oldest := parser.DayOf(q.now().In(q.location).Add(-counter.RequestNamesTTL - 24*time.Hour))
 	for d := from; !d.After(to); d = d.AddDate(0, 0, 1) {
 		day := parser.DayOf(d)
@@ -214,9 +266,8 @@ func (q *Requests) Blocked(ctx context.Context, site string, from, to time.Time)
 			continue // it has no beacons to be compared with
 		}
 		if day >= oldest {
-			readers, blocked, there, was := q.reader.Blocked(ctx, site, day)
+			there, was := live(d, day)
 			if stale = stale || was; there {
-				all = append(all, queryapi.NewBlockedDay(d, readers, blocked))
 				continue
 			}
 		}
@@ -225,15 +276,11 @@ func (q *Requests) Blocked(ctx context.Context, site string, from, to time.Time)
 			if day >= oldest && !stale {
 				continue
 			}
-			return all, stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
+			return stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 		}
-		readers, blocked, there, err := a.Read().Blocked(ctx, site, day)
-		if err != nil {
-			return all, stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
-		}
-		if there {
-			all = append(all, queryapi.NewBlockedDay(d, readers, blocked))
+		if err := past(a, d, day); err != nil {
+			return stale, fmt.Errorf("%w: %w", queryapi.ErrArchiveAway, err)
 		}
 	}
-	return all, stale, nil
+	return stale, nil
 }

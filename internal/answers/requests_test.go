@@ -47,7 +47,7 @@ func TestRequestsOfRedis(t *testing.T) {
 	same("feeds", feeds, stale, err, "[{/feed 2 109}]") // of the best day
 	for i, d := range []byte{1, 2, 3, 4} {
 		v := parser.Visitor{d}
-		r.redis.HSet(r.keys.RequestNames("a.example", 20261122), "reader:count:"+v.String(), "1")
+		r.redis.HSet(r.keys.RequestNames("a.example", 20261122), "reader:count:"+v.String(), "1", "reading:count:"+v.String()+" /a", "1", "reading:count:"+v.String()+" /"+string('b'+d%2), "2")
 		if i > 0 {
 			_, err := r.redis.SAdd(r.keys.Visitors("a.example", 20261122), string(v[:]))
 			r.must(err)
@@ -58,9 +58,14 @@ func TestRequestsOfRedis(t *testing.T) {
 	if len(blocked) != 1 || stale || blocked[0].Readers != 4 || blocked[0].Blocked != 1 || blocked[0].Share != 0.25 {
 		t.Errorf("blocked: %v %+v", stale, blocked)
 	}
+	pages, stale, err := q.BlockedPages(t.Context(), "a.example", from, to)
+	same("blocked by page", pages, stale, err, "[{/a 4 1 0.25} {/c 2 1 0.5} {/b 2 0 0}]")
 	cfg.LogViews = []parser.LogView{{Site: "a.example"}}
 	if blocked, _, err := q.Blocked(t.Context(), "a.example", from, to); len(blocked) > 0 || err != nil {
 		t.Errorf("a site without beacons: %+v, %v", blocked, err)
+	}
+	if pages, _, err := q.BlockedPages(t.Context(), "a.example", from, to); len(pages) > 0 || err != nil {
+		t.Errorf("a site without beacons, by page: %+v, %v", pages, err)
 	}
 	r.redis.SetError("LOADING")
 	if _, stale, err := q.Kinds(t.Context(), "a.example", from, to); !stale || err != nil {

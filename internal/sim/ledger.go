@@ -357,6 +357,9 @@ func (t *tallies) request(h *hit, d string) {
 			if t.first("reader", h.site, d, h.visitor()) {
 				t.n[names+"readers"]++
 			}
+			if t.first("reading", h.site, d, h.visitor(), c.path) {
+				t.n[names+"read "+c.path]++
+			}
 		}
 	}
 }

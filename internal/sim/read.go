@@ -111,6 +111,9 @@ func readName(out numbers, key, field string, n int64) {
 	case kind == "reader":
 		out[key+"readers"]++
 		out[key+"seen"] += n
+	case kind == "reading":
+		_, page, _ := strings.Cut(name, " ")
+		out[key+"read "+page]++
 	case kind == "feed":
 		who, path, _ := strings.Cut(name, " ")
 		if out[key+"fetched"] += n; who != "" {

@@ -38,6 +38,7 @@ var tables = []tableOf{
 	{"SELECT site, date, name, calls FROM api_daily WHERE dimension = 'latency'", []string{"api:S:day:D:latency N"}},
 	{"SELECT site, date, dimension || ':' || name, calls FROM api_daily WHERE dimension IN ('request', 'crawler', 'notfound', 'download')", []string{"requests:S:D N"}},
 	{"SELECT site, date, '', CASE WHEN name LIKE 'count:%' THEN 1 ELSE calls END FROM api_daily WHERE dimension = 'reader' AND name NOT LIKE 'blocked:%'", []string{"requests:names:S:D readers"}},
+	{"SELECT site, date, SUBSTR(name, INSTR(name, '/')), CASE WHEN name LIKE 'count:%' THEN 1 ELSE calls END FROM api_daily WHERE dimension = 'reading' AND name NOT LIKE 'blocked:%'", []string{"requests:names:S:D read N"}},
 	{"SELECT site, date, SUBSTR(name, INSTR(name, '/')), CASE WHEN name LIKE 'count:%' THEN 1 ELSE calls END FROM api_daily WHERE dimension = 'feed' AND name NOT LIKE 'count: %' AND name NOT LIKE 'subscribers:%'",
 		[]string{"requests:names:S:D feed N"}},
 }

@@ -258,13 +258,13 @@ func (r *reading) calls() error {
 		if !r.callAlive(p) {
 			continue
 		}
-		if err := r.callHash(r.g.v.opt.Keys.Calls(r.name, p), func() map[string]int64 { return w.of(p).sums[p] }); err != nil {
+		if err := r.callHash(r.g.v.opt.Keys.Calls(r.name, p), "", func() map[string]int64 { return w.of(p).sums[p] }); err != nil {
 			return err
 		}
 		if len(p) == len("200601021504") {
 			continue
 		}
-		if err := r.callHash(r.g.v.opt.Keys.CallLatency(r.name, p), func() map[string]int64 { return w.of(p).took[p] }); err != nil {
+		if err := r.callHash(r.g.v.opt.Keys.CallLatency(r.name, p), "", func() map[string]int64 { return w.of(p).took[p] }); err != nil {
 			return err
 		}
 		if len(p) == len("20060102") {
@@ -306,10 +306,21 @@ func (w *callWants) of(period string) callHashes {
 
 // callHash compares a hash. Where there are more names than keep their own,
 // which ones came first may differ, and they are compared in sum.
-func (r *reading) callHash(key string, want func() map[string]int64) error {
+// Fields that begin with without are passed over, if that is not empty.
+func (r *reading) callHash(key, without string, all func() map[string]int64) error {
 	got, err := r.g.v.opt.Dump.Hash(r.g.ctx, key)
 	if err != nil {
 		return err
+	}
+	want := all
+	if without != "" {
+		passed := func(field string) bool { return strings.HasPrefix(field, without) }
+		maps.DeleteFunc(got, func(field string, _ counter.Value) bool { return passed(field) })
+		want = func() map[string]int64 {
+			some := maps.Clone(all())
+			maps.DeleteFunc(some, func(field string, _ int64) bool { return passed(field) })
+			return some
+		}
 	}
 	capped := false
 	for _, name := range []string{counter.CallEndpoint, counter.CallUser} {

@@ -68,11 +68,38 @@ func (r *reading) requests(period string, archived map[string]int64, calls int64
 		if !r.alive(x.key, d.Next(), x.life) || part {
 			continue
 		}
-		if err := r.callHash(x.key, func() map[string]int64 { return r.wantRequests(d, archived, x.brief) }); err != nil {
+		want := func() map[string]int64 { return r.wantRequests(d, archived, x.brief) }
+		without := ""
+		if x.brief {
+			got, err := r.g.v.opt.Dump.Hash(r.g.ctx, x.key)
+			if err != nil {
+				return err
+			}
+			if lacksReadings(archived, func(n int64) int64 { return n }) || lacksReadings(got, func(v counter.Value) int64 { return v.N }) {
+				without = parser.RequestField(parser.RequestsOfPages, "")
+			}
+		}
+		if err := r.callHash(x.key, without, want); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lacksReadings tells whether there are fewer pages that readers saw than times they saw
+// one: an earlier version, which did not tell pages, counted some.
+func lacksReadings[V any](sums map[string]V, number func(V) int64) bool {
+	var readers, readings int64
+	for field, v := range sums {
+		switch s, _, ok := parser.RequestFieldOf(field); {
+		case !ok:
+		case s == parser.RequestsOfReaders:
+			readers += number(v)
+		case s == parser.RequestsOfPages:
+			readings += number(v)
+		}
+	}
+	return readings < readers
 }
 
 // wantRequests are the fields that a day's hash must have by now.

@@ -10,7 +10,7 @@ import { devicesPanel } from './panels/devices.js';
 import { tailPanel } from './panels/tail.js';
 import { eventsPanel, eventDaysPanel } from './panels/events.js';
 import { overviewPanel, trendPanel, reportPanel } from './panels/calls.js';
-import { blockedPanel, crawlersPanel, downloadsPanel, feedsPanel, notFoundPanel, requestsPanel } from './panels/log.js';
+import { blockedPagesPanel, blockedPanel, crawlersPanel, downloadsPanel, feedsPanel, notFoundPanel, requestsPanel } from './panels/log.js';
 import { healthPanel } from './panels/health.js';
 import { verifyPanel, restorePanel } from './panels/repair.js';
 import { baselinesPanel } from './panels/baselines.js';
@@ -26,7 +26,7 @@ const views = {
   overview: [figuresPanel, seriesPanel, minutesPanel, pagesPanel, referrersPanel, heatPanel, devicesPanel, ...uniquesPanels, ...facetPanels, tailPanel],
   events: [eventsPanel, eventDaysPanel],
   calls: [overviewPanel, trendPanel, reportPanel],
-  log: [requestsPanel, crawlersPanel, notFoundPanel, feedsPanel, downloadsPanel, blockedPanel],
+  log: [requestsPanel, crawlersPanel, notFoundPanel, feedsPanel, downloadsPanel, blockedPanel, blockedPagesPanel],
   system: [healthPanel, verifyPanel, restorePanel, baselinesPanel],
 };
 

@@ -67,6 +67,17 @@ export function blockedPanel() {
   });
 }
 
+export function blockedPagesPanel() {
+  const list = nameList({ label: t('log.blockedPages'), unit: t('log.readers') });
+  return makePanel({
+    name: 'blockedpages', shape: 'rows', title: t('log.blockedPages'), uses, every: 60, absent: silent, load: () => ask('blockedpages'),
+    show: ({ rows }) => (rows.length
+      ? [list(rows.map((row) => ({ key: row.path, text: row.path, n: row.readers, note: percent(row.share), open: address(row.path), color: '--second' }))), h('p', { class: 'note' }, t('log.blockedPagesLimits'))]
+      : empty(t('log.blockedNone'))),
+    table: ({ rows }) => ({ columns: ['path', 'readers', 'blocked', 'share'], rows: rows.map((row) => [row.path, row.readers, row.blocked, row.share]) }),
+  });
+}
+
 export function crawlersPanel() {
   const statuses = ['2xx', '3xx', '4xx', '5xx'];
   const columns = () => [{ title: t('log.crawler'), wrap: true }, { title: t('log.purpose') }, { title: t('log.requests'), n: true }, { title: t('log.pages'), n: true }, { title: t('log.bytes'), n: true }, ...statuses.map((title) => ({ title, n: true })), { title: 'robots.txt' }];
