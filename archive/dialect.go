@@ -25,6 +25,8 @@ type dialect interface {
 	onConflict(key string) string
 	added(column string) string
 
+	// insert begins an INSERT of a transaction that is taken back when it fails.
+	insert() string
 	// ignore is the word after INSERT that passes over rows that are there.
 	ignore() string
 

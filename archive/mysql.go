@@ -146,6 +146,7 @@ func (*mysqlDialect) snapshotLevel() sql.IsolationLevel { return sql.LevelRepeat
 // onConflict uses VALUES(), which MySQL calls deprecated: its successor is not
 // known to MariaDB.
 func (*mysqlDialect) onConflict(string) string   { return " ON DUPLICATE KEY UPDATE " }
+func (*mysqlDialect) insert() string             { return "INSERT" }
 func (*mysqlDialect) ignore() string             { return "IGNORE" }
 func (*mysqlDialect) added(column string) string { return "VALUES(" + column + ")" }
 

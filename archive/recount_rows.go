@@ -388,7 +388,7 @@ func (r *recounter) replace(ctx context.Context, tx *sql.Tx, c *judged) (err err
 		for _, x := range some {
 			args = append(args, x.args...)
 		}
-		if _, err := execTx(ctx, tx, "insert raw rows", insertOf(len(some)), args...); err != nil {
+		if _, err := execTx(ctx, tx, "insert raw rows", insertOf(d, len(some)), args...); err != nil {
 			return err
 		}
 	}

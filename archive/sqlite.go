@@ -101,6 +101,10 @@ func (*sqliteDialect) snapshotLevel() sql.IsolationLevel { return sql.LevelDefau
 func (*sqliteDialect) onConflict(key string) string {
 	return " ON CONFLICT (" + key + ") DO UPDATE SET "
 }
+
+// insert spares SQLite the copies of pages by which it would take back one statement of
+// many rows.
+func (*sqliteDialect) insert() string             { return "INSERT OR FAIL" }
 func (*sqliteDialect) ignore() string             { return "OR IGNORE" }
 func (*sqliteDialect) added(column string) string { return "excluded." + column }
 
