@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -68,4 +69,46 @@ func (nt *notes) NoteJob(ctx context.Context, host, name string, done time.Time,
 		return fmt.Errorf("note job %s: %w", name, err)
 	}
 	return nil
+}
+
+// everyHost is the host of notes that are of no host alone.
+const everyHost = "*"
+
+// SharedNote is what the hosts noted together under a name of up to 32 bytes; "": nothing.
+func (nt *notes) SharedNote(ctx context.Context, name string) (note string, err error) {
+	d := nt.dialect
+	err = nt.reads.QueryRowContext(ctx, "SELECT note FROM jobs WHERE host = ? AND job = ?", d.bytes([]byte(everyHost)), d.bytes([]byte(name))).Scan(&note)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read note %s: %w", name, err)
+	}
+	return note, nil
+}
+
+// SwapSharedNote replaces a note if it still is what was read, and tells whether it did.
+// A note that nobody else would write tells so also where the answer to a commit was lost.
+func (nt *notes) SwapSharedNote(ctx context.Context, name, was, is string) (done bool, err error) {
+	d := nt.dialect
+	id := []any{d.bytes([]byte(everyHost)), d.bytes([]byte(name))}
+	err = nt.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		now := timeText(nt.opt.Now().UnixMilli())
+		if was == "" {
+			if _, err := execTx(ctx, tx, "insert", "INSERT "+d.ignore()+" INTO jobs (host, job, since, note) VALUES (?, ?, ?, ?)", append(id, now, d.bytes([]byte{}))...); err != nil {
+				return err
+			}
+		}
+		if _, err := execTx(ctx, tx, "update", "UPDATE jobs SET note = ?, done_at = ? WHERE host = ? AND job = ? AND note = ?",
+			append(append([]any{d.bytes([]byte(is)), now}, id...), d.bytes([]byte(was)))...); err != nil {
+			return err
+		}
+		var note string
+		if err := tx.QueryRowContext(ctx, "SELECT note FROM jobs WHERE host = ? AND job = ?", id...).Scan(&note); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("read: %w", err)
+		}
+		done = note == is
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("replace note %s: %w", name, err)
+	}
+	return done, nil
 }

@@ -1,6 +1,9 @@
 package archive
 
 import (
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -43,6 +46,50 @@ func TestJobsAtOnce(t *testing.T) {
 		}
 		if jobs, err := a.Jobs(t.Context(), "a"); err != nil || len(jobs) != 1 {
 			t.Error(jobs, err)
+		}
+	})
+}
+
+// TestSharedNotes: a note is replaced by one host of many, and only if it still is what
+// that one read.
+func TestSharedNotes(t *testing.T) {
+	eachPlace(t, func(t *testing.T, at place) {
+		a := open(t, at)
+		f := func(was, is string, want bool, after string) {
+			t.Helper()
+			done, err := a.SwapSharedNote(t.Context(), "report:x", was, is)
+			check(t, err)
+			note, err := a.SharedNote(t.Context(), "report:x")
+			check(t, err)
+			if done != want || note != after {
+				t.Errorf("%q -> %q: %v, note %q; want %v, %q", was, is, done, note, want, after)
+			}
+		}
+		f("none", "x", false, "")
+		f("", "one", true, "one")
+		f("", "two", false, "one")
+		f("", "one", true, "one") // the answer to the commit was lost
+		f("one", "two", true, "two")
+		f("one", "three", false, "two")
+		if other, err := a.SharedNote(t.Context(), "report:y"); err != nil || other != "" {
+			t.Errorf("another's note: %q %v", other, err)
+		}
+		var all sync.WaitGroup
+		var won atomic.Int64
+		for i := range 8 {
+			all.Go(func() {
+				done, err := a.SwapSharedNote(t.Context(), "report:z", "", fmt.Sprint("host ", i))
+				if err != nil {
+					t.Error(err)
+				}
+				if done {
+					won.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d hosts replaced one note", won.Load())
 		}
 	})
 }

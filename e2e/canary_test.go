@@ -30,6 +30,7 @@ func TestCanary(t *testing.T) {
 		"REDIS_PASSWORD": canary + "rp",
 		"MYSQL_DSN":      canary + "user:" + canary + "my@tcp(" + nobody + ")/ddkk", "SECRET": canary + "secret", "BEACON_KEY": canary + "beacon",
 		"ADMIN_TOKEN": canary + "token", "ALERT_URL": "http://" + nobody + "/" + canary + "?access_token=" + canary, "ALERT_FORMAT": "dingtalk", "ALERT_SECRET": canary + "sign",
+		"SMTP_URL": "smtp://anna:" + canary + "smtp@" + nobody, "ALERT_TO": "a@a.example", "REPORT_URL": "http://" + nobody + "/" + canary, "REPORT_TO": "a@a.example", "REPORT_CRON": "*/2 * * * * *",
 		"ES_URL": "http://" + nobody, "ES_USER": "elastic", "ES_PASSWORD": canary + "es", "ES_API_KEY": canary + "key",
 	}
 	var all []string

@@ -84,12 +84,16 @@ const (
 
 // render makes the address and the body of a message.
 func (t *Target) render(m *Message, now time.Time) (address string, body []byte, err error) {
+	return t.wrap(Line(m.Text), m, now)
+}
+
+// wrap makes the address and the body of a text; of the value where JSON is taken.
+func (t *Target) wrap(text string, value any, now time.Time) (address string, body []byte, err error) {
 	u, err := url.Parse(t.URL)
 	if err != nil {
 		return "", nil, errors.New("it is no address") // what is wrong would show it
 	}
-	text := line(m.Text)
-	var out any = m
+	out := value
 	switch t.Is() {
 	case Slack:
 		// A block of plain text: no markup, and nobody is called. Notifications show text.
@@ -154,8 +158,8 @@ var (
 	}()
 )
 
-// line is a text without what would break it into several, or steer a terminal.
-func line(text string) string {
+// Line is a text without what would break it into several, or steer a terminal.
+func Line(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			return ' '
@@ -236,7 +240,7 @@ func (t *Target) refused(body []byte) error {
 
 // hush takes from a receiver's word whatever is in the address, and what is too long.
 func (t *Target) hush(text string) string {
-	text = line(text)
+	text = Line(text)
 	for _, part := range strings.FieldsFunc(t.URL+" "+t.Secret, func(r rune) bool { return strings.ContainsRune("/?&=: ", r) }) {
 		if len(part) >= 6 {
 			text = strings.ReplaceAll(text, part, more)

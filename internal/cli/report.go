@@ -24,6 +24,7 @@ import (
 // reportOptions are what a person asks for.
 type reportOptions struct {
 	by, where, site, from, to, format string
+	html, lang                        string
 	limit                             int
 	within                            time.Duration
 }
@@ -35,7 +36,7 @@ func reportCommand(load func() (*config.Config, error)) *cobra.Command {
 	var opt reportOptions
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "Group and filter the views that are archived",
+		Short: "Group and filter views in a terminal, or write a report as one HTML file",
 		Long: `Groups the raw rows of the archive by what there is of a view, filtered by any of
 it: what /api/admin/explore answers, in a terminal. Lines that are not archived
 yet are not in it, nor are days whose raw rows are deleted (RAW_RETENTION_DAYS).
@@ -47,14 +48,22 @@ country, browser, os, device_type, language, screen, channel, campaign. "!" befo
 a term means all others, "*" behind it all that begin so; blanks, percent signs
 and stars of a value are written %20, %25 and %2A. Without a term about bots only
 people's views are meant, without one about events only page views. Visitors are
-those of each day, added up.`,
+those of each day, added up.
+
+--html writes a report of a site, or of all, as one file that needs neither server nor
+script: views, visitors and their change, pages, referrers, countries. It asks the daemon
+that runs, so that the numbers are those of now; --by, --where and --format are not for it.`,
 		Example: `  ddkk-stats report --by page --limit 10
-  ddkk-stats report --by referrer --where 'page:/blog/*' --from 2026-11-01 --to 2026-11-30 --format csv`,
+  ddkk-stats report --by referrer --where 'page:/blog/*' --from 2026-11-01 --to 2026-11-30 --format csv
+  ddkk-stats report --site blog.example --from 2026-11-01 --html november.html`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load()
 			if err != nil {
 				return err
+			}
+			if opt.html != "" {
+				return reportPage(cmd, cfg, &opt)
 			}
 			return explore(cmd, cfg, &opt)
 		},
@@ -67,7 +76,10 @@ those of each day, added up.`,
 	f.StringVar(&opt.to, "to", "", "last day (default today)")
 	f.IntVar(&opt.limit, "limit", 20, "how many names to print; 0: all")
 	f.StringVar(&opt.format, "format", "text", "text, csv or json")
+	f.StringVar(&opt.html, "html", "", "write a report as one HTML file of this name; - is standard output")
+	f.StringVar(&opt.lang, "lang", "", "language of --html: en or zh (default REPORT_LANG)")
 	f.DurationVar(&opt.within, "within", time.Minute, "how long to look at most; what was seen by then is printed")
+	cmd.AddCommand(reportSendCommand(load))
 	return cmd
 }
 

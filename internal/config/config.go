@@ -107,13 +107,23 @@ type Config struct {
 	AlertFormat string // of internal/alert
 	AlertSecret Secret // signs what is posted, where the receiver asks for it
 	AlertRepeat time.Duration
+	AlertTo     []string // addresses
+
+	TrafficAlarms TrafficAlarms
+	MetricsSites  int
+
+	ReportTo     []ReportTo
+	ReportURL    Secret // empty: nowhere
+	ReportPeriod ReportPeriods
+	ReportLang   string // en or zh
+	SMTP         SMTP
 
 	Timezone      *time.Location
 	LogLevel      slog.Level
 	BatchSize     int // writes to Redis
 	BatchInterval time.Duration
 
-	RotateCron, ArchiveCron, FlushCron, VerifyCron Schedule
+	RotateCron, ArchiveCron, FlushCron, VerifyCron, ReportCron Schedule
 
 	MirrorSlots int
 	Elastic     ElasticConfig
@@ -331,6 +341,7 @@ func (c *Config) checkTogether(problems *problemList) {
 	c.checkSegments(problems)
 	c.checkCompressed(problems)
 	c.checkUniques(problems)
+	c.checkMail(problems)
 	if c.AccessLog != "" && samePath(c.AccessLog, c.BeaconLog()) {
 		problems.add(&SettingError{
 			Name: "ACCESS_LOG", Value: c.AccessLog, Where: "together with DATA_DIR",
@@ -367,6 +378,12 @@ func (c *Config) Warnings() []string {
 	}
 	if c.AllowEviction && len(c.Redis.Addrs) > 0 {
 		w = append(w, "ALLOW_EVICTION is on: a Redis that evicts keys loses counters without a word; set maxmemory-policy noeviction")
+	}
+	if c.ReportCron.On() && len(c.ReportTo) == 0 && c.ReportURL == "" {
+		w = append(w, "REPORT_CRON is on, and nobody gets reports; set REPORT_TO or REPORT_URL")
+	}
+	if c.TrafficAlarms.On() && len(c.AlertTo) == 0 && c.AlertURL == "" {
+		w = append(w, "TRAFFIC_ALARMS is on, and nobody is told; set ALERT_URL or ALERT_TO")
 	}
 	if !c.LogSync {
 		w = append(w, "LOG_SYNC is off: after a power loss Redis may count lines that the log no longer holds")

@@ -14,7 +14,7 @@ import (
 // alertEvery is how often figures are looked at.
 const alertEvery = 15 * time.Second
 
-// alerter looks at the daemon's figures and tells ALERT_URL what is wrong, by the table
+// alerter looks at the daemon's figures and tells ALERT_URL and ALERT_TO what is wrong, by the table
 // of internal/health. One goroutine calls run.
 type alerter struct {
 	look    func(ctx context.Context, now time.Time) *health.Vitals
@@ -22,7 +22,12 @@ type alerter struct {
 	target  func() (to alert.Target, repeat time.Duration)
 	watch   *alert.Watch
 	hook    *alert.Webhook
+	mails   *alert.Outbox
+	mail    func() (to []string, send mailTo)
 }
+
+// mailTo tells a message to addresses.
+type mailTo func(ctx context.Context, to []string, m *alert.Message) error
 
 func newAlerter(s *server) (*alerter, error) {
 	host, err := os.Hostname()
@@ -30,7 +35,11 @@ func newAlerter(s *server) (*alerter, error) {
 		return nil, fmt.Errorf("name this host: %w", err)
 	}
 	return &alerter{
-		look: s.vitals, monitor: s.monitor, watch: alert.NewWatch(), hook: alert.NewWebhook(host, s.log),
+		look: s.vitals, monitor: s.monitor, watch: alert.NewWatch(), hook: alert.NewWebhook(host, s.log), mails: alert.NewOutbox(host, "ALERT_TO", s.log),
+		mail: func() ([]string, mailTo) {
+			cfg := s.cfg()
+			return cfg.AlertTo, func(ctx context.Context, to []string, m *alert.Message) error { return mailAlert(ctx, cfg, to, m) }
+		},
 		target: func() (alert.Target, time.Duration) { c := s.cfg(); return options.Alert(c), c.AlertRepeat },
 	}, nil
 }
@@ -54,8 +63,16 @@ func (a *alerter) run(ctx context.Context) {
 func (a *alerter) once(ctx context.Context, now time.Time) {
 	found := a.monitor.Note(a.look(ctx, now))
 	to, repeat := a.target()
-	if to.URL != "" {
-		a.hook.Add(a.watch.Look(now, repeat, health.Alerts(found))...)
+	people, send := a.mail()
+	if to.URL != "" || len(people) > 0 {
+		edges := a.watch.Look(now, repeat, health.Alerts(found))
+		a.hook.Add(edges...)
+		a.mails.Add(edges...)
 	}
 	a.hook.Post(ctx, now, to)
+	if len(people) == 0 {
+		a.mails.Drop()
+		return
+	}
+	a.mails.Flush(ctx, now, func(ctx context.Context, m *alert.Message) error { return send(ctx, people, m) })
 }

@@ -27,7 +27,8 @@ type alertRig struct {
 	v   health.Vitals
 	got []string
 
-	only string // other alerts are not looked at; empty: all are
+	mailed []string
+	only   string // other alerts are not looked at; empty: all are
 }
 
 func newAlertRig(t *testing.T) *alertRig {
@@ -43,6 +44,15 @@ func newAlertRig(t *testing.T) *alertRig {
 	}))
 	t.Cleanup(server.Close)
 	r.alerter = &alerter{
+		mails: alert.NewOutbox("host1", "ALERT_TO", slog.New(slog.DiscardHandler)),
+		mail: func() ([]string, mailTo) {
+			return []string{"a@a.example"}, func(_ context.Context, _ []string, m *alert.Message) error {
+				if r.only == "" || r.only == m.Name {
+					r.mailed = append(r.mailed, fmt.Sprintf("%s %v", m.Name, m.Resolved))
+				}
+				return nil
+			}
+		},
 		monitor: health.NewMonitor(), watch: alert.NewWatch(), hook: alert.NewWebhook("host1", slog.New(slog.DiscardHandler)),
 		target: func() (alert.Target, time.Duration) { return alert.Target{URL: server.URL}, 4 * time.Hour },
 		look:   func(_ context.Context, now time.Time) *health.Vitals { v := r.v; v.At = now; return &v },
@@ -53,13 +63,13 @@ func newAlertRig(t *testing.T) *alertRig {
 // pass lets time go by, a look every alertEvery, and tells what was posted.
 func (r *alertRig) pass(d time.Duration, want ...string) {
 	r.t.Helper()
-	r.got = nil
+	r.got, r.mailed = nil, nil
 	for range max(1, d/alertEvery) {
 		r.now = r.now.Add(alertEvery)
 		r.once(r.t.Context(), r.now)
 	}
-	if !slices.Equal(r.got, want) {
-		r.t.Errorf("after %v: %q, want %q", d, r.got, want)
+	if !slices.Equal(r.got, want) || !slices.Equal(r.mailed, want) {
+		r.t.Errorf("after %v: posted %q, mailed %q, want %q", d, r.got, r.mailed, want)
 	}
 }
 

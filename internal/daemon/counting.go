@@ -52,6 +52,12 @@ func (c *counting) get(ctx context.Context) (*counter.Ingester, error) {
 	}
 }
 
+// ready waits until counting has begun.
+func (c *counting) ready(ctx context.Context) error {
+	_, err := c.get(ctx)
+	return err
+}
+
 // resume is asked by the tailers, which read only once counting has begun.
 func (c *counting) resume(segment string) int64 {
 	if in := c.in.Load(); in != nil {

@@ -10,6 +10,7 @@ import (
 	"ddkk-stats/archive"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/jobs"
+	"ddkk-stats/internal/reports"
 	"ddkk-stats/internal/vault"
 	"ddkk-stats/nginx"
 )
@@ -46,6 +47,7 @@ func (s *server) newTimetable() *timetable {
 		{name: vault.JobRotate, when: func(c *config.Config) config.Schedule { return c.RotateCron }, run: s.rotate, last: last(vault.JobRotate)},
 		{name: vault.JobArchive, when: func(c *config.Config) config.Schedule { return c.ArchiveCron }, run: s.archive, last: last(vault.JobArchive)},
 		{name: vault.JobVerify, when: func(c *config.Config) config.Schedule { return c.VerifyCron }, run: s.verifier.verify, last: last(vault.JobVerify)},
+		{name: vault.JobReport, when: func(c *config.Config) config.Schedule { return c.ReportCron }, run: s.reports.send, last: s.reports.last},
 		{name: "flush", when: func(c *config.Config) config.Schedule { return c.FlushCron }, run: never(s.mirror.flush)},
 	}}
 	if s.mirror.sender != nil {
@@ -172,7 +174,7 @@ func (c *timetable) loop(ctx context.Context, j *scheduledJob) {
 				return
 			}
 			d.ended(c.now().In(c.zone), err)
-			if err != nil {
+			if err != nil && !errors.Is(err, reports.ErrElsewhere) {
 				c.log.Warn("a job failed; will retry", "job", j.name, "in", d.wait)
 			}
 			continue

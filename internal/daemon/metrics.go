@@ -46,7 +46,8 @@ func newMetrics(s *server) *metrics {
 	}, []string{"version"})
 	info.WithLabelValues(s.version).Set(1)
 	m.registry.MustRegister(m.requests, m.sql, m.cycles.took, m.trips, m.lost, info, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &pipelineMetrics{s}, s.verifier, s.mirror)
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &pipelineMetrics{s}, s.verifier, s.mirror,
+		&siteMetrics{sites: s.facts.Sites, most: func() int { return s.cfg().MetricsSites }, log: s.log})
 	if s.embedded == nil {
 		m.registry.MustRegister(&redisMetrics{s.readDB})
 	}

@@ -24,6 +24,7 @@ import (
 	"ddkk-stats/internal/doctor"
 	"ddkk-stats/internal/health"
 	"ddkk-stats/internal/logs"
+	"ddkk-stats/internal/once"
 	"ddkk-stats/internal/options"
 	"ddkk-stats/internal/people"
 	"ddkk-stats/internal/vault"
@@ -94,6 +95,9 @@ type server struct {
 	mirror   *mirroring
 	ranking  *answers.Ranking
 	archived archiveRuns
+	facts    *answers.Facts
+	series   *answers.Series
+	reports  *reporter
 	started  time.Time
 	// overBudget: the logs were told to be over LOG_BUDGET.
 	overBudget atomic.Bool
@@ -141,8 +145,16 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 	if err := s.vault.RecallRules(); err != nil {
 		return nil, err
 	}
+	host, err := s.vault.HostID()
+	if err != nil {
+		return nil, err
+	}
+	teller := once.NewTeller(host, time.Now)
 	s.rules = newRuleKeeper(s)
 	s.vault.Ruled = s.rules.take
+	s.series = answers.NewSeries(s.reader, s.vault.Opened)
+	s.facts = answers.NewFacts(s.series, s.cfg, time.Now)
+	s.reports = &reporter{cfg: s.cfg, vault: s.vault, ready: s.counting.ready, figures: figures{s.facts, s.series}, teller: teller, log: log}
 	s.people = people.NewRegister(s.vault.Opened, time.Now, log)
 	s.restores = newRestores(s.vault)
 	s.verifier = newVerifier(s)
@@ -183,7 +195,6 @@ func (s *server) openRedis() error {
 func (s *server) cfg() *config.Config { return s.live.Get() }
 
 func (s *server) apiConfig() queryapi.Config {
-	past := answers.NewSeries(s.reader, s.vault.Opened)
 	last := answers.NewLastViews(s.inputs, s.cfg)
 	titles := answers.NewTitles(s.inputs, s.cfg, time.Now, s.log)
 	return queryapi.Config{
@@ -192,8 +203,8 @@ func (s *server) apiConfig() queryapi.Config {
 		NormalizeSite: func(raw string) (string, bool) { return s.cfg().SiteOf(raw) },
 		RefererCheck:  func() bool { return s.cfg().RefererCheck },
 		EventKey:      parser.EventKey, Location: s.cfg().Timezone,
-		Series: past, Ranking: s.ranking, Restorer: s.restores, QuietHosts: quietHosts(s.cfg), Calls: s.calls(), Requests: s.requests(),
-		Facts: answers.NewFacts(past, s.cfg, time.Now), Views: last, Title: titles.Title, Explorer: answers.NewExplorer(past, last), Report: s.report,
+		Series: s.series, Ranking: s.ranking, Restorer: s.restores, QuietHosts: quietHosts(s.cfg), Calls: s.calls(), Requests: s.requests(),
+		Facts: s.facts, Views: last, Title: titles.Title, Explorer: answers.NewExplorer(s.series, last), Report: s.report,
 		Baselines: answers.NewBaselines(s.vault), People: s.people, Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
 		Ready: s.ready, Health: s.healthy, StaleReason: s.staleReason,

@@ -8,6 +8,8 @@ import (
 	"ddkk-stats/internal/alert"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/logs"
+	"ddkk-stats/internal/mailer"
+	"ddkk-stats/internal/reports"
 	"ddkk-stats/queryapi/edge"
 )
 
@@ -63,4 +65,33 @@ func Access(c *config.Config) edge.Access {
 // Alert is where alerts go.
 func Alert(c *config.Config) alert.Target {
 	return alert.Target{URL: string(c.AlertURL), Format: alert.Format(c.AlertFormat), Secret: string(c.AlertSecret)}
+}
+
+// Report is where reports are posted.
+func Report(c *config.Config) alert.Target { return alert.Target{URL: string(c.ReportURL)} }
+
+// Mail is who takes mails.
+func Mail(c *config.Config) *mailer.Server {
+	m := &c.SMTP
+	return &mailer.Server{
+		Host: m.Host, Port: m.Port, User: m.User, Password: string(m.Password), Implicit: m.Implicit,
+		Optional: m.StartTLS == config.StartTLSOptional, Off: m.StartTLS == config.StartTLSOff, Local: m.Local(), TLS: m.TLS, From: m.From,
+	}
+}
+
+// ReportTargets are those who get reports.
+func ReportTargets(c *config.Config) []reports.Target {
+	var all []reports.Target
+	for _, to := range c.ReportTo {
+		t := reports.Target{Site: to.Site, Mail: to.Mail}
+		if site, ok := c.SiteOf(to.Site); ok {
+			t.Site = site
+		}
+		t.Period = c.ReportPeriod.For(t.Site)
+		all = append(all, t)
+	}
+	if c.ReportURL != "" {
+		all = append(all, reports.Target{Period: c.ReportPeriod.For("")})
+	}
+	return all
 }

@@ -22,6 +22,7 @@ const (
 	JobArchive = "archive"
 	JobVerify  = "verify"
 	JobRotate  = "rotate"
+	JobReport  = "report"
 )
 
 // hostID names this DATA_DIR among the hosts that share an archive: a name that a
@@ -52,8 +53,12 @@ func (v *Vault) learnJobs(ctx context.Context, a *archive.Archive) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := jobs[JobArchive]; !ok { // from now on it is missed if it does not come
-		if err := a.NoteJob(ctx, host, JobArchive, time.Time{}, ""); err != nil {
+	for name, on := range map[string]bool{JobArchive: true, JobReport: v.Cfg().ReportCron.On()} {
+		if _, ok := jobs[name]; ok || !on {
+			continue
+		}
+		// From now on it is missed if it does not come.
+		if err := a.NoteJob(ctx, host, name, time.Time{}, ""); err != nil {
 			return err
 		}
 		if jobs, err = a.Jobs(ctx, host); err != nil {
@@ -94,6 +99,9 @@ func (v *Vault) Job(name string) (archive.Job, bool) {
 	defer v.mu.Unlock()
 	return v.jobs[name], v.jobs != nil
 }
+
+// HostID names this DATA_DIR among the hosts that share an archive.
+func (v *Vault) HostID() (string, error) { return hostID(v.Cfg().DataDir) }
 
 func (v *Vault) LastDone(name string) (time.Time, bool) {
 	j, known := v.Job(name)
