@@ -98,6 +98,7 @@ type server struct {
 	facts    *answers.Facts
 	series   *answers.Series
 	reports  *reporter
+	traffic  *trafficWatch
 	started  time.Time
 	// overBudget: the logs were told to be over LOG_BUDGET.
 	overBudget atomic.Bool
@@ -155,6 +156,9 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 	s.series = answers.NewSeries(s.reader, s.vault.Opened)
 	s.facts = answers.NewFacts(s.series, s.cfg, time.Now)
 	s.reports = &reporter{cfg: s.cfg, vault: s.vault, ready: s.counting.ready, figures: figures{s.facts, s.series}, teller: teller, log: log}
+	if s.traffic, err = newTrafficWatch(s, teller); err != nil {
+		return nil, err
+	}
 	s.people = people.NewRegister(s.vault.Opened, time.Now, log)
 	s.restores = newRestores(s.vault)
 	s.verifier = newVerifier(s)
@@ -250,6 +254,7 @@ func (s *server) run(ctx context.Context, told *signals) error {
 	g.Go(func() error { s.vault.KeepRules(ctx, s.rules.version); return nil })
 	g.Go(func() error { s.verifier.run(ctx); return nil })
 	g.Go(func() error { s.alerter.run(ctx); return nil })
+	g.Go(func() error { s.traffic.run(ctx); return nil })
 	g.Go(func() error { s.checkup(failed); return nil })
 	go func() { // waited for below, for a while
 		defer close(jobsEnded)
