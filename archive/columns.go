@@ -113,6 +113,11 @@ var columns = append([]column{
 		arg:    func(_ *encoder, r *row, _ dialect) any { return r.end },
 		kept:   func(k *kept) any { return &k.place.end },
 		again:  func(k *kept, _ *judgedRow, _ dialect) any { return k.place.end }},
+	{name: "network", read: "COALESCE(network, 0)",
+		append: func(_ *encoder, b []byte, r *row) []byte { return appendInt(b, int64(parser.Network(r.hit.Addr))) },
+		arg:    func(_ *encoder, r *row, _ dialect) any { return int64(parser.Network(r.hit.Addr)) },
+		kept:   func(k *kept) any { return &k.network },
+		again:  func(k *kept, _ *judgedRow, _ dialect) any { return k.network }},
 }, append(facetColumns(), termColumns()...)...)
 
 // facetsKept are the facets that raw rows have a column of.

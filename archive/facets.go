@@ -132,7 +132,8 @@ func (f *fold) addFacet(r *foldRow, x parser.Facet, name []byte, seen *seenNames
 	if f.facets[x] == nil {
 		f.facets[x] = map[string]*sums{}
 	}
-	s, other := f.nameOf(f.facets[x], name, f.caps[x])
+	s, other := f.nameOf(f.facets[x], name, f.caps[x], f.kept.ofFacet(x))
+	f.full.facets[x] = f.full.facets[x] || other && !r.bot
 	if f.pass == 0 && r.bot {
 		s.bot++
 	} else if f.pass == 0 {

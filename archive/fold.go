@@ -49,11 +49,11 @@ type fold struct {
 	// a bounded set; counts are taken in the first.
 	pass, passes uint64
 	limit        int64 // rows of a single pass, when there is only one
-	// earlier are pages of earlier days: there is room for as many of them again. It is
-	// read when fullPages says that the day has more pages than names.
-	earlier   map[string]bool
-	fullPages bool
-	over      bool // there were more names than keep their own row: which ones do depends on the order
+	// kept are the names that keep their own row on a day that has too many; nil: those
+	// that come first do, as many as there is room for.
+	kept *keptNames
+	full fullTables // of people: which names are kept has to be decided
+	over bool       // there were more names than keep their own row, those of bots too
 
 	day    DayTotals
 	pages  map[string]*sums
@@ -74,7 +74,7 @@ type fold struct {
 	// open is told what a day that may still get lines leaves; may be nil.
 	open    *OpenDay
 	minutes []MinuteTotals // of the day, for open
-	named   bool           // no page is over the limit, and their sums are not wanted
+	named   bool           // each page keeps its name, and their sums are not wanted
 	failed  error          // of one of its functions
 	name    []byte         // buffers
 	field   []byte
@@ -113,37 +113,19 @@ func newFold(opt *Options) *fold {
 // foldAll folds rows in as many passes as they need.
 func (ru *rollups) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, error) {
 	f, err := ru.foldWith(ctx, q, rows, nil)
-	if err != nil || !f.fullPages {
+	if err != nil || !f.full.any() {
 		return f, err
 	}
-	earlier, err := earlierPages(ctx, q, rows)
-	if err != nil || len(earlier) == 0 {
-		return f, err
-	}
-	return ru.foldWith(ctx, q, rows, earlier)
-}
-
-// earlierPages are the pages that a site has sums of before a day.
-func earlierPages(ctx context.Context, q querier, r rawRows) (_ map[string]bool, err error) {
-	rows, err := q.QueryContext(ctx, "SELECT DISTINCT page FROM page_stats WHERE site = ? AND date < ? AND pv > 0", r.site, r.date)
+	kept, err := ru.choose(ctx, q, rows, &f.full)
 	if err != nil {
-		return nil, fmt.Errorf("read earlier pages: %w", err)
+		return nil, err
 	}
-	defer closeRows(rows, &err)
-	all := map[string]bool{}
-	for rows.Next() {
-		var page sql.RawBytes
-		if err := rows.Scan(&page); err != nil {
-			return nil, fmt.Errorf("read earlier pages: %w", err)
-		}
-		all[string(page)] = true
-	}
-	return all, rows.Err()
+	return ru.foldWith(ctx, q, rows, kept)
 }
 
-func (ru *rollups) foldWith(ctx context.Context, q querier, rows rawRows, earlier map[string]bool) (*fold, error) {
+func (ru *rollups) foldWith(ctx context.Context, q querier, rows rawRows, kept *keptNames) (*fold, error) {
 	f := newFold(ru.options())
-	f.limit, f.earlier = ru.foldRows, earlier
+	f.limit, f.kept = ru.foldRows, kept
 	n, err := f.read(ctx, q, rows)
 	if err != nil {
 		return nil, err
@@ -153,7 +135,7 @@ func (ru *rollups) foldWith(ctx context.Context, q querier, rows rawRows, earlie
 	}
 	passes := uint64((n + f.limit - 1) / f.limit)
 	f = newFold(ru.options())
-	f.earlier = earlier
+	f.kept = kept
 	for f.passes = passes; f.pass < passes; f.pass++ {
 		if _, err := f.read(ctx, q, rows); err != nil {
 			return nil, err
@@ -234,7 +216,7 @@ func (f *fold) add(r *foldRow) bool {
 		f.day.BotEvents++
 	case r.bot && first:
 		f.day.Bot++
-		s, _ := f.nameOf(f.bots, r.page, f.maxPages)
+		s, _ := f.nameOf(f.bots, r.page, f.maxPages, nil)
 		s.pv++
 		f.addFacets(r)
 	}
@@ -265,12 +247,8 @@ func (f *fold) add(r *foldRow) bool {
 func (f *fold) addPage(v parser.Visitor, told bool, page []byte) bool {
 	s, other := &f.nobody, false
 	if !f.named {
-		limit := f.maxPages
-		if len(f.pages) >= limit && f.earlier[string(page)] {
-			limit *= 2
-		}
-		s, other = f.nameOf(f.pages, page, limit)
-		f.fullPages = f.fullPages || other
+		s, other = f.nameOf(f.pages, page, f.maxPages, f.kept.ofPages())
+		f.full.pages = f.full.pages || other
 	}
 	if f.pass == 0 {
 		s.pv++
@@ -299,7 +277,8 @@ func (f *fold) addEvent(v parser.Visitor, told bool, event []byte) bool {
 			continue
 		}
 		key := event[:end]
-		s, other := f.nameOf(f.events, key, f.maxEvents)
+		s, other := f.nameOf(f.events, key, f.maxEvents, f.kept.ofEvents())
+		f.full.events = f.full.events || other
 		if f.pass == 0 {
 			s.pv++
 		}
@@ -358,13 +337,14 @@ func (f *fold) mine(hash uint64) bool { return f.passes == 1 || hash%f.passes ==
 
 var otherName = []byte(parser.OtherPage)
 
-// nameOf admits a name, or returns the one that stands for those over the limit.
-func (f *fold) nameOf(all map[string]*sums, name []byte, limit int) (s *sums, other bool) {
+// nameOf admits a name, or returns the one that stands for those that do not keep their own:
+// those that are not chosen, or where nothing is those that come over the limit.
+func (f *fold) nameOf(all map[string]*sums, name []byte, limit int, chosen map[string]bool) (s *sums, other bool) {
 	if s := all[string(name)]; s != nil {
 		return s, false
 	}
 	key := string(name)
-	if len(all) >= limit {
+	if chosen == nil && len(all) >= limit || chosen != nil && !chosen[key] {
 		key, other, f.over = parser.OtherPage, true, true
 		if s := all[key]; s != nil {
 			return s, true

@@ -392,6 +392,9 @@ func unmigrate(t *testing.T, a *Archive, from int) {
 			statements = append(statements, "ALTER TABLE "+table+" DROP COLUMN "+termColumn(k))
 		}
 	}
+	for _, table := range []string{"access_logs", "voided_rows"} {
+		statements = append(statements, "ALTER TABLE "+table+" DROP COLUMN network")
+	}
 	for _, s := range statements {
 		_, err := a.db.ExecContext(t.Context(), s)
 		check(t, err)

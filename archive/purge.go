@@ -10,7 +10,7 @@ import (
 )
 
 // siteTables have something of a site that is not of one day.
-var siteTables = [...]string{"segment_sites", "baselines", "page_counts", "page_count_slots", "page_count_flushes", "imports_pending", "uniques", "uniques_due"}
+var siteTables = [...]string{"segment_sites", "baselines", "page_counts", "page_count_slots", "page_count_flushes", "imports_pending", "uniques", "uniques_due", "names_due"}
 
 // Holding is what the archive has of a site, or of one page, on a day.
 type Holding struct {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"time"
 
@@ -292,14 +293,11 @@ func (r *rawReader) ReadOpenDay(ctx context.Context, site string, d parser.Day, 
 	f := newFold(&r.opt)
 	f.open, f.bare, f.minutes = &into, true, make([]MinuteTotals, 24*60)
 	var err error
-	if f.named, err = r.allNamed(ctx, site, d, f.maxPages); err != nil {
+	if f.kept, err = r.namesOfSums(ctx, site, d); err != nil {
 		return err
 	}
-	if !f.named {
-		if f.earlier, err = earlierPages(ctx, r.q, rowsOf(r.d, siteDay{site, d})); err != nil {
-			return err
-		}
-	}
+	f.maxPages, f.maxEvents = math.MaxInt, math.MaxInt
+	f.named = f.kept.pages == nil
 	_, err = f.read(ctx, r.q, rowsOf(r.d, siteDay{site, d}))
 	if err := errors.Join(err, f.failed); err != nil {
 		return err
@@ -313,18 +311,6 @@ func (r *rawReader) ReadOpenDay(ctx context.Context, site string, d parser.Day, 
 		}
 	}
 	return nil
-}
-
-// allNamed tells whether each of a day's pages has its own row, so that reading
-// its raw rows need not find out which ones have.
-func (r *rawReader) allNamed(ctx context.Context, site string, d parser.Day, limit int) (bool, error) {
-	var pages, others int
-	err := r.q.QueryRowContext(ctx, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN page = ? THEN 1 ELSE 0 END), 0) FROM page_stats WHERE site = ? AND date = ?",
-		r.d.bytes(otherName), r.d.bytes([]byte(site)), dateText(d)).Scan(&pages, &others)
-	if err != nil {
-		return false, fmt.Errorf("count pages: %w", err)
-	}
-	return others == 0 && pages <= limit, nil
 }
 
 // PageHistory calls row for each page of each day from one on, days in order,
@@ -387,14 +373,12 @@ func (r *rawReader) Pairs(ctx context.Context, site string, d parser.Day) iter.S
 	return func(yield func(Pair, error) bool) {
 		f := newFold(&r.opt)
 		f.bare = true
-		named, err := r.allNamed(ctx, site, d, f.maxPages)
-		if err == nil && !named {
-			f.earlier, err = earlierPages(ctx, r.q, rowsOf(r.d, siteDay{site, d}))
-		}
-		if err != nil {
+		var err error
+		if f.kept, err = r.namesOfSums(ctx, site, d); err != nil {
 			yield(Pair{}, err)
 			return
 		}
+		f.maxPages, f.maxEvents = math.MaxInt, math.MaxInt
 		more := true
 		f.found = func(p Pair) bool {
 			more = yield(p, nil)

@@ -144,6 +144,7 @@ type kept struct {
 	terms                                                                     [parser.NumTerms]sql.RawBytes
 	place                                                                     rowPlace
 	visitor                                                                   parser.Visitor
+	network                                                                   int64
 }
 
 func (k *kept) scan(s scanner) (err error) {

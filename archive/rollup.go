@@ -53,7 +53,7 @@ func (ru *rollups) rollUp(ctx context.Context, site string, known *fresh) (int, 
 	if err := g.Wait(); err != nil {
 		return len(days), err
 	}
-	// Which pages have names on a day that is full, the days before it decide.
+	// Which names are kept on a day that is full, the days before it have a say in.
 	for i, k := range days {
 		if !full[i] {
 			continue
@@ -86,7 +86,7 @@ func (st *store) daysWhere(ctx context.Context, where string, args ...any) ([]si
 // keeps loads that touch the day from committing meanwhile, so what is read
 // agrees with the mark that is cleared.
 //
-// A day that has more pages than names is left as it is and told as full, but in
+// A day that has more names than keep their own is left as it is and told as full, but in
 // the last round, when the days before it have their sums.
 func (ru *rollups) rollUpDay(ctx context.Context, k siteDay, known *fresh, last bool) (full bool, err error) {
 	err = ru.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -103,8 +103,13 @@ func (ru *rollups) rollUpDay(ctx context.Context, k siteDay, known *fresh, last 
 		if f == nil && err == nil {
 			f, err = ru.foldAll(ctx, tx, r)
 		}
-		if full = f != nil && f.fullPages; err != nil || full && !last {
+		if full = f != nil && f.full.any(); err != nil || full && !last {
 			return err
+		}
+		if full {
+			if err := ru.noteNames(ctx, tx, r); err != nil {
+				return err
+			}
 		}
 		if err := clearSums(ctx, tx, r); err != nil {
 			return err

@@ -36,6 +36,7 @@ var migrationFiles = [...]string{
 	"migrations/0015_people.sql",
 	"migrations/0016_voided_rows.sql",
 	"migrations/0017_uniques.sql",
+	"migrations/0018_fair_names.sql",
 }
 
 // versionTable is where goose notes what was applied.

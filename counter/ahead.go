@@ -89,8 +89,8 @@ func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, start int64)
 	}
 	if d := a.dayOf(s, h.Day); d == nil && w.add(siteDay{s, h.Day}) {
 		w.days = append(w.days, siteDay{s, h.Day})
-	} else if d != nil && a.unplaced(s, d, h) {
-		if p := (sitePage{s, d, string(h.Page)}); w.add(p) {
+	} else if d != nil && d.crowded {
+		if p, lacks := a.unplaced(s, d, h); lacks && w.add(p) {
 			w.pages = append(w.pages, p)
 		}
 	}

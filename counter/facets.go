@@ -108,20 +108,27 @@ func (n *facetNames) admit(f parser.Facet, field string) *page {
 	return admit(n.all, field)
 }
 
-// facetOf finds or admits a name; what is over the cap is counted under OtherPage.
-func (a *aggregate) facetOf(d *dayState, v *parser.Value) *page {
-	n := &d.facets
-	if p := n.all[v.Field]; p != nil {
-		return p
-	}
-	field := v.Field
-	if int(n.named[v.Facet]) >= a.caps.facets[v.Facet] {
-		field = v.Facet.Field(parser.OtherPage)
-	}
+// other stands for names that have none of their own.
+func (n *facetNames) other(f parser.Facet) *page {
+	field := f.Field(parser.OtherPage)
 	if p := n.all[field]; p != nil {
 		return p
 	}
-	return n.admit(v.Facet, field)
+	return n.admit(f, field)
+}
+
+// facetOf finds or admits a name. What is over the cap is counted under OtherPage, and its
+// next view is looked at again: it may have more merit by then.
+func (a *aggregate) facetOf(h *parser.Hit, d *dayState, v *parser.Value) (p *page, named bool) {
+	n := &d.facets
+	if p := n.all[v.Field]; p != nil {
+		return p, true
+	}
+	if !d.admits(&a.caps, tableFacets+int(v.Facet), []byte(v.Field), h.Addr) {
+		a.crowds.note(v.Facet.Spec().Name, h.Site, h.Day)
+		return n.other(v.Facet), false
+	}
+	return n.admit(v.Facet, v.Field), true
 }
 
 // countFacets counts a view of a person by its facets. A name knows its place in the
@@ -134,23 +141,25 @@ func (a *aggregate) countFacets(h *parser.Hit) {
 		case v.About == d.serial:
 			d.facets[v.Place].pv++
 		default:
-			a.placeFacet(v)
+			a.placeFacet(h, v)
 		}
 	}
 }
 
 // placeFacet counts the first view of a name in a change of a day, or one of a name that
 // was elsewhere meanwhile.
-func (a *aggregate) placeFacet(v *parser.Value) {
+func (a *aggregate) placeFacet(h *parser.Hit, v *parser.Value) {
 	c := &a.cur
 	d := c.day
 	before := len(d.facets)
-	p := a.facetOf(d.state, v)
+	p, named := a.facetOf(h, d.state, v)
 	viewed(&d.facets, p, uint32(a.open.number))
 	if len(d.facets) > before {
 		a.open.weigh(c.part, len(v.Field)+perFacet)
 	}
-	v.Place, v.About = int(p.index), d.serial
+	if named {
+		v.Place, v.About = int(p.index), d.serial
+	}
 }
 
 // facetBlobs packs what a part changes of facets: an element for each day, as those

@@ -47,7 +47,7 @@ func (f *filler) fill(ctx context.Context, w *wanted) error {
 		}
 	}
 	for pages := range slices.Chunk(w.pages, bucketsPerTrip) {
-		if err := f.loadEarlier(ctx, pages); err != nil {
+		if err := f.loadNames(ctx, pages); err != nil {
 			return err
 		}
 	}
@@ -136,40 +136,13 @@ func (f *filler) loadCalls(ctx context.Context, s *site, day parser.Day) error {
 	return nil
 }
 
-// loadEarlier asks which pages the site has totals of. What is still pending is known by
-// the days in memory.
-func (f *filler) loadEarlier(ctx context.Context, pages []sitePage) error {
-	had := make([]*redis.IntCmd, len(pages))
-	err := f.wire.ask(ctx, "read earlier pages", func(pipe redis.Pipeliner) {
-		for i, p := range pages {
-			had[i] = pipe.Exists(ctx, f.keys.PagePV(p.site.name, p.name))
-		}
-	})
-	if err != nil {
-		return err
-	}
-	for i, p := range pages {
-		n, err := had[i].Result()
-		if err != nil {
-			if err := f.heal.mend(ctx, p.site, fmt.Errorf("read earlier pages of %s: %w", p.site.name, err)); err != nil {
-				return err
-			}
-			continue
-		}
-		if p.day.earlier == nil || len(p.day.earlier) >= maxEarlier {
-			p.day.earlier = map[string]bool{}
-		}
-		p.day.earlier[p.name] = n > 0 || p.site.hadBefore(p.day.day, p.name)
-	}
-	return nil
-}
-
 // keepDay stores a loaded day, or returns why loading failed.
 func (f *filler) keepDay(l *dayLoad) error {
 	if l.err != nil {
 		return fmt.Errorf("read day %d of %s: %w", l.day.day, l.site.name, l.err)
 	}
 	f.counts.link(l.site, l.day, l.loadedTerms())
+	l.day.loaded(&f.counts.caps)
 	l.site.days[l.day.day] = l.day
 	f.counts.weight += l.day.weight()
 	return nil

@@ -103,8 +103,10 @@ func (a *aggregate) add(h *parser.Hit, segment string, start, end int64) outcome
 	if !a.locateDay(h) {
 		return a.lacking()
 	}
-	if a.unplaced(c.site, c.day.state, h) {
-		return a.lacking()
+	if c.day.state.crowded {
+		if _, lacks := a.unplaced(c.site, c.day.state, h); lacks {
+			return a.lacking()
+		}
 	}
 	dup, ok := a.isDuplicate(h)
 	if !ok {
@@ -250,7 +252,7 @@ func (a *aggregate) countBot(h *parser.Hit) {
 	c.day.books.bot++
 	a.minute(h).bot++
 	before := len(c.day.bots)
-	viewed(&c.day.bots, pageOf(c.day.state.bots, h.Page, a.caps.pages), uint32(b.number))
+	viewed(&c.day.bots, botPage(c.day.state.bots, h.Page, a.caps.pages), uint32(b.number))
 	b.bots += len(c.day.bots) - before
 }
 
@@ -315,10 +317,7 @@ func (a *aggregate) countEvent(h *parser.Hit, told bool) {
 	keys, ends, n := parser.AppendEventKeys(a.eventKeys[:0], h)
 	a.eventKeys = keys
 	for _, end := range ends[:n] {
-		key := c.day.state.eventKey(keys[:end], a.caps.events)
-		if key == parser.OtherPage {
-			a.crowds.note(crowdOfEvents, c.site.name, h.Day)
-		}
+		key := a.eventKey(h, c.day.state, keys[:end])
 		ch := c.day.event(key)
 		if ch.pv == 0 {
 			a.open.weigh(c.part, 2*perWrite)

@@ -81,6 +81,9 @@ func (a *aggregate) limit(c caps) {
 	a.caps = c
 	clear(a.refused) // there may be room for them now
 	for name, s := range a.sites {
+		for _, d := range s.days {
+			d.crowded = d.isFull(&a.caps)
+		}
 		s.keepWindow(c.window(name))
 	}
 }

@@ -118,10 +118,11 @@ type dayState struct {
 	terms    [parser.NumTerms]*term // that it is in; nil: not counted
 	pages    map[string]*page
 	bots     map[string]*page // pages that bots saw
-	earlier  map[string]bool  // pages that came when the day was full -> whether the site had them before
 	events   map[string]struct{}
 	facets   facetNames
-	minutes  bool // views are counted by minute: the day is young enough
+	rooms    rooms // of tables that fill up
+	crowded  bool  // one of them is full
+	minutes  bool  // views are counted by minute: the day is young enough
 	least    dayLeast
 	seen     daySeen
 	later    []*page // those that are
@@ -139,24 +140,34 @@ type daySeen struct{ books, events, ranks, bots, minutes bool }
 
 // weight is about how many bytes the day takes in memory.
 func (d *dayState) weight() int {
-	return 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 160*(len(d.pages)+len(d.bots)+len(d.facets.all)) + 120*len(d.events)
+	n := 8*(len(d.visitors.slots)+len(d.pairs.slots)) + 160*(len(d.pages)+len(d.bots)+len(d.facets.all)) + 120*len(d.events)
+	for _, r := range d.rooms {
+		if r != nil {
+			n += claimWeight * len(r.claims)
+		}
+	}
+	return n
 }
 
-// pageOf finds or admits a page of a day; what is over the cap is counted
-// under OtherPage, so that totals stay exact whatever is asked for. What bots
-// ask for takes no page's name from people: it has a cap of its own.
-func pageOf(all map[string]*page, name []byte, limit int) *page {
+// botPage finds or admits a page of a day that a bot saw; what is over the cap is counted
+// under OtherPage. What bots ask for takes no page's name from people: it has a cap of its own.
+func botPage(all map[string]*page, name []byte, limit int) *page {
 	if p := all[string(name)]; p != nil {
 		return p
 	}
-	n := string(name)
 	if len(all) >= limit {
-		n = parser.OtherPage
-		if p := all[n]; p != nil {
-			return p
-		}
+		return otherOf(all)
 	}
-	return admit(all, n)
+	return admit(all, string(name))
+}
+
+// otherOf is what stands for the names that have none of their own, so that totals stay exact
+// whatever is asked for.
+func otherOf(all map[string]*page) *page {
+	if p := all[parser.OtherPage]; p != nil {
+		return p
+	}
+	return admit(all, parser.OtherPage)
 }
 
 // pageOf finds or admits the page of a hit in a day; other tells that it is over
@@ -167,7 +178,13 @@ func (a *aggregate) pageOf(h *parser.Hit, d *dayState) (p *page, other bool) {
 			return p, false
 		}
 	}
-	p = pageOf(d.pages, h.Page, a.pagesCap(d, h.Page))
+	if p = d.pages[string(h.Page)]; p == nil {
+		if d.admits(&a.caps, tablePages, h.Page, h.Addr) {
+			p = admit(d.pages, string(h.Page))
+		} else {
+			p = otherOf(d.pages)
+		}
+	}
 	if p.name == parser.OtherPage {
 		a.crowds.note(crowdOfPages, h.Site, h.Day)
 		return p, true
@@ -185,12 +202,13 @@ func admit(all map[string]*page, name string) *page {
 }
 
 // eventKey admits an event key, or names the overflow key.
-func (d *dayState) eventKey(key []byte, limit int) string {
-	if _, ok := d.events[string(key)]; ok {
-		return string(key)
-	}
+func (a *aggregate) eventKey(h *parser.Hit, d *dayState, key []byte) string {
 	k := string(key)
-	if len(d.events) >= limit {
+	if _, ok := d.events[k]; ok {
+		return k
+	}
+	if !d.admits(&a.caps, tableEvents, key, h.Addr) {
+		a.crowds.note(crowdOfEvents, h.Site, h.Day)
 		k = parser.OtherPage
 	}
 	d.events[k] = struct{}{}

@@ -71,7 +71,7 @@ func archiveOnce(ctx context.Context, v *vault.Vault, secret []byte) (archive.Su
 		return sum, err
 	}
 	_, err = EraseDeleted(ctx, v, secret)
-	return sum, errors.Join(err, deleteOld(ctx, v, sum.Now))
+	return sum, errors.Join(err, showNames(ctx, v, a, sum.Now), deleteOld(ctx, v, sum.Now))
 }
 
 // LockLimit is how long one waits for others that archive: on another host that

@@ -226,9 +226,10 @@ func (d *daemon) count(ctx context.Context, p *process, rdb redis.UniversalClien
 	}
 	opt := counter.Options{
 		Redis: rdb, Keys: keys, Now: d.host.now, Location: d.w.ledger.loc, Logger: d.w.log.With("daemon", d.id),
-		BatchSize: d.w.sch.Batch, MaxPages: 1000, Progress: filepath.Join(d.data, "progress.json"),
+		BatchSize: d.w.sch.Batch, MaxPages: d.w.sch.caps(), MaxEvents: d.w.sch.caps(), Progress: filepath.Join(d.data, "progress.json"),
 		Sync: d.w.sch.Sync, DedupeWindow: d.w.window, Grace: grace, Audit: audits, Uniques: d.w.sch.Uniques,
 	}
+	opt.FacetCaps[parser.Referrer] = d.w.sch.caps()
 	if p.keeper != nil {
 		opt.Archive = p.keeper
 	}

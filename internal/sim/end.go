@@ -116,7 +116,7 @@ func (w *world) endArchive() error {
 	if err != nil {
 		return err
 	}
-	if wrong := w.ledger.unlikeSQL(got); len(wrong) > 0 {
+	if wrong := w.ledger.unlikeSQL(w.sch, got); len(wrong) > 0 {
 		w.fail("the archive differs from the logs:\n    %s", lines(wrong))
 	}
 	return nil

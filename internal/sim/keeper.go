@@ -66,7 +66,8 @@ func (k *keeper) open(ctx context.Context) (*archive.Archive, error) {
 	if k.archive != nil {
 		return k.archive, nil
 	}
-	opt := archive.Options{Location: k.w.ledger.loc, Logger: k.w.log, Now: k.host.now, MaxPages: 1000, ChunkRows: 7, DedupeWindow: k.w.window, Uniques: k.w.sch.Uniques}
+	opt := archive.Options{Location: k.w.ledger.loc, Logger: k.w.log, Now: k.host.now, MaxPages: k.w.sch.caps(), MaxEvents: k.w.sch.caps(), ChunkRows: 7, DedupeWindow: k.w.window, Uniques: k.w.sch.Uniques}
+	opt.FacetCaps[parser.Referrer] = k.w.sch.caps()
 	if opt.RawRetentionDays = k.w.sch.KeepRaw; opt.RawRetentionDays > 0 {
 		opt.Clocks = []archive.Clock{{Name: "Redis", Now: func(ctx context.Context) (time.Time, error) { return k.rdb.Time(ctx).Result() }}}
 	}

@@ -78,9 +78,9 @@ func (l *ledger) expectSQL(now time.Time) numbers {
 }
 
 // unlikeSQL lists what the archive has not as it must be.
-func (l *ledger) unlikeSQL(got numbers) []string {
+func (l *ledger) unlikeSQL(s *schedule, got numbers) []string {
 	want := l.expectSQL(time.Now())
-	return differences(want, l.withDoubles(want, got), 12)
+	return s.unlike(want, l.withDoubles(want, got))
 }
 
 // withDoubles is got, where duplicates of what a rule takes out may still be called

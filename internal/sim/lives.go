@@ -110,7 +110,7 @@ func isoWeek(key string) (year, week int, ok bool) {
 func (w *world) differ(want numbers) []string {
 	got, now := w.ledger.withDoubles(want, w.store.read()), time.Now()
 	if !w.sch.long() {
-		return differences(want, got, 12)
+		return w.sch.unlike(want, got)
 	}
 	want = maps.Clone(want)
 	for _, n := range []numbers{want, got} {
@@ -119,5 +119,5 @@ func (w *world) differ(want numbers) []string {
 			return about > 0 && now.Sub(until).Abs() <= about
 		})
 	}
-	return differences(want, got, 12)
+	return w.sch.unlike(want, got)
 }

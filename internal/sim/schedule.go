@@ -26,6 +26,7 @@ type schedule struct {
 	KeepRaw int            `json:",omitempty"` // RAW_RETENTION_DAYS; 0: for ever
 	Every   int            `json:",omitempty"` // days from one archive cycle to the next; 0: one
 	Uniques parser.Uniques `json:",omitempty"` // UNIQUES
+	Caps    int            `json:",omitempty"` // names that a day keeps of each kind; 0: more than come
 	Steps   []step
 }
 
@@ -131,6 +132,9 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 		s.Window = 20
 	}
 	rule := rand.New(rand.NewPCG(seed, 0x4121)) // of its own as well
+	if few := rand.New(rand.NewPCG(seed, 0xca95)); !s.Mirror && few.IntN(5) == 0 {
+		s.Caps = 1 + few.IntN(4)
+	}
 	hosts := 1 + rng.IntN(3)/2
 	calls := rng.IntN(3) == 0
 	if calls && s.Window == 0 && mirrored.IntN(3) == 0 {
@@ -322,7 +326,7 @@ func (s *schedule) tell() string {
 	if zone == "" {
 		zone = "UTC"
 	}
-	fmt.Fprintf(&b, "on day %d at second %d, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v, archive: %v, mirror: %v, DEDUPE_WINDOW: %d min, UNIQUES=%v\n", s.Day, s.Clock, zone, s.Batch, s.Sync, s.Again, s.Archive, s.Mirror, s.Window, s.Uniques)
+	fmt.Fprintf(&b, "on day %d at second %d, days in %s, scripts of %d writes at most, log made durable first: %v, all asked for again at the end: %v, archive: %v, mirror: %v, DEDUPE_WINDOW: %d min, UNIQUES=%v, names of a day at most: %d\n", s.Day, s.Clock, zone, s.Batch, s.Sync, s.Again, s.Archive, s.Mirror, s.Window, s.Uniques, s.caps())
 	for i := range s.Steps {
 		fmt.Fprintf(&b, "%3d. %s\n", i+1, s.Steps[i].words())
 	}

@@ -199,50 +199,6 @@ func (r *reading) inPeriod(p period, f func(*day)) {
 	}
 }
 
-// events compares the events of days.
-func (r *reading) events() error {
-	k := r.g.v.opt.Keys
-	for _, d := range r.allDays() {
-		key := k.Events(r.name, d)
-		if !r.alive(key, d.Next(), counter.DayKeysTTL) {
-			continue
-		}
-		archived := map[string]count{}
-		if _, has := r.daily[d]; has {
-			for e, err := range r.g.snap.EventDays(r.g.ctx, r.name, d, d) {
-				if err != nil {
-					return err
-				}
-				archived[e.Name] = count{e.PV, e.UV}
-			}
-		}
-		field := func(name string) func() int64 {
-			event, uv := strings.CutSuffix(name, counter.EventUV)
-			return func() int64 {
-				c := archived[event]
-				if x := r.delta(d).events[event]; x != nil {
-					c.pv, c.uv = c.pv+x.pv, c.uv+x.uv
-				}
-				if uv {
-					return c.uv
-				}
-				return c.pv
-			}
-		}
-		want := map[string]func() int64{}
-		for name := range archived {
-			want[name], want[name+counter.EventUV] = field(name), field(name+counter.EventUV)
-		}
-		for name := range r.delta(d).events {
-			want[name], want[name+counter.EventUV] = field(name), field(name+counter.EventUV)
-		}
-		if err := r.hash(key, want, field); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // strangers looks for keys of the group's sites that nobody expects.
 func (g *group) strangers() error {
 	found := map[string]map[string]struct{}{}
