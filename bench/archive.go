@@ -186,6 +186,10 @@ func (j *jobs) importCombined(ctx context.Context) error {
 	if err != nil || pv != j.log.lines {
 		return errors.Join(err, fmt.Errorf("%d of %d lines are in the site's views", pv, j.log.lines))
 	}
-	j.b.add(result{part: "archive", what: "import of a combined log into " + j.store + ", with the site in Redis made anew", figure: rate(r.perSecond(), "lines"), cpu: r.cpuText()})
+	ratio, err := j.b.besideGoAccess(ctx, j.log, r)
+	if err != nil {
+		return err
+	}
+	j.b.add(result{part: "archive", what: "import of a combined log into " + j.store + ", with the site in Redis made anew", figure: rate(r.perSecond(), "lines"), cpu: r.cpuText(), ratio: ratio})
 	return nil
 }

@@ -23,6 +23,7 @@ type bench struct {
 	results  []result
 	commands []string
 	logs     map[string]*hitLog
+	rival    goaccess // as it was fastest; none before the ingest part
 }
 
 // result is one row of the table.

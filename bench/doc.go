@@ -6,6 +6,11 @@
 //	go run ./bench -only ingest,reads    # some parts
 //	go run ./bench -only soak            # 50 million lines over 100 rotations: bench/SOAK.md
 //
+// GOACCESS=PATH adds another GoAccess than the installed one (Debian's is 1.7): unpack its
+// source, `./configure --enable-utf8 && make`. Each is run with one thread and with one per
+// core, where it can, with its usual panels and with only those that we count as well; the
+// fastest of all is the unit.
+//
 // It starts real servers (Redis, nginx, the built daemon) on free ports of
 // loopback, stops them by their process ids, and writes bench/RESULTS.md.
 // Ratios within one run are what counts; absolute figures are this machine's.

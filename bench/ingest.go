@@ -45,33 +45,6 @@ func runIngest(ctx context.Context, b *bench) error {
 	)
 }
 
-// benchGoAccess is the opponent whose speed is the unit.
-func (b *bench) benchGoAccess(ctx context.Context, l *hitLog) (run, error) {
-	path, err := program("goaccess")
-	if err != nil {
-		return run{}, err
-	}
-	all, err := repeat(3, func() (run, error) {
-		began := time.Now()
-		out, cpu, err := b.output(ctx, b.dir, path, l.combined, "--log-format=COMBINED", "-o", "json", "--no-progress", "--no-global-config")
-		if err == nil && !strings.Contains(string(out), `"valid_requests": `+strconv.Itoa(l.lines)) {
-			err = fmt.Errorf("GoAccess did not count %d requests", l.lines)
-		}
-		return run{lines: l.lines, took: time.Since(began), cpu: cpu}, err
-	})
-	if err != nil {
-		return run{}, err
-	}
-	r := median(all)
-	b.add(result{part: "ingest", what: "GoAccess, the same hits (the unit)", figure: rate(r.perSecond(), "lines"), cpu: r.cpuText(), ratio: "1.0"})
-	return r, nil
-}
-
-// against compares with GoAccess by wall time and by processor time.
-func against(r, theirs run) string {
-	return fmt.Sprintf("%.1f (by processor time %.1f)", r.perSecond()/theirs.perSecond(), theirs.cpuSeconds()/r.cpuSeconds())
-}
-
 // benchBacklogs counts the log as the widget writes it and as bare pixels.
 func (b *bench) benchBacklogs(ctx context.Context, l *hitLog, theirs run) error {
 	pixels := l.traffic
@@ -107,8 +80,28 @@ func (b *bench) benchBacklogs(ctx context.Context, l *hitLog, theirs run) error 
 			ratio: against(r, theirs), target: ">= 10 x GoAccess", ok: ratio >= 10})
 		b.add(result{part: "ingest", what: "— from the last line counted until every page's own keys are written",
 			figure: fmt.Sprintf("%.2f s", spreads[len(spreads)/2])})
+		if err := b.benchCores(ctx, c.log, r); err != nil {
+			return err
+		}
 	}
 	return bare.remove()
+}
+
+// benchCores counts the log with a daemon that may use fewer cores than there are; Redis
+// has them all. whole is the run with all of them.
+func (b *bench) benchCores(ctx context.Context, l *hitLog, whole run) error {
+	for n := 1; n < b.machine.cores; n *= 2 {
+		g, err := b.ingest(ctx, l, nil, fmt.Sprintf("GOMAXPROCS=%d", n))
+		if err != nil {
+			return err
+		}
+		if g.partly {
+			return fmt.Errorf("%d of %d lines counted in %v", g.lines, l.lines, ingestLimit)
+		}
+		b.add(result{part: "ingest", what: fmt.Sprintf("— the same, the daemon on %d of %d cores", n, b.machine.cores), figure: rate(g.perSecond(), "lines"),
+			cpu: g.cpuText(), ratio: fmt.Sprintf("%.2f of all cores", g.perSecond()/whole.perSecond())})
+	}
+	return nil
 }
 
 // ingested is what counting a backlog showed.

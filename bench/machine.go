@@ -45,6 +45,9 @@ func describeMachine(ctx context.Context, daemon string) machine {
 		}
 		m.versions = append(m.versions, c[0]+" "+version(ctx, path, c[1:]...))
 	}
+	if newer := os.Getenv(envGoAccess); newer != "" {
+		m.versions = append(m.versions, "goaccess "+version(ctx, newer, "--version")+" ("+envGoAccess+")")
+	}
 	return m
 }
 
