@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -182,5 +183,39 @@ func TestPartWithoutALine(t *testing.T) {
 	b.seal()
 	if len(b.parts) != 1 || b.parts[0].segment != "b" || b.parts[0].to != 100 {
 		t.Errorf("%d parts are sent: %+v", len(b.parts), b.parts)
+	}
+}
+
+// A site whose checkpoint and notes are both lost is a new one for whoever counts it, on top of
+// what is there; and a Redis that applies the beginning of a script again may leave a key without a site. What
+// was not made in this life is found, and the site rebuilt.
+func TestKeysOfAnotherLife(t *testing.T) {
+	for what, spoil := range map[string]func(r *ingestRig, site string){
+		"checkpoint and notes are lost": func(r *ingestRig, site string) {
+			r.rdb.Del(r.t.Context(), r.opt.Keys.Checkpoint(site), r.opt.Keys.Made(site))
+		},
+		"a key is all that is left": func(r *ingestRig, site string) {
+			r.rdb.FlushDB(r.t.Context())
+			r.rdb.HIncrBy(r.t.Context(), r.opt.Keys.Facets(site, parser.DayOf(time.Now().UTC())), "r", 1)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			r := newRig(t, readClient(t, startReadServer(t).addr()))
+			r.opt.Scrub, r.opt.Audit = 50*time.Millisecond, 100*time.Millisecond
+			h := testHit{at: time.Now(), site: "s.example", page: "/x", agent: "Mozilla/5.0 (X11; Linux x86_64; rv:1.0) Firefox/140.0", addr: "203.0.113.5"}
+			r.start()
+			r.log.write("a", h.line())
+			r.await()
+			r.stop()
+			spoil(r, h.site)
+			r.opt.Progress = filepath.Join(t.TempDir(), "progress.json") // another host's, which knows nothing
+			r.start()
+			hits := []testHit{h}
+			eventually(t, func() bool { return r.in.Stats().Rebuilds > 0 && maps.Equal(tallyUp(hits), dump(t, r.rdb)) }, func() {
+				t.Errorf("%d rebuilds", r.in.Stats().Rebuilds)
+				r.check(hits)
+			})
+			r.stop()
+		})
 	}
 }

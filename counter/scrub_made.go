@@ -15,7 +15,9 @@ import (
 
 // present looks for every key that is noted to have been made (keys.Made) and is still to
 // be there, and that it has the type it must have. Keys of today and yesterday that are
-// there and not noted, because an older version made them or the notes were lost, are noted.
+// there and not noted are noted, where an older version made them. A life that had its notes
+// from the first commit on made no such key: it is left of another one, and what was in
+// it was counted twice.
 func (l *look) present(ctx context.Context) error {
 	k, s := l.keys, l.site
 	var asked *redis.MapStringStringCmd
@@ -78,10 +80,13 @@ func (l *look) compareMade(ctx context.Context, made map[string]string) error {
 	}
 	var missing []any
 	for some := range slices.Chunk(names, scrubPiece) {
-		types := make([]*redis.StatusCmd, len(some))
+		types, now := make([]*redis.StatusCmd, len(some)), make([]*redis.StringCmd, len(some))
 		err := l.at(ctx, len(some), func(p redis.Pipeliner) {
 			for i, n := range some {
 				types[i] = p.Type(ctx, l.keys.Key(n))
+				if _, period, ok := n.Mark(); ok && !noted[n] && l.notesAll(n) { // it may have been made since
+					now[i] = p.HGet(ctx, l.keys.Made(l.site), period)
+				}
 			}
 		})
 		if err != nil {
@@ -95,11 +100,25 @@ func (l *look) compareMade(ctx context.Context, made map[string]string) error {
 				l.differ("%s is a %s, want a %s", l.keys.Key(n), is, want)
 			case is == want && !noted[n]:
 				letter, period, _ := n.Mark()
+				if now[i] != nil && !strings.Contains(now[i].Val(), letter) {
+					l.differ("%s is there, and was not made in this life", l.keys.Key(n))
+					continue
+				}
 				missing = append(missing, period, letter)
 			}
 		}
 	}
 	return l.noteMade(ctx, missing, over)
+}
+
+// notesAll tells whether keys like n are noted whenever this life makes one. Of those that
+// UV_SET_TTL lets die it depends on what that was.
+func (l *look) notesAll(n keys.Name) bool {
+	switch n.Family {
+	case keys.Visitors, keys.Pairs, keys.TermVisitors, keys.TermPairs:
+		return false
+	}
+	return strings.HasPrefix(l.epoch, lifeNoted)
 }
 
 // recent tells whether a key that has a mark is looked for in every round.

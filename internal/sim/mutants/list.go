@@ -33,6 +33,7 @@ var mutants = []mutant{
 	{"lost-list-of-sites-ends", "counter/registry.go", "	if !redis.HasErrorPrefix(err, \"WRONGTYPE\") {\n		return err\n	}\n	log", "	if true {\n		return err\n	}\n	log"},
 
 	{"lost-notes-unseen", "counter/scrub_made.go", "		if strings.HasPrefix(l.epoch, lifeNoted) {", "		if false {"},
+	{"lost-key-of-another-life", "counter/scrub_made.go", "				if now[i] != nil && !strings", "				if false && !strings"},
 	{"lost-window-not-noted", "counter/encode.go", "		letter = keys.MarkWindow\n", "		return \"0\"\n"},
 
 	// The three kinds that make chaos found, with their mends taken back.
