@@ -53,8 +53,8 @@ func (r *rawReader) RowsOfDays(ctx context.Context, site string, from, to parser
 		DayRows
 		raw bool
 	}, err error) {
-		return v, s.Scan(day{&v.Day}, &v.raw, &v.Rows)
-	}, "SELECT days.date, CASE WHEN raw = 1 AND days.date >= (SELECT CASE WHEN value = '' THEN '0001-01-01' ELSE value END FROM meta WHERE name = 'raw_floor') THEN 1 ELSE 0 END, COALESCE(pv + pv_bot + events + events_bot, 0) FROM days LEFT JOIN daily_stats ON daily_stats.site = days.site AND daily_stats.date = days.date WHERE "+
+		return v, s.Scan(day{&v.Day}, &v.Closed, &v.raw, &v.Rows)
+	}, "SELECT days.date, CASE WHEN days.dirty = 0 THEN 1 ELSE 0 END, CASE WHEN raw = 1 AND days.date >= (SELECT CASE WHEN value = '' THEN '0001-01-01' ELSE value END FROM meta WHERE name = 'raw_floor') THEN 1 ELSE 0 END, COALESCE(pv + pv_bot + events + events_bot, 0) FROM days LEFT JOIN daily_stats ON daily_stats.site = days.site AND daily_stats.date = days.date WHERE "+
 		where+" ORDER BY days.date DESC", args...) {
 		if err != nil {
 			return nil, false, err
@@ -68,10 +68,11 @@ func (r *rawReader) RowsOfDays(ctx context.Context, site string, from, to parser
 	return days, whole, nil
 }
 
-// DayRows is a day and the number of its rows.
+// DayRows is a day and the number of its rows. Closed: its sums have all of them.
 type DayRows struct {
-	Day  parser.Day
-	Rows int64
+	Day    parser.Day
+	Rows   int64
+	Closed bool
 }
 
 // Explore groups the raw rows of a site's day that terms want by a name: PV is their
@@ -134,16 +135,32 @@ func (r *rawReader) terms(where string, args []any, by string, terms Terms) (str
 		if _, kept := facetKept(t.Name); kept && t.Not {
 			column = "COALESCE(" + column + ", '')" // NULL is unlike anything
 		}
-		is := " = ?"
-		if t.Not {
-			is = " <> ?"
-		}
-		if t.Prefix {
-			column = "SUBSTR(" + column + ", 1, ?)"
-			args = append(args, len(t.Value))
-		}
-		b.WriteString(" AND " + column + is)
+		is := column + " = ?"
 		args = append(args, value)
+		if t.Prefix { // compared byte by byte, as names that begin so lie together
+			is = column + " >= ?"
+			if end := afterPrefix(t.Value); end != "" {
+				is += " AND " + column + " < ?"
+				args = append(args, r.d.bytes([]byte(end)))
+			}
+		}
+		if t.Not {
+			is = "NOT (" + is + ")"
+		}
+		b.WriteString(" AND " + is)
 	}
 	return b.String(), args, nil
+}
+
+// afterPrefix is the first text behind all that begin with a prefix; empty: there is none.
+func afterPrefix(prefix string) string {
+	b := []byte(prefix)
+	for len(b) > 0 {
+		if last := &b[len(b)-1]; *last < 0xFF {
+			*last++
+			return string(b)
+		}
+		b = b[:len(b)-1]
+	}
+	return ""
 }

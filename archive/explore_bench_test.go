@@ -58,10 +58,8 @@ func benchExplore(b *testing.B, at place, rows int) {
 		days, _, err := a.Read().RowsOfDays(b.Context(), site, first, last)
 		check(b, err)
 		for _, d := range days {
-			for _, err := range a.Read().Explore(b.Context(), site, d.Day, by, terms) {
-				check(b, err)
-				names++
-			}
+			_, err := a.Read().ExploreDay(b.Context(), site, d, by, terms, func(NameTotals) { names++ })
+			check(b, err)
 		}
 		return names
 	}
@@ -76,6 +74,8 @@ func benchExplore(b *testing.B, at place, rows int) {
 		{"page of a country", "page", 1, []Term{{Name: "country", Value: "DE"}}},
 		{"country of pages", "country", 1, []Term{{Name: "page", Value: "/docs/", Prefix: true}}},
 		{"country of all sites", "country", 3, nil},
+		{"pages below a path", "page", 1, []Term{{Name: "page", Value: "/docs/", Prefix: true}}},
+		{"days of a page", "day", 1, []Term{{Name: "page", Value: "/docs/1"}}},
 	} {
 		b.Run(strings.ReplaceAll(q.name, " ", "-"), func(b *testing.B) {
 			cpu := cpuOf(b, os.Getpid()) + cpuOf(b, server.cmd.Process.Pid)

@@ -138,16 +138,14 @@ func (e *Explorer) past(ctx context.Context, l *look) (map[string]archive.Archiv
 	}
 	l.out.Complete = whole
 	for _, d := range days {
-		for v, err := range r.Explore(ctx, l.q.Site, d.Day, l.q.By, l.terms) {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if err != nil {
-				return nil, errors.Join(queryapi.ErrArchiveAway, err)
-			}
-			l.add(v.Name, v.PV, &v.UV)
+		looked, err := r.ExploreDay(ctx, l.q.Site, d, l.q.By, l.terms, func(v archive.NameTotals) { l.add(v.Name, v.PV, &v.UV) })
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		l.out.Scanned += d.Rows
+		if err != nil {
+			return nil, errors.Join(queryapi.ErrArchiveAway, err)
+		}
+		l.out.Scanned += looked
 	}
 	return archived, nil
 }
