@@ -60,7 +60,7 @@ func (r *rawReader) exploreSums(ctx context.Context, site string, d parser.Day, 
 			return nil, 0, errNotSummed
 		}
 	}
-	names, err := r.summed(ctx, site, d, by)
+	names, err := r.summed(ctx, site, d, by, "")
 	for _, v := range names {
 		wanted := true
 		for _, t := range terms {
@@ -92,7 +92,7 @@ func (r *rawReader) exploreDayItself(ctx context.Context, site string, d parser.
 	if f, kept := facetKept(t.Name); len(terms) > 1 || t.Not || t.Prefix || t.Name != "page" && (!kept || t.Value == "" || f == parser.Referrer && t.Value == site) {
 		return nil, 0, errNotSummed
 	}
-	names, err := r.summed(ctx, site, d, t.Name)
+	names, err := r.summed(ctx, site, d, t.Name, t.Value)
 	for _, v := range names {
 		if v.Name == t.Value {
 			all = append(all, NameTotals{Name: date, PV: v.PV, UV: v.UV})
@@ -101,15 +101,17 @@ func (r *rawReader) exploreDayItself(ctx context.Context, site string, d parser.
 	return all, int64(len(names)), err
 }
 
-// summed are the sums of a day by page or by a facet. They do not tell where names share
-// parser.OtherPage, where visitors were not told apart, and where there are none, since
-// the facet may have been left out.
-func (r *rawReader) summed(ctx context.Context, site string, d parser.Day, by string) (all []NameTotals, err error) {
+// summed are the sums of a day by page or by a facet; of pages those of one that is named
+// are enough. They do not tell where names share parser.OtherPage, where visitors were not
+// told apart, and where there are none, since the facet may have been left out.
+func (r *rawReader) summed(ctx context.Context, site string, d parser.Day, by, page string) (all []NameTotals, err error) {
 	query, args := "SELECT page, pv, uv FROM page_stats WHERE site = ? AND date = ?", []any{r.d.bytes([]byte(site)), dateText(d)}
 	if f, kept := facetKept(by); kept {
 		query, args = "SELECT name, pv, uv FROM facet_stats WHERE site = ? AND date = ? AND facet = ?", append(args, f.Spec().Name)
 	} else if by != "page" {
 		return nil, errNotSummed
+	} else if page != "" {
+		query, args = query+" AND page IN (?, ?)", append(args, r.d.bytes([]byte(page)), r.d.bytes([]byte(parser.OtherPage)))
 	}
 	for v, err := range stream(ctx, r.q, func(s scanner) (v struct {
 		NameTotals
@@ -127,7 +129,7 @@ func (r *rawReader) summed(ctx context.Context, site string, d parser.Day, by st
 			all = append(all, v.NameTotals)
 		}
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && page == "" {
 		return nil, errNotSummed
 	}
 	return all, nil
