@@ -42,7 +42,7 @@ var rooms = []room{
 	{"internal/options", "settings as other rooms take them", "archive counter internal/alert internal/config internal/logs internal/mailer internal/reports queryapi/edge"},
 	{"internal/logs", "the logs that are read, and how each is: format, segments", "internal/config parser tailer"},
 	{"internal/config", "the table of settings: reading, checking, comparing, the manual", "internal/alert internal/geoip internal/mirror parser"},
-	{"internal/geoip", "the countries of addresses, from a database in MaxMind's format", ""},
+	{"internal/geoip", "the countries of addresses, from a table of its own or a database in MaxMind's format", ""},
 	{"internal/beacon", "the log that the built-in pixel writes, group-committed", ""},
 	{"internal/mirror", "page totals into `page_counts` and a search index", "archive counter"},
 	{"internal/verify", "the independent recount", "archive counter internal/plain parser"},

@@ -177,8 +177,8 @@ func (e *expected) addDay(site, day string, d *dayBook) {
 const recent = 36 * time.Hour
 
 // viewed are the facets that each view has a name of, by what their fields begin with:
-// browser, os, device and channel.
-var viewed = []string{"b", "o", "d", "k"}
+// country, browser, os, device and channel.
+var viewed = []string{"c", "b", "o", "d", "k"}
 
 // addParts adds a day's views by minute and facet.
 func (e *expected) addParts(siteDay string, d *dayBook) {

@@ -46,8 +46,8 @@ func smallCounters() [][]any {
 		{"HSET", "ddkk:site:books:a.com:20261228", "bot", 1, "pc", 3},
 		{"HSET", "ddkk:site:books:a.com:20270101", "pc", 1},
 		{"HSET", "ddkk:site:minutes:a.com:20261228", "1200", 3, "b1200", 1}, {"HSET", "ddkk:site:minutes:a.com:20270101", "0000", 1},
-		{"HSET", "ddkk:facet:a.com:20261228", "r", 3, "h12", 3, "H12", 1, "bChrome", 2, "b", 1, "oAndroid", 3, "dphone", 3, "kdirect", 3},
-		{"HSET", "ddkk:facet:a.com:20270101", "r", 1, "h00", 1, "bChrome", 1, "oAndroid", 1, "dphone", 1, "kdirect", 1},
+		{"HSET", "ddkk:facet:a.com:20261228", "r", 3, "h12", 3, "H12", 1, "cDE", 1, "c", 2, "bChrome", 2, "b", 1, "oAndroid", 3, "dphone", 3, "kdirect", 3},
+		{"HSET", "ddkk:facet:a.com:20270101", "r", 1, "h00", 1, "c", 1, "bChrome", 1, "oAndroid", 1, "dphone", 1, "kdirect", 1},
 		{"HSET", "ddkk:page:bot:a.com", "/", 1}, {"HSET", "ddkk:page:bot:a.com:20261228", "/", 1},
 		// What the ledger does not know about is passed over.
 		{"SADD", "ddkk:site:uv:set:a.com:20261228", "v1", "v2"},

@@ -10,6 +10,7 @@ import (
 type countries struct {
 	lookup func(netip.Addr) string // ISO 3166 codes, empty: not known; nil: nobody can tell
 	recent []countryOf
+	codes  [26 * 26]*Value // by their two letters
 }
 
 type countryOf struct {
@@ -34,9 +35,21 @@ func (p *Parser) country(addr netip.Addr) *Value {
 		if addr.IsValid() {
 			name = c.lookup(addr)
 		}
-		*at = countryOf{addr.WithZone(""), p.values.named(Country, name)}
+		*at = countryOf{addr.WithZone(""), p.countryNamed(name)}
 	}
 	return at.value
+}
+
+// countryNamed is a country by its code.
+func (p *Parser) countryNamed(code string) *Value {
+	if len(code) != 2 || code[0]-'A' >= 26 || code[1]-'A' >= 26 {
+		return p.values.named(Country, code)
+	}
+	at := &p.countries.codes[26*int(code[0]-'A')+int(code[1]-'A')]
+	if *at == nil {
+		*at = p.values.named(Country, code)
+	}
+	return *at
 }
 
 func placeOfAddr(addr netip.Addr) uint64 {

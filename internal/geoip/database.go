@@ -14,15 +14,22 @@ import (
 // maxFile bounds the memory that a file of somebody's takes.
 const maxFile = 512 << 20
 
-// Database is one file as it was when it was opened. Any goroutine may ask it.
+// Database is one file as it was when it was opened, or the table that is shipped. Any
+// goroutine may ask it.
 type Database struct {
-	reader *maxminddb.Reader
+	reader *maxminddb.Reader // nil: the table
 	sum    [sha256.Size]byte
 }
 
-// Open reads a database. A path of nothing is no database.
+// None is the path of no database.
+const None = "none"
+
+// Open reads a database. A path of nothing is the table that is shipped.
 func Open(path string) (*Database, error) {
-	if path == "" {
+	switch path {
+	case "":
+		return &Database{}, nil
+	case None:
 		return nil, nil
 	}
 	info, err := os.Stat(path)
@@ -53,6 +60,9 @@ var countryPaths = [...][]any{{"country", "iso_code"}, {"country_code"}, {"count
 
 // Country is the ISO 3166 code of an address; empty: not known.
 func (d *Database) Country(addr netip.Addr) string {
+	if d.reader == nil {
+		return shipped().country(addr.Unmap())
+	}
 	found := d.reader.Lookup(addr.Unmap().WithZone(""))
 	if !found.Found() {
 		return ""
@@ -95,7 +105,17 @@ func (d *Database) Same(other *Database) bool {
 }
 
 // Built is when the database was made.
-func (d *Database) Built() time.Time { return time.Unix(int64(d.reader.Metadata.BuildEpoch), 0) }
+func (d *Database) Built() time.Time {
+	if d.reader == nil {
+		return shipped().built
+	}
+	return time.Unix(int64(d.reader.Metadata.BuildEpoch), 0)
+}
 
 // Type is the name that its maker gave it.
-func (d *Database) Type() string { return d.reader.Metadata.DatabaseType }
+func (d *Database) Type() string {
+	if d.reader == nil {
+		return "IPFire Location"
+	}
+	return d.reader.Metadata.DatabaseType
+}
