@@ -50,7 +50,7 @@ test-unit: ## unit tests, quickly
 	go test $(UNITS)
 
 test-race: ## unit tests with the race detector
-	go test $(RACE) -p 3 -timeout 20m $(UNITS)
+	go test $(RACE) -p 3 -parallel 4 -timeout 20m $(UNITS)
 
 sim: ## schedules of faults in virtual time (SCHEDULES=3000 SEED=1); see docs/design/simulation.md
 	SIM_SCHEDULES=$(SCHEDULES) SIM_SEED=$(SEED) go test -count 1 -timeout 0 -run 'TestCorpus|TestSimulation' -v ./internal/sim

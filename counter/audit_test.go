@@ -12,6 +12,7 @@ import (
 // A name that the list of all sites lost is back although no line of the site
 // comes: one of them, the whole list, and a list that is none. Numbers stay.
 func TestAuditListsSitesAgain(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	hits := randomHits(rand.New(rand.NewPCG(21, 22)), 600, 30)
@@ -50,6 +51,7 @@ func TestAuditListsSitesAgain(t *testing.T) {
 // A rebuild by somebody else, and a Redis that was emptied, are noticed without
 // a new line and long before the next audit.
 func TestAuditFollowsRebuilds(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	r.opt.Audit = time.Hour

@@ -72,6 +72,7 @@ func (s *shelf) has(f func() bool) func() bool {
 // rebuilt once, one that is whole never is, and while the archive is away the
 // numbers of a site that went back are stale.
 func TestAsksTheArchive(t *testing.T) {
+	t.Parallel()
 	for _, running := range []bool{true, false} {
 		t.Run(fmt.Sprint("running=", running), func(t *testing.T) {
 			r := newRig(t, readClient(t, startReadServer(t).addr()))

@@ -10,6 +10,7 @@ import (
 // TestBacklogIsSaidToLag: while a backlog is counted, an answer that is not said to
 // be stale has as many views of pages as it has views of the site.
 func TestBacklogIsSaidToLag(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	r.opt.BatchSize = 300 // the pages of any batch are more than that

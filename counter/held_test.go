@@ -10,6 +10,7 @@ import (
 // archived and gone. What the second one has is not archived: the site is rebuilt as long as
 // the second one lives and counts its own again, and not before.
 func TestRebuildWhereAnotherHostHasTheRest(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	rdb := readClient(t, s.addr())
 	hits := randomHits(rand.New(rand.NewPCG(7, 8)), 300, 20)

@@ -13,6 +13,7 @@ import (
 // Several hosts with logs of their own count the same visitors of the same
 // sites into one Redis: at the live edge, and while one of them catches up.
 func TestIngestManyHosts(t *testing.T) {
+	t.Parallel()
 	for _, backlog := range []int{0, 30_000} {
 		t.Run(fmt.Sprint("backlog ", backlog), func(t *testing.T) {
 			s := startReadServer(t)

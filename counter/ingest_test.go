@@ -17,6 +17,7 @@ import (
 )
 
 func TestIngestCountsExactly(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	hits := randomHits(rand.New(rand.NewPCG(1, 2)), 20_000, 2000)
@@ -36,6 +37,7 @@ func TestIngestCountsExactly(t *testing.T) {
 }
 
 func TestIngestSurvivesRestarts(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -58,6 +60,7 @@ func TestIngestSurvivesRestarts(t *testing.T) {
 }
 
 func TestIngestHealsFlushedRedis(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	hits := randomHits(rand.New(rand.NewPCG(5, 6)), 5000, 300)
@@ -85,6 +88,7 @@ func TestIngestHealsFlushedRedis(t *testing.T) {
 }
 
 func TestIngestRedisWentBack(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	ctx := context.Background()
@@ -195,6 +199,7 @@ func TestIngestCapsPages(t *testing.T) {
 }
 
 func TestIngestDamagedKeyIsRebuilt(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	ctx := context.Background()
@@ -252,6 +257,7 @@ func FuzzReadPending(f *testing.F) {
 }
 
 func TestIngestKeysDeletedWhileDown(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	ctx := context.Background()

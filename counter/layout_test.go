@@ -32,6 +32,7 @@ func hostileHits(rng *rand.Rand, n int) []testHit {
 }
 
 func TestIngestNamesThatLookLikeKeys(t *testing.T) {
+	t.Parallel()
 	eachStore(t, func(t *testing.T, r *ingestRig) {
 		hits := hostileHits(rand.New(rand.NewPCG(1, 2)), 2000)
 		for i := 0; i < len(hits); i += 500 { // each start reads the days anew
@@ -49,6 +50,7 @@ func TestIngestNamesThatLookLikeKeys(t *testing.T) {
 // Keys that an older version wrote get their present names, whatever was done
 // of it before, and nothing is counted again that they remember.
 func TestIngestKeysOfAnOlderVersion(t *testing.T) {
+	t.Parallel()
 	older, err := parser.ParseFacets([]string{"referrer", "hour"})
 	if err != nil {
 		t.Fatal(err)
@@ -101,6 +103,7 @@ func TestIngestKeysOfAnOlderVersion(t *testing.T) {
 // An older version counted another site's page into the pairs of a site: both
 // are counted again from the log.
 func TestIngestSpoiledPairs(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	hits := hostileHits(rand.New(rand.NewPCG(7, 8)), 1000)

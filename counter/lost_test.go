@@ -53,6 +53,7 @@ func (l *replyLoser) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 // A key that is gone is found by a commit whose reply never comes. The repetition
 // is a duplicate, and has to say it again.
 func TestLostSurvivesItsAnswer(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	r.opt.Audit = time.Hour // only the commit's answer tells
@@ -84,6 +85,7 @@ func TestLostSurvivesItsAnswer(t *testing.T) {
 
 // The daemon that found a loss dies before it hears of it: the next one does.
 func TestLostSurvivesTheDaemon(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	hits := randomHits(rand.New(rand.NewPCG(33, 34)), 600, 20)
@@ -102,6 +104,7 @@ func TestLostSurvivesTheDaemon(t *testing.T) {
 // A loss that cannot be made good is known from then on: the site counts on, its
 // checkpoint says so, and it is rebuilt when what was lacking is archived.
 func TestLostIsMadeGoodLater(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	vault := &coverAll{}
@@ -412,6 +415,7 @@ func TestFoldFindsLostKeys(t *testing.T) {
 // Pages of a backlog are put off; once their changes are folded their keys must be
 // there, and one that is gone is found by the page's next view.
 func TestPutOffPagesAreKnown(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	r.opt.Audit, r.opt.BatchSize = time.Hour, 300

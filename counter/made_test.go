@@ -19,6 +19,7 @@ import (
 // Nobody knows any more of a key that was lost between two runs; the commit that makes it
 // anew finds it noted. (Facets are made by folds: TestScrubFindsEveryLoss has them.)
 func TestLossThatNobodyKnowsOf(t *testing.T) {
+	t.Parallel()
 	for _, family := range []keys.Family{keys.Books, keys.Minutes, keys.Pairs, keys.Visitors, keys.HotMonth, keys.SeenID, keys.SeenWindow, keys.SiteUVDay} {
 		t.Run(keys.Table[family].Pattern, func(t *testing.T) {
 			r := newRig(t, readClient(t, startReadServer(t).addr()))
@@ -60,6 +61,7 @@ func TestLossThatNobodyKnowsOf(t *testing.T) {
 // Where the notes of what was made are lost, whatever only they told of may be lost as well:
 // the site is rebuilt. A life that an earlier version began had none.
 func TestNotesAreLost(t *testing.T) {
+	t.Parallel()
 	for _, old := range []bool{false, true} {
 		t.Run(fmt.Sprintf("an old life: %v", old), func(t *testing.T) {
 			r := newRig(t, readClient(t, startReadServer(t).addr()))
@@ -95,6 +97,7 @@ func TestNotesAreLost(t *testing.T) {
 // Somebody gives keys another type, each family's of another site: the daemon goes on, and
 // all numbers are right again.
 func TestKeysOfAnotherType(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, readClient(t, startReadServer(t).addr()))
 	r.opt.Scrub, r.opt.Audit = 50*time.Millisecond, 100*time.Millisecond
 	hits := randomHits(rand.New(rand.NewPCG(73, 74)), 900, 5)

@@ -44,6 +44,7 @@ func (a *away) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 // audit: what the log grows by meanwhile is remembered, and nothing of it is
 // said to be counted.
 func TestSizesAreRememberedWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	rdb := readClient(t, s.addr())
 	hook := &away{}
@@ -103,6 +104,7 @@ func (a *farArchive) Restore(context.Context, string) (map[string]int64, error) 
 // the progress file is the loop's alone (by the race detector), and all is
 // counted in the end.
 func TestRebuildWaitsBesideTheLoop(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	far := &farArchive{}

@@ -98,6 +98,7 @@ func TestReadPageDays(t *testing.T) {
 // TestReadEvents reads small and large hashes, which Redis scans differently,
 // out of a real server.
 func TestReadEvents(t *testing.T) {
+	t.Parallel()
 	clock, k := readMoment(), NewKeys(DefaultPrefix, false)
 	rdb := readClient(t, startReadServer(t).addr())
 	r := newTestReader(t, rdb, clock, nil)
@@ -152,6 +153,7 @@ func TestReadEvents(t *testing.T) {
 // TestReadEventsInPages goes through all events with a cursor, in pieces bounded by
 // rows and by bytes, out of days of which some have thousands of keys.
 func TestReadEventsInPages(t *testing.T) {
+	t.Parallel()
 	clock, k := readMoment(), NewKeys(DefaultPrefix, false)
 	rdb := readClient(t, startReadServer(t).addr())
 	r := newTestReader(t, rdb, clock, nil)

@@ -12,6 +12,7 @@ import (
 // daemon running and with it stopped meanwhile, no read answers numbers as current
 // that lack a line of the log.
 func TestRebuiltIsStaleUntilCounted(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	r.opt.Audit = time.Hour

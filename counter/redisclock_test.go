@@ -14,6 +14,7 @@ import (
 // A host whose clock is weeks from Redis': when keys die is for Redis to say, so all that is
 // counted of today is there, and nothing is taken for lost.
 func TestClockThatIsWrong(t *testing.T) {
+	t.Parallel()
 	for _, off := range []time.Duration{30 * 24 * time.Hour, -30 * 24 * time.Hour} {
 		t.Run(off.String(), func(t *testing.T) {
 			r := newRig(t, readClient(t, startReadServer(t).addr()))

@@ -13,6 +13,7 @@ import (
 // and what comes of it later counts as of a new one. A daemon that has not forgotten it, and
 // one that begins with an old progress file, end with the same numbers.
 func TestRemove(t *testing.T) {
+	t.Parallel()
 	for name, forgets := range map[string]bool{"forgotten": true, "not forgotten": false} {
 		t.Run(name, func(t *testing.T) {
 			s := startReadServer(t)

@@ -57,8 +57,7 @@ func randomLog(rng *rand.Rand, n int, at time.Time) []logLine {
 			sums[names+fmt.Sprintf("reader %d", who)], sums[names+fmt.Sprintf("reading %d %s", who, path)] = 1, 1
 		}
 		sums[plain+"request:"+people+":"+kind], sums[plain+"request:bytes:"+kind] = 1, 43
-		lineNumber++
-		lines[i] = logLine{strings.Join([]string{"v1", fmt.Sprintf("%d.000", at.Unix()), fmt.Sprintf("%032x", lineNumber), "192.0.2.7", "a.example", "GET",
+		lines[i] = logLine{strings.Join([]string{"v1", fmt.Sprintf("%d.000", at.Unix()), fmt.Sprintf("%032x", lineNumber.Add(1)), "192.0.2.7", "a.example", "GET",
 			fmt.Sprint(status), path, ref, agent, "-", "-", "-", "0.010", "43", "end"}, "\t"), sums}
 	}
 	return lines
@@ -108,6 +107,7 @@ func (r *ingestRig) wantRequests(lines []logLine) {
 }
 
 func TestRequestsAreCountedExactly(t *testing.T) {
+	t.Parallel()
 	rdb := readClient(t, startReadServer(t).addr())
 	r := newCallRig(t, rdb)
 	now := time.Now().UTC()
@@ -167,8 +167,7 @@ func TestRequestSubjectsAreCapped(t *testing.T) {
 	limit := parser.RequestsDownloaded.Spec().Cap
 	now := time.Now().UTC()
 	line := func(i int) string {
-		lineNumber++
-		return strings.Join([]string{"v1", fmt.Sprintf("%d.000", now.Unix()), fmt.Sprintf("%032x", lineNumber), "192.0.2.7", "a.example", "GET",
+		return strings.Join([]string{"v1", fmt.Sprintf("%d.000", now.Unix()), fmt.Sprintf("%032x", lineNumber.Add(1)), "192.0.2.7", "a.example", "GET",
 			"200", fmt.Sprintf("/file-%d.pdf", i), "-", fmt.Sprintf(agentOfFox, 1), "-", "-", "-", "0.010", "43", "end"}, "\t")
 	}
 	r.start()

@@ -206,10 +206,9 @@ func (h testHit) facets() []string {
 	return []string{"b" + browser, "o" + os, "d" + device, "k" + channel}
 }
 
-var lineNumber int
+var lineNumber atomic.Int64 // tests run beside each other
 
 func (h testHit) line() string {
-	lineNumber++
 	uri := "/event.png?site=" + h.site + "&page=" + h.page
 	if h.id != "" {
 		uri += "&id=" + h.id
@@ -224,7 +223,7 @@ func (h testHit) line() string {
 	if addr == "" {
 		addr = "192.0.2.7"
 	}
-	return strings.Join([]string{"v1", fmt.Sprintf("%.3f", float64(h.at.UnixMilli())/1000), fmt.Sprintf("%032x", lineNumber),
+	return strings.Join([]string{"v1", fmt.Sprintf("%.3f", float64(h.at.UnixMilli())/1000), fmt.Sprintf("%032x", lineNumber.Add(1)),
 		addr, "stats.example", "GET", "200", uri, "-", h.agent, "-", "-", "-", "0.000", "43", "end"}, "\t")
 }
 

@@ -27,6 +27,7 @@ var junkers = map[string]func(i int) string{
 // several networks ask for, get their own in every table, though who comes first is not
 // counted under it where the junk came from everywhere.
 func TestRoomsAreFair(t *testing.T) {
+	t.Parallel()
 	const junk, own, limit = 2000, 20, 128
 	for who, from := range junkers {
 		t.Run(who, func(t *testing.T) {

@@ -104,6 +104,7 @@ func TestPulse(t *testing.T) {
 // Redis that does not answer is waited for, which is no standstill: each try
 // that fails shows that the committer lives.
 func TestPulseWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	r.start()

@@ -35,6 +35,7 @@ func mixedHits(r *ingestRig, n int) []testHit {
 
 // Whatever is counted, beside whatever the scrub does, there is nothing to be found.
 func TestScrubFindsNothing(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	r.opt.BatchSize = 300 // page changes are put off
@@ -73,6 +74,7 @@ func TestScrubFindsNothing(t *testing.T) {
 // Every key that holds what was counted is missed by the scrub alone when it is lost,
 // but for the ones whose loss no other number shows.
 func TestScrubFindsEveryLoss(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	hits := randomHits(rand.New(rand.NewPCG(53, 54)), 3000, 40)
@@ -144,6 +146,7 @@ func TestScrubFindsEveryLoss(t *testing.T) {
 // A page that nobody looks at is made whole by the running daemon, and a difference
 // that a rebuild does not change is left alone, longer each time.
 func TestScrubHeals(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	r.opt.Scrub, r.opt.Audit = 50*time.Millisecond, time.Hour

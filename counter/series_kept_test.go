@@ -153,6 +153,7 @@ func TestFewReportsAreKept(t *testing.T) {
 
 // TestReportAtTheCaps tells how long the report of a day with 500 endpoints takes.
 func TestReportAtTheCaps(t *testing.T) {
+	t.Parallel()
 	r := newKeptRig(t, startReadServer(t).addr())
 	for e := range 500 {
 		pipe := r.rdb.Pipeline()

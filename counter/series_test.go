@@ -25,12 +25,11 @@ type testCall struct {
 }
 
 func (c testCall) line() string {
-	lineNumber++
 	user := c.user
 	if user == "" {
 		user = "-"
 	}
-	return strings.Join([]string{"v1", fmt.Sprintf("%.3f", float64(c.at.UnixMilli())/1000), fmt.Sprintf("%032x", lineNumber),
+	return strings.Join([]string{"v1", fmt.Sprintf("%.3f", float64(c.at.UnixMilli())/1000), fmt.Sprintf("%032x", lineNumber.Add(1)),
 		"192.0.2.7", c.site, c.method, fmt.Sprint(c.status), c.uri, "-", "curl/8", "-", "-", user,
 		fmt.Sprintf("%d.%03d", c.ms/1000, c.ms%1000), "43", "end"}, "\t")
 }
@@ -187,6 +186,7 @@ func TestCallsAreCountedExactly(t *testing.T) {
 
 // TestCallsSurvive loses keys, all of Redis, and the daemon, and is exact.
 func TestCallsSurvive(t *testing.T) {
+	t.Parallel()
 	rdb := readClient(t, startReadServer(t).addr())
 	r := newCallRig(t, rdb)
 	rng := rand.New(rand.NewPCG(2, 2))

@@ -64,6 +64,7 @@ func TestSegmentWithAnUnfinishedLastLineIsClosed(t *testing.T) {
 // A last line that is whole but for its newline counts, once: also when its newline, or
 // more, comes later, in the same run or the next, and when the site is counted again.
 func TestLastLineWithoutItsNewline(t *testing.T) {
+	t.Parallel()
 	const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:1.0) Gecko/20100101 Firefox/140.0"
 	hit := func() string {
 		return testHit{at: time.Now(), site: "a.example", page: "/", agent: agent}.line()

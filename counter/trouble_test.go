@@ -99,6 +99,7 @@ func (r *refuser) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 // A Redis that refuses scripts for a reason that is no key's is waited for, and its
 // name told, though it answers everything else; nothing is deleted.
 func TestRefusedScriptsAreNoDamage(t *testing.T) {
+	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
 	refuse, waits := &refuser{}, atomic.Int64{}
