@@ -51,11 +51,11 @@ func (st *store) migrate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		statements, err := render(file, st.dialect.words())
-		if err != nil {
-			return err
-		}
 		up := &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			statements, err := render(file, st.dialect.words())
+			if err != nil {
+				return err
+			}
 			for _, s := range statements {
 				if _, err := execTx(ctx, tx, firstLine(s), s); err != nil && !st.dialect.alreadyThere(err) {
 					return err

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -31,10 +32,19 @@ type scripts struct {
 }
 
 func newScripts(shebang bool) scripts {
-	head := ""
 	if shebang {
-		head = "#!lua\n"
+		return withShebang()
 	}
+	return withoutShebang()
+}
+
+// Their hashes are worked out once.
+var (
+	withShebang    = sync.OnceValue(func() scripts { return headedScripts("#!lua\n") })
+	withoutShebang = sync.OnceValue(func() scripts { return headedScripts("") })
+)
+
+func headedScripts(head string) scripts {
 	return scripts{
 		commit: redis.NewScript(head + fmt.Sprintf("local newLayout = '%d'\n", layout) + preludeLua + commitLua),
 		fold:   redis.NewScript(head + preludeLua + foldLua),

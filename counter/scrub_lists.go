@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,8 +25,8 @@ type list struct {
 	hash bool
 	skip string // a field that is no number of the list's
 	// ask queues what the bounds follow from and returns a function that makes them
-	// of the answers.
-	ask func(ctx context.Context, p redis.Pipeliner) func() bounds
+	// of the answers. pending is how much of the site is not spread yet.
+	ask func(ctx context.Context, p redis.Pipeliner, pending *redis.IntCmd) func() bounds
 	// members, where it is not nil, gets all members piece by piece.
 	members func(ctx context.Context, names []string) error
 }
@@ -55,13 +56,16 @@ func (l *look) lists(ctx context.Context) error {
 		}
 	}
 	all = append(all, l.terms()...)
-	for i := range all {
-		if err := l.sum(ctx, &all[i]); err != nil {
+	for some := range slices.Chunk(all, listsPerTrip) {
+		if err := l.sums(ctx, some); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// listsPerTrip is of how many lists the first piece is read at once: most have no second one.
+const listsPerTrip = 8
 
 // daysOf are the keys of the views of the days of a period that holds d: its day,
 // week or month. later are those that a clock which was ahead may have counted into:
@@ -90,9 +94,9 @@ func (l *look) daysOf(d parser.Day, kind int) (pv, later []string) {
 
 // totalOf has a list add up to the totals in some keys. While page changes are
 // pending it may have less; and where there are numbers of later days, anything.
-func (l *look) totalOf(names, later []string) func(context.Context, redis.Pipeliner) func() bounds {
-	return func(ctx context.Context, p redis.Pipeliner) func() bounds {
-		pending, totals := p.LLen(ctx, l.keys.Pending(l.site)), p.MGet(ctx, append(names[:len(names):len(names)], later...)...)
+func (l *look) totalOf(names, later []string) func(context.Context, redis.Pipeliner, *redis.IntCmd) func() bounds {
+	return func(ctx context.Context, p redis.Pipeliner, pending *redis.IntCmd) func() bounds {
+		totals := p.MGet(ctx, append(names[:len(names):len(names)], later...)...)
 		return func() bounds {
 			if pending.Err() != nil || totals.Err() != nil {
 				return bounds{0, anything} // a key of another type: commits see that
@@ -131,9 +135,9 @@ func (l *look) terms() (all []list) {
 }
 
 // pairsOf has a hash add up to the entries of a packed key.
-func (l *look) pairsOf(key string) func(context.Context, redis.Pipeliner) func() bounds {
-	return func(ctx context.Context, p redis.Pipeliner) func() bounds {
-		pending, bytes := p.LLen(ctx, l.keys.Pending(l.site)), p.StrLen(ctx, key)
+func (l *look) pairsOf(key string) func(context.Context, redis.Pipeliner, *redis.IntCmd) func() bounds {
+	return func(ctx context.Context, p redis.Pipeliner, pending *redis.IntCmd) func() bounds {
+		bytes := p.StrLen(ctx, key)
 		return func() bounds {
 			if pending.Err() != nil || bytes.Err() != nil {
 				return bounds{0, anything}
@@ -148,9 +152,9 @@ func (l *look) pairsOf(key string) func(context.Context, redis.Pipeliner) func()
 }
 
 // botsOf has a day's hash of pages that bots saw add up to the day's views of bots.
-func (l *look) botsOf(d parser.Day) func(context.Context, redis.Pipeliner) func() bounds {
-	return func(ctx context.Context, p redis.Pipeliner) func() bounds {
-		pending, bot := p.LLen(ctx, l.keys.Pending(l.site)), p.HMGet(ctx, l.keys.Books(l.site, d), "bot")
+func (l *look) botsOf(d parser.Day) func(context.Context, redis.Pipeliner, *redis.IntCmd) func() bounds {
+	return func(ctx context.Context, p redis.Pipeliner, pending *redis.IntCmd) func() bounds {
+		bot := p.HMGet(ctx, l.keys.Books(l.site, d), "bot")
 		return func() bounds {
 			if pending.Err() != nil || bot.Err() != nil {
 				return bounds{0, anything}
@@ -166,8 +170,7 @@ func (l *look) botsOf(d parser.Day) func(context.Context, redis.Pipeliner) func(
 
 // atLeastBots has the hash of all pages that bots saw have what the days have that are
 // still known.
-func (l *look) atLeastBots(ctx context.Context, p redis.Pipeliner) func() bounds {
-	pending := p.LLen(ctx, l.keys.Pending(l.site))
+func (l *look) atLeastBots(ctx context.Context, p redis.Pipeliner, pending *redis.IntCmd) func() bounds {
 	var days []*redis.SliceCmd
 	for d := range l.days {
 		days = append(days, p.HMGet(ctx, l.keys.Books(l.site, d), "bot"))
@@ -186,59 +189,95 @@ func (l *look) atLeastBots(ctx context.Context, p redis.Pipeliner) func() bounds
 	}
 }
 
-// sum adds a list up, piece by piece. What it must have at least is that of the moment
-// of the first piece, and at most that of the last one: for a list of one piece that
-// is the same moment.
-func (l *look) sum(ctx context.Context, x *list) error {
-	var seen set64 // a scan may show a member twice
-	var have, least int64
-	for cursor, begun := uint64(0), false; !begun || cursor != 0; begun = true {
-		var scan *redis.ScanCmd
-		var made func() bounds
-		err := l.at(ctx, 10, func(p redis.Pipeliner) {
-			if x.hash {
-				scan = p.HScan(ctx, x.key, cursor, "", scrubPiece)
-			} else {
-				scan = p.ZScan(ctx, x.key, cursor, "", scrubPiece)
+// adding is a list that is being added up.
+type adding struct {
+	*list
+	seen        set64 // a scan may show a member twice
+	have, least int64
+	begun       bool
+	cursor      uint64
+	scan        *redis.ScanCmd
+	made        func() bounds
+}
+
+// askPiece queues the next piece.
+func (a *adding) askPiece(ctx context.Context, p redis.Pipeliner, pending *redis.IntCmd) {
+	if a.hash {
+		a.scan = p.HScan(ctx, a.key, a.cursor, "", scrubPiece)
+	} else {
+		a.scan = p.ZScan(ctx, a.key, a.cursor, "", scrubPiece)
+	}
+	a.made = a.ask(ctx, p, pending)
+}
+
+// sums adds lists up, piece by piece: the first ones of all of them at once. What a list must
+// have at least is that of the moment of its first piece, and at most that of the last one: for one
+// of one piece that is the same moment.
+func (l *look) sums(ctx context.Context, lists []list) error {
+	all := make([]adding, len(lists))
+	pieces := func(some []adding) error {
+		return l.at(ctx, 10*len(some), func(p redis.Pipeliner) {
+			pending := p.LLen(ctx, l.keys.Pending(l.site))
+			for i := range some {
+				some[i].askPiece(ctx, p, pending)
 			}
-			made = x.ask(ctx, p)
 		})
-		if err != nil {
-			return err
-		}
-		if scan.Err() != nil {
-			l.differ("%s: %v", x.key, scan.Err())
-			return nil
-		}
-		var pairs []string
-		pairs, cursor = scan.Val()
-		l.paced(ctx, len(pairs)/2)
-		names := make([]string, 0, len(pairs)/2)
-		for i := 0; i+1 < len(pairs); i += 2 {
-			if x.skip != "" && pairs[i] == x.skip {
-				continue
+	}
+	for i := range lists {
+		all[i].list = &lists[i]
+	}
+	if err := pieces(all); err != nil {
+		return err
+	}
+	for i := range all {
+		for {
+			if err := l.add(ctx, &all[i]); err != nil {
+				return err
 			}
-			if seen.add(xxhash.Sum64String(pairs[i])) {
-				n, err := strconv.ParseFloat(pairs[i+1], 64)
-				if err != nil {
-					l.differ("%s: %q has %q", x.key, pairs[i], pairs[i+1])
-				}
-				have += int64(n)
-				names = append(names, pairs[i])
+			if all[i].cursor == 0 {
+				break
 			}
-		}
-		b := made()
-		if !begun {
-			least = b.least
-		}
-		if cursor == 0 && (have < least || have > b.most) {
-			l.differ("%s adds up to %d, want %d to %d", x.key, have, least, b.most)
-		}
-		if x.members != nil {
-			if err := x.members(ctx, names); err != nil {
+			if err := pieces(all[i : i+1]); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// add adds the piece that was read, and compares when it was the last one.
+func (l *look) add(ctx context.Context, x *adding) error {
+	if x.scan.Err() != nil {
+		l.differ("%s: %v", x.key, x.scan.Err())
+		x.cursor = 0
+		return nil
+	}
+	var pairs []string
+	pairs, x.cursor = x.scan.Val()
+	l.paced(ctx, len(pairs)/2)
+	names := make([]string, 0, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if x.skip != "" && pairs[i] == x.skip {
+			continue
+		}
+		if x.seen.add(xxhash.Sum64String(pairs[i])) {
+			n, err := strconv.ParseFloat(pairs[i+1], 64)
+			if err != nil {
+				l.differ("%s: %q has %q", x.key, pairs[i], pairs[i+1])
+			}
+			x.have += int64(n)
+			names = append(names, pairs[i])
+		}
+	}
+	b := x.made()
+	if !x.begun {
+		x.begun, x.least = true, b.least
+	}
+	if x.cursor == 0 && (x.have < x.least || x.have > b.most) {
+		l.differ("%s adds up to %d, want %d to %d", x.key, x.have, x.least, b.most)
+	}
+	if x.members != nil {
+		return x.members(ctx, names)
 	}
 	return nil
 }

@@ -355,9 +355,9 @@ func (s *store) arm(f fault) {
 }
 
 // commands takes apart what a client sent.
-func commands(b []byte) ([][]string, error) {
+func commands(sent []byte) ([][]string, error) {
 	var all [][]string
-	for len(b) > 0 {
+	for b := string(sent); b != ""; {
 		n, rest, err := number(b, '*')
 		if err != nil {
 			return nil, err
@@ -369,7 +369,7 @@ func commands(b []byte) ([][]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			args[i], b = string(rest[:size]), rest[size+2:]
+			args[i], b = rest[:size], rest[size+2:]
 		}
 		args[0] = upper(args[0]) // once, and not by each who looks at it
 		all = append(all, args)
@@ -377,11 +377,12 @@ func commands(b []byte) ([][]string, error) {
 	return all, nil
 }
 
-func number(b []byte, mark byte) (n int, rest []byte, err error) {
-	if len(b) == 0 || b[0] != mark {
-		return 0, nil, fmt.Errorf("read a command: %.40q", b)
+func number(b string, mark byte) (n int, rest string, err error) {
+	if b == "" || b[0] != mark {
+		return 0, "", fmt.Errorf("read a command: %.40q", b)
 	}
-	for i, c := range b[1:] {
+	for i := range len(b) - 1 {
+		c := b[i+1]
 		switch {
 		case c >= '0' && c <= '9':
 			n = 10*n + int(c-'0')
@@ -391,7 +392,7 @@ func number(b []byte, mark byte) (n int, rest []byte, err error) {
 		}
 		break
 	}
-	return 0, nil, fmt.Errorf("read a command: %.40q", b)
+	return 0, "", fmt.Errorf("read a command: %.40q", b)
 }
 
 // upper is the name of a command: those that are common as they are.

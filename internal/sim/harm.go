@@ -87,6 +87,9 @@ func (w *world) repair() {
 
 // keepOlder keeps the progress file, if it is another one than the last that was kept.
 func (d *daemon) keepOlder() {
+	if d.runs == 0 || !d.w.sch.goesBack() {
+		return
+	}
 	fi, err := os.Stat(d.progress())
 	if err != nil || d.kept != nil && os.SameFile(fi, d.kept) && fi.ModTime().Equal(d.kept.ModTime()) {
 		return

@@ -14,7 +14,6 @@ import (
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
 	"ddkk-stats/internal/vault"
-	"ddkk-stats/parser"
 	"ddkk-stats/tailer"
 )
 
@@ -159,11 +158,11 @@ func (k *keeper) cycle(ctx context.Context, h *host, read func() error) error {
 	}
 	var sources []archive.Source
 	for _, l := range k.w.readings(h) {
-		p, err := parser.New(k.w.rules(l))
+		p, err := k.w.parsers.of(k.w, l)
 		if err != nil {
 			return err
 		}
-		at, err := parser.LineTime(k.w.rules(l))
+		at, err := k.w.parsers.timeOf(k.w, l)
 		if err != nil {
 			return err
 		}
@@ -226,7 +225,7 @@ func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) err
 		return err
 	}
 	for _, l := range k.w.readings(h) {
-		at, err := parser.LineTime(k.w.rules(l))
+		at, err := k.w.parsers.timeOf(k.w, l)
 		if err != nil {
 			return err
 		}
@@ -256,7 +255,7 @@ func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) err
 func (k *keeper) wanted(archived map[string]archive.ArchivedSegment, h *host) (map[string]bool, error) {
 	wanted, sizes := map[string]bool{}, map[string]int64{}
 	for _, l := range k.w.readings(h) {
-		at, err := parser.LineTime(k.w.rules(l))
+		at, err := k.w.parsers.timeOf(k.w, l)
 		if err != nil {
 			return nil, err
 		}

@@ -18,6 +18,7 @@ type ledger struct {
 	uniques int  // 1: visitors of weeks, 2: of months as well
 	hits    []hit
 	void    *ruled      // nil: no rule was made
+	last    *tallies    // what was worked out last
 	deleted atomic.Bool // an archived segment was
 
 	from time.Time // when the views of viewed begin to be those of its log; zero: never
@@ -56,7 +57,7 @@ func (l *ledger) names() map[string]bool {
 
 // expect is what Redis must hold at a moment of all that was told.
 func (l *ledger) expect(now time.Time) numbers {
-	n := l.tally().n
+	n := maps.Clone(l.tally().n)
 	maps.DeleteFunc(n, func(name string, _ int64) bool { return now.After(l.until(name)) })
 	return n
 }
@@ -64,17 +65,18 @@ func (l *ledger) expect(now time.Time) numbers {
 // expectSQL is what the archive must hold of all that was told.
 func (l *ledger) expectSQL(now time.Time) numbers {
 	t := l.tally()
+	all := maps.Clone(t.sql)
 	for k, n := range t.over {
 		if !l.termEnd(k.term).After(now) {
-			t.sql[k.name] = n
+			all[k.name] = n
 		}
 	}
 	for k, n := range t.n {
 		if inSQL(k) {
-			t.sql[k] = n
+			all[k] = n
 		}
 	}
-	return t.sql
+	return all
 }
 
 // unlikeSQL lists what the archive has not as it must be.
@@ -102,7 +104,14 @@ func (l *ledger) withDoubles(want, got numbers) numbers {
 	return got
 }
 
-func (l *ledger) tally() *tallies { return l.tallyWith(l.void) }
+// tally is what was told, for reading only.
+func (l *ledger) tally() *tallies {
+	if l.last == nil || l.last.hits != len(l.hits) || l.last.void != l.void {
+		l.last = l.tallyWith(l.void)
+		l.last.hits, l.last.void = len(l.hits), l.void
+	}
+	return l.last
+}
 
 func (l *ledger) tallyWith(void *ruled) *tallies {
 	t := &tallies{n: numbers{}, sql: numbers{}, over: map[termName]int64{}, seen: map[string]bool{}, loc: l.loc, window: l.window, uniques: l.uniques}
@@ -126,6 +135,9 @@ func (l *ledger) tallyWith(void *ruled) *tallies {
 }
 
 type tallies struct {
+	hits int    // that it is of
+	void *ruled // and the rule
+
 	n    numbers
 	sql  numbers            // those that only the archive has
 	over map[termName]int64 // those that it has once their week or month is over

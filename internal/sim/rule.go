@@ -146,11 +146,11 @@ func (w ruling) recount(k *keeper) error {
 			if l.calls && !l.views {
 				continue
 			}
-			p, err := parser.New(w.rules(l))
+			p, err := w.parsers.of(w.world, l)
 			if err != nil {
 				return err
 			}
-			at, err := parser.LineTime(w.rules(l))
+			at, err := w.parsers.timeOf(w.world, l)
 			if err != nil {
 				return err
 			}

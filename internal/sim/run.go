@@ -39,7 +39,7 @@ func play(t *testing.T, m *rig, s *schedule, log *slog.Logger) (out outcome) {
 			return
 		}
 		time.Sleep(time.Until(m.epoch.AddDate(0, 0, s.Day).Add(time.Duration(s.Clock) * time.Second)))
-		w := &world{sch: s, dir: dir, log: log, ledger: &ledger{loc: loc, window: s.Window > 0, uniques: int(s.Uniques)}, strikes: map[string]int{}, views: map[string]*hit{}, empty: m.empty}
+		w := &world{sch: s, dir: dir, log: log, ledger: &ledger{loc: loc, window: s.Window > 0, uniques: int(s.Uniques)}, strikes: map[string]int{}, views: map[string]*hit{}, parsers: newParsers(), empty: m.empty}
 		w.ledger.logged(s.Views)
 		w.store, w.index = newStore(m.mini, m.lua, w.strike), newIndex(w.strike)
 		w.store.tap = m.tap

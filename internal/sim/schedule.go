@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +107,11 @@ var weights = []struct {
 
 // long tells that days go by in it.
 func (s *schedule) long() bool { return s.KeepRaw > 0 }
+
+// goesBack tells whether a daemon is started with a progress file of before.
+func (s *schedule) goesBack() bool {
+	return slices.ContainsFunc(s.Steps, func(st step) bool { return st.Kind == progressOld })
+}
 
 // newSchedule makes the schedule of a seed.
 func newSchedule(seed uint64, without map[string]bool) *schedule {

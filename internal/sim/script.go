@@ -89,8 +89,8 @@ func (x *scripting) run(peer *server.Peer, args []string, ask func([]string) str
 
 func (x *scripting) list(texts []string) *lua.LTable {
 	t := x.state.CreateTable(len(texts), 0)
-	for _, s := range texts {
-		t.Append(lua.LString(s))
+	for i, s := range texts {
+		t.RawSetInt(i+1, lua.LString(s))
 	}
 	return t
 }

@@ -100,7 +100,7 @@ func (s *store) isDead(owner int) bool {
 
 // tick is how exactly keys die: to look for those at each command costs as much as
 // the commands.
-const tick = 500 * time.Millisecond
+const tick = time.Second
 
 // age lets keys die whose time is over.
 func (s *store) age() {

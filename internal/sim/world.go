@@ -25,6 +25,7 @@ type world struct {
 	hosts   [2]*host
 	daemons [3]*daemon // of host 0, of host 1, a second one on host 0's logs
 	ledger  *ledger
+	parsers parsers
 	known   []*hit          // with a view's id
 	views   map[string]*hit // that DEDUPE_WINDOW knows
 	lines   int
