@@ -16,7 +16,7 @@ var mutants = []mutant{
 	{"commit-refused-not-held", "counter/commit.go", "				refused[s] = a\n", ""},
 	{"commit-part-beside-the-one-before", "counter/commit.go", "		if on[p.site] {\n", "		if false {\n"},
 	{"archive-not-asked-for-new-sites", "counter/doubt.go", "o == nil || o.stored < seg.size {", "o != nil && o.stored < seg.size {"},
-	{"archive-not-asked-what-is-gone", "counter/places.go", "		if s.gone {\n			delete(there, id)\n		}\n", ""},
+	{"archive-not-asked-what-is-gone", "counter/places.go", "		if s.gone {\n			delete(there, id)\n", "		if false && s.gone {\n			delete(there, id)\n"},
 	{"rebuild-ends-at-another-type", "counter/rebuilder.go", "isNil(err) || redis.HasErrorPrefix(err, \"WRONGTYPE\") {", "isNil(err) {"},
 	{"commit-oom-is-damage", "counter/trouble.go", `	"WRONGTYPE", "value is not an`, `	"WRONGTYPE", "OOM", "value is not an`},
 	{"commit-network-is-damage", "counter/trouble.go", "	if !errors.As(err, &re) {\n		return true\n	}", "	if !errors.As(err, &re) {\n		return false\n	}"},

@@ -47,7 +47,7 @@ func run(r *record, schedules, seed int, only []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	found, alive := 0, []string{}
+	found, alive, broken := 0, []string{}, []string{}
 	for i := range mutants {
 		m := &mutants[i]
 		if len(only) > 0 && !slices.Contains(only, m.name) {
@@ -56,7 +56,9 @@ func run(r *record, schedules, seed int, only []string) error {
 		was := r.of(m)
 		if !was.found && was.played < schedules {
 			if was, err = m.lookAfter(was, r, dir, schedules, seed); err != nil {
-				return fmt.Errorf("%s: %w", m.name, err)
+				fmt.Printf("BROKEN %-28s %v\n", m.name, err)
+				broken = append(broken, m.name)
+				continue
 			}
 		}
 		if was.found {
@@ -65,7 +67,10 @@ func run(r *record, schedules, seed int, only []string) error {
 			alive = append(alive, m.name)
 		}
 	}
-	fmt.Printf("%d found, %d alive\n", found, len(alive))
+	fmt.Printf("%d found, %d alive, %d broken\n", found, len(alive), len(broken))
+	if len(broken) > 0 {
+		return fmt.Errorf("the list of mutants has to be mended: %s", strings.Join(broken, ", "))
+	}
 	if len(alive) > 0 {
 		return fmt.Errorf("nothing finds %s", strings.Join(alive, ", "))
 	}
