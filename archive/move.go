@@ -30,6 +30,7 @@ var movedWhole = []moved{
 	{"api_daily", "date, dimension, name", []string{"calls", "failed", "milliseconds"}},
 	{"api_periods", "period, dimension, name", []string{"calls", "failed", "milliseconds"}},
 	{"baselines", "source, page", []string{"pv", "uv"}},
+	{"base_days", "source, page, date", []string{"pv", "uv"}},
 	{"uniques", "period, page", []string{"uv"}}, // those of raw rows are counted anew
 }
 

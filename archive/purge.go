@@ -10,7 +10,7 @@ import (
 )
 
 // siteTables have something of a site that is not of one day.
-var siteTables = [...]string{"segment_sites", "baselines", "page_counts", "page_count_slots", "page_count_flushes", "imports_pending", "uniques", "uniques_due", "names_due"}
+var siteTables = [...]string{"segment_sites", "baselines", "base_days", "page_counts", "page_count_slots", "page_count_flushes", "imports_pending", "uniques", "uniques_due", "names_due"}
 
 // Holding is what the archive has of a site, or of one page, on a day.
 type Holding struct {
@@ -199,7 +199,7 @@ func (bl *baselines) PurgePageCounts(ctx context.Context, site, page string) err
 		if err := bl.enterBases(ctx, tx, s); err != nil {
 			return err
 		}
-		for _, table := range []string{"baselines", "page_counts"} {
+		for _, table := range []string{"baselines", "base_days", "page_counts"} {
 			if _, err := execTx(ctx, tx, "delete of "+table, "DELETE FROM "+table+" WHERE site = ? AND page = ?", s, p); err != nil {
 				return err
 			}

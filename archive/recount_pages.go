@@ -20,6 +20,7 @@ type pageTable struct {
 var pageTables = []pageTable{
 	{"page_stats", "date", []string{"pv", "uv", "pv_bot"}, " AND date >= ? AND date <= ? AND date NOT IN (SELECT d.date FROM days d WHERE d.site = ? AND d.raw = 1)", true},
 	{"baselines", "source", []string{"pv", "uv"}, " AND page <> ''", false},
+	{"base_days", "source, date", []string{"pv", "uv"}, " AND page <> ''", false},
 }
 
 // namePages gives the names of now to pages whose sums cannot be counted again: those of
@@ -78,7 +79,7 @@ func (r *recounter) namePage(ctx context.Context, t pageTable, n pageName) error
 	if t.days {
 		args = []any{dateText(r.q.From), dateText(r.q.To), site}
 	}
-	columns, conflict := append([]string{t.keys}, t.sums...), d.onConflict("site, "+t.keys+", page")
+	columns, conflict := append(strings.Split(t.keys, ", "), t.sums...), d.onConflict("site, "+t.keys+", page")
 	for i, c := range t.sums {
 		if i > 0 {
 			conflict += ", "

@@ -37,6 +37,7 @@ var migrationFiles = [...]string{
 	"migrations/0016_voided_rows.sql",
 	"migrations/0017_uniques.sql",
 	"migrations/0018_fair_names.sql",
+	"migrations/0019_base_days.sql",
 }
 
 // versionTable is where goose notes what was applied.

@@ -42,6 +42,8 @@ type DayCount struct {
 	Date   time.Time
 	PV, UV int64
 	NoUV   bool // the visitors are not known (yet)
+	// BasePV and BaseUV are what an earlier counter had counted of the day.
+	BasePV, BaseUV int64
 }
 
 const (
@@ -177,6 +179,10 @@ func appendPoints(dst []byte, points []point) []byte {
 			dst = append(dst, "null"...)
 		} else {
 			dst = strconv.AppendInt(dst, p.uv, 10)
+		}
+		if p.basePV > 0 || p.baseUV > 0 {
+			dst = strconv.AppendInt(append(dst, `,"base_pv":`...), p.basePV, 10)
+			dst = strconv.AppendInt(append(dst, `,"base_uv":`...), p.baseUV, 10)
 		}
 		dst = append(dst, '}')
 	}

@@ -46,6 +46,8 @@ type point struct {
 	name   string
 	pv, uv int64
 	noUV   bool // of one of its days the visitors are not known
+
+	basePV, baseUV int64 // of earlier counters
 }
 
 // points sums up days, which are in order; what has none is zero.
@@ -62,6 +64,8 @@ func (i interval) points(q *DaysQuery, days []DayCount) []point {
 		p.pv += days[0].PV
 		p.uv += days[0].UV
 		p.noUV = p.noUV || days[0].NoUV
+		p.basePV += days[0].BasePV
+		p.baseUV += days[0].BaseUV
 		days = days[1:]
 	}
 	return all

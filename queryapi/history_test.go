@@ -82,6 +82,9 @@ func TestHistory(t *testing.T) {
 		`{"date":"2026-W44","pv":3,"uv":3},{"date":"2026-W45","pv":430,"uv":null}]}`)
 	f(span+"&interval=month", `{"site":"ddkk.com","interval":"month","from":"2026-10-31","to":"2026-11-05","history":[`+
 		`{"date":"2026-10","pv":1,"uv":1},{"date":"2026-11","pv":432,"uv":null}]}`)
+	p.days = []DayCount{{Date: dateAt("2026-11-01"), BasePV: 40, BaseUV: 7}, {Date: dateAt("2026-11-02"), PV: 1, UV: 1, BasePV: 2}} // of an earlier counter
+	f("site=ddkk.com&from=2026-11-01&to=2026-11-03", `{"site":"ddkk.com","interval":"day","from":"2026-11-01","to":"2026-11-03","history":[`+
+		`{"date":"2026-11-01","pv":0,"uv":0,"base_pv":40,"base_uv":7},{"date":"2026-11-02","pv":1,"uv":1,"base_pv":2,"base_uv":0},{"date":"2026-11-03","pv":0,"uv":0}]}`)
 	p.days, p.stale = nil, true
 	f("site=ddkk.com&page=/%25E6%2596%2587&from=2027-01-01&to=2027-01-04&interval=week",
 		`{"site":"ddkk.com","page":"/%E6%96%87","interval":"week","from":"2027-01-01","to":"2027-01-04","history":[`+

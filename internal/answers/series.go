@@ -18,11 +18,20 @@ type Series struct {
 	reader *counter.Reader
 	// archive is what SQL has, without waiting for SQL to come.
 	archive func() (*archive.Archive, error)
+	// until is the last day of earlier counters that a site has; 0: none. nil: no site has any.
+	until func(site string) parser.Day
 }
 
 // NewSeries answers about the past from what reader and the archive have.
 func NewSeries(reader *counter.Reader, archive func() (*archive.Archive, error)) *Series {
 	return &Series{reader: reader, archive: archive}
+}
+
+// WithBases has the days of earlier counters told as well; until says which sites have any,
+// without asking SQL.
+func (s *Series) WithBases(until func(site string) parser.Day) *Series {
+	s.until = until
+	return s
 }
 
 // read opens a reader of what the archive has now.
@@ -36,6 +45,16 @@ func (s *Series) read() (*archive.Reader, error) {
 
 // Days implements queryapi.Series.
 func (s *Series) Days(ctx context.Context, q *queryapi.DaysQuery) ([]queryapi.DayCount, bool, error) {
+	days, stale, err := s.counted(ctx, q)
+	if err != nil {
+		return nil, stale, err
+	}
+	days, lacks := s.withBases(ctx, q, days)
+	return days, stale || lacks, nil
+}
+
+// counted are the days as they were counted here.
+func (s *Series) counted(ctx context.Context, q *queryapi.DaysQuery) ([]queryapi.DayCount, bool, error) {
 	if q.Page != "" {
 		return s.pageDays(ctx, q)
 	}

@@ -38,12 +38,16 @@ func importCountsCommand(load func() (*config.Config, error)) *cobra.Command {
 		Short: "Import totals from an earlier counter",
 		Long: `Sets what an earlier counter had counted of sites and pages. These numbers are
 kept apart, in Redis and in the archive, and added when totals are read: to
-site_pv, site_uv, page_pv and page_uv, not to days and hot lists.
+site_pv, site_uv, page_pv and page_uv, not to days and hot lists. Those that come with
+days (goatcounter, umami, plausible, matomo, ga) show in histories as well, apart.
 
 Setting again replaces what the same source (--source) set for a site or page
 and adds nothing. Values of different sources add up. A value of zero deletes.`,
 	}
-	cmd.AddCommand(countsCSVCommand(load), countsSoxftCommand(load), countsBusuanziCommand(load))
+	cmd.AddCommand(countsCSVCommand(load), countsSoxftCommand(load), countsBusuanziCommand(load), historyUndoCommand(load))
+	for _, format := range importer.HistoryFormats() {
+		cmd.AddCommand(historyCommand(load, format))
+	}
 	return cmd
 }
 

@@ -153,7 +153,7 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 	teller := once.NewTeller(host, time.Now)
 	s.rules = newRuleKeeper(s)
 	s.vault.Ruled = s.rules.take
-	s.series = answers.NewSeries(s.reader, s.vault.Opened)
+	s.series = answers.NewSeries(s.reader, s.vault.Opened).WithBases(s.vault.BasesUntil)
 	s.facts = answers.NewFacts(s.series, s.cfg, time.Now)
 	s.reports = &reporter{cfg: s.cfg, vault: s.vault, ready: s.counting.ready, figures: figures{s.facts, s.series}, teller: teller, log: log}
 	if s.traffic, err = newTrafficWatch(s, teller); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
+	"ddkk-stats/parser"
 )
 
 // Known is what the archive has, as it was when it was looked at last: the part of
@@ -17,6 +18,7 @@ type Known struct {
 	mu       sync.Mutex
 	sites    map[string]bool
 	segments map[string]bool
+	bases    map[string]parser.Day // the last days of earlier counters
 }
 
 // Look asks an archive what it has.
@@ -27,6 +29,10 @@ func (k *Known) Look(ctx context.Context, a *archive.Archive) error {
 		return fmt.Errorf("read archived sites: %w", err)
 	}
 	based, err := a.BaselineSites(ctx)
+	if err != nil {
+		return err
+	}
+	bases, err := r.BaseSites(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,8 +49,15 @@ func (k *Known) Look(ctx context.Context, a *archive.Archive) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.sites, k.segments = sites, segments
+	k.sites, k.segments, k.bases = sites, segments, bases
 	return nil
+}
+
+// BasesUntil is the last day of which an earlier counter tells of a site; 0: none does.
+func (k *Known) BasesUntil(site string) parser.Day {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.bases[site]
 }
 
 // Sites implements counter.Archive, as do the others.

@@ -16,7 +16,8 @@ export function interval(span) {
   return fit.includes(state.get().by) ? state.get().by : best;
 }
 
-// points are {label, name, pv, uv, bot} of a span; hours know no visitors.
+// points are {label, name, pv, uv, bot, base} of a span; hours know no visitors, and base is
+// what an earlier counter had counted, where it tells days.
 async function points(site, span, by) {
   if (filtered()) {
     const { days, stale } = await filteredDays(span);
@@ -28,7 +29,7 @@ async function points(site, span, by) {
     return { stale, list: hours.map((p) => ({ label: one ? hour(p.hour) : `${dayShort(p.date)} ${hour(p.hour)}`, name: `${dayLong(p.date)} ${hour(p.hour)}`, ...(p.date === state.now() && p.hour > hourNow() ? {} : { pv: p.pv, bot: p.bot }) })) };
   }
   const { history, stale } = await get('/api/history', { site, ...span, interval: by });
-  return { stale, list: named(history, by).map((p, i) => ({ ...p, pv: history[i].pv, uv: history[i].uv })) };
+  return { stale, list: named(history, by).map((p, i) => ({ ...p, pv: history[i].pv, uv: history[i].uv, base: history[i].base_pv })) };
 }
 
 // named gives the points of a history their labels.
@@ -80,6 +81,7 @@ function drawn({ by, now, old }) {
       { label: t('series.pvOld'), values: of(old, 'pv'), color: '--old', dash: true },
       visitors && { label: t('series.uvOld'), values: of(old, 'uv'), color: '--old2', dash: true, off: true },
       { label: t('figures.pv'), values: of(now, 'pv'), color: '--accent', fill: '--accent-soft' },
+      now.some((p) => p.base) && { label: t('series.base'), values: of(now, 'base'), color: '--bot' },
       visitors ? { label: t('figures.uv'), values: of(now, 'uv'), color: '--second' } : by === 'hour' && { label: t('figures.bots'), values: of(now, 'bot'), color: '--bot' },
     ].filter(Boolean),
   };
@@ -87,7 +89,11 @@ function drawn({ by, now, old }) {
 
 function table({ by, now, old }) {
   const last = by === 'hour' ? 'bot' : 'uv';
-  return { columns: [by, 'pv', last, 'previous_pv', `previous_${last}`], rows: now.map((p, i) => [p.name, p.pv, p[last], old[i]?.pv, old[i]?.[last]]) };
+  const base = now.some((p) => p.base);
+  return {
+    columns: [by, 'pv', last, 'previous_pv', `previous_${last}`, ...(base ? ['base_pv'] : [])],
+    rows: now.map((p, i) => [p.name, p.pv, p[last], old[i]?.pv, old[i]?.[last], ...(base ? [p.base] : [])]),
+  };
 }
 
 export const total = (history, name) => number(history.reduce((sum, p) => sum + (p[name] || 0), 0));
