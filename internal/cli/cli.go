@@ -57,7 +57,7 @@ with data in ./data and needs no other program.`,
 	}
 	root.PersistentFlags().StringVar(&file, "config", "", "YAML file with settings (default ./ddkk-stats.yaml if it exists)")
 	load := func() (*config.Config, error) { return config.Load(file, os.LookupEnv) }
-	root.AddCommand(serverCommand(load, version), nginxConfCommand(), rotateCommand(load), configCommand(load), alertCommand(load), versionCommand(version), manCommand(version), tokenCommand(load),
+	root.AddCommand(serverCommand(load, version), nginxConfCommand(), rotateCommand(load), configCommand(load), alertCommand(load), versionCommand(version), manCommand(version), tokenCommand(load), topCommand(load),
 		asOwner(checkCommand(load), load, false))
 	for _, c := range []*cobra.Command{archiveCommand(load), restoreCommand(load), verifyCommand(load), mirrorCommand(load),
 		importCommand(load), importCountsCommand(load), recountCommand(load), reportCommand(load), deleteCommand(load), voidCommand(load), renameCommand(load), explainCommand(load)} {

@@ -157,7 +157,11 @@ func sendReports(cmd *cobra.Command, cfg *config.Config, opt *sendOptions) error
 			return err
 		}
 		if opt.dryRun {
-			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "To: %s\n\n%s\n", t, r.Text(lang)); err != nil {
+			to := t.String()
+			if t.Mail == "" && cfg.ReportURL == "" {
+				to = "nobody yet; REPORT_TO and REPORT_URL are empty"
+			}
+			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "To: %s\n\n%s\n", to, r.Text(lang)); err != nil {
 				return err
 			}
 			continue
