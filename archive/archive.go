@@ -139,6 +139,7 @@ type Archive struct {
 	*notes
 	*ruleBook
 	*people
+	*transfers
 }
 
 // newArchive makes an archive over a store.
@@ -147,6 +148,7 @@ func newArchive(st *store) *Archive {
 		baselines: &baselines{st}, imports: &imports{st}, pageCounts: &pageCounts{st}, notes: &notes{st}, ruleBook: &ruleBook{st}, people: &people{st}}
 	a.cycles = &cycles{store: st, clocks: a.clocks, rollups: a.rollups, maxFresh: maxFresh, torn: map[string]int64{}}
 	a.recounts = &recounts{st, a.cycles, a.rollups}
+	a.transfers = &transfers{st, a.rollups}
 	return a
 }
 

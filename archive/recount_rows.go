@@ -270,7 +270,7 @@ func (r *recounter) judgeFacets(c *judged, row *kept, k *parser.Kept, h *parser.
 // keptOf is a raw row of a site as the parser judges it.
 func (st *store) keptOf(row *kept, site string, beacon bool) *parser.Kept {
 	k := &parser.Kept{
-		Event: len(row.event) > 0, Beacon: beacon, Time: row.place.at, Site: site, Page: row.page, Visitor: row.visitor,
+		Event: len(row.event) > 0, Key: row.event, Beacon: beacon, Time: row.place.at, Site: site, Page: row.page, Visitor: row.visitor,
 		Bot: string(row.bot) == "1", Device: deviceOf(row.device), UserAgent: row.agent, AgentCut: len(row.agent) >= maxAgent, Referer: row.referer, Referrer: string(row.facets[parser.Referrer]),
 	}
 	for _, f := range facetsKept {

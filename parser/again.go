@@ -9,6 +9,7 @@ import (
 // raw row of the archive.
 type Kept struct {
 	Event   bool   // else a page view
+	Key     []byte // of an event, with all its levels
 	Beacon  bool   // else a page of a site's own log, whose Referer may be anybody's
 	Time    int64  // ms since the Unix epoch
 	Site    string // as it was counted
@@ -84,6 +85,7 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 		return doubt
 	}
 	doubt |= p.whoAgain(k, h, span)
+	p.facetsAgain(k, h)
 	if s.rules != nil {
 		var a *agent
 		if !k.AgentCut {
@@ -95,8 +97,32 @@ func (p *Parser) Again(k *Kept, h *Hit) (doubt Doubt) {
 			return doubt
 		}
 	}
-	p.facetsAgain(k, h)
 	return doubt
+}
+
+// Takes tells whether a rule takes a raw row out of the numbers, and nothing else of what
+// it would be by the rules of now.
+func (p *Parser) Takes(k *Kept) Reason {
+	s := p.siteOf([]byte(k.Site))
+	if s.rules == nil {
+		return ReasonNone
+	}
+	h := Hit{Kind: Pageview, Time: k.Time, Site: k.Site, Page: k.Page, Addr: k.Addr, UserAgent: k.UserAgent, Referrer: k.Referrer}
+	if k.Event {
+		h.Kind = Event
+	}
+	h.Bot, h.Device = k.Bot, k.Device
+	for f := range Hour {
+		if f != Referrer {
+			h.Facets[f] = p.keptValue(k, f)
+		}
+	}
+	var a *agent
+	if !k.AgentCut {
+		a = p.agentOf(k.UserAgent)
+	}
+	reason, _ := s.rules.takesKept(k, &h, p.days.of(k.Time), a)
+	return reason
 }
 
 // referrerAgain maps the referrer by the aliases of now. Of what the Referer told,

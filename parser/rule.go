@@ -42,6 +42,7 @@ type Rule struct {
 	Net      netip.Prefix `json:"net,omitzero"`
 	Agent    string       `json:"agent,omitempty"` // a part of the user agent
 	Referrer string       `json:"referrer,omitempty"`
+	Where    []RuleTerm   `json:"where,omitempty"` // of a RuleVoid
 	// Client is a client as ClientHash has it; Agents: together with its user agent.
 	Client string `json:"client,omitempty"`
 	Agents bool   `json:"agents,omitempty"`
@@ -139,6 +140,33 @@ type ruling struct {
 // RulesVersion tells which rules a parser has.
 func (r *ruling) RulesVersion() int64 { return r.rules.Version }
 
+// Ruled tells whether any rule is about lines of a site.
+func (r *ruling) Ruled(site string) bool { return r.of(site) != nil }
+
+// DeletedUntil is the moment before which all of a site was deleted; 0: it was not.
+func (r *ruling) DeletedUntil(site string) (until int64) {
+	if s := r.of(site); s != nil {
+		for _, rule := range s.all {
+			if rule.WholeSite() {
+				until = max(until, rule.Until)
+			}
+		}
+	}
+	return until
+}
+
+// PageDeleted tells whether what a page had at a moment was deleted.
+func (r *ruling) PageDeleted(site string, page []byte, at int64) bool {
+	if s := r.of(site); s != nil {
+		for _, rule := range s.all {
+			if rule.Kind == RuleDelete && rule.Page != "" && rule.Client == "" && rule.names(page) && at < rule.Until {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // siteRules are those about lines of one site.
 type siteRules struct {
 	*ruling
@@ -178,7 +206,7 @@ func (s *siteRules) takes(h *Hit) (reason Reason) {
 		return ReasonNone
 	}
 	for _, r := range s.all {
-		if r.about(h, s.old) && (!r.Net.IsValid() || h.Addr.IsValid() && r.Net.Contains(h.Addr.WithZone(""))) && s.isClient(r, h) {
+		if r.about(h, s.old, nil) && (!r.Net.IsValid() || h.Addr.IsValid() && r.Net.Contains(h.Addr.WithZone(""))) && s.isClient(r, h) {
 			reason = max(reason, r.reason())
 		}
 	}
@@ -191,7 +219,7 @@ func (s *siteRules) takesKept(k *Kept, h *Hit, span *daySpan, agent *agent) (rea
 		return ReasonNone, 0
 	}
 	for _, r := range s.all {
-		if !r.about(h, nil) {
+		if !r.about(h, nil, k.Key) {
 			continue
 		}
 		if r.Net.IsValid() {
@@ -238,11 +266,12 @@ func (r *Rule) reason() Reason {
 }
 
 // about tells whether all of a rule is true of a hit but what it says of the client's address.
-func (r *Rule) about(h *Hit, old []byte) bool {
+func (r *Rule) about(h *Hit, old, event []byte) bool {
 	switch {
 	case h.Time < r.From || r.Until != 0 && h.Time >= r.Until:
 	case r.Agent != "" && !containsText(h.UserAgent, r.Agent):
 	case r.Referrer != "" && h.Referrer != r.Referrer:
+	case len(r.Where) > 0 && (h.Kind == APICall || h.Page == nil || !wants(r.Where, h, event)):
 	case r.Page == "":
 		return true
 	case h.Kind == APICall || h.Page == nil:

@@ -160,3 +160,38 @@ func TestDeletable(t *testing.T) {
 		}
 	}
 }
+
+// What a rule wants of views is asked of lines and of raw rows alike.
+func TestRuleTerms(t *testing.T) {
+	const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+	for text, want := range map[string]bool{
+		"page:/p": true, "page:/x": false, "page:/*": true, "!page:/x*": true, "browser:Firefox*": true, "browser:Chrome*": false, "!browser:Firefox*": false,
+		"device:pc": true, "bot:no": true, "bot:yes": false, "os:Linux device:mobile": false, "referrer:": true, "event:": true, "event:play*": false, "!event:": false,
+	} {
+		var terms []RuleTerm
+		for word := range strings.FieldsSeq(text) {
+			var term RuleTerm
+			word, term.Not = strings.CutPrefix(word, "!")
+			term.Name, term.Value, _ = strings.Cut(word, ":")
+			term.Value, term.Prefix = strings.CutSuffix(term.Value, "*")
+			terms = append(terms, term)
+			if all := term.String(); !strings.Contains(text, all) {
+				t.Errorf("%s is written %s", text, all)
+			}
+		}
+		old, now := newTestParser(t, Config{}), newTestParser(t, Config{Rules: Rules{Version: 1, All: []Rule{{Kind: RuleVoid, Site: "a.example", Where: terms}}}})
+		var was, h, again Hit
+		line := []byte(ruleLine(0, "a.example", "/p", "203.0.113.7", agent, ""))
+		old.Parse(line, &was)
+		now.Parse(line, &h)
+		k := keptOf(&was)
+		for f := range Hour {
+			name, known := was.FacetName(f)
+			k.Facets[f] = KeptName{[]byte(name), known}
+		}
+		now.Again(k, &again)
+		if got := h.Reason == SkipVoid; got != want || (again.Reason == SkipVoid) != want || (now.Takes(k) == SkipVoid) != want {
+			t.Errorf("%s: line %v, row %v, carried %v, want %v", text, h.Reason, again.Reason, now.Takes(k), want)
+		}
+	}
+}

@@ -102,6 +102,8 @@ type Config struct {
 	Report    func(context.Context) Report // how the daemon is
 	Verifier  Verifier
 	Baselines Baselines
+	// Voider takes views out of the numbers; it goes with Explorer.
+	Voider Voider
 	// People are those to whom the owner gave tokens; nil: nobody.
 	People People
 	// Title is what readers' browsers call a page, empty where none told; nil: no page

@@ -21,7 +21,7 @@ func TestDashboardInBrowser(t *testing.T) {
 		name string
 		test func(*testing.T, context.Context)
 	}{
-		{"login", testDashboardLogin}, {"state", testDashboardState}, {"filters", testDashboardFilters}, {"keys", testDashboardKeys}, {"calm", testDashboardCalm}, {"print", testDashboardPrint},
+		{"login", testDashboardLogin}, {"state", testDashboardState}, {"filters", testDashboardFilters}, {"void", testDashboardVoid}, {"keys", testDashboardKeys}, {"calm", testDashboardCalm}, {"print", testDashboardPrint},
 		{"strangers' texts", testDashboardTexts}, {"export", testDashboardExport}, {"languages", testDashboardLanguages},
 		{"phone", testDashboardPhone}, {"access", testDashboardAccess}, {"trouble", testDashboardTrouble},
 		{"events", testDashboardEvents}, {"log", testDashboardLog}, {"system", testDashboardSystem}, {"first run", testDashboardFirstRun},

@@ -37,6 +37,7 @@ type front struct {
 	asked     []string // "METHOD path?query body"
 	baselines map[string][2]int64
 	verify    int      // answers of GET /api/admin/verify since it was started
+	void      string   // the state of the rule; "": there is none
 	alerts    []object // states that the health has
 }
 
@@ -352,6 +353,8 @@ func (f *front) answerSystem(w http.ResponseWriter, q *http.Request, body string
 		f.send(w, 200, out)
 	case "baselines":
 		f.answerBaselines(w, q, body)
+	case "void":
+		f.answerVoid(w, q, body)
 	case "stats/overview":
 		f.send(w, 200, object{"site": args.Get("site"), "today": sums(18200), "hour": sums(900), "endpoints": []object{with("endpoint", "GET /users/:id", 9100), with("endpoint", "POST /orders", 4000)}})
 	case "stats/trend":
@@ -397,4 +400,24 @@ func (f *front) answerBaselines(w http.ResponseWriter, q *http.Request, body str
 		delete(f.baselines, q.URL.Query().Get("page"))
 	}
 	w.WriteHeader(204)
+}
+
+// answerVoid plays the rules: one is made, listed and undone.
+func (f *front) answerVoid(w http.ResponseWriter, q *http.Request, body string) {
+	switch {
+	case q.Method == "POST" && strings.Contains(body, `"dry_run":true`):
+		f.send(w, 200, object{"dry_run": true, "pv": 700, "pv_bot": 21, "events": 3, "days": []object{{"date": "2026-11-22", "pv": 700, "pv_bot": 21, "events": 3}}, "complete": false})
+	case q.Method == "POST":
+		f.void = "in force"
+		f.send(w, 200, object{"num": 3})
+	case q.Method == "DELETE":
+		f.void = "undone"
+		w.WriteHeader(204)
+	default:
+		rules := []object{}
+		if f.void != "" {
+			rules = append(rules, object{"num": 3, "made_at": fakeNow.Format(time.RFC3339), "made_by": "<b>owner", "from": fakeNow.Format(time.RFC3339), "until": nil, "about": "referrer:news.example", "state": f.void})
+		}
+		f.send(w, 200, object{"rules": rules})
+	}
 }

@@ -36,6 +36,7 @@ const (
 
 	CodeTooMany       = "too_many_rows"       // 400: the answer would be longer than the route's limit
 	CodeRestoring     = "restore_running"     // 409: one restore at a time
+	CodeVoiding       = "rule_running"        // 409: one rule at a time
 	CodeVerifying     = "verify_running"      // 409: one verification at a time
 	CodeRestoreFailed = "restore_failed"      // 500: it may be repeated; the log says why
 	CodeArchiveAway   = "archive_unavailable" // 503: SQL is needed and does not answer

@@ -246,7 +246,7 @@ func TestOpenAPIIsValid(t *testing.T) {
 func fullConfig(t testing.TB) func(*Config) {
 	return func(c *Config) {
 		c.Series, c.Ranking, c.Restorer, c.Calls, c.Requests = &past{}, &fakeRanking{}, &rebuilder{}, &callFigures{}, &requestFigures{}
-		c.Explorer, c.Facts, c.Views, c.Verifier, c.Baselines = &explorer{}, &figures{}, &figures{}, &figures{}, &figures{}
+		c.Explorer, c.Facts, c.Views, c.Verifier, c.Baselines, c.Voider = &explorer{}, &figures{}, &figures{}, &figures{}, &figures{}, &voider{num: 1}
 		c.PublicSites, c.People = []string{"ddkk.com"}, newSomeone()
 		c.Report = func(context.Context) Report { return Report{} }
 		c.EventKey = func(levels ...string) string { return strings.Join(levels, ".") }

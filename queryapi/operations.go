@@ -197,7 +197,7 @@ func (o *operations) routes() (rs []route) {
 		rs = append(rs, route{method: "PUT", path: path, handle: o.setBaseline, admin: true, open: toAdmins, maxBody: maxBody},
 			route{method: "DELETE", path: path, handle: o.deleteBaseline, admin: true, open: toAdmins, maxBody: maxBody})
 	}
-	return rs
+	return append(rs, o.voidRoutes()...)
 }
 
 // adminViews answers GET /api/admin/views: the last views of a site.

@@ -64,6 +64,7 @@ var adminRoutes = map[string]string{
 	"GET /api/admin/views": "v", "GET /api/admin/uniques": "v", "GET /api/admin/baselines": "v",
 	"GET /api/admin/stats/overview": "v", "GET /api/admin/stats/trend": "v", "GET /api/admin/reports/daily": "v",
 	"GET /api/admin/requests": "v", "GET /api/admin/crawlers": "v", "GET /api/admin/feeds": "v", "GET /api/admin/notfound": "v", "GET /api/admin/downloads": "v", "GET /api/admin/blocked": "v", "GET /api/admin/blockedpages": "v",
+	"GET /api/admin/void": "a", "POST /api/admin/void": "a", "DELETE /api/admin/void": "a",
 	"PUT /api/admin/baselines": "a", "DELETE /api/admin/baselines": "a",
 	"GET /api/admin/skipped": "o", "GET /api/admin/health": "o", "GET /api/admin/verify": "o", "POST /api/admin/verify": "o",
 	"POST /api/restore": "o", "GET /api/restore": "o", "GET /metrics": "o",
@@ -75,6 +76,7 @@ func peopled(t *testing.T, people People) *testServer {
 	s, _ := loginServer(t, func(c *Config) {
 		c.Series, c.Ranking, c.Restorer, c.Calls, c.Requests = &past{}, &fakeRanking{}, &rebuilder{}, &callFigures{}, &requestFigures{}
 		c.Explorer, c.Facts, c.Views, c.Verifier, c.Baselines = &explorer{}, f, f, f, f
+		c.Voider = &voider{num: 1}
 		c.Report = func(context.Context) Report { return Report{} }
 		c.EventKey = func(levels ...string) string { return strings.Join(levels, ".") }
 		c.NormalizeSite = func(raw string) (string, bool) { return raw, raw == "ddkk.com" || raw == "other.com" }
@@ -115,6 +117,9 @@ func TestRoles(t *testing.T) {
 							target, body = path, fmt.Sprintf(`{"site":%q,"page":"/a"}`, site)
 							if r.method == "PUT" {
 								body = fmt.Sprintf(`{"site":%q,"page":"/a","pv":1}`, site)
+							}
+							if path == "/api/admin/void" {
+								body = map[string]string{"POST": fmt.Sprintf(`{"site":%q,"from":"2026-11-20","to":"2026-11-21","where":"page:/a"}`, site), "DELETE": fmt.Sprintf(`{"site":%q,"num":1}`, site)}[r.method]
 							}
 							if path == "/api/admin/verify" || path == "/api/restore" {
 								body = fmt.Sprintf(`{"site":%q}`, site)

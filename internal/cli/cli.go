@@ -60,7 +60,7 @@ with data in ./data and needs no other program.`,
 	root.AddCommand(serverCommand(load, version), nginxConfCommand(), rotateCommand(load), configCommand(load), alertCommand(load), versionCommand(version), manCommand(version), tokenCommand(load), topCommand(load),
 		asOwner(checkCommand(load), load, false))
 	for _, c := range []*cobra.Command{archiveCommand(load), restoreCommand(load), verifyCommand(load), mirrorCommand(load),
-		importCommand(load), importCountsCommand(load), recountCommand(load), reportCommand(load), deleteCommand(load), voidCommand(load), renameCommand(load), explainCommand(load)} {
+		importCommand(load), importCountsCommand(load), recountCommand(load), reportCommand(load), deleteCommand(load), voidCommand(load), renameCommand(load), exportCommand(load), explainCommand(load)} {
 		root.AddCommand(asOwner(c, load, true))
 	}
 	return root

@@ -43,7 +43,11 @@ edited is refused.
 Of a site's own log, the lines that count are: GET, answered 200 or 304, for a
 path that is no asset (by its ending: .css, .js, .png, ...) and not for programs
 (feeds, /.well-known/, /wp-json/, ...). Bots are counted apart, as always. Of a
-v1 log the beacons count, unless --as=pages is given.`,
+v1 log the beacons count, unless --as=pages is given.
+
+What "export" wrote of a site is read as well, and has all of its numbers here, under its
+name or that of --site. Days of which there are sums alone stay as they are where there is
+one already; what was deleted here stays deleted. It may be killed and run again.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			cfg, err := load()
@@ -124,13 +128,21 @@ func parseMoment(text string, zone *time.Location) (time.Time, error) {
 	return at, nil
 }
 
-func importFiles(cmd *cobra.Command, cfg *config.Config, opt importOptions, files []string) error {
+func importFiles(cmd *cobra.Command, cfg *config.Config, opt importOptions, files []string) (err error) {
 	if err := opt.settle(cfg, files); err != nil {
+		return err
+	}
+	written, err := exports(files)
+	defer func() { err = errors.Join(err, closeExports(written)) }()
+	if err != nil {
 		return err
 	}
 	run := func(v *vault.Vault, secret []byte) (err error) {
 		m := &importing{v: v, opt: opt, secret: secret, out: cmd.OutOrStdout(), progress: cmd.ErrOrStderr(), now: time.Now, alike: map[string][]*importPlan{}}
 		defer func() { err = errors.Join(err, m.close()) }()
+		if len(written) > 0 {
+			return m.exported(cmd.Context(), written)
+		}
 		return m.all(cmd.Context(), files)
 	}
 	if opt.dryRun {

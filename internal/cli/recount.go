@@ -5,17 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"ddkk-stats/archive"
-	"ddkk-stats/counter"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/jobs"
 	"ddkk-stats/internal/vault"
@@ -28,7 +24,6 @@ type recountOptions struct {
 	days           int
 	dryRun, force  bool
 	facets         bool
-	ruled          bool // of a rule: its own command knows which days, and what force may mean
 }
 
 func recountCommand(load func() (*config.Config, error)) *cobra.Command {
@@ -136,223 +131,36 @@ func recount(cmd *cobra.Command, cfg *config.Config, opt recountOptions) error {
 		opt.site = site
 	}
 	return withVault(cmd, cfg, func(v *vault.Vault, secret []byte) error {
-		r := &recounting{v: v, opt: opt, secret: secret, from: from, to: to, out: cmd.OutOrStdout(), progress: cmd.ErrOrStderr()}
+		r := &recounting{Recount: jobs.Recount{V: v, Secret: secret, From: from, To: to, Site: opt.site, DryRun: opt.dryRun, Force: opt.force, Facets: opt.facets},
+			out: cmd.OutOrStdout(), progress: cmd.ErrOrStderr()}
 		return r.run(cmd.Context())
 	})
 }
 
 // recounting is one run of the command.
 type recounting struct {
-	v             *vault.Vault
-	opt           recountOptions
-	secret        []byte
-	from, to      parser.Day
+	jobs.Recount
 	out, progress io.Writer
-
-	archive *archive.Archive
-	joined  []string // sites that aliases join the one asked for with
-	logs    []archive.Source
-	calls   []archive.Source // of API calls; nil: SITE_LOG is not set
-	tails   tails
 }
 
-func (r *recounting) run(ctx context.Context) (err error) {
-	if r.archive, err = r.v.Open(ctx); err != nil {
+func (r *recounting) run(ctx context.Context) error {
+	r.Show = func(what string) func(done, total int64) { return shareBar(r.progress, what) }
+	r.Embedded = func() error {
+		_, err := fmt.Fprintln(r.out, "REDIS_ADDR is not set: a daemon with the embedded store shows the result after its next start")
 		return err
 	}
-	r.joined = joinedSites(r.v.Cfg().SiteAliases, &r.v.Cfg().Rules, r.opt.site)
-	if err := r.readLogs(ctx); err != nil {
-		return err
-	}
-	rebuilds, err := r.toRebuild(ctx)
+	done, err := r.Run(ctx)
 	if err != nil {
 		return err
 	}
-	before, err := r.shown(ctx, rebuilds)
-	if err != nil {
-		return err
-	}
-	done, err := r.recount(ctx)
-	if err != nil {
-		return err
-	}
-	if r.opt.dryRun {
-		return r.report(&done, shown{}, shown{})
-	}
-	if err := r.archive.NotePending(ctx, rebuilds); err != nil {
-		return err
-	}
-	counted, err := r.rebuild(ctx)
-	if err != nil {
-		return err
-	}
-	after, err := r.shown(ctx, rebuilds)
-	if err != nil {
-		return err
-	}
-	if err := r.report(&done, before, after); err != nil || counted {
+	if err := r.report(&done); err != nil || r.DryRun || done.Counted {
 		return err
 	}
 	_, err = fmt.Fprintln(r.out, "the daemon has not counted again all that is not archived yet, so the last days are not complete: does it run, with the same settings?")
 	return err
 }
 
-// joinedSites are the sites that views of a site may have come from or gone to.
-func joinedSites(aliases map[string]string, rules *parser.Rules, site string) []string {
-	joined := map[string]bool{}
-	for i := range rules.All {
-		switch r := &rules.All[i]; {
-		case r.Kind != parser.RuleRename:
-		case r.To == site:
-			joined[r.Site] = true
-		case r.Site == site:
-			joined[r.To] = true
-		}
-	}
-	for host, to := range aliases {
-		if to == site {
-			joined[host] = true
-		}
-		if host == site {
-			joined[to] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(joined))
-}
-
-// recount counts the archive again, after others that archive.
-func (r *recounting) recount(ctx context.Context) (archive.Recounted, error) {
-	if r.opt.facets {
-		r.calls = nil // they have none
-	}
-	rows, err := parser.New(r.v.Cfg().Parser(parser.FormatV1, r.secret))
-	if err != nil {
-		return archive.Recounted{}, fmt.Errorf("make parser: %w", err)
-	}
-	q := archive.Recounting{From: r.from, To: r.to, Site: r.opt.site, Joined: r.joined, Logs: r.logs, Calls: r.calls, Rows: rows,
-		Facets: r.opt.facets, Force: r.opt.force, DryRun: r.opt.dryRun, Progress: shareBar(r.progress, "recounting")}
-	var done archive.Recounted
-	err = jobs.InTurn(ctx, r.v, 0, func() (err error) {
-		done, err = r.archive.Recount(ctx, q)
-		return err
-	})
-	return done, err
-}
-
-// toRebuild are the sites whose lines that are not archived yet may have been
-// counted by other rules; rebuilding must lose nothing of any site.
-func (r *recounting) toRebuild(ctx context.Context) ([]string, error) {
-	sites := map[string]bool{}
-	if r.opt.site != "" {
-		sites[r.opt.site] = true
-		for _, s := range r.joined {
-			sites[s] = true
-		}
-	} else {
-		for s := range r.tails.sites {
-			sites[s] = true
-		}
-	}
-	if r.v.Rdb == nil {
-		return slices.Sorted(maps.Keys(sites)), nil
-	}
-	known, err := r.v.Rdb.SMembers(ctx, r.v.Keys.Sites()).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read sites: %w", err)
-	}
-	for _, s := range known {
-		if r.opt.site != "" && !sites[s] {
-			continue
-		}
-		if (!r.opt.force || r.opt.ruled) && !r.opt.dryRun {
-			if err := jobs.Complete(ctx, r.v, s); err != nil {
-				return nil, fmt.Errorf("recount: %s: %w", s, err)
-			}
-		}
-		offsets, err := counter.Offsets(ctx, r.v.Rdb, r.v.Keys, s)
-		if err != nil {
-			return nil, err
-		}
-		for id, n := range offsets {
-			if end, ok := r.tails.begin[id]; ok && n > end {
-				sites[s] = true
-			}
-		}
-	}
-	if r.opt.site != "" { // those that nobody ever counted need no rebuild
-		maps.DeleteFunc(sites, func(s string, _ bool) bool { return r.tails.sites[s] == nil && !slices.Contains(known, s) })
-	}
-	return slices.Sorted(maps.Keys(sites)), nil
-}
-
-// rebuild makes the numbers appear, also those of an earlier recount that was
-// killed before it came to that. It tells whether the daemons have counted
-// again what is not archived.
-func (r *recounting) rebuild(ctx context.Context) (counted bool, err error) {
-	sites, err := r.archive.PendingImports(ctx)
-	if err != nil {
-		return false, err
-	}
-	if r.v.Rdb == nil {
-		if len(sites) > 0 {
-			_, err = fmt.Fprintln(r.out, "REDIS_ADDR is not set: a daemon with the embedded store shows the result after its next start")
-		}
-		for _, s := range sites {
-			err = errors.Join(err, r.archive.EndImport(ctx, s))
-		}
-		return true, err
-	}
-	for _, s := range sites {
-		if _, err := r.v.Rebuild(ctx, s, newBar(r.progress, "rebuilding "+s)); err != nil {
-			return false, fmt.Errorf("rebuild %s: %w; the archive is recounted: run the same command again", s, err)
-		}
-		if err := r.archive.EndImport(ctx, s); err != nil {
-			return false, err
-		}
-	}
-	return r.await(ctx, sites)
-}
-
-// noticed is how long a daemon may need to notice a rebuild and to count what
-// is not archived; as long as it counts, it is waited for.
-const noticed = 40 * time.Second
-
-// await waits until the daemons have counted what was in the log before.
-func (r *recounting) await(ctx context.Context, sites []string) (bool, error) {
-	last, since := int64(-1), time.Now()
-	for {
-		missing, err := r.missing(ctx, sites)
-		if err != nil || missing == 0 {
-			return err == nil, err
-		}
-		if missing != last {
-			last, since = missing, time.Now()
-		}
-		if time.Since(since) > noticed {
-			return false, nil
-		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			return false, err
-		}
-	}
-}
-
-// missing is how many bytes of the log are not counted again yet.
-func (r *recounting) missing(ctx context.Context, sites []string) (n int64, err error) {
-	for _, s := range sites {
-		if len(r.tails.sites[s]) == 0 {
-			continue
-		}
-		offsets, err := counter.Offsets(ctx, r.v.Rdb, r.v.Keys, s)
-		if err != nil {
-			return 0, err
-		}
-		for id, end := range r.tails.sites[s] {
-			n += max(end-offsets[id], 0)
-		}
-	}
-	return n, nil
-}
+func dayText(d parser.Day) string { return d.Date(time.UTC).Format(time.DateOnly) }
 
 // shareBar shows how much is done on a terminal as a bar, and elsewhere as a
 // line every few seconds.

@@ -77,7 +77,7 @@ func TestArchivedCallsAreKept(t *testing.T) {
 	want(v, 3, "GET /users/:id")
 
 	v = open("/users/*")
-	r := &recounting{v: v, opt: recountOptions{days: 7}, secret: []byte("secret"), from: parser.DayOf(day), to: parser.DayOf(day), out: t.Output(), progress: t.Output()}
+	r := &recounting{Recount: jobs.Recount{V: v, Secret: []byte("secret"), From: parser.DayOf(day), To: parser.DayOf(day)}, out: t.Output(), progress: t.Output()}
 	must(r.run(t.Context()))
 	want(v, 3, "GET /users/*")
 }

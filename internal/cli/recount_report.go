@@ -9,36 +9,38 @@ import (
 	"text/tabwriter"
 
 	"ddkk-stats/archive"
+	"ddkk-stats/internal/jobs"
 )
 
 // recountLine is a day of the summary.
 type recountLine struct {
 	archive.SiteDay
-	before, after figures
+	before, after jobs.Figures
 	way           string
 }
 
 // report says which day was counted again from what, and what that came to.
 // before and after are what Redis shows of days that are not wholly archived.
-func (r *recounting) report(done *archive.Recounted, before, after shown) error {
+func (r *recounting) report(done *jobs.RecountResult) error {
+	before, after := done.Before, done.After
 	lines := map[archive.SiteDay]recountLine{}
 	for _, d := range done.Days {
-		lines[d.SiteDay] = recountLine{d.SiteDay, figures{d.Before.PV, d.Before.UV, d.Before.Bot}, figures{d.After.PV, d.After.UV, d.After.Bot}, wayOf(&d)}
+		lines[d.SiteDay] = recountLine{d.SiteDay, jobs.Figures{PV: d.Before.PV, UV: d.Before.UV, Bot: d.Before.Bot}, jobs.Figures{PV: d.After.PV, UV: d.After.UV, Bot: d.After.Bot}, wayOf(&d)}
 	}
-	for d, x := range before.views {
-		if x == (figures{}) && after.views[d] == (figures{}) {
+	for d, x := range before.Views {
+		if x == (jobs.Figures{}) && after.Views[d] == (jobs.Figures{}) {
 			continue
 		}
 		l := lines[d]
-		lines[d] = recountLine{d, x, after.views[d], andTail(l.way)}
+		lines[d] = recountLine{d, x, after.Views[d], andTail(l.way)}
 	}
 	var b strings.Builder
 	what := "recounted"
-	if r.opt.dryRun {
+	if r.DryRun {
 		what = "dry run, nothing was changed: would recount"
 	}
-	fmt.Fprintf(&b, "\n%s %s to %s: %d lines of the log and %d raw rows in %.2f s\n", what, dayText(r.from), dayText(r.to), done.Lines, done.Rows, done.Took.Seconds())
-	if r.opt.facets {
+	fmt.Fprintf(&b, "\n%s %s to %s: %d lines of the log and %d raw rows in %.2f s\n", what, dayText(r.From), dayText(r.To), done.Lines, done.Rows, done.Took.Seconds())
+	if r.Facets {
 		fmt.Fprintf(&b, "%d of the raw rows get other facets\n", done.Named)
 	}
 	if done.Pages > 0 {
@@ -49,12 +51,12 @@ func (r *recounting) report(done *archive.Recounted, before, after shown) error 
 	for _, l := range slices.SortedFunc(maps.Values(lines), func(x, y recountLine) int {
 		return cmp.Or(cmp.Compare(x.Day, y.Day), cmp.Compare(x.Site, y.Site))
 	}) {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", dayText(l.Day), l.Site, l.before.pv, l.after.pv, l.before.uv, l.after.uv, l.before.bot, l.after.bot, l.way)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", dayText(l.Day), l.Site, l.before.PV, l.after.PV, l.before.UV, l.after.UV, l.before.Bot, l.after.Bot, l.way)
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
-	if err := reportCalls(&b, done, before, after); err != nil {
+	if err := reportCalls(&b, &done.Recounted, before, after); err != nil {
 		return err
 	}
 	r.notes(&b, done)
@@ -84,9 +86,9 @@ func wayOf(d *archive.RecountedDay) string {
 }
 
 // notes say what could not be counted again.
-func (r *recounting) notes(b *strings.Builder, done *archive.Recounted) {
-	if r.opt.dryRun && r.tails.lines > 0 {
-		fmt.Fprintf(b, "%d more lines are not archived yet and not in these figures; the daemon would count them again\n", r.tails.lines)
+func (r *recounting) notes(b *strings.Builder, done *jobs.RecountResult) {
+	if r.DryRun && done.Tails.Lines > 0 {
+		fmt.Fprintf(b, "%d more lines are not archived yet and not in these figures; the daemon would count them again\n", done.Tails.Lines)
 	}
 	if done.Rows > 0 {
 		fmt.Fprintf(b, "the log of %d raw rows is gone: what earlier rules skipped or took for duplicates there does not come back\n", done.Rows)
@@ -97,7 +99,7 @@ func (r *recounting) notes(b *strings.Builder, done *archive.Recounted) {
 	if n := len(done.Left); n > 0 {
 		fmt.Fprintf(b, "%d days of sites are left as they are, since their raw rows are deleted: %s to %s\n", n, dayText(done.Left[0].Day), dayText(done.Left[n-1].Day))
 	}
-	if len(done.Days) == 0 && len(r.tails.days) == 0 && len(done.Calls) == 0 && len(r.tails.calls) == 0 {
+	if len(done.Days) == 0 && len(done.Tails.Days) == 0 && len(done.Calls) == 0 && len(done.Tails.Calls) == 0 {
 		fmt.Fprintln(b, "there was nothing to be counted again: is --site right, and are these the right days?")
 	}
 }

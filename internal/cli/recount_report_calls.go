@@ -9,28 +9,29 @@ import (
 	"text/tabwriter"
 
 	"ddkk-stats/archive"
+	"ddkk-stats/internal/jobs"
 )
 
 // recountedCalls is a day of API calls of the summary.
 type recountedCalls struct {
 	archive.SiteDay
-	before, after callFigures
+	before, after jobs.CallFigures
 	way           string
 }
 
 // reportCalls says which days of API calls were counted again, and what that
 // came to; which ones stay as they are, and why.
-func reportCalls(b *strings.Builder, done *archive.Recounted, before, after shown) error {
+func reportCalls(b *strings.Builder, done *archive.Recounted, before, after jobs.Shown) error {
 	lines := map[archive.SiteDay]recountedCalls{}
 	for i := range done.Calls {
 		d := &done.Calls[i]
 		lines[d.SiteDay] = recountedCalls{d.SiteDay, figuresOf(&d.Before), figuresOf(&d.After), callWay(d)}
 	}
-	for d, x := range before.calls {
-		if x == (callFigures{}) && after.calls[d] == (callFigures{}) {
+	for d, x := range before.Calls {
+		if x == (jobs.CallFigures{}) && after.Calls[d] == (jobs.CallFigures{}) {
 			continue
 		}
-		lines[d] = recountedCalls{d, x, after.calls[d], andTail(lines[d].way)}
+		lines[d] = recountedCalls{d, x, after.Calls[d], andTail(lines[d].way)}
 	}
 	if len(lines) == 0 {
 		return nil
@@ -41,8 +42,8 @@ func reportCalls(b *strings.Builder, done *archive.Recounted, before, after show
 	for _, l := range slices.SortedFunc(maps.Values(lines), func(x, y recountedCalls) int {
 		return cmp.Or(cmp.Compare(x.Day, y.Day), cmp.Compare(x.Site, y.Site))
 	}) {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", dayText(l.Day), l.Site, l.before.calls, l.after.calls,
-			l.before.failed, l.after.failed, l.before.endpoints, l.after.endpoints, l.way)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", dayText(l.Day), l.Site, l.before.Calls, l.after.Calls,
+			l.before.Failed, l.after.Failed, l.before.Endpoints, l.after.Endpoints, l.way)
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write summary: %w", err)
@@ -50,8 +51,8 @@ func reportCalls(b *strings.Builder, done *archive.Recounted, before, after show
 	return nil
 }
 
-func figuresOf(t *archive.CallTotals) callFigures {
-	return callFigures{t.Calls, t.Failed, int64(t.Endpoints)}
+func figuresOf(t *archive.CallTotals) jobs.CallFigures {
+	return jobs.CallFigures{Calls: t.Calls, Failed: t.Failed, Endpoints: int64(t.Endpoints)}
 }
 
 func callWay(d *archive.RecountedCalls) string {

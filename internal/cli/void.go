@@ -10,18 +10,18 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ddkk-stats/archive"
 	"ddkk-stats/internal/config"
 	"ddkk-stats/internal/jobs"
 	"ddkk-stats/internal/vault"
 	"ddkk-stats/parser"
+	"ddkk-stats/queryapi"
 )
 
 // voidOptions are what a person asks for.
 type voidOptions struct {
-	site, ip, agent, referrer, page, from, to string
-	undo                                      int64
-	dryRun, list                              bool
+	site, ip, agent, referrer, page, where, from, to string
+	undo                                             int64
+	dryRun, list                                     bool
 }
 
 func voidCommand(load func() (*config.Config, error)) *cobra.Command {
@@ -31,7 +31,7 @@ func voidCommand(load func() (*config.Config, error)) *cobra.Command {
 		Short: "Take a wave of spam out of all numbers, or put it back",
 		Long: `Takes the views, events and API calls of a site out of all numbers that all of
 what is said is true of: the days, and a network, a part of the user agent, the
-host of the referrer, a page. It is a rule with a number, kept in SQL: counting,
+host of the referrer, a page, or what Explore filters by. It is a rule with a number, kept in SQL: counting,
 the archive, rebuilds, restores and recounts obey it, on every host.
 
 --undo takes the rule back, and the numbers are what they were. Nothing is
@@ -70,6 +70,7 @@ meanwhile. It may be killed; run "void --list" to see whether the rule was made,
 	f.StringVar(&opt.agent, "agent", "", "a text in the user agent")
 	f.StringVar(&opt.referrer, "referrer", "", "the host that led to the page")
 	f.StringVar(&opt.page, "page", "", "a page, or a pattern such as /tag/*")
+	f.StringVar(&opt.where, "where", "", "what report --where takes, such as 'country:DE !browser:Firefox*'")
 	f.StringVar(&opt.from, "from", "", "the first day, as 2026-11-20, or its moment, as \"2026-11-20 14:00\"")
 	f.StringVar(&opt.to, "to", "", "the last day, which is included, or the moment that it ends at")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "say what would go, by day, and change nothing")
@@ -111,6 +112,13 @@ func (r *voiding) plan() (rule parser.Rule, err error) {
 		}
 	}
 	rule.Agent, rule.Page = o.agent, o.page
+	terms, err := queryapi.ParseWhere(o.where)
+	if err != nil {
+		return rule, fmt.Errorf("void: --where: %w", err)
+	}
+	for _, t := range terms {
+		rule.Where = append(rule.Where, parser.RuleTerm(t))
+	}
 	if o.referrer != "" {
 		name, ok := parser.NormalizeSite(o.referrer)
 		if !ok {
@@ -152,7 +160,6 @@ func (r *voiding) run(ctx context.Context) error {
 		return err
 	}
 	if r.opt.dryRun {
-		r.v.Suppose(rule)
 		return recountByRules(ctx, r.v, r.secret, rule, true, r.out, r.progress)
 	}
 	a, err := r.v.Open(ctx)
@@ -169,7 +176,7 @@ func (r *voiding) run(ctx context.Context) error {
 	if err := auditRule(ctx, r.v, a, by, "views taken out", &rule); err != nil {
 		return err
 	}
-	if err := r.apply(ctx, rule); err != nil {
+	if err := r.apply(ctx, &rule, true); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(r.out, "void, by rule %d; void --undo %d puts it back\n", rule.Num, rule.Num)
@@ -177,11 +184,8 @@ func (r *voiding) run(ctx context.Context) error {
 }
 
 // apply counts the days of a rule again, once everybody counts by the rules of now.
-func (r *voiding) apply(ctx context.Context, rule parser.Rule) error {
-	err := jobs.AwaitHosts(ctx, r.v)
-	if err == nil {
-		err = recountByRules(ctx, r.v, r.secret, rule, false, r.out, r.progress)
-	}
+func (r *voiding) apply(ctx context.Context, rule *parser.Rule, inForce bool) error {
+	err := jobs.ApplyVoid(ctx, r.v, rule, inForce, func() error { return recountByRules(ctx, r.v, r.secret, *rule, false, r.out, r.progress) })
 	if err != nil {
 		return fmt.Errorf("void: rule %d: %w; then recount its days: ddkk-stats recount --force --site=%s", rule.Num, err, rule.Site)
 	}
@@ -194,10 +198,14 @@ func (r *voiding) undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rule, err := r.find(ctx, a)
+	kept, ok, err := jobs.FindVoid(ctx, a, r.opt.undo)
 	if err != nil {
 		return err
 	}
+	if !ok {
+		return fmt.Errorf("void: there is no rule %d of this kind; void --list shows them", r.opt.undo)
+	}
+	rule := kept.Rule
 	by, err := operator()
 	if err != nil {
 		return err
@@ -209,39 +217,18 @@ func (r *voiding) undo(ctx context.Context) error {
 	if err := auditRule(ctx, r.v, a, by, "views put back", &rule); err != nil {
 		return err
 	}
-	if err := jobs.AwaitHosts(ctx, r.v); err != nil {
-		return fmt.Errorf("void: %w", err)
-	}
-	err = jobs.InTurn(ctx, r.v, 0, func() error {
-		return a.Alone(ctx, func() error {
-			n, err := a.Unpark(ctx, rule.Site, rule.From, rule.Until)
-			if err == nil && n > 0 {
-				_, err = fmt.Fprintf(r.out, "%d raw rows are back whose log is gone\n", n)
-			}
-			return err
-		})
-	})
+	n, err := jobs.PutBack(ctx, r.v, &rule)
 	if err != nil {
 		return fmt.Errorf("void: %w; run the same command again", err)
 	}
-	if err := r.apply(ctx, rule); err != nil {
+	if n > 0 {
+		if _, err := fmt.Fprintf(r.out, "%d raw rows are back whose log is gone\n", n); err != nil {
+			return err
+		}
+	}
+	if err := r.apply(ctx, &rule, false); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(r.out, "rule %d is undone\n", rule.Num)
 	return err
-}
-
-// find is the rule that is to be undone: one that was undone already, too, as that may have
-// been killed half way.
-func (r *voiding) find(ctx context.Context, a *archive.Archive) (parser.Rule, error) {
-	all, err := a.KeptRules(ctx)
-	if err != nil {
-		return parser.Rule{}, err
-	}
-	for i := range all {
-		if all[i].Num == r.opt.undo && all[i].Kind == parser.RuleVoid {
-			return all[i].Rule, nil
-		}
-	}
-	return parser.Rule{}, fmt.Errorf("void: there is no rule %d of this kind; void --list shows them", r.opt.undo)
 }

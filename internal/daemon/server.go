@@ -90,6 +90,7 @@ type server struct {
 	vault    *vault.Vault
 	people   *people.Register
 	restores *restores
+	voids    *voids
 	rules    *ruleKeeper
 	verifier *verifier
 	mirror   *mirroring
@@ -161,6 +162,7 @@ func newServer(cfg *config.Config, version string, log *slog.Logger) (_ *server,
 	}
 	s.people = people.NewRegister(s.vault.Opened, time.Now, log)
 	s.restores = newRestores(s.vault)
+	s.voids = newVoids(s.vault)
 	s.verifier = newVerifier(s)
 	s.vault.Verified = s.verifier.take
 	s.ranking = answers.NewRanking(s.vault, time.Now)
@@ -209,7 +211,7 @@ func (s *server) apiConfig() queryapi.Config {
 		EventKey:      parser.EventKey, Location: s.cfg().Timezone,
 		Series: s.series, Ranking: s.ranking, Restorer: s.restores, QuietHosts: quietHosts(s.cfg), Calls: s.calls(), Requests: s.requests(),
 		Facts: s.facts, Views: last, Title: titles.Title, Explorer: answers.NewExplorer(s.series, last), Report: s.report,
-		Baselines: answers.NewBaselines(s.vault), People: s.people, Verifier: s.verifier,
+		Baselines: answers.NewBaselines(s.vault), Voider: s.voids, People: s.people, Verifier: s.verifier,
 		Static: static.Files, Logger: s.log,
 		Ready: s.ready, Health: s.healthy, StaleReason: s.staleReason,
 		Metrics: s.metrics.handler(), Observe: s.metrics.observe,
@@ -250,6 +252,7 @@ func (s *server) run(ctx context.Context, told *signals) error {
 	}
 	g.Go(func() error { s.people.Run(ctx); return nil })
 	g.Go(func() error { s.restores.run(ctx); return nil })
+	g.Go(func() error { s.voids.run(ctx); return nil })
 	g.Go(func() error { s.rules.run(ctx); return nil })
 	g.Go(func() error { s.vault.KeepRules(ctx, s.rules.version); return nil })
 	g.Go(func() error { s.verifier.run(ctx); return nil })

@@ -14,6 +14,7 @@ import (
 	"ddkk-stats/archive"
 	"ddkk-stats/counter"
 	"ddkk-stats/internal/vault"
+	"ddkk-stats/parser"
 	"ddkk-stats/tailer"
 )
 

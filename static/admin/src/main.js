@@ -87,7 +87,7 @@ class Dashboard {
     this.bar = topBar({ session: this.session, speak: (language) => this.speak(language), logout: () => this.logout(), help: () => this.keys.ask() });
     this.tabs = viewTabs();
     this.ranges = rangeBar();
-    this.filters = filterBar();
+    this.filters = filterBar(() => this.keeper && this.keeper.changed(['where']));
     this.title = h('h1');
     this.main = h('main', { id: 'main', tabindex: '-1' });
     this.banner = h('p', { class: 'banner', role: 'status' });

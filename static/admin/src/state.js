@@ -6,6 +6,8 @@ const all = ['overview', 'events', 'calls', 'log', 'system'];
 
 // views are those that the asker may see.
 export let views = all;
+// changes says whether they may change numbers.
+export let changes = true;
 const one = (list, first) => (text) => (list.includes(text) ? text : first);
 const text = (value) => value || '';
 const date = (value) => (isDate(value || '') ? value : '');
@@ -52,6 +54,7 @@ export const asked = () => ['site', 'view'].some((name) => new URLSearchParams(l
 
 // allow takes the views that a session is not for away.
 export function allow({ role }) {
+  changes = !role || role === 'admin';
   views = role && role !== 'admin' ? all.filter((view) => view !== 'system') : all;
   if (state.view !== 'sites' && !views.includes(state.view)) set({ view: views[0] }, true);
 }

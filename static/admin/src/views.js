@@ -14,6 +14,7 @@ import { blockedPagesPanel, blockedPanel, crawlersPanel, downloadsPanel, feedsPa
 import { healthPanel } from './panels/health.js';
 import { verifyPanel, restorePanel } from './panels/repair.js';
 import { baselinesPanel } from './panels/baselines.js';
+import { voidsPanel } from './panels/voids.js';
 import { sitesPanel } from './panels/sites.js';
 import { installPanel } from './panels/install.js';
 import { facetPanels } from './panels/facet.js';
@@ -27,7 +28,7 @@ const views = {
   events: [eventsPanel, eventDaysPanel],
   calls: [overviewPanel, trendPanel, reportPanel],
   log: [requestsPanel, crawlersPanel, notFoundPanel, feedsPanel, downloadsPanel, blockedPanel, blockedPagesPanel],
-  system: [healthPanel, verifyPanel, restorePanel, baselinesPanel],
+  system: [healthPanel, verifyPanel, restorePanel, baselinesPanel, voidsPanel],
 };
 
 // unfiltered are the panels of the overview that know the whole site only.
@@ -49,7 +50,7 @@ export function build(view, session) {
   const whole = site || view === 'sites' ? views[view] : [healthPanel, baselinesPanel];
   // How the daemon is concerns those alone who have all of its sites.
   const some = session.role && session.sites.length > 0;
-  const list = some && view === 'system' ? [baselinesPanel] : whole;
+  const list = some && view === 'system' ? [baselinesPanel, voidsPanel] : whole;
   const panels = list.filter((make) => !filtered() || !unfiltered.includes(make)).map((make) => make());
   const nodes = stacked(panels).map((part) => (part.node ? part.node : h('div', { class: 'stack' }, part.map((panel) => panel.node))));
   if (view === 'system' && !some) nodes.push(installPanel(session, site));

@@ -20,7 +20,7 @@ type Build struct {
 
 // Builds are all of them.
 var Builds = []Build{
-	{Source: "admin/src/main.js", Target: "admin/dashboard.js", MaxGzip: 62 << 10},
+	{Source: "admin/src/main.js", Target: "admin/dashboard.js", MaxGzip: 64 << 10},
 	{Source: "admin/src/public.js", Target: "admin/public.js", MaxGzip: 40 << 10},
 	{Source: "admin/src/css/main.css", Target: "admin/dashboard.css", MaxGzip: 8 << 10},
 }

@@ -8,7 +8,7 @@ import { addDays } from '../dates.js';
 import { makePanel } from '../panel.js';
 import { share } from '../names.js';
 import { filtered, filteredDays, onlyPage } from '../where.js';
-import { part } from './filters.js';
+import { part } from './part.js';
 
 export const loadSummary = () => get('/api/admin/summary', { site: state.get().site, ...state.here() });
 

@@ -4,6 +4,7 @@ import { t } from '../i18n.js';
 import * as state from '../state.js';
 import { facetOf, written } from '../facets.js';
 import { clear, terms, without } from '../where.js';
+import { voidButton } from './void.js';
 import { hostAddress, pageAddress } from '../names.js';
 
 // Names that have a word of their own; others are facets.
@@ -19,8 +20,9 @@ function value(of, text) {
 
 const address = (of, text) => (of === 'page' ? pageAddress(state.get().site, text) : of === 'referrer' ? hostAddress(text) : null);
 
-// filterBar is there while something is filtered.
-export function filterBar() {
+// filterBar is there while something is filtered. voided is called when the filtered views are
+// taken out of the numbers.
+export function filterBar(voided) {
   const node = h('div', { class: 'filters', role: 'group', 'aria-label': t('filters.label'), tabindex: '-1' });
   node.update = () => {
     const list = terms();
@@ -28,11 +30,8 @@ export function filterBar() {
     fill(node, list.map(([of, text]) => h('span', { class: 'chip' }, h('span', { class: 'soft' }, name(of)), ' ', h('b', { class: 'path' }, value(of, text)),
       address(of, text) && h('a', { class: 'open', href: address(of, text), target: '_blank', rel: 'noopener noreferrer', title: t('list.open'), 'aria-label': t('list.openOf', { name: text }) }, '↗'),
       h('button', { type: 'button', class: 'quiet', 'data-key': `without ${of}`, 'aria-label': t('filters.without', { name: name(of), value: value(of, text) }), onclick: () => without(of) }, '×'))),
-    list.length > 0 && h('button', { type: 'button', class: 'quiet', onclick: clear }, t('filters.clear')));
+    list.length > 0 && [h('button', { type: 'button', class: 'quiet', onclick: clear }, t('filters.clear')), voided && voidButton(voided)]);
   };
   node.update();
   return node;
 }
-
-// part says that not all views could be looked at.
-export const part = (complete) => complete === false && h('p', { class: 'note' }, t('filters.part'));

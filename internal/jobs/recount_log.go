@@ -1,4 +1,4 @@
-package cli
+package jobs
 
 import (
 	"bufio"
@@ -11,24 +11,23 @@ import (
 	"path/filepath"
 
 	"ddkk-stats/archive"
-	"ddkk-stats/internal/jobs"
 	"ddkk-stats/internal/logs"
 	"ddkk-stats/parser"
 	"ddkk-stats/tailer"
 )
 
-// tails are the ends of the log that are not archived: the daemons count them.
-type tails struct {
+// Tails are the ends of the log that are not archived: the daemons count them.
+type Tails struct {
 	begin map[string]int64            // segment -> where its tail begins
 	sites map[string]map[string]int64 // site -> segment -> end of its last line
-	days  map[parser.Day]bool         // that views of tails are of
-	calls map[parser.Day]bool         // that API calls of tails are of
-	lines int64
+	Days  map[parser.Day]bool         // that views of tails are of
+	Calls map[parser.Day]bool         // that API calls of tails are of
+	Lines int64
 }
 
 // readLogs lists the segments that are archived and on the disk, and reads what
 // is not archived. A file that is renamed meanwhile makes it begin again.
-func (r *recounting) readLogs(ctx context.Context) (err error) {
+func (r *Recount) readLogs(ctx context.Context) (err error) {
 	for range 3 {
 		if err = r.readLogsOnce(ctx); err == nil || ctx.Err() != nil {
 			break
@@ -37,25 +36,25 @@ func (r *recounting) readLogs(ctx context.Context) (err error) {
 	return err
 }
 
-func (r *recounting) readLogsOnce(ctx context.Context) error {
+func (r *Recount) readLogsOnce(ctx context.Context) error {
 	archived, err := r.archive.ArchivedSegments(ctx)
 	if err != nil {
 		return err
 	}
 	r.logs, r.calls = nil, nil
-	r.tails = tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, days: map[parser.Day]bool{}, calls: map[parser.Day]bool{}}
-	for _, in := range logs.Inputs(r.v.Cfg()) {
+	r.tails = Tails{begin: map[string]int64{}, sites: map[string]map[string]int64{}, Days: map[parser.Day]bool{}, Calls: map[parser.Day]bool{}}
+	for _, in := range logs.Inputs(r.cfg()) {
 		if in.Calls {
 			r.calls = []archive.Source{} // its days are counted again, or named
 		}
 		if _, err := os.Stat(filepath.Dir(in.Path)); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		p, err := parser.New(logs.ParserOf(r.v.Cfg(), in, r.secret))
+		p, err := parser.New(logs.ParserOf(r.cfg(), in, r.Secret))
 		if err != nil {
 			return fmt.Errorf("make parser: %w", err)
 		}
-		files, err := jobs.Files(ctx, r.v, in)
+		files, err := Files(ctx, r.V, in)
 		if err != nil {
 			return err
 		}
@@ -86,8 +85,8 @@ func (r *recounting) readLogsOnce(ctx context.Context) error {
 // onDisk makes a file a segment that can be read again, if it may matter. One
 // whose last line was written before the first day has nothing of it; a day is
 // left for clocks that were wrong.
-func (r *recounting) onDisk(ctx context.Context, f tailer.File, archived bool) (archive.Segment, error) {
-	if !archived || f.LastWrite.Before(r.from.Date(r.v.Cfg().Timezone).AddDate(0, 0, -1)) {
+func (r *Recount) onDisk(ctx context.Context, f tailer.File, archived bool) (archive.Segment, error) {
+	if !archived || f.LastWrite.Before(r.From.Date(r.cfg().Timezone).AddDate(0, 0, -1)) {
 		return nil, nil
 	}
 	size, err := f.Size(ctx)
@@ -95,14 +94,14 @@ func (r *recounting) onDisk(ctx context.Context, f tailer.File, archived bool) (
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		r.v.Log.Warn("a segment cannot be read and is taken for one that is gone", "file", f.Name, "err", err)
+		r.V.Log.Warn("a segment cannot be read and is taken for one that is gone", "file", f.Name, "err", err)
 		return nil, nil
 	}
-	return jobs.ClosedSegment{File: f, Bytes: size}, nil
+	return ClosedSegment{File: f, Bytes: size}, nil
 }
 
 // tail reads what is not archived of a segment.
-func (r *recounting) tail(ctx context.Context, f tailer.File, p *parser.Parser, from int64) (err error) {
+func (r *Recount) tail(ctx context.Context, f tailer.File, p *parser.Parser, from int64) (err error) {
 	file, err := f.Open(ctx, from)
 	if err != nil {
 		return err
@@ -129,22 +128,22 @@ func (r *recounting) tail(ctx context.Context, f tailer.File, p *parser.Parser, 
 			continue
 		}
 		p.Parse(bytes.TrimSuffix(line, []byte{'\n'}), &h)
-		days := r.tails.days
+		days := r.tails.Days
 		switch h.Kind {
 		case parser.Pageview, parser.Event:
 		case parser.APICall:
-			days = r.tails.calls
+			days = r.tails.Calls
 		default:
 			continue
 		}
-		r.tails.lines++
+		r.tails.Lines++
 		ends := r.tails.sites[h.Site]
 		if ends == nil {
 			ends = map[string]int64{}
 			r.tails.sites[h.Site] = ends
 		}
 		ends[f.ID] = at
-		if r.from <= h.Day && h.Day <= r.to {
+		if r.From <= h.Day && h.Day <= r.To {
 			days[h.Day] = true
 		}
 	}
