@@ -17,8 +17,10 @@ import (
 
 // Defaults of Options.
 const (
-	DefaultMaxPages  = 100_000
-	DefaultMaxEvents = 10_000
+	DefaultMaxPages = 100_000
+
+	DefaultMaxPagesEver = 500_000
+	DefaultMaxEvents    = 10_000
 	// DefaultMaxEndpoints and DefaultMaxUsers are of a site's API.
 	DefaultMaxEndpoints = 500
 	DefaultMaxUsers     = 1000
@@ -64,6 +66,7 @@ type Options struct {
 	RawRetentionDays int // days that raw rows are kept, today not counted; 0: for ever
 	IPMode           IPMode
 	MaxPages         int // distinct pages of a site and day that keep their name
+	MaxPagesEver     int // distinct pages of a site on all of its days
 	MaxEvents        int // distinct event keys of a site and day, all levels together
 	MaxEndpoints     int // distinct endpoints of an API and day that nobody configured
 	MaxUsers         int // distinct users of an API and day
@@ -112,7 +115,7 @@ func (o *Options) setDefaults() {
 	for _, d := range []struct {
 		v   *int
 		def int
-	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxEvents, DefaultMaxEvents},
+	}{{&o.MaxPages, DefaultMaxPages}, {&o.MaxPagesEver, DefaultMaxPagesEver}, {&o.MaxEvents, DefaultMaxEvents},
 		{&o.MaxEndpoints, DefaultMaxEndpoints}, {&o.MaxUsers, DefaultMaxUsers}, {&o.ChunkRows, DefaultChunkRows}, {&o.Workers, 2}, {&o.Connections, DefaultConnections}} {
 		if *d.v <= 0 {
 			*d.v = d.def
@@ -171,15 +174,15 @@ type store struct {
 
 // Rules are the options that may change while an archive is open.
 type Rules struct {
-	MaxPages, MaxEndpoints, MaxUsers int
-	DedupeWindow                     func(site string) time.Duration
+	MaxPages, MaxPagesEver, MaxEndpoints, MaxUsers int
+	DedupeWindow                                   func(site string) time.Duration
 }
 
 // Judge has the archive go on by other rules; see Options, whose defaults zeros
 // take. A cycle, a sum or a reading that is under way may end by the old ones.
 func (st *store) Judge(r Rules) {
 	opt := st.opt
-	opt.MaxPages, opt.MaxEndpoints, opt.MaxUsers, opt.DedupeWindow = r.MaxPages, r.MaxEndpoints, r.MaxUsers, r.DedupeWindow
+	opt.MaxPages, opt.MaxPagesEver, opt.MaxEndpoints, opt.MaxUsers, opt.DedupeWindow = r.MaxPages, r.MaxPagesEver, r.MaxEndpoints, r.MaxUsers, r.DedupeWindow
 	opt.setDefaults()
 	st.judged.Store(&opt)
 }

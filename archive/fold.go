@@ -51,9 +51,10 @@ type fold struct {
 	limit        int64 // rows of a single pass, when there is only one
 	// kept are the names that keep their own row on a day that has too many; nil: those
 	// that come first do, as many as there is room for.
-	kept *keptNames
-	full fullTables // of people: which names are kept has to be decided
-	over bool       // there were more names than keep their own row, those of bots too
+	kept   *keptNames
+	full   fullTables // of people: which names are kept has to be decided
+	chosen bool       // it was decided, and some are not
+	over   bool       // there were more names than keep their own row, those of bots too
 
 	day    DayTotals
 	pages  map[string]*sums
@@ -113,14 +114,27 @@ func newFold(opt *Options) *fold {
 // foldAll folds rows in as many passes as they need.
 func (ru *rollups) foldAll(ctx context.Context, q querier, rows rawRows) (*fold, error) {
 	f, err := ru.foldWith(ctx, q, rows, nil)
-	if err != nil || !f.full.any() {
-		return f, err
+	if err != nil {
+		return nil, err
+	}
+	if !f.full.pages {
+		if f.full.pages, err = ru.beyondEver(ctx, q, rows, len(f.pages)); err != nil {
+			return nil, err
+		}
+	}
+	if !f.full.any() {
+		return f, nil
 	}
 	kept, err := ru.choose(ctx, q, rows, &f.full)
 	if err != nil {
 		return nil, err
 	}
-	return ru.foldWith(ctx, q, rows, kept)
+	full := f.full
+	if f, err = ru.foldWith(ctx, q, rows, kept); err != nil {
+		return nil, err
+	}
+	f.full, f.chosen = full, f.full.any()
+	return f, nil
 }
 
 func (ru *rollups) foldWith(ctx context.Context, q querier, rows rawRows, kept *keptNames) (*fold, error) {

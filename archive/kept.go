@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"ddkk-stats/parser"
@@ -57,6 +58,8 @@ func (t *fullTables) any() bool {
 // contest is about the room of one table.
 type contest struct {
 	room   int
+	ever   int // pages that the site may have on all days; 0: this is no table of pages
+	had    int // that it had before
 	claims map[string]*claim
 	seq    int64
 }
@@ -69,6 +72,7 @@ type claim struct {
 	days     int
 	by       uint8 // the part that came first with it
 	first    int64 // order in which names came
+	known    bool  // it had its own row on any day before
 	turn     int   // among those of as much merit that came from the same part
 }
 
@@ -127,13 +131,19 @@ func (c *contest) ranked() []*claim {
 // kept are the names that keep their own: twice as many as there is room for, the best first,
 // of which half may be names that nothing speaks for.
 func (c *contest) kept() map[string]bool {
-	names, poor := map[string]bool{}, 0
+	names, poor, fresh := map[string]bool{}, 0, 0
 	for _, x := range c.ranked() {
 		if x.merit() < 2 {
 			poor++
 		}
 		if len(names) == 2*c.room || poor > c.room {
 			break
+		}
+		if c.ever > 0 && !x.known {
+			if n := c.had + fresh; n >= 2*c.ever || n >= c.ever && x.merit() < parser.MeritNeeded(n-c.ever, c.ever) {
+				continue
+			}
+			fresh++
 		}
 		names[x.name] = true
 	}
@@ -172,6 +182,11 @@ func (ru *rollups) choose(ctx context.Context, q querier, rows rawRows, full *fu
 		}
 		*into = c.kept()
 		return nil
+	}
+	if pages != nil {
+		if err := pages.recallEver(ctx, q, rows, opt.MaxPagesEver); err != nil {
+			return nil, fmt.Errorf("choose names: %w", err)
+		}
 	}
 	if err := judge(pages, &kept.pages, "page", "page_stats"); err != nil {
 		return nil, err
@@ -250,6 +265,47 @@ func (c *contest) recall(ctx context.Context, q querier, r rawRows, column, tabl
 		}
 	}
 	return found.Err()
+}
+
+// recallEver notes which pages the site had on any day before.
+func (c *contest) recallEver(ctx context.Context, q querier, r rawRows, limit int) (err error) {
+	found, err := q.QueryContext(ctx, "SELECT DISTINCT page FROM page_stats WHERE site = ? AND date < ? AND pv > 0", r.site, r.date)
+	if err != nil {
+		return err
+	}
+	defer closeRows(found, &err)
+	c.ever = limit
+	var name sql.RawBytes
+	for found.Next() {
+		if err := found.Scan(&name); err != nil {
+			return err
+		}
+		c.had++
+		if x := c.claims[string(name)]; x != nil {
+			x.known = true
+		}
+	}
+	return found.Err()
+}
+
+// beyondEver tells whether so many pages more, were they all new, would be too many for a site.
+// Mostly the rows of its days are fewer than that.
+func (ru *rollups) beyondEver(ctx context.Context, q querier, r rawRows, more int) (bool, error) {
+	room := ru.options().MaxPagesEver - more
+	if room < 0 {
+		return true, nil
+	}
+	for _, what := range []string{"COUNT(*) FROM (SELECT 1 AS one FROM page_stats WHERE site = ? AND date < ? AND pv > 0 LIMIT " + strconv.Itoa(room+1) + ") some",
+		"COUNT(DISTINCT page) FROM page_stats WHERE site = ? AND date < ? AND pv > 0"} {
+		var n int
+		if err := q.QueryRowContext(ctx, "SELECT "+what, r.site, r.date).Scan(&n); err != nil {
+			return false, fmt.Errorf("count pages of all days: %w", err)
+		}
+		if n <= room {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // namesOfSums are the names of pages and events that a day's sums have; nil: each has its own.

@@ -100,3 +100,32 @@ func TestContestForgets(t *testing.T) {
 		t.Errorf("%d claims, %d kept", len(c.claims), len(c.kept()))
 	}
 }
+
+// TestPagesEver: a site that has as many pages as it may have for good gets new ones only by
+// merit; those that it had keep theirs, and sums stay exact.
+func TestPagesEver(t *testing.T) {
+	eachPlace(t, func(t *testing.T, at place) {
+		a := open(t, at, func(o *Options) { o.MaxPagesEver = 5 })
+		day := func(n int, views ...view) []view {
+			for i := range views {
+				views[i].at = now.Add(time.Duration(n)*24*time.Hour + time.Duration(i)*time.Second - 96*time.Hour)
+			}
+			return views
+		}
+		one := func(page string) view { return view{page: page, addr: "203.0.113.66"} }
+		first := day(0, one("/a"), one("/b"), one("/c"))
+		second := day(1, one("/a"), one("/j1"), one("/j2"), one("/j3"), one("/j4"), view{page: "/own", addr: "198.18.0.7"}, view{page: "/own", addr: "198.18.20.7"})
+		run(t, a, segmentOf("one", slices.Concat(first, second)...))
+		const of = "SELECT page, pv FROM page_stats WHERE date > (SELECT MIN(date) FROM page_stats) ORDER BY page"
+		wants(t, a, "/a|1\n/j1|1\n/own|2\n__other__|3", of)
+		wants(t, a, "1", "SELECT COUNT(*) FROM names_due")
+		// Alone, the same day comes to the same; a day that has no new page is not full.
+		run(t, a, segmentOf("two", day(2, one("/a"), one("/b"), one("/own"))...))
+		wants(t, a, "1", "SELECT COUNT(*) FROM names_due")
+		_, err := a.db.ExecContext(t.Context(), "UPDATE days SET dirty = 1")
+		check(t, err)
+		_, err = a.RollUp(t.Context())
+		check(t, err)
+		wants(t, a, "/a|2\n/b|1\n/j1|1\n/own|3\n__other__|3", "SELECT page, SUM(pv) FROM page_stats WHERE date > (SELECT MIN(date) FROM page_stats) GROUP BY page ORDER BY page")
+	})
+}

@@ -185,6 +185,38 @@ func (r *segmentReader) Sites(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
+// SiteVisitors are the visitors of each site, added up over its days. Whoever calls its API counts
+// as many.
+func (r *segmentReader) SiteVisitors(ctx context.Context) (map[string]int64, error) {
+	type row struct {
+		site string
+		uv   int64
+	}
+	all := map[string]int64{}
+	for v, err := range stream(ctx, r.q, func(s scanner) (v row, err error) { return v, s.Scan(&v.site, &v.uv) },
+		"SELECT site, SUM(uv) FROM daily_stats GROUP BY site UNION ALL SELECT DISTINCT site, 1000000 FROM api_days") {
+		if err != nil {
+			return nil, err
+		}
+		all[v.site] += v.uv
+	}
+	return all, nil
+}
+
+// LonelySites are those that one visitor came to at most, on days before one alone, in order.
+func (r *segmentReader) LonelySites(ctx context.Context, before parser.Day) ([]string, error) {
+	var all []string
+	for site, err := range stream(ctx, r.q, func(s scanner) (site string, err error) { return site, s.Scan(&site) },
+		"SELECT site FROM daily_stats WHERE site NOT IN (SELECT site FROM api_days) AND site NOT IN (SELECT site FROM baselines) "+
+			"GROUP BY site HAVING SUM(uv) <= 1 AND MAX(date) < ? ORDER BY site", dateText(before)) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, site)
+	}
+	return all, nil
+}
+
 // DayTotals are the sums of a site and day. PV and UV are of people's page
 // views; PV = PC + Mobile.
 type DayTotals struct {

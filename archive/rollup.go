@@ -100,13 +100,19 @@ func (ru *rollups) rollUpDay(ctx context.Context, k siteDay, known *fresh, last 
 			return nil
 		}
 		f, err := known.sums(ctx, tx, k)
+		if f != nil {
+			beyond, berr := ru.beyondEver(ctx, tx, r, len(f.pages))
+			if err = berr; beyond {
+				f = nil
+			}
+		}
 		if f == nil && err == nil {
 			f, err = ru.foldAll(ctx, tx, r)
 		}
 		if full = f != nil && f.full.any(); err != nil || full && !last {
 			return err
 		}
-		if full {
+		if full && f.chosen {
 			if err := ru.noteNames(ctx, tx, r); err != nil {
 				return err
 			}

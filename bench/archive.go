@@ -66,7 +66,7 @@ func (b *bench) benchArchive(ctx context.Context, c archived) (err error) {
 	}
 	j := &jobs{b: b, log: l, store: c.store, redis: rdb, dir: dir, env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "TIMEZONE=UTC", "LOG_LEVEL=warn",
-		"DATA_DIR=" + dir, "REDIS_ADDR=" + rdb.addr, "ACCESS_LOG=" + live, "MAX_PAGES_PER_SITE=2000000",
+		"DATA_DIR=" + dir, "REDIS_ADDR=" + rdb.addr, "ACCESS_LOG=" + live, "MAX_PAGES_PER_SITE=2000000", "MAX_PAGES_EVER=10000000",
 	}}
 	if c.store == "MariaDB" {
 		db, err := b.startMariaDB(ctx)

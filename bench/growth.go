@@ -74,7 +74,7 @@ func (b *bench) grow(ctx context.Context, t traffic) (ingested, error) {
 	if err != nil {
 		return ingested{}, err
 	}
-	g, err := b.ingest(ctx, l, nil, "MAX_PAGES_PER_SITE=2000000", "MAX_SITES=20000")
+	g, err := b.ingest(ctx, l, nil, "MAX_PAGES_PER_SITE=2000000", "MAX_PAGES_EVER=10000000", "MAX_SITES=20000")
 	if err != nil {
 		return g, err
 	}

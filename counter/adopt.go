@@ -47,16 +47,15 @@ func (h *healer) loadSites(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	room := h.counts.caps.sites - len(h.counts.sites)
 	kept, members := names[:0:0], []any{}
 	for i, name := range names {
-		if cs[i].epoch == "" && room <= len(kept) {
-			h.counts.refuse(name)
+		if cs[i].epoch == "" && !h.place(name, len(h.counts.sites)+len(kept)) {
 			continue
 		}
 		cs[len(kept)] = cs[i]
 		kept, members = append(kept, name), append(members, name)
 	}
+	clear(h.counts.siteRoom.asks)
 	if len(kept) == 0 {
 		return nil
 	}
@@ -255,8 +254,9 @@ func (h *healer) adoptArchived(ctx context.Context) error {
 		return nil
 	}
 	var fresh []string
+	pressed := h.pressed()
 	for _, name := range h.archive.Sites() {
-		if _, refused := h.counts.refused[name]; !refused && h.counts.sites[name] == nil {
+		if _, refused := h.counts.refused[name]; !refused && h.counts.sites[name] == nil && !(pressed && h.slight(name)) {
 			fresh = append(fresh, name)
 		}
 	}

@@ -15,7 +15,7 @@ func testAggregate() *aggregate {
 	opt := Options{MaxPages: 3, MaxEvents: 2, Location: time.UTC}
 	opt.FacetCaps[parser.Referrer] = 2
 	opt.defaults()
-	return &aggregate{caps: opt.caps(), sites: map[string]*site{}, refused: map[string]struct{}{},
+	return &aggregate{caps: opt.caps(), sites: map[string]*site{}, refused: map[string]refusal{},
 		open: newBatch(1, 1), number: 1, now: testDay.Add(time.Hour), serial: 1}
 }
 
@@ -169,7 +169,7 @@ func TestAggregateSetsASiteAside(t *testing.T) {
 	if o := a.add(testView("/a", 1), "seg", 0, 100); o != lineCounts || !s.assumes("seg", 100) || len(a.open.parts) != 0 {
 		t.Errorf("outcome %d, assumed %v, %d parts", o, s.assumed, len(a.open.parts))
 	}
-	a.refused["evil.com"] = struct{}{}
+	a.refused["evil.com"] = refusal{}
 	h := testView("/a", 1)
 	h.Site = "evil.com"
 	if o := a.add(h, "seg", 100, 200); o != lineRefused {

@@ -71,6 +71,7 @@ func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, start int64)
 	s := a.sites[h.Site]
 	if s == nil {
 		if _, refused := a.refused[h.Site]; !refused && w.add(h.Site) {
+			a.siteRoom.asksFor(h)
 			w.sites = append(w.sites, h.Site)
 		}
 		return
@@ -89,7 +90,7 @@ func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, start int64)
 	}
 	if d := a.dayOf(s, h.Day); d == nil && w.add(siteDay{s, h.Day}) {
 		w.days = append(w.days, siteDay{s, h.Day})
-	} else if d != nil && d.crowded {
+	} else if d != nil && (d.crowded || s.ever >= a.caps.ever) {
 		if p, lacks := a.unplaced(s, d, h); lacks && w.add(p) {
 			w.pages = append(w.pages, p)
 		}

@@ -25,6 +25,7 @@ type shelf struct {
 
 func (*shelf) Sites() []string              { return nil }
 func (*shelf) Knows(string) bool            { return false }
+func (*shelf) Visitors(string) int64        { return 0 }
 func (s *shelf) Covers(segment string) bool { return segment == s.segment }
 
 func (s *shelf) Reachable(context.Context) error { return nil }

@@ -25,12 +25,14 @@ const namesBack = 7
 type nameAsked struct {
 	there *redis.IntCmd    // of a page: whether it has views
 	uv    *redis.StringCmd // and its visitors
+	ever  *redis.IntCmd    // pages of its site
 	days  []*redis.BoolCmd // of an event or a facet: whether it came on a day
 }
 
 func (f *filler) askName(ctx context.Context, pipe redis.Pipeliner, p *sitePage) (a nameAsked) {
 	if p.table == tablePages {
-		return nameAsked{there: pipe.Exists(ctx, f.keys.PagePV(p.site.name, p.name)), uv: pipe.Get(ctx, f.keys.PageUV(p.site.name, p.name))}
+		return nameAsked{there: pipe.Exists(ctx, f.keys.PagePV(p.site.name, p.name)), uv: pipe.Get(ctx, f.keys.PageUV(p.site.name, p.name)),
+			ever: pipe.ZCard(ctx, f.keys.HotAll(p.site.name))}
 	}
 	for back := 1; back <= namesBack; back++ {
 		day := parser.DayOf(p.day.day.Date(time.UTC).AddDate(0, 0, -back))
@@ -88,6 +90,9 @@ func (f *filler) loadNames(ctx context.Context, names []sitePage) error {
 			}
 			continue
 		}
+		if s := p.site; asked[i].ever != nil && s.ever >= f.counts.caps.ever && f.counts.now.Sub(s.everAt) >= time.Second {
+			s.ever, s.everAt = asked[i].ever.Val()+s.uncommitted(), f.counts.now
+		}
 		if n == 0 && p.table == tablePages && p.site.hadBefore(p.day.day, p.name) {
 			n = 1
 		}
@@ -102,4 +107,16 @@ func (f *filler) loadNames(ctx context.Context, names []sitePage) error {
 		r.remember(hash, c)
 	}
 	return nil
+}
+
+// uncommitted is how many pages the site's days in memory have that Redis may not have yet.
+func (s *site) uncommitted() (n int64) {
+	for _, d := range s.days {
+		for _, p := range d.pages {
+			if !p.seenPV {
+				n++
+			}
+		}
+	}
+	return n
 }

@@ -87,7 +87,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	in := &Ingester{
 		opt: opt, rdb: opt.Redis, keys: opt.Keys, inputs: inputs, log: opt.Logger,
 		aggregate: aggregate{
-			caps: opt.caps(), sites: map[string]*site{}, refused: map[string]struct{}{},
+			caps: opt.caps(), sites: map[string]*site{}, refused: map[string]refusal{},
 			open: newBatch(1, len(inputs)), number: 1, now: opt.Now(), redisNow: opt.Now(),
 			serial: rand.Uint64(), // a parser may have been another ingester's, with notes of that one
 		},

@@ -13,7 +13,8 @@ import (
 type aggregate struct {
 	caps     caps
 	sites    map[string]*site
-	refused  map[string]struct{} // sites over the limit
+	refused  refusals // sites over the limit
+	siteRoom siteRoom
 	crowds   crowds
 	open     *batch
 	number   uint64    // of the open batch
@@ -35,6 +36,7 @@ type aggregate struct {
 // far the duplicate rules look back.
 type caps struct {
 	pages, events, endpoints, users, sites int
+	ever                                   int64 // pages that a site has totals of
 
 	facets   [parser.NumFacets]int
 	location *time.Location
@@ -45,7 +47,7 @@ type caps struct {
 }
 
 func (o *Options) caps() caps {
-	return caps{pages: o.MaxPages, events: o.MaxEvents, endpoints: o.MaxEndpoints, users: o.MaxUsers, sites: o.MaxSites,
+	return caps{pages: o.MaxPages, events: o.MaxEvents, endpoints: o.MaxEndpoints, users: o.MaxUsers, sites: o.MaxSites, ever: int64(o.MaxPagesEver),
 		facets: o.FacetCaps, location: o.Location, uniques: o.Uniques, uvTTL: o.UVSetTTL, idWindow: o.IDWindow, window: o.DedupeWindow}
 }
 
@@ -84,9 +86,10 @@ func (a *aggregate) add(h *parser.Hit, segment string, start, end int64) outcome
 	if c.site == nil || c.segment != segment || c.site.name != h.Site {
 		s := a.sites[h.Site]
 		if s == nil {
-			if _, ok := a.refused[h.Site]; ok {
+			if a.refused.again(h) {
 				return lineRefused
 			}
+			a.siteRoom.asksFor(h)
 			return a.lacking()
 		}
 		*c = cursor{site: s, segment: segment, offsets: s.at(segment)}
@@ -103,7 +106,7 @@ func (a *aggregate) add(h *parser.Hit, segment string, start, end int64) outcome
 	if !a.locateDay(h) {
 		return a.lacking()
 	}
-	if c.day.state.crowded {
+	if c.day.state.crowded || c.site.ever >= a.caps.ever {
 		if _, lacks := a.unplaced(c.site, c.day.state, h); lacks {
 			return a.lacking()
 		}

@@ -30,6 +30,7 @@ type siteTotals struct {
 	pv, uv *redis.StringCmd
 	lists  [pendingKinds]*redis.IntCmd
 	opened *redis.BoolCmd
+	pages  *redis.IntCmd
 }
 
 // readSites reads what is remembered of sites beside their checkpoints. Each
@@ -43,6 +44,7 @@ func (ld *loader) readSites(ctx context.Context, sites []*site) ([]error, error)
 			for l := range pendingKinds {
 				a.lists[l] = pipe.LLen(ctx, l.key(ld.keys, s.name))
 			}
+			a.pages = pipe.ZCard(ctx, ld.keys.HotAll(s.name))
 			a.opened = pipe.HExists(ctx, ld.keys.Checkpoint(s.name), fieldEpoch)
 		}
 	})
@@ -68,6 +70,11 @@ func (ld *loader) learn(s *site, a *siteTotals) error {
 		}
 		*x.to = n
 	}
+	pages, err := a.pages.Result()
+	if err != nil {
+		return err
+	}
+	s.ever = pages
 	if ld.known.shrunk(s) {
 		return &damagedError{s.name, "its totals are less than they were"}
 	}

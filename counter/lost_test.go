@@ -138,9 +138,10 @@ func TestLostIsMadeGoodLater(t *testing.T) {
 // told so, all others.
 type coverAll struct{ covers atomic.Bool }
 
-func (c *coverAll) Sites() []string      { return nil }
-func (c *coverAll) Knows(string) bool    { return false }
-func (c *coverAll) Covers(s string) bool { return c.covers.Load() }
+func (c *coverAll) Sites() []string       { return nil }
+func (c *coverAll) Knows(string) bool     { return false }
+func (c *coverAll) Visitors(string) int64 { return 0 }
+func (c *coverAll) Covers(s string) bool  { return c.covers.Load() }
 func (c *coverAll) Restore(context.Context, string) (map[string]int64, error) {
 	return nil, nil
 }

@@ -1,22 +1,27 @@
 package counter
 
 import (
+	"maps"
 	"strings"
 	"time"
 )
 
 // What the aggregate remembers between batches, and how it forgets.
 
-// maxRefused bounds the memory of names over the limit of sites.
+// maxRefused bounds the memory of names over the limit of sites: when there are too many those
+// go that nothing speaks for.
 const maxRefused = 100_000
 
 // refuse remembers a site over the limit, so that a flood of made-up names
 // does not ask Redis for each line.
-func (a *aggregate) refuse(name string) {
+func (a *aggregate) refuse(name string, r refusal) {
 	if len(a.refused) >= maxRefused {
-		clear(a.refused)
+		maps.DeleteFunc(a.refused, func(_ string, r refusal) bool { return r.merit() < 2 })
+		if len(a.refused) >= maxRefused/2 {
+			clear(a.refused)
+		}
 	}
-	a.refused[strings.Clone(name)] = struct{}{}
+	a.refused[strings.Clone(name)] = r
 	a.crowds.note(crowdOfSites, "", 0)
 }
 

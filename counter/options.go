@@ -23,6 +23,7 @@ type Options struct {
 	BatchSize     int           // writes of one script at most, about; 3000: a few milliseconds of Redis
 	BatchInterval time.Duration // least time between two commits at the live edge; 2 ms
 	MaxPages      int           // distinct pages of a site and day; 100000
+	MaxPagesEver  int           // distinct pages of a site; 500000
 	MaxEvents     int           // distinct event keys of a site and day; 10000
 	// FacetCaps are how many names of each facet a site and day keep; those of
 	// parser.Facets.
@@ -77,6 +78,8 @@ type Archive interface {
 	// Sites are those that the archive has counts of; Knows asks for one.
 	Sites() []string
 	Knows(site string) bool
+	// Visitors are how many came to a site on all of its days.
+	Visitors(site string) int64
 	// Covers tells whether a segment is archived.
 	Covers(segment string) bool
 	// Lacking returns those of the sites whose checkpoints lack lines that are
@@ -105,6 +108,7 @@ func (o *Options) defaults() {
 	}
 	def(&o.BatchSize, 3000)
 	def(&o.MaxPages, 100_000)
+	def(&o.MaxPagesEver, 500_000)
 	def(&o.MaxEvents, 10_000)
 	for f := range parser.NumFacets {
 		def(&o.FacetCaps[f], f.Spec().Cap)
@@ -149,7 +153,7 @@ func (o *Options) defaults() {
 
 // limited puts other limits into the options and returns the caps that follow.
 func (o *Options) limited(l Limits) caps {
-	o.MaxPages, o.MaxSites, o.MaxEndpoints, o.MaxUsers = l.MaxPages, l.MaxSites, l.MaxEndpoints, l.MaxUsers
+	o.MaxPages, o.MaxPagesEver, o.MaxSites, o.MaxEndpoints, o.MaxUsers = l.MaxPages, l.MaxPagesEver, l.MaxSites, l.MaxEndpoints, l.MaxUsers
 	o.DedupeWindow = l.DedupeWindow
 	o.defaults()
 	return o.caps()

@@ -74,6 +74,7 @@ func (in *Ingester) prepare(ctx context.Context) error {
 		return err
 	}
 	in.heal.doubts.add(false, there...)
+	in.heal.spare(gone, len(there))
 	in.heal.startRebuild(ctx, gone, "its keys are gone")
 	return nil
 }
@@ -118,6 +119,7 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 		return err
 	}
 	in.heal.askArchive(ctx, now)
+	in.heal.placeRefused(ctx, now)
 	if err := in.heal.healed(ctx, now); err != nil {
 		return err
 	}

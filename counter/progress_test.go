@@ -87,9 +87,10 @@ type farArchive struct{ asked atomic.Int64 }
 
 const farUntil = 8 // with the back-off between tries more than saveEvery
 
-func (*farArchive) Sites() []string    { return nil }
-func (*farArchive) Knows(string) bool  { return false }
-func (*farArchive) Covers(string) bool { return false }
+func (*farArchive) Sites() []string       { return nil }
+func (*farArchive) Knows(string) bool     { return false }
+func (*farArchive) Visitors(string) int64 { return 0 }
+func (*farArchive) Covers(string) bool    { return false }
 func (*farArchive) Lacking(context.Context, []Stand, map[string]bool) ([]string, error) {
 	return nil, nil
 }

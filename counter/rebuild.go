@@ -31,6 +31,10 @@ func (h *healer) rebuild(ctx context.Context, s *site, cause string) error {
 			return err
 		}
 		at = cs[0]
+		if at.epoch == "" && h.givenBack(s) {
+			h.giveUp(s)
+			return nil
+		}
 		p.other = at.epoch != "" && at.epoch != s.epoch && !strings.HasPrefix(at.epoch, rebuilding)
 		lacking, err := h.holders.lacking(ctx, at)
 		if err != nil {
@@ -195,7 +199,9 @@ func (h *healer) finishRebuild(ctx context.Context, r rebuilt) error {
 		h.wards.attempted(name)
 		h.log.Info("rebuilt a site; its log is being counted again", "site", name, "cause", r.cause,
 			"segments_from_archive", len(r.done[i]), "took", h.now().Sub(r.start))
-		h.meter.update(func(s *IngestStats) { s.Rebuilds++ })
+		if r.cause != causePlaced {
+			h.meter.update(func(s *IngestStats) { s.Rebuilds++ })
+		}
 	}
 	return h.replay(ctx, r.names)
 }

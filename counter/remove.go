@@ -19,31 +19,57 @@ return 1`
 // list of all sites. Daemons must have forgotten it before (Rules.Forget), or they make it
 // anew; what they count of it since is counted again from the log.
 func (r *Rebuilder) Remove(ctx context.Context, site string) error {
-	life := newEpoch()
-	for got := false; !got; {
-		var err error
-		if got, err = r.lockOrAwait(ctx, site, life); err != nil {
-			return fmt.Errorf("lock %s: %w", site, err)
-		}
-	}
-	held := r.hold(life, site)
-	ctx, stop := held.keep(ctx)
-	defer stop()
-	names, _, err := r.fence(ctx, []string{site}, []int{0}, held)
-	if err != nil {
-		return err
-	}
-	if len(names) == 0 {
-		return fmt.Errorf("remove %s: %w", site, errLockLost)
-	}
 	all := *r
 	all.bases = true
-	if err := r.patience().retry(ctx, "purge site", func() error { return all.purge(ctx, names) }); err != nil {
-		return err
+	removed, err := all.removeAll(ctx, []string{site})
+	if err == nil && len(removed) == 0 {
+		err = fmt.Errorf("remove %s: %w", site, errLockLost)
 	}
+	return err
+}
+
+// GiveBack deletes what was counted of sites, but no bases, and takes them off the list of all. A
+// daemon that knows one forgets it if the archive has all of it, and makes it anew if not. It
+// tells which were deleted: one that somebody rebuilds is left alone.
+func (r *Rebuilder) GiveBack(ctx context.Context, sites []string) ([]string, error) {
+	return r.removeAll(ctx, sites)
+}
+
+func (r *Rebuilder) removeAll(ctx context.Context, sites []string) (removed []string, err error) {
+	life := newEpoch()
+	for _, site := range sites {
+		for got := false; !got; {
+			if got, err = r.lockOrAwait(ctx, site, life); err != nil {
+				return nil, fmt.Errorf("lock %s: %w", site, err)
+			}
+		}
+	}
+	held := r.hold(life, sites...)
+	ctx, stop := held.keep(ctx)
+	defer stop()
+	names, _, err := r.fence(ctx, sites, make([]int, len(sites)), held)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	if err := r.patience().retry(ctx, "purge sites", func() error { return r.purge(ctx, names) }); err != nil {
+		return nil, err
+	}
+	for _, site := range names {
+		if err := r.close(ctx, site, life, held); err != nil {
+			return removed, err
+		}
+		removed = append(removed, site)
+	}
+	return removed, r.patience().retry(ctx, "tell of removed sites", func() error {
+		return r.Redis.Set(ctx, r.Keys.Rebuilds(), newEpoch(), 0).Err()
+	})
+}
+
+// close deletes the last keys of a site that is removed.
+func (r *Rebuilder) close(ctx context.Context, site, life string, held *locks) error {
 	held.drop(site)
 	var ok int
-	err = r.patience().retry(ctx, "close site", func() (err error) {
+	err := r.patience().retry(ctx, "close site", func() (err error) {
 		ok, err = r.Redis.Eval(ctx, closeSite, []string{r.Keys.Checkpoint(site), r.Keys.Rebuild(site), r.Keys.Made(site)}, rebuilding+life).Int()
 		return err
 	})
@@ -53,12 +79,7 @@ func (r *Rebuilder) Remove(ctx context.Context, site string) error {
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", site, err)
 	}
-	return r.patience().retry(ctx, "take site off the list", func() error {
-		if err := r.Redis.SRem(ctx, r.Keys.Sites(), site).Err(); err != nil {
-			return err
-		}
-		return r.Redis.Set(ctx, r.Keys.Rebuilds(), newEpoch(), 0).Err()
-	})
+	return r.patience().retry(ctx, "take site off the list", func() error { return r.Redis.SRem(ctx, r.Keys.Sites(), site).Err() })
 }
 
 // purges tells whether a key goes with the sites.

@@ -50,16 +50,6 @@ func claimOf(name []byte) uint64 { return parser.PairHash(parser.Visitor{}, name
 // only merit counts.
 func share(limit int) int32 { return int32(limit / parser.Networks) }
 
-// needs is the merit that a name needs when n of as many as limit have come in beyond it: 2,
-// and from three quarters on twice as much whenever half of what was left is taken.
-func needs(n, limit int) int {
-	need := 2
-	for left := limit / 4; left > 0 && limit-n <= left; left /= 2 {
-		need *= 2
-	}
-	return need
-}
-
 // remember puts a claim in. When there are too many those go that only one part of the
 // internet knows.
 func (r *room) remember(hash uint64, c claim) {
@@ -142,7 +132,7 @@ func (d *dayState) admits(c *caps, t int, name []byte, client netip.Addr) bool {
 	if network > 0 {
 		x.networks |= 1 << (network - 1)
 	}
-	if x.merit() >= needs(n-limit, limit) {
+	if x.merit() >= parser.MeritNeeded(n-limit, limit) {
 		delete(r.claims, hash)
 		return true
 	}
@@ -169,7 +159,7 @@ func (a *aggregate) unplaced(s *site, d *dayState, h *parser.Hit) (p sitePage, l
 	if h.Kind != parser.Pageview {
 		return p, false
 	}
-	if d.pages[string(h.Page)] == nil && d.unknown(&a.caps, tablePages, h.Page, h.Addr) {
+	if d.pages[string(h.Page)] == nil && (d.unknown(&a.caps, tablePages, h.Page, h.Addr) || s.ever >= a.caps.ever && !d.claimed(h.Page)) {
 		return sitePage{s, d, tablePages, string(h.Page)}, true
 	}
 	for _, v := range h.Facets {
@@ -195,6 +185,42 @@ func (d *dayState) unknown(c *caps, t int, name []byte, client netip.Addr) bool 
 		return false
 	}
 	return !r.shares(parser.Network(client), n, limit)
+}
+
+// claimed tells whether it is known what speaks for a page.
+func (d *dayState) claimed(page []byte) bool {
+	r := d.rooms[tablePages]
+	if r == nil {
+		return false
+	}
+	_, known := r.claims[claimOf(page)]
+	return known
+}
+
+// endures tells whether a site may have a page that its day does not have: it had it before, or
+// there is room for one more, or enough speaks for it.
+func (s *site) endures(limit int64, d *dayState, h *parser.Hit) bool {
+	if s.ever < limit {
+		return true
+	}
+	hash := claimOf(h.Page)
+	var x claim
+	if r := d.rooms[tablePages]; r != nil {
+		x = r.claims[hash]
+	} else {
+		d.rooms[tablePages] = &room{closed: true}
+	}
+	if x.before > 0 {
+		return true
+	}
+	if n := parser.Network(h.Addr); n > 0 {
+		x.networks |= 1 << (n - 1)
+	}
+	if s.ever < 2*limit && x.merit() >= parser.MeritNeeded(int(s.ever-limit), int(limit)) {
+		return true
+	}
+	d.rooms[tablePages].remember(hash, x)
+	return false
 }
 
 // isFull tells whether one of a day's tables is.

@@ -107,7 +107,7 @@ func TestRoomShares(t *testing.T) {
 		t.Errorf("one brought %d names to a day that was full when it was read", n)
 	}
 	for i, need := range map[int]int{0: 2, 95: 2, 96: 4, 111: 4, 112: 8, 126: 64} {
-		if got := needs(i, 128); got != need {
+		if got := parser.MeritNeeded(i, 128); got != need {
 			t.Errorf("needs %d with %d of 128, want %d", got, i, need)
 		}
 	}
@@ -122,5 +122,56 @@ func TestRoomForgets(t *testing.T) {
 	}
 	if len(r.claims) > maxClaims || r.claims[1].merit() != 2 {
 		t.Errorf("%d claims, the first %+v", len(r.claims), r.claims[1])
+	}
+}
+
+// A site that has as many pages as it may have for good gets new ones only by merit, after a
+// start too; those that it had go on, and so do totals.
+func TestPagesEver(t *testing.T) {
+	r := newRig(t, readClient(t, startReadServer(t).addr()))
+	r.opt.MaxPagesEver = 20
+	today := time.Now().UTC()
+	n := 0
+	view := func(at time.Time, page, addr string) {
+		n++
+		r.log.write("a", testHit{at: at, site: "s.example", page: page, agent: "Mozilla/5.0", addr: addr}.line())
+	}
+	want := func(page string, n int64) {
+		t.Helper()
+		if got, err := r.rdb.Get(context.Background(), "ddkk:page:pv:s.example:"+page).Int64(); got != n && !(n == 0 && isNil(err)) {
+			t.Errorf("%s has %d views (%v), want %d", page, got, err, n)
+		}
+	}
+	r.start()
+	for i := range 15 {
+		view(today.AddDate(0, 0, -1), "/own"+strconv.Itoa(i), "")
+	}
+	r.await()
+	for i := range 50 {
+		view(today, "/junk"+strconv.Itoa(i), "203.0.113.66")
+	}
+	r.await()
+	for i := range 10 {
+		view(today, "/own"+strconv.Itoa(i), "")
+	}
+	r.await()
+	want("/own9", 2)
+	want("/junk4", 1)
+	want("/junk5", 0)
+	want(parser.OtherPage, 45)
+	r.stop()
+	r.start()
+	view(today, "/own14", "")
+	view(today, "/new", addrOf(1))
+	r.await()
+	view(today, "/new", addrOf(40))
+	r.await()
+	want("/own14", 2)
+	want("/new", 1) // by its second network
+	want(parser.OtherPage, 46)
+	want("/junk4", 1)
+	r.stop()
+	if pv := r.rdb.Get(context.Background(), "ddkk:site:pv:s.example").Val(); pv != strconv.Itoa(n) {
+		t.Errorf("the site has %s views, want %d", pv, n)
 	}
 }

@@ -25,6 +25,7 @@ type Rules struct {
 // parser. See Options; zeros take its defaults.
 type Limits struct {
 	MaxPages, MaxSites     int
+	MaxPagesEver           int
 	MaxEndpoints, MaxUsers int
 	DedupeWindow           func(site string) time.Duration
 }

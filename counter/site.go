@@ -13,9 +13,11 @@ const none int64 = -1
 // until an answer says otherwise. Owned by the ingest loop.
 type site struct {
 	name    string
-	epoch   string // "": new, the first commit makes it
-	first   string // the epoch that the first commit makes
-	pv, uv  int64  // the totals after our last commit; they can only grow
+	epoch   string    // "": new, the first commit makes it
+	first   string    // the epoch that the first commit makes
+	pv, uv  int64     // the totals after our last commit; they can only grow
+	ever    int64     // pages that it has totals of, or more: those that are new on a day count as new
+	everAt  time.Time // when that was asked
 	offsets map[string]*offsets
 	days    map[parser.Day]*dayState
 	terms   map[string]*term        // weeks and months by name; nil: none are counted
@@ -179,8 +181,9 @@ func (a *aggregate) pageOf(h *parser.Hit, d *dayState) (p *page, other bool) {
 		}
 	}
 	if p = d.pages[string(h.Page)]; p == nil {
-		if d.admits(&a.caps, tablePages, h.Page, h.Addr) {
+		if s := a.cur.site; s.endures(a.caps.ever, d, h) && d.admits(&a.caps, tablePages, h.Page, h.Addr) {
 			p = admit(d.pages, string(h.Page))
+			s.ever++
 		} else {
 			p = otherOf(d.pages)
 		}

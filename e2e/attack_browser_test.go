@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -34,8 +36,10 @@ const watchHits = `
 // policy has nothing to refuse.
 func TestAttackBrowser(t *testing.T) {
 	t.Parallel()
-	r := startAttack(t, map[string]string{"PUBLIC_SITES": "ddkk.com"}, "--admin")
-	s, lines := r.stranger(1), 0
+	siteLog := filepath.Join(TempDir(t), "site.log")
+	must(t, os.WriteFile(siteLog, hostileRequests(), 0o600))
+	r := startAttack(t, map[string]string{"PUBLIC_SITES": "ddkk.com", "SITE_LOG": siteLog, "API_SITE": "ddkk.com"}, "--admin")
+	s, lines := r.stranger(1), 2*len(hostile)
 	for _, text := range hostile {
 		for _, more := range []string{"", "&category=" + url.QueryEscape(text) + "&action=" + url.QueryEscape(text), "&ref=" + url.QueryEscape("https://"+text+".example/"+text)} {
 			s.beacon("ddkk.com", "/"+text, more)
@@ -78,13 +82,27 @@ func TestAttackBrowser(t *testing.T) {
 	must(t, chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector('#token').value = %q; document.querySelector('form').requestSubmit()`, adminToken))))
 	becomes(shown)
 	for _, path := range []string{
-		"?range=today", "?range=today&hot=today", "?view=events&range=today", "?view=system", "?view=calls",
+		"?range=today", "?range=today&hot=today", "?view=events&range=today", "?view=system", "?view=calls", "?view=log&range=today", "?view=sites&range=today",
 		"?range=today&page=" + url.QueryEscape("/"+hostile[1]), "?view=events&event=" + url.QueryEscape(hostile[2]), "?site=" + url.QueryEscape(hostile[1]), "?from=" + url.QueryEscape(hostile[2]),
 	} {
 		open("/admin/"+path+"&lang=en&site=ddkk.com", shown)
 	}
 	open("/admin/?range=today&site=ddkk.com&lang=en", shown+` && document.body.innerText.includes('onerror=hit(2)')`)
+	open("/admin/?view=log&range=today&site=ddkk.com&lang=en", shown+` && document.body.innerText.includes('img')`)
 	open("/public/ddkk.com", `document.body.innerText.includes('/seen') && document.body.innerText.includes('onerror=hit(2)')`)
+}
+
+// hostileRequests are lines of a site's own log: the texts as paths that are not found, as
+// referrers, and as names of crawlers.
+func hostileRequests() []byte {
+	var b strings.Builder
+	for i, text := range hostile {
+		for j, agent := range []string{"Mozilla/5.0 Firefox/140.0", "Mozilla/5.0 (compatible; " + text + "bot/1.0; +https://x.example)"} {
+			fmt.Fprintf(&b, "v2\t%d.000\t%032x\t203.0.113.7\tddkk.com\tGET\t404\t%s\thttps://%s.example/\t%s\t-\t-\t%s\t0.010\t43\t-\tend\n",
+				time.Now().Unix(), 2*i+j, field("/"+text), field(text), field(agent), field(text))
+		}
+	}
+	return []byte(b.String())
 }
 
 // startBrowser starts a headless Chromium, for which every name under .test is this

@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // TestAttackFair: a flood of junk comes first today. The pages that the owner had
@@ -198,5 +201,75 @@ func TestAttackFairTables(t *testing.T) {
 	}
 	if out := r.archive(); strings.Contains(out, "made anew") {
 		t.Errorf("the sites are made anew once more:\n%s", out)
+	}
+}
+
+// TestAttackSites: a stranger makes up as many sites as there may be. New sites of others are
+// counted all the same; when the day is over and archived the made-up ones give their places
+// back, and one that is asked for again has what it had.
+func TestAttackSites(t *testing.T) {
+	const most, junk = 128, 400
+	r := startRig(t, rigOptions{env: map[string]string{"MAX_SITES": fmt.Sprint(most), "ARCHIVE_CRON": "* * * * *"}})
+	line := func(at time.Time, ip, site string) string {
+		return Line(Request{Beacon: Beacon{IP: ip, UA: "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0", Time: at}, URI: "/event.png?page=/&site=" + site}) + "\n"
+	}
+	number := func(key string, want int64) {
+		t.Helper()
+		Eventually(t, settleLimit, key, func() error {
+			got, err := r.client.Get(t.Context(), key).Int64()
+			if errors.Is(err, redis.Nil) {
+				err = nil
+			}
+			if err == nil && got != want {
+				err = fmt.Errorf("%d, want %d", got, want)
+			}
+			return err
+		})
+	}
+	yesterday := time.Now().AddDate(0, 0, -1)
+	for i := range junk {
+		r.writer.Raw(0, line(yesterday, "203.0.113.66", fmt.Sprintf("junk%d.com", i)))
+	}
+	own := func(at time.Time) {
+		for i := range 8 {
+			for v := range 2 {
+				r.writer.Raw(0, line(at, fmt.Sprintf("11.%d.%d.7", i, v), fmt.Sprintf("own%d.com", i)))
+			}
+		}
+	}
+	own(yesterday)
+	for i := range 8 {
+		number(fmt.Sprintf("ddkk:site:pv:own%d.com", i), 2)
+	}
+	number(fmt.Sprintf("ddkk:site:pv:junk%d.com", junk-1), 0)
+	r.wantLogged("as many sites as MAX_SITES allows")
+	r.rotate()
+	r.quieten()
+	Eventually(t, 3*time.Minute, "made-up sites give their places back", func() error {
+		n, err := r.client.SCard(t.Context(), "ddkk:sites").Result()
+		if err == nil && n != 8 {
+			err = fmt.Errorf("%d sites", n)
+		}
+		return err
+	})
+	own(time.Now())
+	r.writer.Raw(0, line(time.Now(), "203.0.113.66", "junk7.com"))   // given back
+	r.writer.Raw(0, line(time.Now(), "203.0.113.66", "junk399.com")) // had never a place
+	number("ddkk:site:pv:own0.com", 4)
+	number("ddkk:site:pv:junk7.com", 2)
+	number("ddkk:site:pv:junk399.com", 2)
+	if n := r.client.SCard(t.Context(), "ddkk:sites").Val(); n != 10 {
+		t.Errorf("%d sites, want 10", n)
+	}
+	r.daemon.Terminate() // a start brings none back
+	r.daemon.Start()
+	own(time.Now())
+	number("ddkk:site:pv:own0.com", 6)
+	number("ddkk:site:pv:junk7.com", 2)
+	if n := r.client.SCard(t.Context(), "ddkk:sites").Val(); n != 10 {
+		t.Errorf("%d sites after a start, want 10", n)
+	}
+	if out := r.command("verify"); !strings.Contains(out, " 0 differences") {
+		t.Errorf("verify:\n%s", out)
 	}
 }

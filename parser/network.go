@@ -24,3 +24,14 @@ func Network(client netip.Addr) uint8 {
 	x = (x ^ x>>32) * 0xbf58476d1ce4e5b9
 	return uint8(x>>58) + 1
 }
+
+// MeritNeeded is the merit that a name needs to be let into a table when n have come in beyond
+// its limit, of as many again: 2, and from three quarters on twice as much whenever half of what
+// was left is taken.
+func MeritNeeded(n, limit int) int {
+	need := 2
+	for left := limit / 4; left > 0 && limit-n <= left; left /= 2 {
+		need *= 2
+	}
+	return need
+}

@@ -62,8 +62,7 @@ func (d *door) tryToken(ctx *fasthttp.RequestCtx, token []byte) (who *Person, ok
 		d.attempts.Right(d.clientAddr(ctx))
 		return nil, true, nil
 	}
-	if who = d.cfg.People.Person(token); who != nil {
-		d.attempts.Right(d.clientAddr(ctx))
+	if who = d.cfg.People.Person(token); who != nil { // what the client tried before stays: it may be guessing the owner's, or a password
 		return who, true, nil
 	}
 	return nil, false, d.wrong(ctx)

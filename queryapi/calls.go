@@ -1,13 +1,9 @@
 package queryapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
-	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -250,7 +246,7 @@ func appendNames(dst []byte, key string, all []counter.NameCalls) []byte {
 func writeCallTable(ctx *fasthttp.RequestCtx, site string, day time.Time, r *counter.CallReport) error {
 	rows := [][]string{{"date", "site", "kind", "name", "calls", "failed", "p50_ms", "p95_ms", "p99_ms"}}
 	sums := func(kind, name string, s *counter.CallSums) {
-		row := []string{day.Format(time.DateOnly), cell(site), kind, cell(name), strconv.FormatInt(s.Calls, 10), strconv.FormatInt(s.Failed, 10)}
+		row := []string{day.Format(time.DateOnly), Cell(site), kind, Cell(name), strconv.FormatInt(s.Calls, 10), strconv.FormatInt(s.Failed, 10)}
 		for _, p := range percentiles {
 			row = append(row, percentile(s, p.percent))
 		}
@@ -262,34 +258,10 @@ func writeCallTable(ctx *fasthttp.RequestCtx, site string, day time.Time, r *cou
 	}
 	names := func(kind string, all []counter.NameCalls) {
 		for _, n := range all {
-			rows = append(rows, []string{day.Format(time.DateOnly), cell(site), kind, cell(n.Name), strconv.FormatInt(n.Calls, 10), "", "", "", ""})
+			rows = append(rows, []string{day.Format(time.DateOnly), Cell(site), kind, Cell(n.Name), strconv.FormatInt(n.Calls, 10), "", "", "", ""})
 		}
 	}
 	names("status", r.Statuses)
 	names("user", r.Users)
 	return writeTable(ctx, "calls-"+day.Format(time.DateOnly)+".csv", rows)
-}
-
-// writeTable answers a table as a file of CSV (RFC 4180).
-func writeTable(ctx *fasthttp.RequestCtx, name string, rows [][]string) error {
-	var b bytes.Buffer
-	if err := csv.NewWriter(&b).WriteAll(rows); err != nil {
-		return fmt.Errorf("write table: %w", err)
-	}
-	h := &ctx.Response.Header
-	h.SetContentType("text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	ctx.Response.SetBody(b.Bytes())
-	return nil
-}
-
-// cell makes a text that a client chose harmless to a spreadsheet, which would
-// take one that begins so for a formula.
-func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n|", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

@@ -52,9 +52,6 @@ var exploreNames = []string{"day", "page", "referrer", "device", "bot", "event",
 // ExploreNames are what views can be grouped and filtered by.
 func ExploreNames() []string { return slices.Clone(exploreNames) }
 
-// Cell makes a text that a client chose harmless to a spreadsheet.
-func Cell(text string) string { return cell(text) }
-
 const (
 	maxWhere = 4096 // bytes
 	maxTerms = 16

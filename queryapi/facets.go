@@ -179,7 +179,7 @@ func writeFacetTable(ctx *fasthttp.RequestCtx, facet string, all []FacetFacts) e
 		if r.UV != nil {
 			uv = strconv.FormatInt(*r.UV, 10)
 		}
-		rows = append(rows, []string{cell(string(r.Name)), strconv.FormatInt(r.PV, 10), uv})
+		rows = append(rows, []string{Cell(string(r.Name)), strconv.FormatInt(r.PV, 10), uv})
 	}
 	return writeTable(ctx, facet+".csv", rows)
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"ddkk-stats/queryapi/edge"
 )
 
 // someone are People of a test: their tokens are "token-of-ID".
@@ -212,6 +214,33 @@ func TestLoginOfAPerson(t *testing.T) {
 	want := []string{"view login  from 192.0.2.7", "share login  from 192.0.2.7"}
 	if len(people.notes) != len(want) {
 		t.Errorf("audit: %q", people.notes)
+	}
+}
+
+// Whoever has a link, or any token that was given, guesses no faster for it: neither the link's
+// password nor the owner's token.
+func TestGuessesAreCounted(t *testing.T) {
+	guess := map[string]func(s *testServer, i int) int{
+		"password": func(s *testServer, i int) int {
+			return ask(s, testPeer, "POST", "/api/admin/login", fmt.Sprintf(`{"token":"token-of-%s","password":"w%d"}`, idShare, i)).Response.StatusCode()
+		},
+		"token": func(s *testServer, i int) int {
+			if got := ask(s, testPeer, "POST", "/api/admin/login", fmt.Sprintf(`{"token":"token-of-%s"}`, idView)).Response.StatusCode(); got != 204 {
+				t.Errorf("a login between: %d", got)
+			}
+			return ask(s, testPeer, "GET", "/api/admin/sites", "", fmt.Sprintf("Authorization: Bearer w%d", i)).Response.StatusCode()
+		},
+	}
+	for what, try := range guess {
+		s := peopled(t, newSomeone())
+		for i := range edge.MaxClientAttempts {
+			if got := try(s, i); got != 401 {
+				t.Errorf("%s %d: %d", what, i, got)
+			}
+		}
+		if got := try(s, edge.MaxClientAttempts); got != 429 {
+			t.Errorf("one %s more: %d", what, got)
+		}
 	}
 }
 

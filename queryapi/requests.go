@@ -154,17 +154,17 @@ func (f *facts) requestRoutes() []route {
 		{method: "GET", path: "/api/admin/crawlers", admin: true, open: toViewers, handle: listRequests(f, "rows", Requests.Crawlers,
 			[]string{"name", "operator", "purpose", "requests", "pages", "bytes", "robots", "2xx", "3xx", "4xx", "5xx"}, func(c *CrawlerFacts) [][]string {
 				s := &c.Status
-				return [][]string{{cell(string(c.Name)), cell(string(c.Operator)), cell(string(c.Purpose)), decimal(c.Requests), decimal(c.Pages), decimal(c.Bytes),
+				return [][]string{{Cell(string(c.Name)), Cell(string(c.Operator)), Cell(string(c.Purpose)), decimal(c.Requests), decimal(c.Pages), decimal(c.Bytes),
 					strconv.FormatBool(c.Robots), decimal(s.OK), decimal(s.Redirect), decimal(s.Refused), decimal(s.Failed)}}
 			})},
 		{method: "GET", path: "/api/admin/feeds", admin: true, open: toViewers, handle: listRequests(f, "rows", Requests.Feeds, []string{"path", "readers", "subscribers"}, func(x *FeedFacts) [][]string {
-			return [][]string{{cell(string(x.Path)), decimal(x.Readers), decimal(x.Subscribers)}}
+			return [][]string{{Cell(string(x.Path)), decimal(x.Readers), decimal(x.Subscribers)}}
 		})},
 		{method: "GET", path: "/api/admin/notfound", admin: true, open: toViewers, handle: listRequests(f, "rows", Requests.NotFound, []string{"path", "referrer", "count"}, func(x *NotFoundFacts) [][]string {
-			return [][]string{{cell(string(x.Path)), cell(string(x.Referrer)), decimal(x.Count)}}
+			return [][]string{{Cell(string(x.Path)), Cell(string(x.Referrer)), decimal(x.Count)}}
 		})},
 		{method: "GET", path: "/api/admin/downloads", admin: true, open: toViewers, handle: listRequests(f, "rows", Requests.Downloads, []string{"path", "count", "bytes"}, func(x *DownloadFacts) [][]string {
-			return [][]string{{cell(string(x.Path)), decimal(x.Count), decimal(x.Bytes)}}
+			return [][]string{{Cell(string(x.Path)), decimal(x.Count), decimal(x.Bytes)}}
 		})},
 		{method: "GET", path: "/api/admin/blocked", admin: true, open: toViewers, handle: listRequests(f, "days", Requests.Blocked, []string{"date", "readers", "blocked", "share"}, func(x *BlockedDay) [][]string {
 			return [][]string{{dateCell(x.Date), decimal(x.Readers), decimal(x.Blocked), strconv.FormatFloat(x.Share, 'f', -1, 64)}}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -179,12 +178,11 @@ func reportText(out io.Writer, q *queryapi.ExploreQuery, rows []queryapi.Explore
 }
 
 func reportTable(out io.Writer, q *queryapi.ExploreQuery, rows []queryapi.ExploredRow) error {
-	w := csv.NewWriter(out)
 	table := [][]string{{q.By, "pv", "uv"}}
 	for _, r := range rows {
 		table = append(table, []string{queryapi.Cell(r.Name), strconv.FormatInt(r.PV, 10), visitorsText(r.UV)})
 	}
-	return w.WriteAll(table)
+	return queryapi.WriteTable(out, table)
 }
 
 func reportJSON(out io.Writer, q *queryapi.ExploreQuery, found *queryapi.Explored, total int, took time.Duration) error {

@@ -87,6 +87,7 @@ type Config struct {
 	PageSites       map[string]parser.PageRules // of sites that have their own
 	pages           pageSettings
 	MaxPagesPerSite int
+	MaxPagesEver    int
 	MaxSites        int
 	APIMaxEndpoints int
 	APIMaxUsers     int

@@ -254,6 +254,9 @@ func (s *server) archive(ctx context.Context) error {
 	default:
 		s.log.Info("archived", "segments", sum.Segments, "lines", sum.Lines, "rows", sum.Rows, "days", sum.Days, "took", sum.Took)
 		s.archived.done(time.Now(), nil)
+		if err := jobs.GiveBack(ctx, s.vault, sum.Now); err != nil && ctx.Err() == nil {
+			s.log.Error("cannot give places of sites back; the next archive run tries again", "err", err)
+		}
 	}
 	return err
 }

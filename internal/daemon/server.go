@@ -347,7 +347,7 @@ func (s *server) countingOptions(cfg *config.Config) counter.Options {
 		Redis: s.ingestDB, Keys: s.keys, Embedded: s.embedded != nil,
 		Location: cfg.Timezone, Logger: s.log,
 		BatchSize: cfg.BatchSize, BatchInterval: cfg.BatchInterval,
-		MaxPages: cfg.MaxPagesPerSite, MaxSites: cfg.MaxSites,
+		MaxPages: cfg.MaxPagesPerSite, MaxPagesEver: cfg.MaxPagesEver, MaxSites: cfg.MaxSites,
 		MaxEndpoints: cfg.APIMaxEndpoints, MaxUsers: cfg.APIMaxUsers,
 		UVSetTTL: cfg.UVSetTTL, Uniques: cfg.Uniques, DedupeWindow: cfg.Dedupe.For,
 		Forgotten: deletedSites(cfg.Rules, parser.Rules{}),

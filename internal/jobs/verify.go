@@ -27,7 +27,7 @@ func Verify(ctx context.Context, v *vault.Vault, secret []byte, scope verify.Sco
 	cfg := v.Cfg() // one set of rules for the whole recount
 	opt := verify.Options{
 		Archive: a, Keys: v.Keys, Location: cfg.Timezone, Logger: v.Log,
-		MaxPages: cfg.MaxPagesPerSite, MaxEvents: archive.DefaultMaxEvents,
+		MaxPages: cfg.MaxPagesPerSite, MaxSites: cfg.MaxSites, MaxEvents: archive.DefaultMaxEvents,
 		MaxEndpoints: cfg.APIMaxEndpoints, MaxUsers: cfg.APIMaxUsers,
 		IDWindow: counter.DefaultIDWindow, DedupeWindow: cfg.Dedupe.For, UVSetTTL: cfg.UVSetTTL, Uniques: cfg.Uniques, Progress: progress,
 	}

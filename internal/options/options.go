@@ -37,19 +37,19 @@ func SameRules(a, b *config.Config) bool {
 // Limits are the rules that the parser cannot apply alone.
 func Limits(c *config.Config) counter.Limits {
 	return counter.Limits{
-		MaxPages: c.MaxPagesPerSite, MaxSites: c.MaxSites, MaxEndpoints: c.APIMaxEndpoints, MaxUsers: c.APIMaxUsers,
+		MaxPages: c.MaxPagesPerSite, MaxPagesEver: c.MaxPagesEver, MaxSites: c.MaxSites, MaxEndpoints: c.APIMaxEndpoints, MaxUsers: c.APIMaxUsers,
 		DedupeWindow: c.Dedupe.For,
 	}
 }
 
 func SameLimits(c *config.Config, other *config.Config) bool {
-	return c.MaxPagesPerSite == other.MaxPagesPerSite && c.MaxSites == other.MaxSites &&
+	return c.MaxPagesPerSite == other.MaxPagesPerSite && c.MaxPagesEver == other.MaxPagesEver && c.MaxSites == other.MaxSites &&
 		c.APIMaxEndpoints == other.APIMaxEndpoints && c.APIMaxUsers == other.APIMaxUsers && reflect.DeepEqual(c.Dedupe, other.Dedupe)
 }
 
 // ArchiveRules are the same for what is archived.
 func ArchiveRules(c *config.Config) archive.Rules {
-	return archive.Rules{MaxPages: c.MaxPagesPerSite, MaxEndpoints: c.APIMaxEndpoints, MaxUsers: c.APIMaxUsers, DedupeWindow: c.Dedupe.For}
+	return archive.Rules{MaxPages: c.MaxPagesPerSite, MaxPagesEver: c.MaxPagesEver, MaxEndpoints: c.APIMaxEndpoints, MaxUsers: c.APIMaxUsers, DedupeWindow: c.Dedupe.For}
 }
 
 // Access is who may ask the API.

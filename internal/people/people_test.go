@@ -70,6 +70,11 @@ func TestRegister(t *testing.T) {
 			t.Errorf("password %q: %v", word, got)
 		}
 	}
+	r.turn <- struct{}{} // somebody guesses
+	if !r.PasswordIs(link.ID, []byte("pass word")) {
+		t.Error("a password that was right is not known")
+	}
+	<-r.turn
 	if r.PasswordIs(viewer.ID, nil) {
 		t.Error("an empty password is right where there is none")
 	}

@@ -2,6 +2,10 @@ package people
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -26,11 +30,17 @@ type Register struct {
 	mu       sync.RWMutex
 	bySecret map[string]*archive.Token
 	byID     map[string]*archive.Token
+	right    map[string][sha256.Size]byte // marks of passwords that were right, by token
+
+	key  [32]byte      // of the marks
+	turn chan struct{} // has one element while a password is tried
 }
 
 // NewRegister knows nobody until Run or Learn has asked the archive.
 func NewRegister(opened func() (*archive.Archive, error), now func() time.Time, log *slog.Logger) *Register {
-	return &Register{opened: opened, now: now, log: log}
+	r := &Register{opened: opened, now: now, log: log, right: map[string][sha256.Size]byte{}, turn: make(chan struct{}, 1)}
+	rand.Read(r.key[:]) // cannot fail since Go 1.24: the program ends instead
+	return r
 }
 
 // Run keeps what is known up to date until ctx ends.
@@ -110,10 +120,41 @@ func (r *Register) Person(token []byte) *queryapi.Person { return personOf(r.sec
 // PersonByID implements queryapi.People.
 func (r *Register) PersonByID(id string) *queryapi.Person { return personOf(r.id(id)) }
 
-// PasswordIs implements queryapi.People.
+// PasswordIs implements queryapi.People. Trying one takes a core for a while, so there is one at a
+// time: whoever knows a link and guesses has the others who guess wait, and nobody else. One that
+// was right before is known without being tried.
 func (r *Register) PasswordIs(id string, password []byte) bool {
 	t := r.id(id)
-	return t != nil && passwordIs(t.Password, string(password))
+	if t == nil {
+		return false
+	}
+	mark := r.mark(t, password)
+	r.mu.RLock()
+	known, ok := r.right[id]
+	r.mu.RUnlock()
+	if ok && subtle.ConstantTimeCompare(known[:], mark[:]) == 1 {
+		return true
+	}
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
+	if !passwordIs(t.Password, string(password)) {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.right[id] = mark
+	return true
+}
+
+// mark tells a password of a token from others, as long as this process lives.
+func (r *Register) mark(t *archive.Token, password []byte) (mark [sha256.Size]byte) {
+	h := hmac.New(sha256.New, r.key[:])
+	for _, part := range [][]byte{[]byte(t.ID), []byte(t.Password), password} {
+		sum := sha256.Sum256(part)
+		h.Write(sum[:]) // never fails, by its documentation
+	}
+	copy(mark[:], h.Sum(nil))
+	return mark
 }
 
 // Note implements queryapi.People.

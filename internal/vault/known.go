@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 
@@ -16,7 +17,7 @@ import (
 // counter.Archive that must not wait. Any goroutine.
 type Known struct {
 	mu       sync.Mutex
-	sites    map[string]bool
+	sites    map[string]int64 // with their visitors
 	segments map[string]bool
 	bases    map[string]parser.Day // the last days of earlier counters
 }
@@ -40,9 +41,16 @@ func (k *Known) Look(ctx context.Context, a *archive.Archive) error {
 	if err != nil {
 		return fmt.Errorf("read archived segments: %w", err)
 	}
-	sites, segments := map[string]bool{}, map[string]bool{}
-	for _, n := range slices.Concat(names, based) {
-		sites[n] = true
+	visitors, err := r.SiteVisitors(ctx)
+	if err != nil {
+		return fmt.Errorf("read visitors of archived sites: %w", err)
+	}
+	sites, segments := map[string]int64{}, map[string]bool{}
+	for _, n := range names {
+		sites[n] = visitors[n]
+	}
+	for _, n := range based {
+		sites[n] += math.MaxInt32 // an earlier counter's, which nobody has counted
 	}
 	for id := range all {
 		segments[id] = true
@@ -68,6 +76,13 @@ func (k *Known) Sites() []string {
 }
 
 func (k *Known) Knows(site string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.sites[site]
+	return ok
+}
+
+func (k *Known) Visitors(site string) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.sites[site]

@@ -96,7 +96,7 @@ func (v *Vault) Open(ctx context.Context) (*archive.Archive, error) {
 		Location: v.Cfg().Timezone, Logger: v.Log, RawRetentionDays: v.Cfg().RawRetentionDays, Uniques: v.Cfg().Uniques, IPMode: mode,
 		TLS: v.Cfg().MySQLTLS, Connections: v.Cfg().MySQLConnections, Patience: v.Cfg().MySQLTimeout,
 		MaxEndpoints: v.Cfg().APIMaxEndpoints, MaxUsers: v.Cfg().APIMaxUsers, Statements: v.Statements,
-		Clocks: v.clocks(), MaxPages: v.Cfg().MaxPagesPerSite, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.Cfg().Dedupe.For,
+		Clocks: v.clocks(), MaxPages: v.Cfg().MaxPagesPerSite, MaxPagesEver: v.Cfg().MaxPagesEver, IDWindow: counter.DefaultIDWindow, DedupeWindow: v.Cfg().Dedupe.For,
 	})
 	if err != nil {
 		return nil, err
@@ -320,6 +320,12 @@ func (v *Vault) Rebuild(ctx context.Context, site string, progress func(rows int
 		}}
 	_, err = r.Rebuild(ctx, []string{site})
 	return done, err
+}
+
+// GiveBack deletes what Redis has counted of sites whose places others may have, and tells which.
+func (v *Vault) GiveBack(ctx context.Context, sites []string) ([]string, error) {
+	r := counter.Rebuilder{Redis: v.Rdb, Keys: v.Keys, Logger: v.Log}
+	return r.GiveBack(ctx, sites)
 }
 
 // Remove deletes all that Redis has of a site.

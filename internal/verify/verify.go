@@ -35,6 +35,7 @@ type Options struct {
 	Now          func() time.Time // nil: time.Now
 	Logger       *slog.Logger     // nil discards
 	MaxPages     int
+	MaxSites     int // where the archive has more, those are looked at that Redis has; 0: all are
 	MaxEvents    int
 	FacetCaps    [parser.NumFacets]int // of names of a site and day; 0: those of parser.Facets
 	MaxEndpoints int                   // of a site's API
@@ -141,7 +142,11 @@ func (v *Verifier) sites(ctx context.Context, only string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, live...)
+		if v.opt.MaxSites > 0 && len(all) > v.opt.MaxSites { // those over the limit are in the archive alone
+			all = live
+		} else {
+			all = append(all, live...)
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil

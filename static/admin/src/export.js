@@ -3,7 +3,7 @@ import { h } from './dom.js';
 
 // A cell that begins so would be a formula in a spreadsheet: a visitor's path
 // could run one on the admin's machine.
-const formula = /^[=+\-@\t\r\n]/;
+const formula = /^[=+\-@|＝＋－＠\t\r\n]/;
 
 function cell(value) {
   if (value == null) return '';
