@@ -34,7 +34,8 @@ const (
 type refusal struct {
 	networks uint64
 	archived bool // the archive has views of it
-	lines    int  // that came for it: the one that it was refused by is the first
+	first    lineEnd // the line that it was refused by: logs may be read again
+	more     bool    // another one came
 }
 
 func (r refusal) merit() int {
@@ -58,17 +59,22 @@ func (r *siteRoom) asksFor(h *parser.Hit) {
 // refusals are the sites that have no place.
 type refusals map[string]refusal
 
-// again notes that one was asked for; false: it was not refused.
-func (all refusals) again(h *parser.Hit) bool {
+// again notes that a line asks for one; false: it was not refused.
+func (all refusals) again(h *parser.Hit, segment string, end int64) bool {
 	r, ok := all[h.Site]
 	if !ok {
 		return false
 	}
 	n := parser.Network(h.Addr)
-	if r.lines > 1 && (n == 0 || r.networks&(1<<(n-1)) != 0) {
+	switch {
+	case r.more && (n == 0 || r.networks&(1<<(n-1)) != 0):
 		return true
+	case r.first.segment == "":
+		r.first = lineEnd{segment, end}
+	case r.first != lineEnd{segment, end}:
+		r.more = true
 	}
-	if r.lines++; n > 0 {
+	if n > 0 {
 		r.networks |= 1 << (n - 1)
 	}
 	all[h.Site] = r
@@ -109,7 +115,7 @@ func (h *healer) placeRefused(ctx context.Context, now time.Time) {
 	})
 	judged := map[string]string{}
 	for _, name := range names {
-		if a.refused[name].lines < 2 && a.refused[name].merit() < 2 {
+		if !a.refused[name].more {
 			continue
 		}
 		n, limit := len(a.sites)+len(judged), a.caps.sites

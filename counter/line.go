@@ -86,7 +86,7 @@ func (a *aggregate) add(h *parser.Hit, segment string, start, end int64) outcome
 	if c.site == nil || c.segment != segment || c.site.name != h.Site {
 		s := a.sites[h.Site]
 		if s == nil {
-			if a.refused.again(h) {
+			if a.refused.again(h, segment, end) {
 				return lineRefused
 			}
 			a.siteRoom.asksFor(h)
