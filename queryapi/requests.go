@@ -170,7 +170,7 @@ func (f *facts) requestRoutes() []route {
 			return [][]string{{dateCell(x.Date), decimal(x.Readers), decimal(x.Blocked), strconv.FormatFloat(x.Share, 'f', -1, 64)}}
 		})},
 		{method: "GET", path: "/api/admin/blockedpages", admin: true, open: toViewers, handle: listRequests(f, "rows", Requests.BlockedPages, []string{"path", "readers", "blocked", "share"}, func(x *BlockedPage) [][]string {
-			return [][]string{{cell(string(x.Path)), decimal(x.Readers), decimal(x.Blocked), strconv.FormatFloat(x.Share, 'f', -1, 64)}}
+			return [][]string{{Cell(string(x.Path)), decimal(x.Readers), decimal(x.Blocked), strconv.FormatFloat(x.Share, 'f', -1, 64)}}
 		})},
 	}
 }
