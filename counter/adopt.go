@@ -28,6 +28,7 @@ type healer struct {
 	doubts  doubts
 	behind  sync.WaitGroup // rebuilds, and questions to the archive
 	rebuilt chan rebuilt
+	given   []string  // sites that gave their places back and may be on the list of all
 	scanned time.Time // from when on the sources know their segments
 
 	rdb       redis.UniversalClient

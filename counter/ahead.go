@@ -71,7 +71,7 @@ func (a *aggregate) lacks(w *wanted, h *parser.Hit, segment string, start int64)
 	s := a.sites[h.Site]
 	if s == nil {
 		if _, refused := a.refused[h.Site]; !refused && w.add(h.Site) {
-			a.siteRoom.asksFor(h)
+			a.siteRoom.asksFor(h, segment)
 			w.sites = append(w.sites, h.Site)
 		}
 		return

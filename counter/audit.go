@@ -14,17 +14,11 @@ import (
 // back in time is seen although no new line of the site comes. So is a name that the
 // list of all sites lost.
 func (h *healer) audit(ctx context.Context) error {
-	names, listed := make([]string, 0, len(h.counts.sites)), make([]string, 0, len(h.counts.sites))
+	names := make([]string, 0, len(h.counts.sites))
 	for name, s := range h.counts.sites {
 		if s.epoch != "" && (!s.health.aside() || s.health == parked) {
 			names = append(names, name)
 		}
-		if s.epoch != "" || s.health.aside() {
-			listed = append(listed, name)
-		}
-	}
-	if err := h.roll.relist(ctx, listed); err != nil {
-		return err
 	}
 	cs, err := h.load.readCheckpoints(ctx, names)
 	if err != nil {
@@ -39,7 +33,17 @@ func (h *healer) audit(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	if err := h.roll.unlist(ctx, h.given); err != nil {
+		return err
+	}
+	h.given = nil
+	var listed []string
+	for name, s := range h.counts.sites {
+		if s.epoch != "" || s.health.aside() {
+			listed = append(listed, name)
+		}
+	}
+	return h.roll.relist(ctx, listed)
 }
 
 // audits is when the checkpoints are looked at. The loop owns it, but for lossFound.

@@ -18,7 +18,7 @@ import (
 // siteRoom is the table of sites beyond its cap.
 type siteRoom struct {
 	brought [parser.Networks + 1]int32 // sites by the part of the internet that came first with them
-	asks    map[string]uint8           // of sites that are not known yet: the part of the internet that asked
+	asks    map[string]ask             // for sites that are not known yet
 	late    time.Time                  // when sites got a place last that had been refused
 	looked  time.Time                  // when it was looked last whether there are some
 }
@@ -46,13 +46,19 @@ func (r refusal) merit() int {
 	return m
 }
 
+// ask is a line for a site that is not known.
+type ask struct {
+	network uint8
+	segment string
+}
+
 // asksFor notes who asks for a site that is not known.
-func (r *siteRoom) asksFor(h *parser.Hit) {
+func (r *siteRoom) asksFor(h *parser.Hit, segment string) {
 	if r.asks == nil {
-		r.asks = map[string]uint8{}
+		r.asks = map[string]ask{}
 	}
 	if _, ok := r.asks[h.Site]; !ok {
-		r.asks[strings.Clone(h.Site)] = parser.Network(h.Addr)
+		r.asks[strings.Clone(h.Site)] = ask{parser.Network(h.Addr), segment}
 	}
 }
 
@@ -84,9 +90,11 @@ func (all refusals) again(h *parser.Hit, segment string, end int64) bool {
 // place decides about a site that Redis does not have, when n have a place.
 func (h *healer) place(name string, n int) bool {
 	limit, room := h.counts.caps.sites, &h.counts.siteRoom
-	network := room.asks[name]
+	network := room.asks[name].network
 	archived := h.archive != nil && h.archive.Knows(name)
 	switch {
+	case archived && h.pressed() && h.slight(name) && h.archive.Covers(room.asks[name].segment):
+		// The log is read again: this line had its day.
 	case n < limit/2:
 		return true
 	case archived: // made anew with others, not one by one
@@ -193,6 +201,7 @@ func (h *healer) givenBack(s *site) bool {
 
 // giveUp drops the state of a site of which Redis has nothing any more.
 func (h *healer) giveUp(s *site) {
+	h.given = append(h.given, s.name)
 	delete(h.places.known.Sites, s.name)
 	h.committed(s.name, "", 0) // readers miss nothing of it
 	h.forget(s)

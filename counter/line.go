@@ -89,7 +89,7 @@ func (a *aggregate) add(h *parser.Hit, segment string, start, end int64) outcome
 			if a.refused.again(h, segment, end) {
 				return lineRefused
 			}
-			a.siteRoom.asksFor(h)
+			a.siteRoom.asksFor(h, segment)
 			return a.lacking()
 		}
 		*c = cursor{site: s, segment: segment, offsets: s.at(segment)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sort"
 
 	"github.com/redis/go-redis/v9"
@@ -95,6 +96,21 @@ func listSites(ctx context.Context, rdb redis.UniversalClient, k Keys, log *slog
 		return err
 	}
 	return rdb.SAdd(ctx, k.Sites(), names...).Err()
+}
+
+// unlist takes names off the list of all sites.
+func (r *registry) unlist(ctx context.Context, names []string) error {
+	for some := range slices.Chunk(names, 500) {
+		members := make([]any, len(some))
+		for i, name := range some {
+			members[i] = name
+		}
+		err := r.wire.retry(ctx, "take sites off the list", func() error { return r.rdb.SRem(ctx, r.keys.Sites(), members...).Err() })
+		if err != nil && passing(err) {
+			return fmt.Errorf("take sites off the list: %w", err)
+		}
+	}
+	return nil
 }
 
 // list adds names to the list of all sites.
