@@ -33,7 +33,7 @@ const (
 // refusal is what speaks for a site that has no place.
 type refusal struct {
 	networks uint64
-	archived bool // the archive has views of it
+	archived bool    // the archive has views of it
 	first    lineEnd // the line that it was refused by: logs may be read again
 	more     bool    // another one came
 }

@@ -33,7 +33,9 @@ func TestSitesAreFair(t *testing.T) {
 	r.want("site:pv:late.example", "")
 	write("late.example", addrOf(200)) // and from elsewhere
 	eventually(t, func() bool { return r.rdb.Get(context.Background(), "ddkk:site:pv:late.example").Val() == "2" },
-		func() { t.Errorf("late.example has %q views, want 2", r.rdb.Get(context.Background(), "ddkk:site:pv:late.example").Val()) })
+		func() {
+			t.Errorf("late.example has %q views, want 2", r.rdb.Get(context.Background(), "ddkk:site:pv:late.example").Val())
+		})
 	r.want("site:pv:junk298.example", "")
 	r.stop()
 }
