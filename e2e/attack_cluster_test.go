@@ -20,7 +20,7 @@ func TestAttackCluster(t *testing.T) {
 		}
 		addrs += n.Addr
 	}
-	d := NewDaemon(t, map[string]string{"REDIS_ADDR": addrs, "REDIS_CLUSTER": "1", "TIMEZONE": "UTC", "ADMIN_TOKEN": adminToken})
+	d := NewDaemon(t, map[string]string{"REDIS_ADDR": addrs, "REDIS_CLUSTER": "1", "TIMEZONE": "UTC"})
 	n := StartNginx(t, Binary(t), d.Addr, "--trusted-proxies", "127.0.0.0/8")
 	d.Env["ACCESS_LOG"] = n.Log
 	d.Launch()
