@@ -167,7 +167,7 @@ func (h *healer) spare(gone map[string]string, there int) {
 	maps.DeleteFunc(gone, func(name, _ string) bool { return h.slight(name) })
 	if room := max(2*limit-there, 0); len(gone) > room {
 		visitors := func(name string) int64 {
-			if !h.archive.Knows(name) {
+			if h.archive == nil || !h.archive.Knows(name) {
 				return 1 << 62 // it was counted here
 			}
 			return h.archive.Visitors(name)

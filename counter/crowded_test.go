@@ -2,7 +2,9 @@ package counter
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,4 +40,42 @@ func TestSitesAreFair(t *testing.T) {
 		})
 	r.want("site:pv:junk298.example", "")
 	r.stop()
+}
+
+// What Redis lost of more sites than MAX_SITES is made anew as far as there is room, without an
+// archive too; with one, sites that nobody came to a second time wait for a view.
+func TestSpareSites(t *testing.T) {
+	gone := func(n int) map[string]string {
+		all := map[string]string{}
+		for i := range n {
+			all["s"+strconv.Itoa(i)+".example"] = ""
+		}
+		return all
+	}
+	h := &healer{counts: &aggregate{caps: caps{sites: 10}}, log: slog.New(slog.DiscardHandler)}
+	few, many := gone(5), gone(40)
+	h.spare(few, 5)
+	h.spare(many, 5)
+	if len(few) != 5 || len(many) != 15 {
+		t.Errorf("%d and %d sites are made anew, want 5 and 15", len(few), len(many))
+	}
+	h.archive = visited{}
+	many = gone(40)
+	h.spare(many, 0)
+	if _, there := many["s39.example"]; len(many) != 20 || !there {
+		t.Errorf("%d sites are made anew, want 20 with the most visited: %v", len(many), many)
+	}
+}
+
+// visited is an archive where site sN has N visitors, of which the even ones have one.
+type visited struct{ *shelf }
+
+func (visited) Knows(string) bool { return true }
+
+func (visited) Visitors(name string) int64 {
+	n, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(name, "s"), ".example"), 10, 64)
+	if n%2 == 0 {
+		return 1
+	}
+	return n + 2
 }
