@@ -209,7 +209,7 @@ var Settings = []Setting{
 		Doc: "Maximum distinct pages per site on all of its days: so many have totals for good. Further ones count as `__other__`, but for those that are asked for from several networks.", Reload: true,
 		set: intBetween(func(c *Config) *int { return &c.MaxPagesEver }, 1, 100_000_000)},
 	{Name: "MAX_SITES", Default: "10000", Allowed: "1 to 1000000",
-		Doc: "Maximum distinct sites when `SITES` is empty; lines of further ones are skipped.", Reload: true,
+		Doc: "Maximum distinct sites when `SITES` is empty; lines of further ones are skipped, but for those of other networks, half as many again. When all places are taken, sites that nobody came to a second time give theirs back; the archive has them until a view comes.", Reload: true,
 		set: intBetween(func(c *Config) *int { return &c.MaxSites }, 1, 1_000_000)},
 	{Name: "DEDUPE_WINDOW", Default: "0", Allowed: "0, a duration such as 1h, or per site ddkk.com=1h, separated by commas", Pairs: true,
 		Doc: "Repeated views of a page from one address within this time count once. 0: every view counts.", Reload: true,
