@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -218,6 +219,10 @@ func (h *healer) reload(ctx context.Context, s *site, c checkpoint) error {
 	if wentBack(s, c) {
 		h.doubts.add(true, s.name)
 	}
+	if h.places.passed && s.epoch != "" && c.epoch != s.epoch {
+		// It was rebuilt by the rules of now, as undoing one does: its lines may lie where none of it counted.
+		return h.places.again([]string{s.name})
+	}
 	for id, old := range s.offsets {
 		if err := h.places.rewindTo(id, old, c); err != nil {
 			return err
@@ -262,6 +267,37 @@ func (h *healer) adoptArchived(ctx context.Context) error {
 		}
 	}
 	return h.loadSites(ctx, fresh)
+}
+
+// adoptRebuilt makes sites known that somebody has rebuilt and of which no line counted here by the
+// rules of before: by those of now some may.
+func (h *healer) adoptRebuilt(ctx context.Context) error {
+	if !h.places.passed {
+		return nil
+	}
+	var listed []string
+	err := h.load.wire.retry(ctx, "read sites", func() (err error) {
+		listed, err = h.rdb.SMembers(ctx, h.keys.Sites()).Result()
+		return err
+	})
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return nil // the audit makes it anew
+	}
+	if err != nil {
+		return fmt.Errorf("read sites: %w", err)
+	}
+	fresh := slices.DeleteFunc(listed, func(name string) bool {
+		_, refused := h.counts.refused[name]
+		return refused || h.counts.sites[name] != nil
+	})
+	if err := h.loadSites(ctx, fresh); err != nil {
+		return err
+	}
+	behind := slices.DeleteFunc(fresh, func(name string) bool { _, is := h.wards.recounts[name]; return !is })
+	if len(behind) == 0 {
+		return nil
+	}
+	return h.places.again(behind)
 }
 
 // mend deals with an error in reading what is kept of a site, if it is still the

@@ -19,6 +19,7 @@ type places struct {
 	cut     map[string]bool // segments that were said to be cut
 	looked  bool            // missing segments were looked for
 	live    bool            // the last block came from the live edge
+	passed  bool            // lines were passed over that would count by the rules of now
 	unread  []*segment      // that were to be read again and are gone: the archive may have them
 	archive Archive         // nil: there is none
 	meter   *meter

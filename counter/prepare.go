@@ -148,6 +148,9 @@ func (in *Ingester) upkeep(ctx context.Context) error {
 	if err := in.heal.adoptArchived(ctx); err != nil {
 		return err
 	}
+	if err := in.heal.adoptRebuilt(ctx); err != nil {
+		return err
+	}
 	err := in.heal.audit(ctx)
 	in.audits.took = in.opt.Now().Sub(now)
 	return err

@@ -116,6 +116,7 @@ func (in *Ingester) switchRules() {
 	}
 	for i, p := range r.Parsers {
 		in.inputs[i].Parser = p
+		in.places.passed = true
 	}
 	if r.Limits != nil {
 		in.limit(in.opt.limited(*r.Limits))

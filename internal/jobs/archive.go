@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"ddkk-stats/archive"
@@ -188,11 +187,11 @@ func (s ClosedSegment) Open(ctx context.Context, from int64) (io.ReadCloser, err
 }
 
 // keptForUndo tells whether a file is kept longer than others, since undoing a rule needs its
-// lines: as long as there are such rules, and raw rows are kept.
+// lines: as long as raw rows are kept. It does not go by the rules: one that was undone just now still
+// needs them, until the recount has read them.
 func keptForUndo(cfg *config.Config, whole archive.ArchivedSegment, age time.Duration) bool {
 	keep := time.Duration(cfg.RawRetentionDays) * 24 * time.Hour
-	return whole.Voided && (keep == 0 || age < keep) &&
-		slices.ContainsFunc(cfg.Rules.All, func(r parser.Rule) bool { return r.Kind == parser.RuleVoid })
+	return whole.Voided && (keep == 0 || age < keep)
 }
 
 // deleteOld deletes the files of segments that are archived whole and older
