@@ -45,7 +45,7 @@ type process struct {
 	done   chan struct{} // closed at its end
 	err    error         // why it ended; set before
 	killed atomic.Bool
-	obeys  atomic.Bool // it counts by the rule that was made
+	obeys  atomic.Int64 // version of the rules that it counts by
 
 	keeper *keeper // nil: there is no archive
 	mu     sync.Mutex

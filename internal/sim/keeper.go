@@ -236,7 +236,7 @@ func (k *keeper) deleteOld(ctx context.Context, a *archive.Archive, h *host) err
 		}
 		for _, f := range files {
 			whole, ok := archived[f.ID]
-			if f.Live || !ok || !k.old(f, keepFor) || wanted[f.Name] {
+			if f.Live || !ok || whole.Voided || !k.old(f, keepFor) || wanted[f.Name] { // undoing a rule needs what it took out
 				continue
 			}
 			if size, err := f.Size(ctx); err != nil || size != whole.Size {

@@ -17,7 +17,8 @@ type ledger struct {
 	window  bool // an address sees a page once, but for the day before
 	uniques int  // 1: visitors of weeks, 2: of months as well
 	hits    []hit
-	void    *ruled      // nil: no rule was made
+	rule    *ruled      // nil: none was made
+	void    *ruled      // what it takes out; nil: nothing, or nothing any more
 	last    *tallies    // what was worked out last
 	deleted atomic.Bool // an archived segment was
 
@@ -86,16 +87,16 @@ func (l *ledger) unlikeSQL(s *schedule, got numbers) []string {
 }
 
 // withDoubles is got, where duplicates of what a rule takes out may still be called
-// duplicates: raw rows do not have them, so a recount of a day whose file was deleted
-// leaves them as they were (docs/design/rules.md).
+// duplicates, or may not be again since it was undone: raw rows do not have them, so a recount of
+// a day whose file was deleted leaves them as they were (docs/design/rules.md).
 func (l *ledger) withDoubles(want, got numbers) numbers {
-	if l.void == nil || !l.deleted.Load() {
+	if l.rule == nil || !l.deleted.Load() {
 		return got
 	}
-	before := l.tallyWith(nil).n
+	without, with := l.tallyWith(l.rule).n, l.tallyWith(nil).n
 	got = maps.Clone(got)
-	for k, n := range before {
-		if strings.HasSuffix(k, " dedup") && want[k] < got[k] && got[k] <= n {
+	for k, n := range with {
+		if strings.HasSuffix(k, " dedup") && without[k] <= got[k] && got[k] <= n {
 			if got[k] = want[k]; want[k] == 0 {
 				delete(got, k)
 			}

@@ -22,7 +22,7 @@ func newParsers() parsers {
 
 // of is the parser of a log by the rules of now.
 func (ps *parsers) of(w *world, l reading) (*parser.Parser, error) {
-	k := parserOf{l.path, l.views, w.ledger.void}
+	k := parserOf{l.path, l.views, (ruling{w}).ruled()}
 	if p := ps.made[k]; p != nil {
 		return p, nil
 	}

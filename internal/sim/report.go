@@ -16,7 +16,7 @@ var stepKinds = []string{
 	"progress file old", "progress file torn", "progress file missing",
 	"page_counts written", "key of the mirror lost", "key of the mirror of another type",
 	"archive away", "segments archived", "archived segment deleted", "site restored from the archive", archiveCut, archiveKill,
-	"rule made", "archived lines recounted by a rule",
+	"rule made", "page deleted", "rule undone", "archived lines recounted by a rule",
 }
 
 // Kinds are all that may happen. A run that is long enough and in which one of them

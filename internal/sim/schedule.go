@@ -71,6 +71,7 @@ const (
 	doAway     action = "away"  // the archive is
 	doClock    action = "clock" // of a host is N hours ahead
 	doRule     action = "rule"  // an operator has what was seen of a page taken out
+	doUndo     action = "undo"  // and put back
 	doConfirm  action = "confirm"
 	doIndex    action = "index" // something befalls a request to the search index
 	doFlush    action = "flush" // and a transaction of the mirror
@@ -224,11 +225,27 @@ func newSchedule(seed uint64, without map[string]bool) *schedule {
 			add(mirrorStep(mirrored))
 		}
 	}
+	s.ruleKinds(rand.New(rand.NewPCG(seed, 0x4122)))
 	// At the end of the first day a week ends, at that of the second a month.
 	if rng.IntN(3) == 0 {
 		s.Uniques, s.Day = parser.UniquesMonth, rng.IntN(2)
 	}
 	return s
+}
+
+// ruleKinds has some rules delete, and some be undone later.
+func (s *schedule) ruleKinds(rng *rand.Rand) {
+	at := slices.IndexFunc(s.Steps, func(st step) bool { return st.Do == doRule })
+	if at < 0 {
+		return
+	}
+	switch rng.IntN(3) {
+	case 0:
+		s.Steps[at].Kind = ruleDelete
+	case 1:
+		to := at + 1 + rng.IntN(len(s.Steps)-at)
+		s.Steps = slices.Insert(s.Steps, to, step{Do: doUndo, Wait: []int{1, 60, 1200}[rng.IntN(3)]})
+	}
 }
 
 // mirrorStep is something that befalls the mirror.
@@ -308,7 +325,9 @@ func (s *step) words() string {
 	case doFlush:
 		fmt.Fprintf(&b, "a transaction comes to grief (%s)", s.Kind)
 	case doRule:
-		b.WriteString("an operator has all that was seen of a page until now taken out of the numbers")
+		b.WriteString("an operator has all that was seen of a page until now " + map[string]string{ruleVoid: "taken out of the numbers", ruleDelete: "deleted"}[s.Kind])
+	case doUndo:
+		b.WriteString("an operator has what was taken out put back")
 	case doConfirm:
 		b.WriteString("an operator confirms the clock")
 	case doKill:

@@ -285,7 +285,9 @@ func (w *world) do(s *step) error {
 		w.strike("clock wrong")
 		w.hosts[s.Daemon%2].fast.Store(int64(time.Duration(s.N) * time.Hour))
 	case doRule:
-		return ruling{w}.makeRule(rng)
+		return ruling{w}.makeRule(s.Kind, rng)
+	case doUndo:
+		return ruling{w}.undoRule()
 	case doConfirm:
 		if p := d.alive(); p != nil && p.keeper != nil {
 			return p.keeper.confirm()

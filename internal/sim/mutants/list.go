@@ -82,6 +82,8 @@ var mutants = []mutant{
 	{"commit-begins-anew", "counter/lua/commit.lua", "if current == '' and type(", "if false and type("},
 	{"audit-lists-unseen", "counter/audit.go", "		if s.lists[l] != v { // somebody", "		if false && s.lists[l] != v { // somebody"},
 	{"resume-other-life", "counter/prepare.go", "			before.Offsets = nil // another life: only Redis knows\n", ""},
+	{"rules-passed-over-for-good", "counter/rules.go", "		in.places.passed = true\n", ""},
+	{"rules-undone-and-not-put-back", "archive/void.go", "INSERT INTO access_logs (\"+rowColumns+\") SELECT \"+rowColumns+\" FROM voided_rows WHERE \"+where", "INSERT INTO access_logs (\"+rowColumns+\") SELECT \"+rowColumns+\" FROM voided_rows WHERE 0 AND \"+where"},
 	{"resume-of-rebuilt", "counter/prepare.go", "		at = map[string]int64{} // what is rebuilt is read from the start\n", ""},
 	{"resume-ahead", "counter/progress.go", "Floor: s.floor, Closed: s.closed}", "Floor: s.pos, Closed: s.closed}"},
 
