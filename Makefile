@@ -32,7 +32,7 @@ SYSCONF  ?= /etc
 # What make release builds, as GOOS/GOARCH.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build test check test-unit test-race sim sim-quick sim-year sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos attack test-cluster test-packages test-servers test-sites test-chart npm deps deps-full generate man install uninstall release release-check vuln clean
+.PHONY: help build test check test-unit test-race pictures sim sim-quick sim-year sim-mutants bench bench-go fuzz lint fmt e2e e2e-quick chaos attack test-cluster test-packages test-servers test-sites test-chart npm deps deps-full generate man install uninstall release release-check vuln clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,6 +51,9 @@ test-unit: ## unit tests, quickly
 
 test-race: ## unit tests with the race detector
 	go test $(RACE) -p 3 -parallel 4 -timeout 20m $(UNITS)
+
+pictures: ## the dashboard's pictures in docs/img, by Chromium
+	DASHBOARD_PICTURES=../docs/img go test ./queryapi -count=1 -run 'TestDashboardInBrowser/pictures'
 
 sim: ## schedules of faults in virtual time (SCHEDULES=3000 SEED=1); see docs/design/simulation.md
 	SIM_SCHEDULES=$(SCHEDULES) SIM_SEED=$(SEED) go test -count 1 -timeout 0 -run 'TestCorpus|TestSimulation' -v ./internal/sim

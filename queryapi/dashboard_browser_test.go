@@ -1,10 +1,17 @@
 package queryapi
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -25,7 +32,7 @@ func TestDashboardInBrowser(t *testing.T) {
 		{"strangers' texts", testDashboardTexts}, {"export", testDashboardExport}, {"languages", testDashboardLanguages},
 		{"phone", testDashboardPhone}, {"access", testDashboardAccess}, {"trouble", testDashboardTrouble},
 		{"events", testDashboardEvents}, {"log", testDashboardLog}, {"system", testDashboardSystem}, {"first run", testDashboardFirstRun},
-		{"numbers", testDashboardNumbers}, {"before the first view", testDashboardBefore}, {"public", testPublicPage}, {"pictures", testPictures},
+		{"numbers", testDashboardNumbers}, {"before the first view", testDashboardBefore}, {"public", testPublicPage}, {"pictures", testPictures}, {"asks", testDashboardAsks},
 		{"link", testDashboardLink}, {"dead link", testDashboardDeadLink}, {"an admin of some sites", testDashboardAdmin}, {"all sites", testDashboardSites},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, b) })
@@ -88,6 +95,31 @@ func (d *desk) size(t *testing.T, width, height int64) {
 // makes those of the README.
 const pictures = "DASHBOARD_PICTURES"
 
+// inFewColours is a picture by the 256 colours that most of it has, which a page of text
+// looks the same in and takes half of the bytes.
+func inFewColours(t *testing.T, shot []byte) []byte {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[color.Color]int{}
+	size := img.Bounds()
+	for y := range size.Dy() {
+		for x := range size.Dx() {
+			count[img.At(x, y)]++
+		}
+	}
+	most := slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int { return count[b] - count[a] })
+	few := image.NewPaletted(size, most[:min(len(most), 256)])
+	draw.Draw(few, size, img, size.Min, draw.Src)
+	var out bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, few); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func testPictures(t *testing.T, b context.Context) {
 	dir := os.Getenv(pictures)
 	d := newDesk(t, b, nil)
@@ -98,11 +130,11 @@ func testPictures(t *testing.T, b context.Context) {
 		}
 		// The language's name needs fonts that not every machine has.
 		eval(t, d.ctx, `document.querySelector('[data-key=language]').hidden = true; new Promise(done => setTimeout(done, 400))`)
-		png, err := chromedp.Run(d.ctx, chromedp.CaptureScreenshot())
+		shot, err := chromedp.Run(d.ctx, chromedp.CaptureScreenshot())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), inFewColours(t, shot), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,6 +146,22 @@ func testPictures(t *testing.T, b context.Context) {
 	d.open(t, "/admin/?range=30d&lang=en")
 	becomes(t, d.ctx, ready)
 	shoot("dashboard-dark-phone")
+	eval(t, d.ctx, `localStorage.setItem('ddkk-admin-theme', 'light')`)
+	d.set(func() {
+		d.facets = map[string][]string{"os": {"Windows", "Android", "iOS", "macOS", "Linux"}, "language": {"en", "de", "zh", "fr", "ja"}, "channel": {"direct", "search", "referral", "social", "ai"},
+			"country": {"DE", "US", "CN", "FR", "JP"}, "browser": {"Chrome", "Safari", "Firefox", "Edge", "WeChat"}, "device": {"desktop", "phone", "tablet"}}
+	})
+	d.size(t, 1100, 720)
+	for _, page := range []struct{ name, path, show string }{
+		{"dashboard-facets", "?range=7d&lang=en", ".panel-facet:not([hidden])"},
+		{"dashboard-explore", "?range=7d&lang=en&where=country:DE+page:/hello", ".filters"},
+		{"dashboard-log", "?range=7d&lang=en&view=log", ".panel-requests"},
+	} {
+		d.open(t, "/admin/"+page.path)
+		becomes(t, d.ctx, ready, fmt.Sprintf(`document.querySelector(%q) !== null`, page.show))
+		eval(t, d.ctx, fmt.Sprintf(`document.querySelector(%q).scrollIntoView({block: 'start'}); scrollBy(0, -70)`, page.show))
+		shoot(page.name)
+	}
 	if dir == "" || os.Getenv("DASHBOARD_PICTURES_ALL") == "" {
 		d.clean(t)
 		return

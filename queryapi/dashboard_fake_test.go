@@ -36,9 +36,10 @@ type front struct {
 	event     string
 	asked     []string // "METHOD path?query body"
 	baselines map[string][2]int64
-	verify    int      // answers of GET /api/admin/verify since it was started
-	void      string   // the state of the rule; "": there is none
-	alerts    []object // states that the health has
+	verify    int                 // answers of GET /api/admin/verify since it was started
+	void      string              // the state of the rule; "": there is none
+	alerts    []object            // states that the health has
+	facets    map[string][]string // names, beside those that all tests have
 }
 
 // fakeNow is a Sunday afternoon.
@@ -238,6 +239,12 @@ func (f *front) answer(w http.ResponseWriter, q *http.Request, body string) {
 		f.send(w, 200, object{"referrers": list, "total": len(list)})
 	case "facets":
 		rows := map[string][]object{"country": {{"name": "DE", "pv": 910, "uv": 402}, {"name": "CN", "pv": 700, "uv": nil}, {"name": "", "pv": 3, "uv": nil}}, "browser": {{"name": "Firefox", "pv": 800, "uv": 300}}, "os": {}}
+		for facet, names := range f.facets {
+			rows[facet] = nil
+			for i, name := range names {
+				rows[facet] = append(rows[facet], object{"name": name, "pv": 4100 / (i + 1), "uv": 1700 / (i + 1)})
+			}
+		}
 		list, ok := rows[args.Get("facet")]
 		if !ok {
 			f.send(w, 400, object{"error": object{"code": CodeBadValue, "message": "no such facet"}})

@@ -3,6 +3,7 @@ package queryapi
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,29 @@ func testDashboardFilters(t *testing.T, b context.Context) {
 	becomes(t, d.ctx, ready, has(".filters .chip", "/hello"))
 	d.open(t, "/admin/?lang=en&hot=all")
 	becomes(t, d.ctx, ready, `document.querySelectorAll('.panel-pages .bars li').length === 10`)
+	d.clean(t)
+}
+
+// What is not counted by is not asked for.
+func testDashboardAsks(t *testing.T, b context.Context) {
+	d := newDesk(t, b, func(c *Config) { c.Facts = &figures{periods: []string{"month"}} })
+	d.enter(t, "/admin/?lang=en")
+	asked := map[string]bool{}
+	for _, text := range d.log() {
+		if _, query, ok := strings.Cut(text, "/api/admin/uniques?"); ok {
+			args, err := url.ParseQuery(strings.Fields(query)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked[args.Get("period")] = true
+		}
+		if strings.Contains(text, "/api/admin/facets?") {
+			t.Errorf("asked %s", text)
+		}
+	}
+	if len(asked) != 1 || !asked["month"] {
+		t.Errorf("visitors of %v were asked for, and months are counted", asked)
+	}
 	d.clean(t)
 }
 

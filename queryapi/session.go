@@ -266,6 +266,10 @@ func (d *door) sessionState(ctx *fasthttp.RequestCtx) error {
 		out = appendString(append(out, `,"now":`...), now.UTC().Format(time.RFC3339))
 		out = append(out, `,"public_sites":[`...)
 		out = append(appendStrings(out, d.cfg.PublicSites), ']')
+		if d.cfg.Facts != nil {
+			out = append(appendStrings(append(out, `,"facets":[`...), d.cfg.Facts.FacetNames()), ']')
+			out = append(appendStrings(append(out, `,"uniques":[`...), d.cfg.Facts.UniquePeriods()), ']')
+		}
 		if who != nil {
 			out = appendString(append(out, `,"role":`...), string(who.Role))
 			out = appendString(append(out, `,"name":`...), who.Name)

@@ -396,6 +396,10 @@ func TestSessionState(t *testing.T) {
 	admin := `{"admin":true,"login":true,"today":"2026-11-23","timezone":"Asia/Shanghai","utc_offset":28800,"now":"2026-11-22T20:00:00Z","public_sites":["ddkk.com"]}`
 	f(s, testPeer, admin, mustLogin(t, s))
 	f(s, testPeer, admin, "Authorization: Bearer secret")
+	counts, _ := loginServer(t, func(c *Config) {
+		c.Location, c.PublicSites, c.Facts = zone, []string{"ddkk.com"}, &figures{periods: []string{"week"}}
+	})
+	f(counts, testPeer, strings.TrimSuffix(admin, "}")+`,"facets":["referrer","hour"],"uniques":["week"]}`, "Authorization: Bearer secret")
 	open, _ := loginServer(t, func(c *Config) { c.AdminToken = "" })
 	f(open, testPeer, `{"admin":false,"login":false}`)
 	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}

@@ -51,7 +51,7 @@ export function build(view, session) {
   // How the daemon is concerns those alone who have all of its sites.
   const some = session.role && session.sites.length > 0;
   const list = some && view === 'system' ? [baselinesPanel, voidsPanel] : whole;
-  const panels = list.filter((make) => !filtered() || !unfiltered.includes(make)).map((make) => make());
+  const panels = list.filter((make) => (!filtered() || !unfiltered.includes(make)) && (!make.counted || make.counted(session))).map((make) => make());
   const nodes = stacked(panels).map((part) => (part.node ? part.node : h('div', { class: 'stack' }, part.map((panel) => panel.node))));
   if (view === 'system' && !some) nodes.push(installPanel(session, site));
   return { panels, nodes: h('div', { class: `panels view-${view}`, 'data-filtered': filtered() }, nodes) };

@@ -34,4 +34,4 @@ function facetPanel(facet) {
   });
 }
 
-export const facetPanels = facets.map((facet) => () => facetPanel(facet));
+export const facetPanels = facets.map((facet) => Object.assign(() => facetPanel(facet), { counted: (session) => !session.facets || session.facets.includes(facet) }));

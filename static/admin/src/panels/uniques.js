@@ -31,4 +31,4 @@ function uniquesPanel(period) {
   });
 }
 
-export const uniquesPanels = ['week', 'month'].map((period) => () => uniquesPanel(period));
+export const uniquesPanels = ['week', 'month'].map((period) => Object.assign(() => uniquesPanel(period), { counted: (session) => !session.uniques || session.uniques.includes(period) }));
