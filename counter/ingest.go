@@ -252,6 +252,7 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 	defer tick.Stop()
 	pace := time.NewTimer(time.Hour) // wakes the loop when a live batch may go
 	defer pace.Stop()
+	held := make(chan fetched, 1) // a block that waits for new rules
 	for {
 		in.looping.beat(in.opt.Now())
 		in.switchRules()
@@ -260,6 +261,9 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 			return in.finish(work)
 		}
 		from := blocks
+		if len(held) > 0 {
+			from = held
+		}
 		if in.full() || reading.Err() != nil || in.standingBy() || in.loop.rules != nil {
 			from = nil // back-pressure: what is not read waits in the log
 		}
@@ -270,6 +274,10 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 		var err error
 		select {
 		case f := <-from:
+			if in.loop.rules = in.rules.heed(in.loop.rules); in.loop.rules != nil {
+				held <- f // its lines may have been written after them
+				break
+			}
 			err = in.take(work, f)
 		case f := <-results:
 			in.flight, in.folds.batchOut = nil, false
@@ -281,9 +289,7 @@ func (in *Ingester) run(work, reading context.Context, blocks <-chan fetched, jo
 		case <-tick.C:
 			err = in.upkeep(work)
 		case <-in.rules.wake:
-			if r := in.rules.take(); r != nil {
-				in.loop.rules = r.after(in.loop.rules)
-			}
+			in.loop.rules = in.rules.heed(in.loop.rules)
 		case <-pace.C:
 		case <-done:
 		case <-work.Done():

@@ -76,10 +76,18 @@ func (b *rulesBox) take() *Rules {
 	return r
 }
 
+// heed returns the rules that wait for the batches, with those that came.
+func (b *rulesBox) heed(waiting *Rules) *Rules {
+	if r := b.take(); r != nil {
+		return r.after(waiting)
+	}
+	return waiting
+}
+
 // Apply has the ingester go on by other rules. They come into force between two
 // blocks, when all lines that were read by the old ones are on their way to
 // Redis: no batch, and so no step of a checkpoint, has lines of both. The log
-// says from which line on. It does not wait; what comes before the loop gets to
+// says from which line on. A line that was written after Apply is read by them. It does not wait; what comes before the loop gets to
 // an earlier change is added to it. Any goroutine.
 func (in *Ingester) Apply(r Rules) error {
 	if r.Parsers != nil && len(r.Parsers) != len(in.inputs) {

@@ -2,7 +2,9 @@ package counter
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"testing"
@@ -68,6 +70,60 @@ func TestRulesChangeBetweenBatches(t *testing.T) {
 	}
 	if err := r.in.Apply(Rules{Parsers: make([]*parser.Parser, 2)}); err == nil {
 		t.Error("parsers for more logs than there are were taken")
+	}
+}
+
+// changing is a source whose rules change each time before it hands out lines.
+type changing struct {
+	Source
+	change func(lines int)
+}
+
+func (c *changing) Next(ctx context.Context) (Block, error) {
+	b, err := c.Source.Next(ctx)
+	if err == nil && b.Kind == Lines {
+		c.change(bytes.Count(b.Data, newline))
+	}
+	return b, err
+}
+
+// A line that is written after the rules changed is read by none that are older, however
+// busy the loop is.
+func TestRulesChangeBeforeLines(t *testing.T) {
+	s := startReadServer(t)
+	r := newRig(t, readClient(t, s.addr()))
+	var all []*parser.Parser // each allows one site more
+	var sites []string
+	for i := range 100 {
+		sites = append(sites, fmt.Sprintf("s%d.example", i))
+		p, err := parser.New(parser.Config{Secret: []byte("0123456789abcdef"), Location: time.UTC, Sites: sites})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	ready, read, blocks := make(chan struct{}), 0, 0
+	r.startOn(&changing{Source: r.log, change: func(lines int) {
+		<-ready
+		read, blocks = read+lines, blocks+1
+		if err := r.in.Apply(Rules{Parsers: []*parser.Parser{all[read-1]}}); err != nil {
+			t.Error(err)
+		}
+	}})
+	close(ready)
+	for i, site := range sites {
+		r.log.write("s1", testHit{at: time.Now().UTC(), site: site, page: "/a", agent: "Mozilla/5.0 Firefox/140.0"}.line())
+		if i%10 == 9 {
+			r.await()
+		}
+	}
+	r.await()
+	if b := r.in.Stats().Books; b.Human != int64(len(sites)) || b.Read != b.Human {
+		t.Errorf("books: %+v", b)
+	}
+	r.stop()
+	if blocks < 10 {
+		t.Errorf("%d blocks", blocks)
 	}
 }
 

@@ -409,7 +409,7 @@ func (c *Config) Diff(other *Config) []Change {
 			continue
 		}
 		changes = append(changes, Change{
-			Name: s.Name, Old: s.shown(before), New: s.shown(after), Reloadable: s.Reload,
+			Name: s.Name, Old: s.shown(before), New: s.shown(after), Reloadable: s.reloadable(c, other),
 		})
 	}
 	return changes

@@ -25,7 +25,7 @@ func (c *Config) Reloaded(other *Config) (*Config, error) {
 	for i := range Settings {
 		s := &Settings[i]
 		from := c
-		if s.Reload {
+		if s.reloadable(c, other) {
 			from = other
 		}
 		text := from.texts[s.Name]
@@ -39,4 +39,10 @@ func (c *Config) Reloaded(other *Config) (*Config, error) {
 		return nil, fmt.Errorf("together with the settings that need a restart: %w", err)
 	}
 	return merged, nil
+}
+
+// reloadable tells whether a reload can change the setting of one configuration into that
+// of another.
+func (s *Setting) reloadable(from, to *Config) bool {
+	return s.Reload && (s.reloads == nil || s.reloads(from, to))
 }

@@ -117,3 +117,29 @@ func (c *Config) LogViewed(site string, from, to time.Time) bool {
 	}
 	return false
 }
+
+// LogViewsDiffer finds the first site and time, in milliseconds since the Unix epoch, at
+// which LOG_VIEWS of two configurations take views from different places; 0: always.
+func (c *Config) LogViewsDiffer(other *Config) (site string, at int64, differ bool) {
+	all := slices.Concat(c.LogViews, other.LogViews)
+	times := []int64{0}
+	for _, v := range all {
+		times = append(times, v.From, v.To) // nothing changes between them
+	}
+	slices.Sort(times)
+	for _, t := range times {
+		for _, v := range all {
+			if c.viewedAt(v.Site, t) != other.viewedAt(v.Site, t) {
+				return v.Site, t, true
+			}
+		}
+	}
+	return "", 0, false
+}
+
+// viewedAt tells whether a site's views at a time are those of its log.
+func (c *Config) viewedAt(site string, t int64) bool {
+	return slices.ContainsFunc(c.LogViews, func(v parser.LogView) bool {
+		return v.Site == site && t >= v.From && (v.To == 0 || t < v.To)
+	})
+}

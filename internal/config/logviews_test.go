@@ -60,3 +60,54 @@ func TestDownloads(t *testing.T) {
 		}
 	}
 }
+
+// What differs is told by the first time at which it does, and what is written otherwise
+// and means the same does not.
+func TestLogViewsDiffer(t *testing.T) {
+	load := func(text string) *Config {
+		t.Helper()
+		return mustLoad(t, map[string]string{"SITE_LOG": "/x/site.log", "TIMEZONE": "UTC", "LOG_VIEWS": text}, "")
+	}
+	at := func(text string) int64 {
+		v, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.UnixMilli()
+	}
+	for _, x := range []struct {
+		old, new, site string
+		at             int64
+		reload         bool
+	}{
+		{"a.example@2026-12-01", "a.example@2026-12-01T00:00", "", 0, true},
+		{"a.example@2026-12-01", "a.example@2026-12-02", "a.example", at("2026-12-01"), true},
+		{"a.example@2026-12-02", "a.example@2026-12-01", "a.example", at("2026-12-01"), true},
+		{"a.example@2026-12-01", "a.example@2026-12-01/2027-01-01", "a.example", at("2027-01-01"), true},
+		{"a.example@2026-12-01/2027-01-01", "a.example@2026-12-01/2027-01-01,a.example@2027-01-01", "a.example", at("2027-01-01"), true},
+		{"a.example@2026-12-01/2027-01-01", "a.example@2026-12-01", "a.example", at("2027-01-01"), true},
+		{"a.example@2026-12-01", "a.example@2026-12-01,b.example@2026-12-24", "b.example", at("2026-12-24"), true},
+		{"a.example@2026-12-01", "a.example@2026-12-01,b.example", "b.example", 0, true},
+		{"a.example,b.example", "b.example", "a.example", 0, true},
+		{"", "a.example@2026-12-01", "a.example", at("2026-12-01"), false},
+		{"a.example@2026-12-01", "", "a.example", at("2026-12-01"), false},
+	} {
+		old, new := load(x.old), load(x.new)
+		site, when, differ := old.LogViewsDiffer(new)
+		if site != x.site || when != x.at || differ != (x.site != "") {
+			t.Errorf("%q and %q differ at %s %d, %v", x.old, x.new, site, when, differ)
+		}
+		for _, d := range old.Diff(new) {
+			if d.Name == "LOG_VIEWS" && d.Reloadable != x.reload {
+				t.Errorf("%q to %q: reloadable %v", x.old, x.new, d.Reloadable)
+			}
+		}
+		merged, err := old.Reloaded(new)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, differ := merged.LogViewsDiffer(new); differ == x.reload {
+			t.Errorf("%q to %q: a reload makes it %+v", x.old, x.new, merged.LogViews)
+		}
+	}
+}

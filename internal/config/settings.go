@@ -21,6 +21,7 @@ type Setting struct {
 	Pairs   bool                     // a list of key=value; the file may have a mapping
 	shownAs func(text string) string // what of it may be printed; nil: all, or nothing of a secret
 	same    func(a, b *Config) bool  // whether a value that is written alike is the same; nil: it is
+	reloads func(a, b *Config) bool  // whether a reload can change the one into the other; nil: it can
 	set     func(c *Config, text string) error
 }
 
@@ -71,8 +72,8 @@ var Settings = []Setting{
 		Doc: "What counts as a download in `SITE_LOG`, by the ending of the path.", Reload: true,
 		set: parseDownloads},
 	{Name: "LOG_VIEWS", Allowed: "hosts, separated by commas, each with the time from which on, as blog.ddkk.com@2026-12-01T00:00, or from and until which, as @2026-12-01/2027-01-01",
-		Doc: "Sites whose page views are those of `SITE_LOG` instead of their beacons': no script is needed. With times, in `TIMEZONE`, lines of `SITE_LOG` within them count, and beacons' views outside of them. Events are told by beacons as before.",
-		set: parseLogViews},
+		Doc: "Sites whose page views are those of `SITE_LOG` instead of their beacons': no script is needed. With times, in `TIMEZONE`, lines of `SITE_LOG` within them count, and beacons' views outside of them. Events are told by beacons as before. A reload takes times to come; a first host, and the last one that goes, need a restart.", Reload: true,
+		set: parseLogViews, reloads: func(a, b *Config) bool { return len(a.LogViews) > 0 && len(b.LogViews) > 0 }},
 	{Name: "API_SITE", Allowed: "a host",
 		Doc: "The site of the calls in `SITE_LOG` where its lines have no host, as in combined ones. Empty: the one in `SITES`, if there is one alone.", Reload: true,
 		set: parseAPISite},

@@ -44,6 +44,17 @@ func (s *server) startLogViews(ctx context.Context) error {
 	return nil
 }
 
+// onlyLaterViews refuses to tell views of times that are over from another place: some are
+// counted already, by the setting before, and a replay would count them by the new one.
+func onlyLaterViews(old, cfg *config.Config, now time.Time) error {
+	site, at, differ := old.LogViewsDiffer(cfg)
+	if !differ || at > now.UnixMilli() {
+		return nil
+	}
+	return fmt.Errorf("cannot change LOG_VIEWS of %s for times that are over: their views are counted; write a time to come, such as %s@%s, and keep the times before",
+		site, site, now.In(cfg.Timezone).Add(time.Minute).Format("2006-01-02T15:04:05"))
+}
+
 // countedFromLog tells whether views of a site's own log were counted, by the site's
 // segments or by those that are archived.
 func (s *server) countedFromLog(ctx context.Context, segments []string) (bool, error) {

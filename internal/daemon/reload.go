@@ -124,6 +124,9 @@ func (r *reloader) tryReload(why string) error {
 // apply puts a configuration into force. What can fail comes first.
 func (r *reloader) apply(old, cfg *config.Config) error {
 	s := r.s
+	if err := onlyLaterViews(old, cfg, time.Now()); err != nil {
+		return err
+	}
 	in := s.counting.in.Load()
 	var rules counter.Rules
 	if in != nil {
