@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -105,4 +106,60 @@ func TestUniques(t *testing.T) {
 			t.Errorf("a month without some of its rows is whole: %v", err)
 		}
 	})
+}
+
+// TestUniquesUnderRules: what a rule takes out of rows goes out of their week and month, and
+// comes back with it; a page and a site that are deleted leave nothing there.
+func TestUniquesUnderRules(t *testing.T) {
+	for name, there := range map[string]bool{"the log is there": true, "the log is gone": false} {
+		t.Run(name, func(t *testing.T) {
+			eachPlace(t, func(t *testing.T, at place) {
+				clock := time.Date(2026, 12, 2, 3, 0, 0, 0, time.UTC)
+				a := open(t, at, func(o *Options) { o.Now, o.Uniques = func() time.Time { return clock }, parser.UniquesMonth })
+				seg := segmentOf("one", on(16, 5, "1", "/x"), on(17, 5, "1", "/y"), on(17, 6, "2", "/x"), on(18, 5, "3", "/y"), on(19, 5, "3", "/x"), on(24, 5, "2", "/x"))
+				_, err := a.Run(t.Context(), uniqueSource(t, parser.UniquesMonth, seg))
+				check(t, err)
+				const sums = "SELECT period, page, uv FROM uniques ORDER BY period, page"
+				const before = "202611||3\n202611|/x|3\n202611|/y|2\n2026W47||3\n2026W47|/x|3\n2026W47|/y|2\n2026W48||1\n2026W48|/x|1"
+				wants(t, a, before, sums)
+				recount := func() {
+					t.Helper()
+					rules, err := a.Rules(t.Context())
+					check(t, err)
+					set := ruleSet{parser: parser.Config{Rules: rules, Uniques: parser.UniquesMonth}}
+					q := set.recounting(t, 20261101, 20261130)
+					if there {
+						q = set.recounting(t, 20261101, 20261130, seg)
+					}
+					q.Site, q.Force = "a.example", true
+					_, err = a.Recount(t.Context(), q)
+					check(t, err)
+					_, err = a.RollUp(t.Context())
+					check(t, err)
+					if wrong, err := a.Read().CheckUniques(t.Context(), "a.example", 0); err != nil || len(wrong) > 0 {
+						t.Errorf("%+v, %v", wrong, err)
+					}
+				}
+				rule := parser.Rule{Kind: parser.RuleVoid, Site: "a.example", Net: netip.MustParsePrefix("203.0.113.2/32"), From: on(1, 0, "", "").at.UnixMilli(), Until: on(30, 0, "", "").at.UnixMilli()}
+				num, err := a.MakeRule(t.Context(), rule, "")
+				check(t, err)
+				recount()
+				wants(t, a, "202611||2\n202611|/x|2\n202611|/y|2\n2026W47||2\n2026W47|/x|2\n2026W47|/y|2", sums)
+				check(t, a.UndoRule(t.Context(), num))
+				_, err = a.Unpark(t.Context(), rule.Site, rule.From, rule.Until)
+				check(t, err)
+				recount()
+				wants(t, a, before, sums)
+
+				_, err = a.MakeRule(t.Context(), parser.Rule{Kind: parser.RuleDelete, Site: "a.example", Page: "/x", Until: clock.UnixMilli()}, "")
+				check(t, err)
+				recount()
+				check(t, a.PurgePage(t.Context(), "a.example", "/x"))
+				wants(t, a, "202611||2\n202611|/y|2\n2026W47||2\n2026W47|/y|2", sums)
+				check(t, a.PurgeSite(t.Context(), "a.example", clock.UnixMilli()))
+				wants(t, a, "0", "SELECT COUNT(*) FROM uniques")
+				wants(t, a, "0", "SELECT COUNT(*) FROM uniques_due WHERE dirty <> 0")
+			})
+		})
+	}
 }
