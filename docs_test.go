@@ -151,7 +151,7 @@ func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
 
 // What the documents name in capitals is a setting, or one of a few words.
 func TestSettingsOfTheDocumentsExist(t *testing.T) {
-	words := []string{"CONFIG", "CREDENTIALS_DIRECTORY", "ATTACK_MINUTES", "SIGTERM", "SIGHUP", "SIGKILL", "USR1", "LOG", "GET", "ZSET", "KEEP_DAYS", "KEEP_LEAST"}
+	words := []string{"CONFIG", "CREDENTIALS_DIRECTORY", "DDKK_TOKEN", "ATTACK_MINUTES", "SIGTERM", "SIGHUP", "SIGKILL", "USR1", "LOG", "GET", "ZSET", "KEEP_DAYS", "KEEP_LEAST"}
 	for i := range config.Settings {
 		words = append(words, config.Settings[i].Name, config.Settings[i].Name+"_FILE")
 	}
