@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 
@@ -92,8 +93,26 @@ func (b *DayBook) take(fields map[string]string) error {
 	return nil
 }
 
-// sitesPerTrip keeps the replies of one round trip small.
-const sitesPerTrip = 250
+// sitesPerTrip keeps the replies of one round trip small, sideBySide has several under way:
+// Redis works at one while others are written and read.
+const (
+	sitesPerTrip = 250
+	sideBySide   = 4
+)
+
+// eachTrip calls do for parts of many sites, several at once, and waits for them.
+func eachTrip(sites []string, do func(first int, trip []string)) {
+	turns := make(chan struct{}, sideBySide)
+	var all sync.WaitGroup
+	for first := 0; first < len(sites); first += sitesPerTrip {
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			do(first, sites[first:min(len(sites), first+sitesPerTrip)])
+		})
+	}
+	all.Wait()
+}
 
 // Overview reads totals, today's numbers and who is online of many sites, in
 // their order. Where Redis cannot be asked, or a site is being rebuilt, the
@@ -101,10 +120,8 @@ const sitesPerTrip = 250
 func (r *Reader) Overview(ctx context.Context, sites []string) ([]SiteStats, error) {
 	const fields = FieldSitePV | FieldSiteUV | FieldSitePVToday | FieldSiteUVToday | FieldSiteOnline
 	now := r.opt.Now().In(r.opt.Location)
-	all := make([]SiteStats, 0, len(sites))
-	for len(sites) > 0 {
-		trip := sites[:min(len(sites), sitesPerTrip)]
-		sites = sites[len(trip):]
+	all := make([]SiteStats, len(sites))
+	eachTrip(sites, func(first int, trip []string) {
 		answers := make([]Answer, len(trip))
 		ok := r.trip(ctx, "", false, func(ctx context.Context, pipe redis.Pipeliner) error {
 			return r.fetchSites(ctx, pipe, trip, fields, answers, now.Unix(), parser.DayOf(now))
@@ -119,9 +136,9 @@ func (r *Reader) Overview(ctx context.Context, sites []string) ([]SiteStats, err
 				r.recall(q, a, now)
 				a.Stale = true
 			}
-			all = append(all, a.SiteStats)
+			all[first+i] = a.SiteStats
 		}
-	}
+	})
 	return all, ctx.Err()
 }
 

@@ -184,19 +184,16 @@ func (r *asking) span(from, to, since parser.Day) []parser.Day {
 // Redis still has. A row is a site's days in order; nil: they could not be read.
 func (r *dayReads) SitesDays(ctx context.Context, sites []string, from, to parser.Day) ([][]int64, error) {
 	days := r.span(from, to, from)
-	rows := make([][]int64, 0, len(sites))
-	for len(sites) > 0 {
-		trip := sites[:min(len(sites), sitesPerTrip)]
-		sites = sites[len(trip):]
-		read := make([][]int64, len(trip))
+	rows := make([][]int64, len(sites))
+	eachTrip(sites, func(first int, trip []string) {
+		read := rows[first : first+len(trip)]
 		ok := r.trip(ctx, "", false, func(ctx context.Context, pipe redis.Pipeliner) error {
 			return r.readSitesDays(ctx, pipe, trip, days, read)
 		})
 		if !ok {
 			clear(read)
 		}
-		rows = append(rows, read...)
-	}
+	})
 	return rows, ctx.Err()
 }
 
