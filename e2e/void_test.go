@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +123,58 @@ func TestVoid(t *testing.T) {
 			r.t.Errorf("void --list:\n%s", out)
 		}
 		r.command("void", "--undo", "1")
+		r.ledger = all
+		r.verified()
+		r.wantNumbers("all numbers are what they were", before)
+	})
+}
+
+// TestVoidHTTP does so by HTTP, by what views can be explored by: archived ones and those of the live log. The
+// dry run tells how many there are.
+func TestVoidHTTP(t *testing.T) {
+	eachArchive(t, rigOptions{}, func(r *rig) {
+		all, without := r.ledger, NewLedger(r.ledger.loc)
+		r.ledger.Follow(without, func(b Beacon) (Beacon, bool) {
+			return b, b.Site != "ddkk.com" || !strings.HasPrefix(b.Page, "/文章/")
+		})
+		r.daemon.Start()
+		r.write(300)
+		r.archive()
+		r.write(200)
+		r.exact()
+		before := r.numbers()
+		ask := func(method, body string) string {
+			r.t.Helper()
+			req, err := http.NewRequestWithContext(r.t.Context(), method, r.daemon.URL("/api/admin/void"), strings.NewReader(body))
+			must(r.t, err)
+			answer, err := http.DefaultClient.Do(req)
+			must(r.t, err)
+			text, err := io.ReadAll(answer.Body)
+			must(r.t, errors.Join(err, answer.Body.Close()))
+			if answer.StatusCode/100 != 2 {
+				r.t.Fatalf("%s %s: %d %s", method, body, answer.StatusCode, text)
+			}
+			return string(text)
+		}
+		now := time.Now().In(r.ledger.loc)
+		wave := fmt.Sprintf(`"site":"ddkk.com","from":%q,"to":%q,"where":"page:/文章/*"`, now.AddDate(0, 0, -1).Format(time.DateOnly), now.AddDate(0, 0, 1).Format(time.DateOnly))
+		var found struct{ PV int64 }
+		must(r.t, json.Unmarshal([]byte(ask("POST", `{`+wave+`,"dry_run":true}`)), &found))
+		if want := all.PV("ddkk.com") - without.PV("ddkk.com"); found.PV != want || want == 0 {
+			r.t.Errorf("the dry run finds %d views, want %d", found.PV, want)
+		}
+		r.exact()
+		if got := strings.TrimSpace(ask("POST", `{`+wave+`}`)); got != `{"num":1}` {
+			r.t.Errorf("void: %s", got)
+		}
+		r.ledger = without
+		r.verified()
+		r.forget()
+		r.verified()
+		if out := r.command("void", "--list"); !strings.Contains(out, "owner") || !strings.Contains(out, "page:/") {
+			r.t.Errorf("void --list:\n%s", out)
+		}
+		ask("DELETE", `{"site":"ddkk.com","num":1}`)
 		r.ledger = all
 		r.verified()
 		r.wantNumbers("all numbers are what they were", before)

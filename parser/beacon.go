@@ -57,7 +57,7 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 		l = p.paramPage(h, q.page)
 	}
 	if p.extra.rules != nil {
-		p.extra.rules.notesOld(p.naming.now, p.sent(&q, rest))
+		p.extra.rules.notesOld(p.naming.now, sent(p, &q, rest))
 	}
 	switch {
 	case len(q.campaign) > 0:
@@ -69,7 +69,7 @@ func (p *Parser) beaconHit(h *Hit) Reason {
 	if len(q.screen) > 0 {
 		h.Facets[Screen] = p.screens.value(q.screen)
 	}
-	if p.signed != nil && !p.signed.good(q.sig, h.Site, h.Page) && !p.signed.goodOld(q.sig, h.Site, p.naming.now, p.sent(&q, rest)) {
+	if p.signed != nil && !p.signed.good(q.sig, h.Site, h.Page) && !p.signed.goodOld(q.sig, h.Site, p.naming.now, sent(p, &q, rest)) {
 		return SkipUnsigned
 	}
 	return p.complete(h)

@@ -109,8 +109,8 @@ func meant(p *Parser, h *Hit) *site {
 		p.naming.now = s.page
 	}
 	if len(q.page) > 0 || len(rest) > 0 {
-		p.setPage(h, p.sent(&q, rest))
-		s.rules.notesOld(p.naming.now, p.sent(&q, rest))
+		p.setPage(h, sent(p, &q, rest))
+		s.rules.notesOld(p.naming.now, sent(p, &q, rest))
 	}
 	return s
 }

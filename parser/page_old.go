@@ -27,7 +27,7 @@ func (s *signatures) goodOld(sig []byte, site string, r *PageRules, raw []byte) 
 }
 
 // sent is what a beacon named its page; rest is of the Referer.
-func (p *Parser) sent(q *params, rest []byte) []byte {
+func sent(p *Parser, q *params, rest []byte) []byte {
 	if len(q.page) == 0 {
 		return rest
 	}

@@ -199,6 +199,14 @@ func (d *deleting) site(ctx context.Context, a *archive.Archive) error {
 			return a.Alone(ctx, func() error { return a.PurgeSite(ctx, d.rule.Site, d.rule.Until) })
 		})
 	}
+	// page_counts names the documents of the search index, so these come first.
+	pages, err := jobs.IndexedPages(ctx, d.v, d.rule.Site)
+	if err != nil {
+		return err
+	}
+	if err := jobs.Unindex(ctx, d.v, d.rule.Site, pages); err != nil {
+		return err
+	}
 	if err := purge(); err != nil {
 		return err
 	}
@@ -219,7 +227,15 @@ func (d *deleting) site(ctx context.Context, a *archive.Archive) error {
 	if err := d.v.Remove(ctx, d.rule.Site); err != nil {
 		return err
 	}
-	return purge() // what the mirror wrote meanwhile
+	// What the mirror wrote meanwhile.
+	more, err := jobs.IndexedPages(ctx, d.v, d.rule.Site)
+	if err != nil {
+		return err
+	}
+	if err := jobs.Unindex(ctx, d.v, d.rule.Site, append(pages, more...)); err != nil {
+		return err
+	}
+	return purge()
 }
 
 // part deletes a page, or what a visitor did.
