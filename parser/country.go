@@ -35,19 +35,19 @@ func (p *Parser) country(addr netip.Addr) *Value {
 		if addr.IsValid() {
 			name = c.lookup(addr)
 		}
-		*at = countryOf{addr.WithZone(""), p.countryNamed(name)}
+		*at = countryOf{addr.WithZone(""), c.named(&p.values, name)}
 	}
 	return at.value
 }
 
-// countryNamed is a country by its code.
-func (p *Parser) countryNamed(code string) *Value {
+// named is a country by its code.
+func (c *countries) named(values *facetValues, code string) *Value {
 	if len(code) != 2 || code[0]-'A' >= 26 || code[1]-'A' >= 26 {
-		return p.values.named(Country, code)
+		return values.named(Country, code)
 	}
-	at := &p.countries.codes[26*int(code[0]-'A')+int(code[1]-'A')]
+	at := &c.codes[26*int(code[0]-'A')+int(code[1]-'A')]
 	if *at == nil {
-		*at = p.values.named(Country, code)
+		*at = values.named(Country, code)
 	}
 	return *at
 }
