@@ -149,7 +149,8 @@ func (rb *ruleBook) purgeCalls(ctx context.Context, site string, last parser.Day
 }
 
 // PurgePage takes a page's name off the days of which there are sums alone: what it had
-// there is counted with the pages that have no name. Its bases go.
+// there is counted with the pages that have no name. Days with raw rows are the recount's:
+// what was seen of the page since the rule keeps its name. Its bases go.
 func (rb *ruleBook) PurgePage(ctx context.Context, site, page string) error {
 	d := rb.dialect
 	s, p, other := d.bytes([]byte(site)), d.bytes([]byte(page)), d.bytes([]byte(parser.OtherPage))
@@ -174,17 +175,24 @@ func (rb *ruleBook) PurgePage(ctx context.Context, site, page string) error {
 			all = append(all, x)
 		}
 		for _, x := range all {
+			rows, one := rowsOf(d, siteDay{site, x.day}), 0
+			err := tx.QueryRowContext(ctx, "SELECT 1 FROM access_logs WHERE "+rows.where+" LIMIT 1", rows.args...).Scan(&one)
+			if err == nil {
+				continue
+			}
+			if !errors.Is(err, sql.ErrNoRows) {
+				return fmt.Errorf("look for raw rows: %w", err)
+			}
 			if _, err := execTx(ctx, tx, "count page with others", "INSERT INTO page_stats (date, site, page, pv, uv, pv_bot) VALUES (?, ?, ?, ?, ?, ?)"+conflict,
 				dateText(x.day), s, other, x.pv, x.uv, x.bots); err != nil {
 				return err
 			}
-		}
-		for _, table := range []string{"page_stats", "uniques"} {
-			if _, err := execTx(ctx, tx, "delete page of "+table, "DELETE FROM "+table+" WHERE site = ? AND page = ?", s, p); err != nil {
+			if _, err := execTx(ctx, tx, "delete page", "DELETE FROM page_stats WHERE site = ? AND date = ? AND page = ?", s, dateText(x.day), p); err != nil {
 				return err
 			}
 		}
-		return nil
+		_, err := execTx(ctx, tx, "delete page of uniques", "DELETE FROM uniques WHERE site = ? AND page = ?", s, p)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("delete %s of %s: %w", page, site, err)

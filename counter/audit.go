@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,7 @@ type audits struct {
 	clock     *redisClock // is told the time
 	holders   *holders
 	now       func() time.Time
+	log       *slog.Logger
 	due       bool // at once
 	at        time.Time
 	took      time.Duration
@@ -86,8 +88,13 @@ func (a *audits) look(ctx context.Context, now time.Time) error {
 		begin := a.now()
 		pipe := a.rdb.Pipeline()
 		rebuilds, listed, clock := pipe.Get(ctx, a.keys.Rebuilds()), pipe.Exists(ctx, a.keys.Sites()), pipe.Time(ctx)
-		a.holders.tell(ctx, pipe, now)
+		told := a.holders.tell(ctx, pipe, now)
 		_, _ = pipe.Exec(ctx) // each has its error
+		for _, cmd := range told {
+			if well, err := cmd.Int(); err == nil && well == 0 {
+				a.log.Error("a key is of another type: somebody wrote into it; it is deleted and made anew", "key", a.keys.Held(), "want", "hash")
+			}
+		}
 		for _, err := range []error{rebuilds.Err(), listed.Err()} {
 			if passing(err) {
 				return err // any other is a key of a wrong type: as if there were none

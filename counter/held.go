@@ -34,8 +34,12 @@ func newHolders(h holders, audit time.Duration) *holders {
 }
 
 // tellHeld notes the segments in ARGV; KEYS[1] is Keys.Held. What nobody told for a day
-// goes, where there is much.
+// goes, where there is much. Returns 0 where a key of another type had to go first.
 const tellHeld = `
+local kind = redis.call('TYPE', KEYS[1])
+kind = type(kind) == 'table' and kind.ok or kind
+local well = kind == 'none' or kind == 'hash'
+if not well then redis.call('DEL', KEYS[1]) end
 local now = redis.call('TIME')[1]
 for i = 1, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], now) end
 if redis.call('HLEN', KEYS[1]) > 1000 then
@@ -44,15 +48,15 @@ if redis.call('HLEN', KEYS[1]) > 1000 then
     if tonumber(now) - (tonumber(all[i + 1]) or 0) > 86400 then redis.call('HDEL', KEYS[1], all[i]) end
   end
 end
-return 1`
+return well and 1 or 0`
 
 // heldPerTrip bounds what one script notes.
 const heldPerTrip = 500
 
 // tell adds what this daemon can read again to the questions of a look, when it is time.
-func (h *holders) tell(ctx context.Context, pipe redis.Pipeliner, now time.Time) {
+func (h *holders) tell(ctx context.Context, pipe redis.Pipeliner, now time.Time) (told []*redis.Cmd) {
 	if now.Before(h.at) {
-		return
+		return nil
 	}
 	h.at = now.Add(h.every)
 	var here []any
@@ -62,8 +66,9 @@ func (h *holders) tell(ctx context.Context, pipe redis.Pipeliner, now time.Time)
 		}
 	}
 	for some := range slices.Chunk(here, heldPerTrip) {
-		pipe.Eval(ctx, tellHeld, []string{h.keys.Held()}, some...)
+		told = append(told, pipe.Eval(ctx, tellHeld, []string{h.keys.Held()}, some...))
 	}
+	return told
 }
 
 // lacking names the counted segments that nobody is known to be able to count again.

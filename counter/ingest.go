@@ -98,7 +98,7 @@ func New(opt Options, inputs ...Input) (*Ingester, error) {
 	}
 	scripts := newScripts(!opt.Embedded)
 	in.wire = &wire{rdb: opt.Redis, patience: patience{log: opt.Logger, tell: in.asked}}
-	in.audits = &audits{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, budget: in.budget, clock: in.clock, now: opt.Now}
+	in.audits = &audits{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, budget: in.budget, clock: in.clock, now: opt.Now, log: in.log}
 	in.places = &places{inputs: inputs, segs: map[string]*segment{}, resume: resumePoints{at: map[string]int64{}}, known: known, file: opt.Progress,
 		cut: map[string]bool{}, archive: opt.Archive, meter: &in.meter, log: opt.Logger}
 	in.holds = newHolders(holders{wire: in.wire, rdb: opt.Redis, keys: opt.Keys, places: in.places}, opt.Audit)

@@ -106,11 +106,15 @@ func TestIngestSpoiledPairs(t *testing.T) {
 	t.Parallel()
 	s := startReadServer(t)
 	r := newRig(t, readClient(t, s.addr()))
+	var err error
+	r.off, err = parser.ParseFacets([]string{"referrer", "hour"}) // an older version had no others
+	r.must(err)
 	hits := hostileHits(rand.New(rand.NewPCG(7, 8)), 1000)
 	r.log.write("a", lines(hits)...)
 	r.start()
 	r.counted(hits)
 	r.stop()
+	r.foldAllFacets() // nor had it a list of them
 	r.age()
 	spoiled := r.opt.Keys.FormerPairs("victim.com", time.Now().UTC().Format("20060102"))
 	r.must(r.rdb.Set(t.Context(), spoiled, "1"+strings.Repeat("\x01pairs\xff\x00", 9), 0).Err())

@@ -35,7 +35,7 @@ func testDashboardDeadLink(t *testing.T, b context.Context) {
 	d.clean(t)
 }
 
-// Who may change some sites sees their baselines, and not how the daemon is.
+// Who may change some sites sees their baselines and rules, and not how the daemon is.
 func testDashboardAdmin(t *testing.T, b context.Context) {
 	d := newDesk(t, b, func(c *Config) { c.People = newSomeone() })
 	d.open(t, "/admin/?lang=en")
@@ -43,7 +43,7 @@ func testDashboardAdmin(t *testing.T, b context.Context) {
 	eval(t, d.ctx, `fetch('/api/admin/login', {method: 'POST', body: JSON.stringify({token: 'token-of-`+idAdmin+`'})})`)
 	d.open(t, "/admin/?lang=en&view=system")
 	becomes(t, d.ctx, ready)
-	becomes(t, d.ctx, `[...document.querySelectorAll('.panel h2')].map(h => h.textContent).join() === 'Baselines'`)
+	becomes(t, d.ctx, `[...document.querySelectorAll('.panel h2')].map(h => h.textContent).join() === 'Baselines,Voided views'`)
 	d.clean(t)
 }
 
