@@ -150,6 +150,9 @@ func (w *world) again() error {
 		}
 	}
 	for i, all := range [][]hit{views, calls} {
+		// The latest first: a new log does not begin seconds before the last line of the one
+		// before it, and is taken for that one, edited, if it does.
+		slices.SortStableFunc(all, func(a, b hit) int { return b.at.Compare(a.at) })
 		l := w.hosts[0].logs[i]
 		if err := l.open(); err != nil {
 			return err
