@@ -270,11 +270,14 @@ func (h *healer) adoptArchived(ctx context.Context) error {
 }
 
 // adoptRebuilt makes sites known that somebody has rebuilt and of which no line counted here by the
-// rules of before: by those of now some may.
+// rules of before: by those of now some may. Another host may have said that a site is complete
+// before we looked, or a line of it have come since: so all is read again once somebody rebuilt anything.
 func (h *healer) adoptRebuilt(ctx context.Context) error {
 	if !h.places.passed {
 		return nil
 	}
+	rebuilt := h.folds.audits.signs != h.places.signs
+	h.places.signs = h.folds.audits.signs
 	var listed []string
 	err := h.load.wire.retry(ctx, "read sites", func() (err error) {
 		listed, err = h.rdb.SMembers(ctx, h.keys.Sites()).Result()
@@ -293,11 +296,10 @@ func (h *healer) adoptRebuilt(ctx context.Context) error {
 	if err := h.loadSites(ctx, fresh); err != nil {
 		return err
 	}
-	behind := slices.DeleteFunc(fresh, func(name string) bool { _, is := h.wards.recounts[name]; return !is })
-	if len(behind) == 0 {
+	if !rebuilt && !slices.ContainsFunc(fresh, func(name string) bool { _, behind := h.wards.recounts[name]; return behind }) {
 		return nil
 	}
-	return h.places.again(behind)
+	return h.places.again(fresh)
 }
 
 // mend deals with an error in reading what is kept of a site, if it is still the

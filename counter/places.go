@@ -20,6 +20,7 @@ type places struct {
 	looked  bool            // missing segments were looked for
 	live    bool            // the last block came from the live edge
 	passed  bool            // lines were passed over that would count by the rules of now
+	signs   string          // of rebuilds (audits), when all was read again for that last
 	unread  []*segment      // that were to be read again and are gone: the archive may have them
 	archive Archive         // nil: there is none
 	meter   *meter

@@ -124,7 +124,9 @@ func (in *Ingester) switchRules() {
 	}
 	for i, p := range r.Parsers {
 		in.inputs[i].Parser = p
-		in.places.passed = true
+		if !in.places.passed {
+			in.places.passed, in.places.signs = true, in.audits.signs
+		}
 	}
 	if r.Limits != nil {
 		in.limit(in.opt.limited(*r.Limits))
