@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -27,6 +28,19 @@ func rowsOf(d dialect, k siteDay) rawRows {
 	r.where = "site = ? AND date = ? AND created_at >= ? AND created_at < ?"
 	r.args = []any{r.site, r.date, from, to}
 	return r
+}
+
+// exist tells whether there are any.
+func (r rawRows) exist(ctx context.Context, q querier) (bool, error) {
+	var one int
+	err := q.QueryRowContext(ctx, "SELECT 1 FROM access_logs WHERE "+r.where+" LIMIT 1", r.args...).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for raw rows: %w", err)
+	}
+	return true, nil
 }
 
 // after narrows rows to those of a segment behind an offset.

@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"ddkk-stats/parser"
@@ -116,15 +115,13 @@ func (rb *ruleBook) purgeDay(ctx context.Context, tx *sql.Tx, k siteDay, until i
 			return err
 		}
 	}
-	var one int
-	err := tx.QueryRowContext(ctx, "SELECT 1 FROM access_logs WHERE "+rows.where+" LIMIT 1", rows.args...).Scan(&one)
+	some, err := rows.exist(ctx, tx)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		_, err = execTx(ctx, tx, "forget day", "DELETE FROM days WHERE site = ? AND date = ?", rows.site, rows.date)
-	case err == nil:
+	case err != nil:
+	case some:
 		_, err = execTx(ctx, tx, "mark day", "UPDATE days SET dirty = "+markAgain+", dedup = 0 WHERE site = ? AND date = ?", rows.site, rows.date)
 	default:
-		err = fmt.Errorf("look for raw rows: %w", err)
+		_, err = execTx(ctx, tx, "forget day", "DELETE FROM days WHERE site = ? AND date = ?", rows.site, rows.date)
 	}
 	return err
 }
@@ -175,13 +172,10 @@ func (rb *ruleBook) PurgePage(ctx context.Context, site, page string) error {
 			all = append(all, x)
 		}
 		for _, x := range all {
-			rows, one := rowsOf(d, siteDay{site, x.day}), 0
-			err := tx.QueryRowContext(ctx, "SELECT 1 FROM access_logs WHERE "+rows.where+" LIMIT 1", rows.args...).Scan(&one)
-			if err == nil {
+			if raw, err := rowsOf(d, siteDay{site, x.day}).exist(ctx, tx); err != nil {
+				return err
+			} else if raw {
 				continue
-			}
-			if !errors.Is(err, sql.ErrNoRows) {
-				return fmt.Errorf("look for raw rows: %w", err)
 			}
 			if _, err := execTx(ctx, tx, "count page with others", "INSERT INTO page_stats (date, site, page, pv, uv, pv_bot) VALUES (?, ?, ?, ?, ?, ?)"+conflict,
 				dateText(x.day), s, other, x.pv, x.uv, x.bots); err != nil {

@@ -58,13 +58,8 @@ func (r *recounter) settle(ctx context.Context, k siteDay) error {
 		if _, err := execTx(ctx, tx, "set the day's duplicates", "UPDATE days SET dedup = ? WHERE site = ? AND date = ?", dedup, rows.site, rows.date); err != nil || !raw {
 			return err
 		}
-		var one int
-		err = tx.QueryRowContext(ctx, "SELECT 1 FROM access_logs WHERE "+rows.where+" LIMIT 1", rows.args...).Scan(&one)
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("look for raw rows: %w", err)
+		if some, err := rows.exist(ctx, tx); some || err != nil {
+			return err
 		}
 		if err := r.a.rollups.markTerms(ctx, tx, k); err != nil {
 			return err

@@ -71,12 +71,7 @@ func (pl *places) missing() {
 		return
 	}
 	pl.looked = true
-	there := map[string]bool{}
-	for _, i := range pl.inputs {
-		for _, s := range i.Source.Segments() {
-			there[s.ID] = true
-		}
-	}
+	there := pl.listed()
 	for id, s := range pl.known.Segments {
 		if there[id] {
 			continue
